@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""Write the table of photos that the shipped weights are trained on: `sku,image,group`.
+
+usage: training_manifest.py DATA_DIR OUT.csv
+
+DATA_DIR holds the sets that docs/recognition.md describes. Left out: every product of an `eval` split, every product of
+`tfda_never_train.csv`, `strips` (evaluation only), and unlabelled photos that may show a labelled product.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """The records of a CSV file."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def photos(data: Path) -> Iterator[tuple[str, str, str]]:
+    """(sku, image relative to `data`, group) of every photo that may be trained on."""
+    never = {r["sku"] for r in rows(data / "tfda_never_train.csv")}
+    for r in rows(data / "boxes.csv"):
+        if r["split"] == "train":
+            yield r["sku"], r["image"], "boxes"
+    doubtful = {r["image"] for r in rows(data / "boxes_ambiguous.csv")}
+    for path in sorted((data / "boxes_unlabelled").iterdir()):
+        image = f"boxes_unlabelled/{path.name}"
+        if image not in doubtful:
+            yield f"unlabelled-{path.stem}", image, "unlabelled"
+    for r in rows(data / "tfda.csv"):
+        if r["sku"] not in never and r["split"] != "eval":
+            yield r["sku"], r["image"], "tfda"
+    for name in ("grocery", "nihpills", "nihref"):
+        for r in rows(data / f"{name}.csv"):
+            yield f"{name}-{r['sku']}", r["image"], name
+
+
+def main(data: str, out: str) -> None:
+    """Write the table; image paths are made absolute, so that it can lie anywhere."""
+    root = Path(data).resolve()
+    with Path(out).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["sku", "image", "group"])
+        written = [(sku, str(root / image), group) for sku, image, group in photos(root)]
+        writer.writerows(written)
+    print(f"{len(written)} photos of {len({sku for sku, _, _ in written})} products")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

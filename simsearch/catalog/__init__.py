@@ -1,0 +1,7 @@
+"""The catalog: the truth about products, images and descriptors, in a database."""
+
+from __future__ import annotations
+
+from simsearch.catalog.store import Catalog
+
+__all__ = ["Catalog"]

@@ -1,0 +1,171 @@
+"""The tables. `migrations/` holds the same as Alembic steps; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+HEAD = "0001"
+"""Newest migration. Compared with the database on opening: Alembic is imported only when there is work for it."""
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Table(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+
+
+class ProductRow(Table):
+    """One drug as sold."""
+
+    __tablename__ = "products"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sku: Mapped[str] = mapped_column(Text, unique=True)
+    name: Mapped[str] = mapped_column(Text, default="")
+    strength: Mapped[str] = mapped_column(Text, default="")
+    form: Mapped[str] = mapped_column(Text, default="")
+    manufacturer: Mapped[str] = mapped_column(Text, default="")
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class ImageRow(Table):
+    """One photo of a product. Content never changes under an id: a changed file is a new row, the old one retires."""
+
+    __tablename__ = "images"
+    __table_args__ = (
+        Index(
+            "uq_images_active", "product_id", "path", unique=True,
+            sqlite_where=text("retired_at IS NULL"), postgresql_where=text("retired_at IS NULL"),
+        ),
+        CheckConstraint("verdict IN ('ok', 'refused')", name="verdict"),
+        {"sqlite_autoincrement": True},  # ids are never reused: an old index must not name a new image
+    )  # fmt: skip
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), index=True)
+    source: Mapped[str] = mapped_column(Text, index=True)
+    """Absolute path of the folder or table that listed it last."""
+    image: Mapped[str] = mapped_column(Text)
+    """As that source names it."""
+    path: Mapped[str] = mapped_column(Text)
+    """Absolute."""
+    size: Mapped[int] = mapped_column(BigInteger)
+    """Bytes; -1 where there was no file."""
+    mtime_ns: Mapped[int] = mapped_column(BigInteger)
+    sha256: Mapped[str | None] = mapped_column(String(64), index=True)
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    surface: Mapped[str] = mapped_column(String(16), default="unknown")
+    surface_probability: Mapped[float | None]
+    """None where the source said which surface it is."""
+    verdict: Mapped[str] = mapped_column(String(16))
+    reason_code: Mapped[str | None] = mapped_column(String(32))
+    reason: Mapped[str | None] = mapped_column(Text)
+    added_at: Mapped[datetime] = mapped_column(DateTime)
+    """UTC, as every time here."""
+    retired_at: Mapped[datetime | None] = mapped_column(DateTime)
+    described_revision: Mapped[int] = mapped_column(index=True)
+    """Revision of the catalog that added its descriptors."""
+    retired_revision: Mapped[int | None] = mapped_column(index=True)
+
+
+class RefusalRow(Table):
+    """A row of a source that names no image, as of the last time that the source was read."""
+
+    __tablename__ = "refusals"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(Text, index=True)
+    location: Mapped[str] = mapped_column(Text)
+    code: Mapped[str] = mapped_column(String(32))
+    message: Mapped[str] = mapped_column(Text)
+
+
+class MethodRow(Table):
+    """A fingerprint under which descriptors are stored."""
+
+    __tablename__ = "methods"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(128), unique=True)
+    name: Mapped[str] = mapped_column(String(64))
+
+
+class DescriptorRow(Table):
+    """What a method computed from an image, as `methods.base.pack` writes it."""
+
+    __tablename__ = "descriptors"
+
+    # Method first: an index is built by one scan over a method's rows, in the order of image ids.
+    method_id: Mapped[int] = mapped_column(ForeignKey("methods.id"), primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True, index=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class GenerationRow(Table):
+    """One build of the indexes, also of those that failed or are gone from disk."""
+
+    __tablename__ = "generations"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime)
+    images: Mapped[int]
+    state: Mapped[str] = mapped_column(String(16))
+    """built, failed (its audit did not pass) or pruned."""
+    audit: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class DecisionRow(Table):
+    """One answer that was given. The photo itself is not kept."""
+
+    __tablename__ = "decisions"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime, index=True)
+    query: Mapped[str] = mapped_column(Text)
+    query_sha256: Mapped[str] = mapped_column(String(64), index=True)
+    generation: Mapped[str] = mapped_column(String(64))
+    outcome: Mapped[str] = mapped_column(String(16))
+    sku: Mapped[str | None] = mapped_column(Text)
+    probability: Mapped[float]
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """Fingerprints, thresholds and hits with their scores."""
+
+
+class StateRow(Table):
+    """One row: the revision, raised by every change of images or products."""
+
+    __tablename__ = "state"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    revision: Mapped[int]

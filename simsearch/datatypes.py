@@ -1,0 +1,162 @@
+"""The values that cross rooms. All frozen; shapes, units and ranges stand here once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""Upright RGB, shape (height, width, 3), values 0 to 255."""
+
+Descriptor: TypeAlias = NDArray[np.generic]
+"""What a method computes from one image; dtype and shape are the method's (see `methods.base.Method`)."""
+
+Similarities: TypeAlias = NDArray[np.float32]
+"""Shape (n,); higher is more alike. The range is the method's."""
+
+Ids: TypeAlias = NDArray[np.int64]
+"""Image ids of the catalog; -1 where a search found fewer than k."""
+
+
+Metric: TypeAlias = Literal["cosine", "hamming"]
+"""How descriptors that can be indexed are compared."""
+
+
+class Surface(StrEnum):
+    """Which face of the package, or what kind of thing, a photo shows."""
+
+    FRONT = "front"
+    BACK = "back"
+    SIDE = "side"
+    TOP = "top"
+    PILLS = "pills"
+    BOTTLE = "bottle"
+    OTHER = "other"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """One decoded photo. All methods describe `pixels`; nobody decodes twice."""
+
+    pixels: Pixels
+    sha256: str
+    """Of the file's bytes, hex."""
+    width: int
+    """Of the original, upright, in pixels; `pixels` may be smaller."""
+    height: int
+    name: str = ""
+    """For messages: the path, or where the bytes came from."""
+
+    @cached_property
+    def grey(self) -> NDArray[np.uint8]:
+        """(height, width) luma after ITU-R BT.601, shared by the hashes and the keypoint methods."""
+        import cv2
+
+        return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+class Verdict(StrEnum):
+    """What indexing said about an image."""
+
+    OK = "ok"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An image that the coarse lookup returned."""
+
+    image_id: int
+    lanes: Mapping[str, float]
+    """Lane name (method) -> similarity there. An image found by one lane only has one entry."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The pairwise look at two images."""
+
+    probability: float
+    """Calibrated probability that both show the same product, 0 to 1."""
+    similarity: float
+    """Cosine of the two embeddings, -1 to 1."""
+    siamese: float
+    """Output of the pair head after its sigmoid, 0 to 1; not calibrated."""
+    inliers: int
+    """ORB matches that agree with one sane homography; 0 where there is none or none was looked for."""
+    hash_similarity: float
+    """pHash: share of equal bits, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """One product of an answer, by its best image."""
+
+    sku: str
+    name: str
+    image_id: int
+    image: str
+    """The image as its source named it."""
+    verification: Verification
+
+
+class Outcome(StrEnum):
+    """The three things an answer can say."""
+
+    MATCH = "match"
+    AMBIGUOUS = "ambiguous"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The answer to one photo."""
+
+    query: str
+    outcome: Outcome
+    sku: str | None
+    """The product of a MATCH, the first of an AMBIGUOUS; None when UNKNOWN."""
+    name: str | None
+    probability: float
+    """Of the best hit, 0 to 1; 0 when there is none."""
+    hits: tuple[Hit, ...]
+    """One per product, best first."""
+    generation: str
+    """Name of the indexes that answered."""
+    took_ms: float
+    reason: str = ""
+    """In words, why this outcome."""
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One image that a source lists."""
+
+    sku: str
+    path: str
+    """Absolute."""
+    image: str
+    """As the source names it: relative to the source where it can be."""
+    where: str
+    """For messages: `catalog.csv line 7`, or the path."""
+    name: str = ""
+    strength: str = ""
+    form: str = ""
+    manufacturer: str = ""
+    surface: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row or photo that was not taken, and why."""
+
+    where: str
+    code: str
+    message: str

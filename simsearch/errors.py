@@ -1,0 +1,94 @@
+"""Every error that simsearch raises on purpose, and the exit code that the command line gives it.
+
+::
+
+    SimsearchError                  1   anything below, when nothing more exact is known
+    ├── UsageError                  2   a flag or argument that cannot be meant
+    │   └── ConfigError             2   a setting: unknown key, wrong type, out of range
+    ├── ImageError                  3   one photo that cannot be described; `code` names the reason
+    ├── SourceError                 4   a folder, CSV or JSONL that cannot be read as a catalog source
+    ├── CatalogError                5   the database: missing, of another version, locked, damaged
+    ├── GenerationError             6   the indexes: none built, damaged, not in step with the catalog
+    ├── WeightsError                7   a weights or calibration file that cannot be used
+    ├── RefusedError                8   `--strict`, and some rows or photos were refused
+    └── TrainingError               9   training data or a checkpoint that cannot be used
+
+The message is one line: what is wrong, where, and what to do about it. `cli.main` is the one place that
+turns an error into a line on stderr and an exit code; a traceback is always a defect.
+"""
+
+from __future__ import annotations
+
+
+class SimsearchError(Exception):
+    """Base of the tree. `exit_code` is what the process returns."""
+
+    exit_code = 1
+
+
+class UsageError(SimsearchError):
+    """The call cannot be meant: names the argument and a way out."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """A setting is unknown, of the wrong type or out of range: names file and key."""
+
+
+class ImageError(SimsearchError):
+    """One photo is refused. `code` is one of :data:`REFUSALS`."""
+
+    exit_code = 3
+
+    def __init__(self, code: str, message: str) -> None:
+        assert code in REFUSALS, code
+        super().__init__(message)
+        self.code = code
+
+
+REFUSALS = {
+    "missing": "there is no such file, or it may not be read",
+    "not_an_image": "the content is no image format that simsearch reads",
+    "truncated": "the file ends before the picture does",
+    "too_large": "more pixels or bytes than the limit (images.max_pixels, images.max_bytes)",
+    "zero_size": "an empty file, or a picture without width or height",
+    "unreadable": "an image whose data is damaged or of a kind the decoder does not know",
+    "outside_root": "the path leaves the folder of its source",
+}
+
+
+class SourceError(SimsearchError):
+    """A catalog source (folder, CSV, JSONL) cannot be read as one."""
+
+    exit_code = 4
+
+
+class CatalogError(SimsearchError):
+    """The catalog database cannot be used as it is."""
+
+    exit_code = 5
+
+
+class GenerationError(SimsearchError):
+    """The indexes cannot be used as they are; the message names the command that repairs them."""
+
+    exit_code = 6
+
+
+class WeightsError(SimsearchError):
+    """A weights or calibration file is missing, damaged or of another kind."""
+
+    exit_code = 7
+
+
+class RefusedError(SimsearchError):
+    """Raised at the end of a `--strict` run in which something was refused."""
+
+    exit_code = 8
+
+
+class TrainingError(SimsearchError):
+    """Training cannot start or go on with this data or checkpoint."""
+
+    exit_code = 9

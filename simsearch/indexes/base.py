@@ -1,0 +1,73 @@
+"""The seam of every index: add vectors under ids, find the most similar ones."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
+
+from simsearch.datatypes import Ids, Metric
+
+
+@runtime_checkable
+class VectorIndex(Protocol):
+    """Vectors of one method under image ids.
+
+    cosine: vectors (n, dim) float32 of length 1, similarity their product, -1 to 1. hamming: (n, dim / 8) uint8,
+    similarity the share of equal bits, 0 to 1.
+    """
+
+    kind: ClassVar[str]
+    metric: ClassVar[Metric]
+    dim: int
+
+    def __init__(self, dim: int) -> None: ...
+
+    def __len__(self) -> int: ...
+
+    def add(self, ids: Ids, vectors: np.ndarray[Any, Any]) -> None:
+        """Ids (n,) must be new to the index."""
+        ...
+
+    def search(self, vectors: np.ndarray[Any, Any], k: int) -> tuple[Ids, np.ndarray[Any, Any]]:
+        """Ids (m, k) and similarities (m, k) float32, best first; -1 and -inf where there are fewer than k."""
+        ...
+
+    def ids(self) -> Ids:
+        """All ids, ascending."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write one file."""
+        ...
+
+    @classmethod
+    def load(cls, path: Path, dim: int) -> Self:
+        """Inverse of save. GenerationError when the file is not such an index of `dim` dimensions."""
+        ...
+
+
+@cache
+def discover() -> dict[str, type[VectorIndex]]:
+    """Kind -> class, over the `INDEXES` of every module of this package."""
+    package = importlib.import_module("simsearch.indexes")
+    found: dict[str, type[VectorIndex]] = {}
+    for module in pkgutil.iter_modules(package.__path__):
+        for index in getattr(importlib.import_module(f"simsearch.indexes.{module.name}"), "INDEXES", ()):
+            assert index.kind not in found, f"two indexes are called {index.kind}"
+            found[index.kind] = index
+    return found
+
+
+def create(metric: Metric, dim: int) -> VectorIndex:
+    """An empty exact index for `metric`."""
+    return {"cosine": discover()["flat"], "hamming": discover()["binary-flat"]}[metric](dim)
+
+
+def load(kind: str, path: Path, dim: int) -> VectorIndex:
+    """The index that `path` holds."""
+    return discover()[kind].load(path, dim)

@@ -1,0 +1,245 @@
+"""ORB: oriented FAST keypoints with rotated BRIEF bits, compared by how many match, or agree with one viewpoint.
+
+Source: Rublee, Rabaud, Konolige, Bradski (2011). Keypoints from a pyramid of factor 1.2, ranked by the Harris measure,
+turned by the intensity centroid; 256 BRIEF bits; brute-force Hamming. Geometry: MAGSAC++ (Barath et al. 2020).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, cast
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.config import setting
+from simsearch.datatypes import Descriptor, Image, Similarities
+from simsearch.methods.base import fingerprint
+
+KEYPOINT = np.dtype([("xy", "<u2", 2), ("angle", "u1"), ("octave", "u1"), ("bits", "u1", 32)])
+"""One keypoint, 38 bytes: position in 1/32 pixel of the scaled photo, angle in 256ths of a turn, octave, BRIEF."""
+
+_SUBPIXEL = 32.0
+_LEAST_INLIERS = 6
+"""Four matches fix a homography, so four always agree: below six nothing has been shown."""
+
+
+@dataclass(frozen=True)
+class OrbMatchingSettings:
+    """`size`: longer side in pixels for the search of keypoints; `ratio`: Lowe's test, nearest against second nearest.
+
+    `keep`: what makes a nearest neighbour a match: the ratio test, or "cross-check": being each other's nearest.
+    """
+
+    keypoints: int = setting(500, low=8, high=5000)
+    size: int = setting(512, low=64, high=1023)
+    fast_threshold: int = setting(12, low=1, high=100)
+    ratio: float = setting(0.85, low=0.1, high=1.0)
+    keep: str = setting("ratio", choices=("ratio", "cross-check"))
+
+
+@dataclass(frozen=True)
+class OrbSettings:
+    """As in :class:`OrbMatchingSettings`; `tolerance`: pixels by which a match may miss the homography."""
+
+    keypoints: int = setting(500, low=8, high=5000)
+    size: int = setting(512, low=64, high=1023)
+    fast_threshold: int = setting(12, low=1, high=100)
+    ratio: float = setting(0.85, low=0.1, high=1.0)
+    tolerance: float = setting(5.0, low=0.5, high=50.0)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Matches between two photos that one homography explains."""
+
+    query_xy: NDArray[np.float32]
+    """(n, 2) pixels in the scaled query."""
+    other_xy: NDArray[np.float32]
+    """(n, 2) pixels in the scaled other photo."""
+    matches: int
+    """Before geometry."""
+    homography: NDArray[np.float64] | None
+    """(3, 3), query to other; None where there is no sane one, and then n = 0."""
+
+    @property
+    def inliers(self) -> int:
+        """n: matches that agree."""
+        return len(self.query_xy)
+
+
+_NOTHING = np.zeros((0, 2), np.float32)
+
+
+class _Keypoints:
+    """What both methods share: detection, and the ratio test."""
+
+    name: ClassVar[str]
+    dtype: np.dtype[Any] = KEYPOINT
+    shape: tuple[int, ...] = (-1,)
+
+    def __init__(self, settings: OrbSettings | OrbMatchingSettings) -> None:
+        self.settings = settings
+        self.fingerprint = fingerprint(self.name, settings)
+
+    def describe(self, images: Sequence[Image]) -> list[Descriptor]:
+        return [self._describe(image) for image in images]
+
+    def _describe(self, image: Image) -> Descriptor:
+        grey = scaled(image.grey, self.settings.size)
+        if min(grey.shape) < 16:  # the pyramid of a thread-like picture has empty levels, on which OpenCV raises
+            return np.zeros(0, KEYPOINT)
+        # Not kept between calls: a detector is not safe to share between threads, and making one costs microseconds.
+        detector = cv2.ORB.create(
+            nfeatures=self.settings.keypoints, scaleFactor=1.2, nlevels=8, fastThreshold=self.settings.fast_threshold
+        )
+        points, bits = detector.detectAndCompute(grey, None)
+        out = np.zeros(len(points), KEYPOINT)
+        if len(points):
+            out["xy"] = np.array([p.pt for p in points]) * _SUBPIXEL + 0.5
+            turns = np.array([p.angle for p in points]) / 360
+            out["angle"] = (turns * 256).astype(np.int64) & 255  # & 255: a full turn is none
+            out["octave"] = [p.octave & 255 for p in points]
+            out["bits"] = bits
+        return out
+
+    def matches(self, query: Descriptor, other: Descriptor) -> NDArray[np.int64]:
+        """Pairs of keypoint indices (n, 2) that pass the ratio test; each of `other` is taken once, by its nearest."""
+        if len(query) < 2 or len(other) < 2:
+            return np.zeros((0, 2), np.int64)
+        distance, index = _nearest(query, other, 2)
+        kept = np.flatnonzero(distance[:, 0] < self.settings.ratio * distance[:, 1])
+        kept = kept[np.argsort(distance[kept, 0], kind="stable")]
+        _, first = np.unique(index[kept, 0], return_index=True)
+        kept = kept[np.sort(first)]
+        return np.stack([kept, index[kept, 0]], axis=1).astype(np.int64)
+
+
+class OrbMatching(_Keypoints):
+    """The paper's: kept / min(n_a, n_b), 0 to 1, matches that were kept of those that there could be. No geometry.
+
+    0 where a photo has no keypoints. Equal descriptors give 1, though keypoints of a repeated pattern fail the ratio
+    test against each other. Not symmetric: neighbours are sought from query to other.
+    """
+
+    name: ClassVar[str] = "orb-matching"
+    Settings: ClassVar[type] = OrbMatchingSettings
+    similarity_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    settings: OrbMatchingSettings
+
+    def __init__(self, settings: OrbMatchingSettings) -> None:
+        super().__init__(settings)
+
+    def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
+        keep = self.matches if self.settings.keep == "ratio" else self.mutual
+        return np.array([matched_share(query, other, len(keep(query, other))) for other in others], np.float32)
+
+    def mutual(self, query: Descriptor, other: Descriptor) -> NDArray[np.int64]:
+        """Pairs of keypoint indices (n, 2) that are each other's nearest; of equally near ones the first counts."""
+        if not len(query) or not len(other):
+            return np.zeros((0, 2), np.int64)
+        _, forth = _nearest(query, other, 1)
+        _, back = _nearest(other, query, 1)
+        kept = np.flatnonzero(back[forth[:, 0], 0] == np.arange(len(query)))
+        return np.stack([kept, forth[kept, 0]], axis=1).astype(np.int64)
+
+
+class Orb(_Keypoints):
+    """Similarity: number of inliers of the best sane homography, 0 upwards.
+
+    Not symmetric: matches go from query to other.
+    """
+
+    name: ClassVar[str] = "orb"
+    Settings: ClassVar[type] = OrbSettings
+    similarity_range: ClassVar[tuple[float, float]] = (0.0, float("inf"))
+    settings: OrbSettings
+
+    def __init__(self, settings: OrbSettings) -> None:
+        super().__init__(settings)
+
+    def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
+        return np.array([self.geometry(query, other).inliers for other in others], np.float32)
+
+    def geometry(self, query: Descriptor, other: Descriptor) -> Geometry:
+        """Matches, and those of them that agree with one sane change of viewpoint."""
+        pairs = self.matches(query, other)
+        if len(pairs) < _LEAST_INLIERS:
+            return Geometry(_NOTHING, _NOTHING, len(pairs), None)
+        a = column(query, "xy")[pairs[:, 0]].astype(np.float32) / np.float32(_SUBPIXEL)
+        b = column(other, "xy")[pairs[:, 1]].astype(np.float32) / np.float32(_SUBPIXEL)
+        tolerance = self.settings.tolerance
+        found, mask = cv2.findHomography(a, b, cv2.USAC_MAGSAC, tolerance, maxIters=1000, confidence=0.999)
+        if found is None:
+            return Geometry(_NOTHING, _NOTHING, len(pairs), None)
+        inside = mask.reshape(-1).astype(bool)
+        a, b, homography = a[inside], b[inside], np.asarray(found, np.float64)
+        if len(a) < _LEAST_INLIERS or not sane(homography, a):
+            return Geometry(_NOTHING, _NOTHING, len(pairs), None)
+        return Geometry(a, b, len(pairs), homography)
+
+
+def matched_share(query: Descriptor, other: Descriptor, kept: int) -> float:
+    """kept / min(n_a, n_b), 0 to 1; 0 where one side has no keypoints, 1 for equal descriptors."""
+    if not len(query) or not len(other):
+        return 0.0
+    if len(query) == len(other) and bool((query == other).all()):
+        return 1.0
+    return kept / min(len(query), len(other))
+
+
+def _nearest(query: Descriptor, other: Descriptor, k: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """Hamming distances and indices of the `k` keypoints of `other` nearest to each of `query`, both (n, k)."""
+    import faiss
+
+    # One thread: half a millisecond is too little to share, and on a busy machine the threads wait for each other for
+    # twenty. OpenMP keeps this number for each calling thread, so that nobody else's is touched.
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        distance, index = faiss.knn_hamming(column(query, "bits"), column(other, "bits"), k)
+    finally:
+        faiss.omp_set_num_threads(threads)
+    return distance, index
+
+
+def column(descriptor: Descriptor, name: str) -> NDArray[Any]:
+    """One field of keypoints, contiguous."""
+    return np.ascontiguousarray(cast("NDArray[np.void]", descriptor)[name])
+
+
+def scaled(grey: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Brought to `side` pixels on the longer side, up or down: keypoints of two photos then meet at similar scales."""
+    height, width = grey.shape
+    ratio = side / max(height, width)
+    size = max(1, round(width * ratio)), max(1, round(height * ratio))
+    interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(grey, size, interpolation=interpolation), dtype=np.uint8)
+
+
+def sane(homography: NDArray[np.float64], points: NDArray[np.float32]) -> bool:
+    """Whether a camera could have made it of a flat face: no mirroring, scale within 1/8 to 8, no extreme tilt.
+
+    Judged by the local derivative at the centre of the inliers `points` (n, 2), and by the sign of depth at each.
+    """
+    if not np.isfinite(homography).all():
+        return False
+    ones = np.concatenate([points, np.ones((len(points), 1), np.float32)], axis=1)
+    depth = ones @ homography[2]
+    if not (np.all(depth > 1e-6) or np.all(depth < -1e-6)):
+        return False
+    x, y = points.mean(axis=0).astype(np.float64)
+    u, v, w = homography @ [x, y, 1.0]
+    if abs(w) < 1e-9:
+        return False
+    top = homography[:2, :2] / w
+    local = top - np.outer([u, v], homography[2, :2]) / w**2
+    if np.linalg.det(local) <= 0:
+        return False
+    large, small = np.linalg.svd(local, compute_uv=False)
+    return bool(large < 8 and small > 1 / 8 and large / small < 5)
+
+
+METHODS = (Orb, OrbMatching)

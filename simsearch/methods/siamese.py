@@ -1,0 +1,84 @@
+"""The Siamese network as a method: one backbone pass a photo, pairs judged from the stored embeddings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.config import setting
+from simsearch.datatypes import Descriptor, Image, Metric, Similarities, Surface
+from simsearch.methods.base import NoSettings, fingerprint
+from simsearch.siamese.weightfile import BUILT_IN, open_weights, sigmoid
+
+if TYPE_CHECKING:
+    from simsearch.siamese.network import Inference
+
+
+@dataclass(frozen=True)
+class SiameseSettings:
+    """`weights`: a .safetensors file, "" for that in the package; the others do not change what is computed."""
+
+    weights: str = ""
+    precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
+    device: str = "auto"
+    batch: int = setting(32, low=1, high=4096)
+
+
+class Siamese:
+    """The paper's improved Siamese network. Similarity: sigmoid of the pair head on |f1 - f2|, 0 to 1, symmetric."""
+
+    name: ClassVar[str] = "siamese"
+    Settings: ClassVar[type] = SiameseSettings
+    similarity_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    dtype: np.dtype[Any] = np.dtype(np.float32)
+    metric: Metric = "cosine"
+
+    def __init__(self, settings: SiameseSettings) -> None:
+        self.settings = settings
+        self.weights = open_weights(
+            Path(settings.weights) if settings.weights else BUILT_IN / f"{self.name}.safetensors"
+        )
+        self.dim = self.weights.architecture.embedding
+        self.shape = (self.dim,)
+        # Precision and device do not enter: they agree (cosine >= 0.999), and catalogs move between machines.
+        self.fingerprint = fingerprint(self.name, NoSettings(), digest=self.weights.digest)
+
+    @cached_property
+    def inference(self) -> Inference:
+        """Loaded at first use: what only compares stored embeddings never loads torch."""
+        from simsearch.siamese.network import Inference
+
+        return Inference(self.weights, precision=self.settings.precision, device=self.settings.device)
+
+    def describe(self, images: Sequence[Image]) -> list[Descriptor]:
+        return [embedding for embedding, _, _ in self.describe_with_surface(images)]
+
+    def describe_with_surface(self, images: Sequence[Image]) -> list[tuple[NDArray[np.float32], Surface, float]]:
+        """Embedding, most likely surface and its probability of each image, from one pass."""
+        from simsearch.siamese.network import SURFACES, letterbox
+
+        out = []
+        for i in range(0, len(images), self.settings.batch):
+            squares = [letterbox(image.pixels, self.inference.size) for image in images[i : i + self.settings.batch]]
+            embeddings, surfaces = self.inference.describe(squares)
+            best = surfaces.argmax(axis=1)
+            out += [(e, SURFACES[b], float(p[b])) for e, b, p in zip(embeddings, best, surfaces, strict=True)]
+        return out
+
+    def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
+        return sigmoid(self.pair_logits(query, others))
+
+    def pair_logits(self, query: Descriptor, others: Sequence[Descriptor]) -> NDArray[np.float32]:
+        """Pair head before its sigmoid, (len(others),)."""
+        if not len(others):
+            return np.zeros(0, np.float32)
+        return self.weights.pair_head.logits(query.astype(np.float32), np.stack(others).astype(np.float32))
+
+
+METHODS = (Siamese,)

@@ -1,0 +1,103 @@
+"""Training batches: photos in memory, augmented views out, every batch a function of (seed, step)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from simsearch.datatypes import Pixels
+from simsearch.siamese.augment import AugmentSettings, view
+from simsearch.siamese.network import SURFACES
+from simsearch.siamese.pairs import ALGORITHMS, ClassBatches, LabelledImages
+
+
+@dataclass(frozen=True)
+class TrainingPhoto:
+    """One photo to train on or to validate with."""
+
+    sku: str
+    load: Callable[[], Pixels]
+    """Reads it; may raise ImageError."""
+    group: str = ""
+    """The set it belongs to, for `sampling.weights` and for validation figures per set."""
+    surface: str = ""
+    """One of `Surface`, or empty where it is not known."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Views of one training step."""
+
+    pixels: Tensor
+    """(n, 3, size, size) uint8; images 2i and 2i + 1 form a pair."""
+    labels: Tensor
+    """(n,) int64, class of each."""
+    surfaces: Tensor
+    """(n,) int64 index into SURFACES, -1 where not known."""
+
+
+def held_out(sku: str, share: float) -> bool:
+    """Whether a product belongs to the validation part: a fixed function of its SKU, so that it never moves."""
+    return zlib.crc32(sku.encode()) % 10_000 < share * 10_000
+
+
+def shrink(pixels: Pixels, side: int) -> Pixels:
+    """Scaled down to at most `side` pixels on the longer side."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+class Batches(Dataset[Batch]):
+    """`batches[step]` is the batch of that step."""
+
+    def __init__(
+        self,
+        pixels: Sequence[Pixels],
+        photos: Sequence[TrainingPhoto],
+        *,
+        augment: AugmentSettings,
+        size: int,
+        batch: int,
+        sampling: str,
+        weights: Mapping[str, float],
+        seed: int,
+        steps: int,
+    ) -> None:
+        self.pixels, self.augment, self.size, self.batch = pixels, augment, size, batch
+        self.sampling, self.seed, self.steps = sampling, seed, steps
+        names = sorted({p.sku for p in photos})
+        index = {sku: i for i, sku in enumerate(names)}
+        self.images = LabelledImages([index[p.sku] for p in photos])
+        self.by_class = ClassBatches(self.images, [p.group for p in photos], weights, batch // 2)
+        known = {s.value: i for i, s in enumerate(SURFACES)}
+        self.surfaces = np.array([known.get(p.surface, -1) for p in photos], np.int64)
+
+    def __len__(self) -> int:
+        return self.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        rng = np.random.default_rng([self.seed, step])
+        if self.sampling == "classes":
+            chosen = self.by_class.draw(rng)
+        else:
+            pairs = ALGORITHMS[self.sampling](self.images, self.batch // 2, rng)
+            chosen = np.stack([pairs.a, pairs.b], axis=1).reshape(-1)
+        views = [self._view(int(i), rng) for i in chosen]
+        stacked = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).contiguous()
+        labels = torch.from_numpy(self.images.classes[chosen].astype(np.int64))
+        return Batch(stacked, labels, torch.from_numpy(self.surfaces[chosen]))
+
+    def _view(self, image: int, rng: np.random.Generator) -> Pixels:
+        behind = self.pixels[int(rng.integers(len(self.pixels)))]
+        return view(self.pixels[image], self.augment, self.size, rng, behind)

@@ -1,0 +1,144 @@
+"""Label generation: which photos form a pair or a batch.
+
+The paper draws training pairs in two ways (Wang, Huang, Cai 2024, section on label generation):
+
+- algorithm 1 draws a first image and a wanted label from {0, 1}, then draws from the whole set until the second image
+  has that label. For label 1 it needs about as many draws as there are classes.
+- algorithm 2 chooses the second image directly: from the first one's own class, or from the images outside it. Its cost
+  does not depend on the number of classes.
+
+Every draw is a function of (seed, step): data-loader workers need no shared state, and a resumed run goes on with the
+very pairs that it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """n pairs of image indices. Where a[i] == b[i] the two are to be different views of one image."""
+
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+    same: NDArray[np.bool_]
+
+
+class LabelledImages:
+    """Image indices ordered by class, so that "of this class" and "of another class" are both one draw.
+
+    `classes` gives each image's class, shape (n,), integers. Raises ValueError when there are fewer than two classes.
+    """
+
+    def __init__(self, classes: Sequence[int] | NDArray[np.int64]) -> None:
+        values = np.asarray(classes, dtype=np.int64)
+        _, self.classes = np.unique(values, return_inverse=True)
+        self.order = np.argsort(self.classes, kind="stable")
+        self.counts = np.bincount(self.classes)
+        self.starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
+        self.place = np.empty_like(self.order)
+        """Of each image among those of its class, in `order`."""
+        self.place[self.order] = np.arange(len(self.order)) - self.starts[self.classes[self.order]]
+        if len(self.counts) < 2:
+            raise ValueError("pairs need at least two classes")
+
+    def __len__(self) -> int:
+        return len(self.classes)
+
+    def another(self, images: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
+        """For each image another of its class, all equally likely; itself where it is alone. (n,) -> (n,)."""
+        own = self.classes[images]
+        k = rng.integers(np.maximum(self.counts[own] - 1, 1))
+        k += (k >= self.place[images]) & (self.counts[own] > 1)
+        return self.order[self.starts[own] + k]
+
+    def outside(self, images: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
+        """For each image one of another class, all such images equally likely. (n,) -> (n,)."""
+        own = self.classes[images]
+        k = rng.integers(len(self) - self.counts[own])
+        return self.order[np.where(k < self.starts[own], k, k + self.counts[own])]
+
+
+def algorithm_1(images: LabelledImages, count: int, rng: Generator) -> Pairs:
+    """`count` pairs by rejection: the paper's first algorithm, kept to compare with."""
+    a, b, same = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.bool_)
+    for i in range(count):
+        first, wanted = int(rng.integers(len(images))), bool(rng.integers(2))
+        while True:
+            second = int(rng.integers(len(images)))
+            if (images.classes[first] == images.classes[second]) == wanted:
+                break
+        a[i], b[i], same[i] = first, second, wanted
+    return Pairs(a, b, same)
+
+
+def algorithm_2(images: LabelledImages, count: int, rng: Generator) -> Pairs:
+    """`count` pairs by direct choice: the paper's second algorithm. Half of them, rounded up, are positive."""
+    same = rng.permutation(count) < (count + 1) // 2
+    a = rng.integers(len(images), size=count)
+    b = np.where(same, images.another(a, rng), images.outside(a, rng))
+    return Pairs(a, b, same)
+
+
+ALGORITHMS = {"algorithm-1": algorithm_1, "algorithm-2": algorithm_2}
+
+
+@dataclass(frozen=True)
+class ClassBatches:
+    """Batches of `classes` classes with two images each, for losses that compare all with all.
+
+    Images are grouped into sets (phone photos, official photos, renderings...); `weights` says what share of the
+    classes comes from which set, so that a small set that matters is not drowned.
+    """
+
+    images: LabelledImages
+    sets: Sequence[str]
+    """Each image's set, shape (n,)."""
+    weights: Mapping[str, float]
+    """Set -> weight; a set without one has the weight 1."""
+    classes: int
+
+    @cached_property
+    def pools(self) -> list[list[NDArray[np.int64]]]:
+        """For each set, by name: the images of each of its classes."""
+        sets = np.asarray(self.sets)
+        out = []
+        for name in sorted(set(self.sets)):
+            members = self.images.order[sets[self.images.order] == name]
+            out.append(np.split(members, np.flatnonzero(np.diff(self.images.classes[members])) + 1))
+        return out
+
+    @cached_property
+    def shares(self) -> NDArray[np.float64]:
+        """Of each set, by name; they sum to 1."""
+        weights = np.array([self.weights.get(name, 1.0) for name in sorted(set(self.sets))], np.float64)
+        if not (weights >= 0).all() or not weights.any():
+            raise ValueError("the weights of the sets must not be negative, and one must be above 0")
+        return np.asarray(weights / weights.sum(), np.float64)
+
+    def draw(self, rng: Generator) -> NDArray[np.int64]:
+        """Image indices, shape (2 * classes,), fewer when there are not as many classes to be found.
+
+        The two of a class are neighbours; no class comes twice.
+        """
+        orders = [rng.permutation(len(pool)).tolist() for pool in self.pools]
+        chosen: dict[int, int] = {}
+        while len(chosen) < self.classes:
+            # A set may have fewer classes than its share asks for: the others then fill the batch.
+            left = self.shares * [bool(order) for order in orders]
+            if not left.any():
+                break
+            place = int(rng.choice(len(left), p=left / left.sum()))
+            # Class first, image second: a class with many photos is not drawn more often.
+            members = self.pools[place][orders[place].pop()]
+            image = int(members[int(rng.integers(len(members)))])
+            chosen.setdefault(int(self.images.classes[image]), image)
+        first = np.array(list(chosen.values()), np.int64)
+        return np.stack([first, self.images.another(first, rng)], axis=1).reshape(-1)
