@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Write the table of photos that the shipped weights are trained on: `sku,image,group`.
+"""Write the table of photos that the shipped weights are trained on: `sku,image,group,surface`.
 
 usage: training_manifest.py DATA_DIR OUT.csv
 
 DATA_DIR holds the sets that docs/recognition.md describes. Left out: every product of an `eval` split, every product of
 `tfda_never_train.csv`, `strips` (evaluation only), and unlabelled photos that may show a labelled product.
+
+Surfaces are weak labels: what the register says of a medicine's shape stands for its first photo (tablets and capsules
+are loose pills there, liquids stand in bottles), photos of boxes mostly show the front.
 """
 
 from __future__ import annotations
@@ -21,23 +24,35 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def photos(data: Path) -> Iterator[tuple[str, str, str]]:
-    """(sku, image relative to `data`, group) of every photo that may be trained on."""
+SOLID = {"圓形", "膠囊", "橢圓形", "四邊形", "三角形", "六邊形", "八邊形"}
+"""Round, capsule, oval, four, three, six and eight sides: the register's words for the shapes of pills."""
+LIQUID = "液劑"
+
+
+def surface(row: dict[str, str]) -> str:
+    """What the first photo of a medicine shows, as far as its shape tells."""
+    if row["split"] == "catalog" and row["shape"] in SOLID:
+        return "pills"
+    return "bottle" if row["split"] == "catalog" and row["shape"].startswith(LIQUID) else ""
+
+
+def photos(data: Path) -> Iterator[tuple[str, str, str, str]]:
+    """(sku, image relative to `data`, group, surface) of every photo that may be trained on."""
     never = {r["sku"] for r in rows(data / "tfda_never_train.csv")}
     for r in rows(data / "boxes.csv"):
         if r["split"] == "train":
-            yield r["sku"], r["image"], "boxes"
+            yield r["sku"], r["image"], "boxes", "front"
     doubtful = {r["image"] for r in rows(data / "boxes_ambiguous.csv")}
     for path in sorted((data / "boxes_unlabelled").iterdir()):
         image = f"boxes_unlabelled/{path.name}"
         if image not in doubtful:
-            yield f"unlabelled-{path.stem}", image, "unlabelled"
+            yield f"unlabelled-{path.stem}", image, "unlabelled", ""
     for r in rows(data / "tfda.csv"):
         if r["sku"] not in never and r["split"] != "eval":
-            yield r["sku"], r["image"], "tfda"
+            yield r["sku"], r["image"], "tfda", surface(r)
     for name in ("grocery", "nihpills", "nihref"):
         for r in rows(data / f"{name}.csv"):
-            yield f"{name}-{r['sku']}", r["image"], name
+            yield f"{name}-{r['sku']}", r["image"], name, "" if name == "grocery" else "pills"
 
 
 def main(data: str, out: str) -> None:
@@ -45,10 +60,10 @@ def main(data: str, out: str) -> None:
     root = Path(data).resolve()
     with Path(out).open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["sku", "image", "group"])
-        written = [(sku, str(root / image), group) for sku, image, group in photos(root)]
+        writer.writerow(["sku", "image", "group", "surface"])
+        written = [(sku, str(root / image), *rest) for sku, image, *rest in photos(root)]
         writer.writerows(written)
-    print(f"{len(written)} photos of {len({sku for sku, _, _ in written})} products")
+    print(f"{len(written)} photos of {len({row[0] for row in written})} products")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simsearch.catalog import Catalog
     from simsearch.datatypes import Decision, Descriptor, Image, Refusal, Verification
     from simsearch.duplicates import DuplicateFinder, DuplicateGroup
+    from simsearch.evaluation.run import MethodsReport
     from simsearch.indexer import IndexReport
     from simsearch.indexes.generations import Generations
     from simsearch.methods.base import Method
@@ -130,7 +131,7 @@ class App:
         """The catalog in this home, made if there is none."""
         from simsearch.catalog import Catalog
 
-        return Catalog(self.config.catalog.url or f"sqlite:///{self.home / 'catalog.db'}", self.config.catalog)
+        return Catalog(self.config.catalog.url or self.home / "catalog.db", self.config.catalog)
 
     @cached_property
     def methods(self) -> dict[str, Method]:
@@ -139,10 +140,10 @@ class App:
         return {name: self.method(name) for name in self.config.indexing.stored}
 
     def check_settings(self) -> None:
-        """ConfigError when a table of a method holds what that method does not know."""
+        """ConfigError when a method is named that there is none of, or a setting that a method does not have."""
         from simsearch.methods import check
 
-        check(self.config.methods)
+        check({**{name: {} for name in self.config.indexing.stored}, **self.config.methods})
 
     def method(self, name: str) -> Method:
         """Any method, with its settings in force."""
@@ -269,16 +270,21 @@ class App:
     ) -> list[Decision | ImageError]:
         """An answer a photo, in order: a decision, or why the photo cannot be read. Bytes are the content of a file."""
         self._existing()
+        batch = 32  # decoded at once
+        return [a for i in range(0, len(photos), batch) for a in self._answer(photos[i : i + batch], k, record)]
+
+    def _answer(self, photos: Sequence[str | Path | bytes], k: int | None, record: bool) -> list[Decision | ImageError]:
         loaded = [self._load(photo) for photo in photos]
         sound = [image for image in loaded if not isinstance(image, ImageError)]
-        batch = 32
-        decisions = [d for i in range(0, len(sound), batch) for d in self.engine.answer(sound[i : i + batch], k=k)]
+        decisions = self.engine.answer(sound, k=k)
         if record:
             shared = {
                 "fingerprints": {name: m.fingerprint for name, m in self.methods.items()},
                 "match_threshold": self.match_threshold, "margin": self.config.query.margin,
             }  # fmt: skip
-            self.catalog.record_decisions([(d, i.sha256) for d, i in zip(decisions, sound, strict=True)], shared)
+            # A file's name need not be UTF-8, what a database holds must.
+            named = [replace(d, query=d.query.encode(errors="backslashreplace").decode()) for d in decisions]
+            self.catalog.record_decisions([(d, i.sha256) for d, i in zip(named, sound, strict=True)], shared)
         answers = iter(decisions)
         return [image if isinstance(image, ImageError) else next(answers) for image in loaded]
 
@@ -294,6 +300,8 @@ class App:
 
     def verify(self, pairs: Sequence[tuple[str, str]], *, method: str | None = None) -> list[PairVerdict]:
         """Whether each pair of files shows the same product; with `method`, its bare similarity instead."""
+        from simsearch.verification import describe
+
         chosen = {method: self.method(method)} if method else {name: self.methods[name] for name in NEEDED}
         described: dict[str, dict[str, Descriptor] | ImageError] = {}
         for path in dict.fromkeys(p for pair in pairs for p in pair):
@@ -301,7 +309,7 @@ class App:
             if isinstance(image, ImageError):
                 described[path] = image
             else:
-                described[path] = {name: m.describe([image])[0] for name, m in chosen.items()}
+                [described[path]] = describe(chosen, [image])
         return [self._verdict(a, b, described[a], described[b], chosen) for a, b in pairs]
 
     def _verdict(
@@ -330,7 +338,7 @@ class App:
     def _finder(self, threshold: float | None) -> DuplicateFinder:
         from simsearch.duplicates import DuplicateFinder
 
-        least = threshold or self.config.duplicates.threshold or self.match_threshold
+        least = self.config.duplicates.threshold or self.match_threshold if threshold is None else threshold
         return DuplicateFinder(self.catalog, self.methods, self.verifier, self.config.duplicates, least)
 
     def rebuild(self) -> str:
@@ -356,7 +364,7 @@ class App:
                 width = m.dim if m.metric == "cosine" else m.dim // 8
                 yield Lane(m.name, m.fingerprint, m.metric, m.dim), *self.catalog.matrix(m.fingerprint, m.dtype, width)
 
-        name = f"g{len(self.catalog.generations()) + 1:06d}"
+        name = self.generations.next_name(g["name"] for g in self.catalog.generations())
         settings = self.config.generations
         try:
             audit = self.generations.build(read(), name=name, revision=revision, expected=expected, settings=settings)
@@ -382,6 +390,8 @@ class App:
         problem, serving = "", ""
         try:
             serving = self.generations.current() or ""
+            if serving:
+                self.generations.manifest(serving, full=True)
             self.engine.refresh()
         except (ConfigError, WeightsError):
             raise
@@ -402,6 +412,27 @@ class App:
         """What the sources list and the catalog could not take."""
         self._existing()
         return self.catalog.refused()
+
+    def evaluate_methods(
+        self,
+        *,
+        pairs: Path | None = None,
+        manifest: Path | None = None,
+        split: str | None = None,
+        ambiguous: Path | None = None,
+        methods: Sequence[str] = (),
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> MethodsReport:
+        """Every method (or those named) on the same labelled pairs; see `evaluation.run.evaluate_methods`."""
+        from simsearch.evaluation.run import evaluate_methods
+        from simsearch.methods import discover
+
+        chosen = {name: self.method(name) for name in methods or discover()}
+        return evaluate_methods(
+            chosen, self.method("siamese"), self.config.images, pairs=pairs, manifest=manifest, split=split,
+            ambiguous=ambiguous, seed=seed, progress=progress,
+        )  # fmt: skip
 
     # -- training ----------------------------------------------------------------------------------------------------
 

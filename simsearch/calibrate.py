@@ -94,7 +94,7 @@ def calibrate(
     judged by its most probable wrong candidate.
 
     Raises:
-        TrainingError: fewer than LEAST_PRODUCTS products have several photos.
+        TrainingError: fewer than LEAST_PRODUCTS products have several photos, or no wrong candidate comes back.
     """
     several = sample.several
     if len(several) < LEAST_PRODUCTS:
@@ -105,9 +105,13 @@ def calibrate(
     ordered = sorted(several, key=lambda sku: zlib.crc32(sku.encode()))
     first = set(ordered[::2])
     of_first = np.array([sample.skus[q] in first for q in pairs.query])
-    nonnegative = [name for name in FEATURES if name != "hash_similarity"]
+    if pairs.same[of_first].all() or pairs.same[~of_first].all():
+        raise TrainingError(
+            f"all {candidates} candidates of every photo are of its own product; raise query.candidates, or give fewer "
+            "photos a product"
+        )
     fusion = Fusion.fit(
-        pairs.features[of_first], pairs.same[of_first], FEATURES, l2=1.0, prior=0.5, nonnegative=nonnegative
+        pairs.features[of_first], pairs.same[of_first], FEATURES, l2=1.0, prior=0.5, nonnegative=FEATURES
     )
     rest_features, rest_same = pairs.features[~of_first], pairs.same[~of_first]
     fusion = fusion.platt(rest_features, rest_same, prior=0.5)

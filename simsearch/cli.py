@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer import Argument, Option
 from typer.exceptions import TyperException
+from typer.main import get_command
 
 from simsearch import __version__
-from simsearch.errors import ImageError, SimsearchError, UsageError
+from simsearch.errors import GenerationError, ImageError, RefusedError, SimsearchError, UsageError
 
 if TYPE_CHECKING:
     from simsearch.app import App, Progress
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="simsearch", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="Which drug does this photo show, and which catalog photos show the same product twice?",
+    epilog="Exit codes: 0 done, 2 wrong call or setting, 3 a photo cannot be read, 4 source, 5 catalog, 6 indexes, "
+    "7 weights, 8 something refused with --strict, 9 training, 130 interrupted.",
 )  # fmt: skip
 
 
@@ -34,7 +37,7 @@ class _Choice:
     quiet: bool = False
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Json = Annotated[bool, Option("--json", help="Print JSON instead of text.")]
 
 
 def _version(wanted: bool) -> None:
@@ -47,56 +50,29 @@ def _version(wanted: bool) -> None:
 def _global(
     home: Annotated[
         str | None,
-        typer.Option(
-            help="Folder that holds catalog and indexes.", envvar="SIMSEARCH_HOME", show_default="simsearch-home"
-        ),
+        Option(help="Folder that holds catalog and indexes.", envvar="SIMSEARCH_HOME", show_default="simsearch-home"),
     ] = None,
     config: Annotated[
         str | None,
-        typer.Option(help="TOML file with settings; `simsearch config` shows them.", envvar="SIMSEARCH_CONFIG"),
+        Option(help="TOML file with settings.", envvar="SIMSEARCH_CONFIG"),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="Where the network runs: auto, cpu or cuda.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
+    device: Annotated[str | None, Option(help="Where the network runs: auto, cpu or cuda.")] = None,
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Show no progress.")] = False,
+    version: Annotated[bool, Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     _Choice.home, _Choice.config, _Choice.device, _Choice.quiet = home, config, device, quiet
 
 
-@contextmanager
-def _app() -> Iterator[App]:
+def _app() -> App:
     from simsearch.app import open_app
 
-    with open_app(_Choice.home, _Choice.config, device=_Choice.device) as opened:
-        yield opened
+    return open_app(_Choice.home, _Choice.config, device=_Choice.device)
 
 
-@contextmanager
-def _progress(label: str) -> Iterator[Progress]:
-    """A progress bar on stderr; nothing where stderr is no terminal or --quiet was given."""
-    from simsearch.app import silent
+def _progress(label: str) -> AbstractContextManager[Progress]:
+    from simsearch.printing.output import progress_bar
 
-    if _Choice.quiet or not sys.stderr.isatty():
-        yield silent
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(label, note="", total=None)
-        yield lambda done, total, text: bar.update(task, completed=done, total=total, note=text)
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    return progress_bar(label, quiet=_Choice.quiet)
 
 
 def _note(text: str) -> None:
@@ -106,15 +82,14 @@ def _note(text: str) -> None:
 @app.command()
 def index(
     sources: Annotated[
-        list[str], typer.Argument(help="Folders (one sub-folder per SKU), CSV or JSONL files with sku and image.")
+        list[str],
+        Argument(help="Folders (one sub-folder per SKU), CSV or JSONL with sku and image.", metavar="SOURCE"),
     ],
-    prune: Annotated[bool, typer.Option("--prune", help="Retire images that these sources no longer list.")] = False,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit non-zero if a row or photo was refused.")] = False,
+    prune: Annotated[bool, Option("--prune", help="Take out images that these sources no longer list.")] = False,
+    strict: Annotated[bool, Option("--strict", help="Exit with code 8 if a row or photo was refused.")] = False,
     rebuild: Annotated[
         bool | None,
-        typer.Option(
-            "--rebuild/--no-rebuild", help="Rebuild the indexes afterwards (default: when many images are new)."
-        ),
+        Option("--rebuild/--no-rebuild", help="Rebuild the indexes afterwards (default: when many images are new)."),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -123,28 +98,21 @@ def index(
 
     with _app() as opened, _progress("indexing") as progress:
         report = opened.index(sources, prune=prune, rebuild=rebuild, progress=progress)
-    if as_json:
-        _print_json(printing.report_json(report))
-    else:
-        printing.report(report)
+    printing.report(report, as_json)
     if strict and report.refused:
-        from simsearch.errors import RefusedError
-
-        raise RefusedError(f"{report.refused} rows or photos were refused; `simsearch status --refused` lists them")
+        raise RefusedError(f"rows or photos refused: {report.refused}; `simsearch status --refused` lists them")
 
 
 @app.command()
 def query(
-    photos: Annotated[list[str], typer.Argument(help="Photos to name; - reads one from standard input.")],
-    k: Annotated[
-        int | None, typer.Option("-k", min=1, max=1000, help="How many products to list.", show_default="5")
-    ] = None,
-    no_record: Annotated[
-        bool, typer.Option("--no-record", help="Leave no trace of the answer in the catalog.")
-    ] = False,
+    photos: Annotated[
+        list[str], Argument(help="Photos to identify; - reads one from standard input.", metavar="PHOTO")
+    ],
+    k: Annotated[int | None, Option("-k", min=1, max=1000, help="How many products to list.", show_default="5")] = None,
+    no_record: Annotated[bool, Option("--no-record", help="Leave no trace of the answer in the catalog.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Which drug is this? One answer a photo: match, ambiguous or unknown."""
+    """Say which drug a photo shows: match, ambiguous or unknown."""
     from simsearch import printing
 
     failed = 0
@@ -154,10 +122,7 @@ def query(
             given = [sys.stdin.buffer.read(opened.config.images.max_bytes + 1) if p == "-" else p for p in named]
             for name, answer in zip(named, opened.query(given, k=k, record=not no_record), strict=True):
                 failed += isinstance(answer, ImageError)
-                if as_json:
-                    _print_json(printing.answer_json(name, answer))
-                else:
-                    printing.answer(name, answer)
+                printing.answer(name, answer, as_json)
             progress(start + len(named), len(photos), "")
     if failed:
         raise typer.Exit(ImageError.exit_code)
@@ -165,12 +130,10 @@ def query(
 
 @app.command()
 def verify(
-    a: Annotated[str | None, typer.Argument(help="First photo.")] = None,
-    b: Annotated[str | None, typer.Argument(help="Second photo.")] = None,
-    pairs: Annotated[Path | None, typer.Option(help="CSV with the columns a and b, relative to the file.")] = None,
-    method: Annotated[
-        str | None, typer.Option(help="Only this method's similarity, for instance phash or orb.")
-    ] = None,
+    a: Annotated[str | None, Argument(help="First photo.")] = None,
+    b: Annotated[str | None, Argument(help="Second photo.")] = None,
+    pairs: Annotated[Path | None, Option(help="CSV with the columns a and b, relative to the file.")] = None,
+    method: Annotated[str | None, Option(help="Only this method's similarity, for instance phash or orb.")] = None,
     as_json: Json = False,
 ) -> None:
     """Do two photos show the same product?"""
@@ -187,10 +150,7 @@ def verify(
         for start in range(0, len(listed), 32):
             for verdict in opened.verify(listed[start : start + 32], method=method):
                 failed += verdict.error is not None
-                if as_json:
-                    _print_json(printing.verdict_json(verdict))
-                else:
-                    printing.verdict(verdict)
+                printing.verdict(verdict, as_json)
             progress(min(start + 32, len(listed)), len(listed), "")
     if failed:
         raise typer.Exit(ImageError.exit_code)
@@ -200,65 +160,53 @@ def verify(
 def duplicates(
     threshold: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Least probability of a pair.", show_default="the match threshold"),
+        Option(min=0.0, max=1.0, help="Least probability of a pair.", show_default="the match threshold"),
     ] = None,
-    conflicts: Annotated[bool, typer.Option("--conflicts", help="Only groups that hold several SKUs.")] = False,
+    conflicts: Annotated[bool, Option("--conflicts", help="Only groups that hold several SKUs.")] = False,
     as_json: Json = False,
 ) -> None:
-    """List catalog photos that show the same product, those under different SKUs first."""
+    """List catalog photos that show the same product. Those under different SKUs come first."""
     from simsearch import printing
 
     with _app() as opened, _progress("comparing") as progress:
         groups = opened.duplicates(threshold=threshold, progress=progress)
-    chosen = [g for g in groups if g.conflict or not conflicts]
-    if as_json:
-        for group in chosen:
-            _print_json(printing.group_json(group))
-    else:
-        printing.groups(chosen)
+    printing.groups([g for g in groups if g.conflict or not conflicts], as_json)
 
 
 @app.command()
 def rebuild(
-    rollback: Annotated[
-        bool, typer.Option("--rollback", help="Go back to the generation before the current one.")
-    ] = False,
+    rollback: Annotated[bool, Option("--rollback", help="Go back to the generation before the current one.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Build new indexes from the catalog (no photo is read), check them, and swap them in."""
+    """Build the search indexes anew. No photo is read; they replace the old ones once they are checked."""
+    from simsearch import printing
+
     with _app() as opened:
         name = opened.rollback() if rollback else opened.rebuild()
-    if as_json:
-        _print_json({"generation": name, "rolled_back": rollback})
-    else:
-        typer.echo(f"generation {name} serves now")
+    printing.fact({"generation": name, "rolled_back": rollback}, f"generation {name} serves now", as_json)
 
 
 @app.command()
 def status(
-    refused: Annotated[bool, typer.Option("--refused", help="List what could not be read, with reasons.")] = False,
+    refused: Annotated[bool, Option("--refused", help="List what could not be read, with reasons.")] = False,
     as_json: Json = False,
 ) -> None:
-    """What the catalog holds and whether the indexes fit it. Exits with 6 when queries lack sound indexes."""
+    """Show what the catalog holds and whether it can be searched. Exits with 6 where it cannot, and says why."""
     from simsearch import printing
-    from simsearch.errors import GenerationError
 
     with _app() as opened:
         if refused:
             printing.refusals(opened.refused(), as_json)
             return
         found = opened.status()
-    if as_json:
-        _print_json(printing.status_json(found))
-    else:
-        printing.status(found)
+    printing.status(found, as_json)
     if found.problem:
         raise GenerationError(found.problem)
 
 
 @app.command("config")
 def show_config(as_json: Json = False) -> None:
-    """Print every setting in force and where it comes from."""
+    """Show every setting in force and where it comes from."""
     from simsearch import printing
 
     with _app() as opened:
@@ -268,49 +216,45 @@ def show_config(as_json: Json = False) -> None:
 
 @app.command()
 def train(
-    config: Annotated[Path, typer.Argument(help="Training settings, for instance configs/siamese.toml.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Photos to train on: folder, CSV or JSONL with sku and image.")
-    ] = None,
-    run: Annotated[
-        Path, typer.Option(help="Folder for weights, card, curves and checkpoint; a second call goes on there.")
-    ] = Path("runs/siamese"),
+    config: Annotated[Path, Argument(help="Training settings, for instance configs/siamese.toml.")],
+    data: Annotated[Path | None, Option(help="Photos to train on: folder, CSV or JSONL with sku and image.")] = None,
+    run: Annotated[Path, Option(help="Folder for what comes of it; a second call goes on there.")] = Path(
+        "runs/siamese"
+    ),
     as_json: Json = False,
 ) -> None:
     """Train the Siamese network on your own catalog. Set methods.siamese.weights to the result to use it."""
+    from simsearch import printing
+
     with _app() as opened, _progress("training") as progress:
         result = opened.train(config, data, run, device=_Choice.device or "auto", progress=progress)
-    if as_json:
-        _print_json({"weights": str(result.weights), "steps": result.steps, "best_r1": result.best_r1})
-    else:
-        typer.echo(f"{result.weights}: {result.steps} steps, R@1 {result.best_r1:.3f} on held-out products")
+    printing.trained(result, as_json)
 
 
 @app.command()
 def calibrate(
-    table: Annotated[
-        Path, typer.Argument(help="Labelled photos, two or more a product: folder, CSV or JSONL with sku and image.")
-    ],
-    target_far: Annotated[float, typer.Option(help="Share of photos of unknown products that may be matched.")] = 0.001,
-    out: Annotated[
-        Path | None, typer.Option(help="File to write.", show_default="calibration.json in the home")
-    ] = None,
+    table: Annotated[Path, Argument(help="Photos, two or more a product: folder, CSV or JSONL with sku and image.")],
+    target_far: Annotated[float, Option(help="Share of photos of unknown products that may be matched.")] = 0.001,
+    out: Annotated[Path | None, Option(help="File to write.", show_default="calibration.json in the home")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Refit probabilities and the match threshold on your own labelled photos."""
+    """Refit probabilities on labelled photos of your own. The threshold of a match is chosen anew with them."""
+    from simsearch import printing
+
     with _app() as opened, _progress("calibrating") as progress:
         path = opened.calibrate(table, target_far=target_far, out=out, progress=progress)
-    typer.echo(f"{path}: written")
+    printing.fact({"calibration": str(path)}, f"{path}: written", as_json)
 
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Argument(help="Folder for the rendered catalog, the answers and the page.")] = Path(
+    folder: Annotated[Path, Argument(help="Folder for the rendered catalog, the answers and the page.")] = Path(
         "simsearch-demo"
     ),
-    products: Annotated[int, typer.Option(min=20, max=5000, help="How many products to render.")] = 160,
-    seed: Annotated[int, typer.Option(min=0, help="Another number renders other packages.")] = 7,
+    products: Annotated[int, Option(min=20, max=5000, help="How many products to render.")] = 160,
+    seed: Annotated[int, Option(min=0, help="Another number renders other packages.")] = 7,
 ) -> None:
-    """Render a catalog, index it, ask for five photos, find the planted duplicates, and leave a page with pictures."""
+    """Try it all on drawn packages: index, ask for five photos, find duplicates. Leaves a page with pictures."""
     from simsearch.demo import run_demo
 
     with _progress("demo") as progress:
@@ -319,13 +263,17 @@ def demo(
 
 def main() -> None:
     """The console script. The one place that turns an error into a line and an exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no defect
+    code = 0
     try:
-        code = app(args=sys.argv[1:] or ["--help"], prog_name="simsearch", standalone_mode=False)
+        # Not app(): typer would swallow Ctrl-C and a closed pipe.
+        with get_command(app).make_context("simsearch", sys.argv[1:] or ["--help"]) as context:
+            context.command.invoke(context)
+        sys.stdout.flush()
     except SimsearchError as error:
         _note(f"simsearch: {error}")
         code = error.exit_code
-    except typer.Abort:
-        code = 130
     except KeyboardInterrupt:
         _note("simsearch: interrupted; what was committed is kept, run it again to go on")
         code = 130
@@ -336,11 +284,16 @@ def main() -> None:
     except typer.Exit as leaving:
         code = leaving.exit_code
     except TyperException as error:
-        _note(f"simsearch: {error.format_message()} (`simsearch --help`, `simsearch COMMAND --help`)")
+        call = getattr(getattr(error, "ctx", None), "command_path", "simsearch")
+        _note(f"simsearch: {' '.join(error.format_message().split())} (see `{call} --help`)")
         code = error.exit_code
+    except OSError as error:
+        _note(f"simsearch: {error.filename or 'input or output'}: {error.strerror or error}")
+        code = SimsearchError.exit_code
     except Exception as error:
         if os.environ.get("SIMSEARCH_DEBUG"):
             raise
-        _note(f"simsearch: unexpected {type(error).__name__}: {error} (a defect; SIMSEARCH_DEBUG=1 shows where)")
-        code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+        text = " ".join(f"{type(error).__name__}: {error}".split())
+        _note(f"simsearch: unexpected {text} (a defect; SIMSEARCH_DEBUG=1 shows where)")
+        code = SimsearchError.exit_code
+    sys.exit(code)

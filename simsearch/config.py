@@ -73,9 +73,9 @@ class QuerySettings:
     k: int = setting(5, low=1, high=1000)
     candidates: int = setting(50, low=1, high=10_000)
     hash_candidates: int = setting(10, low=0, high=10_000)
-    geometry: int = setting(30, low=0, high=10_000)
+    geometry: int = setting(60, low=0, high=10_000)
     match_threshold: float = setting(0.0, low=0.0, high=1.0)
-    margin: float = setting(0.15, low=0.0, high=1.0)
+    margin: float = setting(0.15, low=0.0, high=0.5)
 
 
 @dataclass(frozen=True)

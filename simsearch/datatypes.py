@@ -100,6 +100,7 @@ class Hit:
 
     sku: str
     name: str
+    """With the strength."""
     image_id: int
     image: str
     """The image as its source named it."""

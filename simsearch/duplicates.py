@@ -10,10 +10,10 @@ import numpy as np
 from simsearch.catalog import Catalog
 from simsearch.catalog.store import ImageFacts
 from simsearch.config import DuplicateSettings
-from simsearch.datatypes import Descriptor, Verification
+from simsearch.datatypes import Verification
 from simsearch.indexes import create
-from simsearch.methods.base import Method, MetricMethod, unpack
-from simsearch.verification import Described, Verifier
+from simsearch.methods.base import Method, MetricMethod
+from simsearch.verification import NEEDED, Verifier, stored
 
 Progress = Callable[[int, int, str], None]
 _BLOCK = 1024
@@ -76,7 +76,7 @@ class DuplicateFinder:
         """Groups, those with several SKUs first, then by probability."""
         self._verdicts = {}
         suspects = sorted(self._suspects())
-        facts = self.catalog.facts({i for pair in suspects for i in pair})
+        facts = self.catalog.facts({i for pair in suspects for i in pair} & self._complete())
         suspects = [(a, b) for a, b in suspects if a in facts and b in facts]
         for start in range(0, len(suspects), _BLOCK):
             self._verify(suspects[start : start + _BLOCK], facts)
@@ -86,6 +86,10 @@ class DuplicateFinder:
 
     def _found(self) -> int:
         return sum(v.probability >= self.threshold for v in self._verdicts.values())
+
+    def _complete(self) -> set[int]:
+        """Images that have every descriptor a pair is judged by; `status` counts the others."""
+        return set.intersection(*(set(self.catalog.active_ids(self.methods[n].fingerprint).tolist()) for n in NEEDED))
 
     def _suspects(self) -> Iterator[tuple[int, int]]:
         """Pairs (a < b) that some lane finds near enough to look at, each once."""
@@ -112,7 +116,7 @@ class DuplicateFinder:
 
     def _verify(self, pairs: Sequence[tuple[int, int]], facts: Mapping[int, ImageFacts]) -> None:
         """Adds verdicts; pairs are grouped by their first image, so that it is compared with many at once."""
-        described = self._described({i for pair in pairs for i in pair})
+        described = stored(self.catalog, self.methods, {i: facts[i] for pair in pairs for i in pair})
         by_first: dict[int, list[int]] = {}
         for a, b in pairs:
             by_first.setdefault(a, []).append(b)
@@ -120,14 +124,6 @@ class DuplicateFinder:
             verdicts = self.verifier.verify(described[a], [described[b] for b in others], geometry=len(others))
             for b, verdict in zip(others, verdicts, strict=True):
                 self._verdicts[a, b] = verdict
-
-    def _described(self, ids: set[int]) -> dict[int, Described]:
-        out: dict[int, dict[str, Descriptor]] = {i: {} for i in ids}
-        for name in ("phash", "orb", "siamese"):
-            method = self.methods[name]
-            for image_id, data in self.catalog.descriptors(method.fingerprint, ids).items():
-                out[image_id][name] = unpack(method, data)
-        return dict(out)
 
     def _same(self, a: int, b: int, facts: Mapping[int, ImageFacts]) -> bool:
         pair = (a, b) if a < b else (b, a)

@@ -78,6 +78,8 @@ def read(path: Path, settings: ImageSettings) -> bytes:
         ImageError: "missing", where they cannot be read.
     """
     try:
+        if not (path.is_file() or path.is_dir()) and path.exists():
+            raise ImageError("missing", f"{path}: is no file but a device or pipe")  # reading might never end
         with path.open("rb") as stream:
             return stream.read(settings.max_bytes + 1)
     except IsADirectoryError:

@@ -11,8 +11,8 @@ from simsearch.config import QuerySettings
 from simsearch.datatypes import Candidate, Decision, Descriptor, Hit, Image, Outcome, Verification
 from simsearch.indexes import VectorIndex, create
 from simsearch.indexes.generations import Generation, Generations
-from simsearch.methods.base import Method, MetricMethod, unpack
-from simsearch.verification import Described, Verifier
+from simsearch.methods.base import Method, MetricMethod
+from simsearch.verification import Described, Verifier, describe, stored
 
 NO_GENERATION = "none"
 
@@ -46,7 +46,7 @@ class QueryEngine:
         """One decision a photo, in order."""
         self.refresh()
         started = time.perf_counter()
-        described = self._describe(photos)
+        described = describe(self.methods, photos)
         share = (time.perf_counter() - started) * 1e3 / max(1, len(photos))
         decisions = []
         for photo, query in zip(photos, described, strict=True):
@@ -56,10 +56,6 @@ class QueryEngine:
             took = share + (time.perf_counter() - started) * 1e3
             decisions.append(self._decide(photo.name, hits, k or self.settings.k, took))
         return decisions
-
-    def _describe(self, photos: Sequence[Image]) -> list[dict[str, Descriptor]]:
-        columns = {name: method.describe(photos) for name, method in self.methods.items()}
-        return [{name: column[i] for name, column in columns.items()} for i in range(len(photos))]
 
     # -- lookup ------------------------------------------------------------------------------------------------------
 
@@ -95,32 +91,29 @@ class QueryEngine:
         merged: dict[int, float] = {}
         sources = [self._delta[lane], *([self._generation.lanes[lane]] if self._generation else [])]
         for index in sources:
-            # Retired images still sit in the index: ask for as many more as could be among the best.
-            k = min(len(index), wanted + min(len(self._retired), 10 * wanted))
-            if k:
-                ids, similarities = index.search(vector[None], k)
-                merged |= {int(i): float(s) for i, s in zip(ids[0], similarities[0], strict=True) if i >= 0}
-        live = [(i, s) for i, s in merged.items() if i not in self._retired]
-        return sorted(live, key=lambda item: (-item[1], item[0]))[:wanted]
+            merged |= self._live(index, vector, min(len(index), wanted))
+        return sorted(merged.items(), key=lambda item: (-item[1], item[0]))[:wanted]
+
+    def _live(self, index: VectorIndex, vector: Descriptor, wanted: int) -> dict[int, float]:
+        """The most similar images of one index; retired ones still sit in it, so ask for more until enough live."""
+        k = wanted
+        while k:
+            ids, similarities = index.search(vector[None], k)
+            near = {int(i): float(s) for i, s in zip(ids[0], similarities[0], strict=True) if i >= 0}
+            live = {i: s for i, s in near.items() if i not in self._retired}
+            if len(live) >= wanted or k == len(index):
+                return live
+            k = min(len(index), 4 * k)
+        return {}
 
     # -- verification ------------------------------------------------------------------------------------------------
 
     def _verified(self, query: Described, candidates: Sequence[Candidate]) -> list[tuple[ImageFacts, Verification]]:
         facts = self.catalog.facts(c.image_id for c in candidates)
-        ids = [c.image_id for c in candidates if c.image_id in facts]
-        others = self.described(ids)
-        ids = [i for i in ids if len(others[i]) == len(self.methods)]
+        others = stored(self.catalog, self.methods, facts)
+        ids = [c.image_id for c in candidates if c.image_id in others]
         verdicts = self.verifier.verify(query, [others[i] for i in ids], geometry=self.settings.geometry)
         return [(facts[i], v) for i, v in zip(ids, verdicts, strict=True)]
-
-    def described(self, ids: Sequence[int]) -> dict[int, dict[str, Descriptor]]:
-        """The stored descriptors of images, by method."""
-        out: dict[int, dict[str, Descriptor]] = {i: {} for i in ids}
-        for name in ("phash", "orb", "siamese"):
-            method = self.methods[name]
-            for image_id, data in self.catalog.descriptors(method.fingerprint, ids).items():
-                out[image_id][name] = unpack(method, data)
-        return out
 
     # -- decision ----------------------------------------------------------------------------------------------------
 
@@ -130,7 +123,7 @@ class QueryEngine:
         best: dict[str, tuple[ImageFacts, Verification]] = {}
         for facts, verdict in sorted(verified, key=lambda pair: (*_rank(pair[1]), pair[0].id)):
             best.setdefault(facts.sku, (facts, verdict))
-        hits = tuple(Hit(f.sku, f.name, f.id, f.image, v) for f, v in best.values())
+        hits = tuple(Hit(f.sku, f.title, f.id, f.image, v) for f, v in best.values())
         outcome, reason = self._outcome(hits)
         named = hits[0] if hits and outcome is not Outcome.UNKNOWN else None
         return Decision(
@@ -145,16 +138,37 @@ class QueryEngine:
         if first.probability < threshold:
             return (
                 Outcome.UNKNOWN,
-                f"the nearest product reaches {first.probability:.1%}, a match needs {threshold:.1%}",
+                f"the nearest product reaches {percent(first.probability)}, a match needs {percent(threshold)}",
             )
-        rivals = [h for h in hits[1:] if first.probability - h.verification.probability < self.settings.margin]
+        rivals = [h for h in hits[1:] if rival_share(first, h.verification) > self.settings.margin]
         if rivals:
-            names = " and ".join([hits[0].sku, *(h.sku for h in rivals[:2])])
-            return Outcome.AMBIGUOUS, f"{names} fit about equally well ({first.probability:.1%})"
+            *names, last = [
+                hits[0].sku,
+                *(h.sku for h in rivals[:2]),
+                *([f"{len(rivals) - 2} more"] * (len(rivals) > 2)),
+            ]
+            text = f"{', '.join(names)} and {last} fit about equally well ({percent(first.probability)})"
+            return Outcome.AMBIGUOUS, text
         basis = f"{first.inliers} matching points" if first.inliers else "appearance alone"
-        return Outcome.MATCH, f"{first.probability:.1%} sure, by {basis} and similarity {first.similarity:.2f}"
+        return Outcome.MATCH, f"{percent(first.probability)} sure, by {basis} and similarity {first.similarity:.2f}"
 
 
 def _rank(v: Verification) -> tuple[float, float, float]:
     # Where probabilities saturate, geometry and then similarity say which is nearer.
     return -round(v.probability, 6), -v.inliers, -v.similarity
+
+
+def rival_share(first: Verification, second: Verification) -> float:
+    """If one of two products is the right one: the probability that it is the second, from the odds of both.
+
+    A difference of probabilities would not do: 99.99 % and 90 % are near each other, their odds differ a thousandfold.
+    """
+    a, b = (min(max(v.probability, 1e-12), 1 - 1e-12) for v in (first, second))
+    return (b / (1 - b)) / (a / (1 - a) + b / (1 - b))
+
+
+def percent(probability: float) -> str:
+    """With more digits the nearer it is to certain, which it never is."""
+    if probability < 0.999:
+        return f"{probability:.1%}"
+    return f"{probability:.3%}" if probability < 0.99999 else "over 99.999%"

@@ -24,10 +24,9 @@ from simsearch.siamese.data import TrainingPhoto, held_out
 from simsearch.siamese.network import pick_device
 from simsearch.siamese.training import TrainResult, TrainSettings, train
 from simsearch.synthetic import TrainingPhotos, make_products
-from simsearch.verification import Verifier
+from simsearch.verification import NEEDED, Verifier, describe
 
 Progress = Callable[[int, int, str], None]
-NEEDED = ("phash", "orb", "siamese")
 
 
 def train_from_files(
@@ -95,7 +94,7 @@ def _calibration(
         except ImageError:
             continue
         skus.append(row.sku)
-        described.append({name: methods[name].describe([image])[0] for name in NEEDED})
+        described += describe({name: methods[name] for name in NEEDED}, [image])
         progress(done, len(rows), "describing")
     return calibrate(
         Sample(skus, described), Verifier(methods, None), target_far=target_far, candidates=config.query.candidates,

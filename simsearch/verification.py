@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.datatypes import Descriptor, Verification
-from simsearch.methods.base import Method
+from simsearch.catalog import Catalog
+from simsearch.catalog.store import ImageFacts
+from simsearch.datatypes import Descriptor, Image, Surface, Verification
+from simsearch.methods.base import Method, unpack
 from simsearch.methods.hashes import PHash
 from simsearch.methods.orb import Geometry, Orb
 from simsearch.methods.siamese import Siamese
@@ -21,8 +23,49 @@ from simsearch.siamese.weightfile import sigmoid
 FEATURES = ("pair_logit", "cosine", "log_inliers", "hash_similarity")
 """Columns of the fusion: pair head before its sigmoid, cosine, ln(1 + inliers), share of equal pHash bits."""
 
+NEEDED = ("phash", "orb", "siamese")
+"""The methods whose descriptors a pair is judged by."""
+
+SURFACE = "surface"
+"""Key under which a description may hold what the photo shows: an array of one place in `tuple(Surface)`."""
+
 Described = Mapping[str, Descriptor]
-"""Method name -> descriptor of one image."""
+"""Method name -> descriptor of one image; `SURFACE` where that is known."""
+
+_SURFACES = tuple(Surface)
+
+
+def describe(methods: Mapping[str, Method], images: Sequence[Image]) -> list[dict[str, Descriptor]]:
+    """Each image described by all `methods`, with its surface where the network is among them."""
+    out: list[dict[str, Descriptor]] = [{} for _ in images]
+    for name, method in methods.items():
+        if isinstance(method, Siamese):
+            for into, (embedding, surface, _) in zip(out, method.describe_with_surface(images), strict=True):
+                into |= {name: embedding, SURFACE: _code(surface)}
+        else:
+            for into, descriptor in zip(out, method.describe(images), strict=True):
+                into[name] = descriptor
+    return out
+
+
+def stored(
+    catalog: Catalog, methods: Mapping[str, Method], facts: Mapping[int, ImageFacts]
+) -> dict[int, dict[str, Descriptor]]:
+    """What the catalog holds of images, by id, as far as pairs are judged by it; incomplete ones are left out."""
+    out: dict[int, dict[str, Descriptor]] = {i: {SURFACE: _code(Surface(f.surface))} for i, f in facts.items()}
+    for name in NEEDED:
+        for image_id, data in catalog.descriptors(methods[name].fingerprint, facts).items():
+            out[image_id][name] = unpack(methods[name], data)
+    return {i: described for i, described in out.items() if all(name in described for name in NEEDED)}
+
+
+def _code(surface: Surface) -> Descriptor:
+    return np.array([_SURFACES.index(surface)], np.uint8)
+
+
+def loose_pills(described: Described) -> bool:
+    """Whether the photo shows pills without a package: its keypoints are then those of a ruler or a table."""
+    return SURFACE in described and _SURFACES[int(described[SURFACE][0])] is Surface.PILLS
 
 
 class Verifier:
@@ -53,11 +96,17 @@ class Verifier:
         return self.orb.geometry(query["orb"], other["orb"])
 
     def features(self, query: Described, others: Sequence[Described], *, geometry: int) -> NDArray[np.float64]:
-        """Features (n, 4); geometry is looked for with the `geometry` most promising of `others`."""
+        """Features (n, 4); geometry is looked for with the `geometry` most promising of `others`.
+
+        Where either photo shows loose pills there is none to find: two strange pills on the same ruler would agree in
+        hundreds of points. Such pairs are judged by what remains.
+        """
         features = self.quick(query, others)
-        promising = np.argsort(-features[:, 0], kind="stable")[:geometry]
-        for i in promising:
-            features[i, 2] = np.log1p(self.geometry(query, others[i]).inliers)
+        if loose_pills(query):
+            return features
+        for i in np.argsort(-features[:, 0], kind="stable")[:geometry]:
+            if not loose_pills(others[i]):
+                features[i, 2] = np.log1p(self.geometry(query, others[i]).inliers)
         return features
 
     def verify(self, query: Described, others: Sequence[Described], *, geometry: int) -> list[Verification]:

@@ -1,10 +1,18 @@
-"""What every test gets."""
+"""What every test gets: a small network and a small rendered catalog, made once."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from simsearch.synthetic import Duplicate, SyntheticProduct
 
 # With `pytest -n 2` each worker would start a thread per core: the workers are the threads then.
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -20,3 +28,101 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in for_gpu:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@dataclass(frozen=True)
+class Kit:
+    """An untrained network with a calibration that trusts keypoints, and the settings that name it."""
+
+    weights: Path
+    calibration: Path
+    config: Path
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A rendered catalog: two photos a product, four products filed twice."""
+
+    table: Path
+    products: Sequence[SyntheticProduct]
+    planted: Sequence[Duplicate]
+
+    def photo(self, sku: str, number: int = 0) -> Path:
+        """A catalog picture of a product that is filed once or first."""
+        return self.table.parent / f"images/{sku}_{number}.jpg"
+
+    @property
+    def single(self) -> list[SyntheticProduct]:
+        """Products that are filed once."""
+        twice = {d.sku_a for d in self.planted}
+        return [p for p in self.products if p.sku not in twice]
+
+
+@pytest.fixture(scope="session")
+def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
+    import torch
+
+    from simsearch.datatypes import Surface
+    from simsearch.methods import create
+    from simsearch.siamese.calibration import Calibration
+    from simsearch.siamese.fusion import Fusion, Monotone
+    from simsearch.siamese.network import SURFACES, Network, save
+    from simsearch.siamese.weightfile import Architecture
+    from simsearch.verification import FEATURES
+
+    folder = tmp_path_factory.mktemp("kit")
+    kit = Kit(folder / "small.safetensors", folder / "small.calibration.json", folder / "small.toml")
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(1)
+        network = Network(Architecture("mobilenet_v3_small", embedding=64, input_size=96, pair_hidden=16))
+        # As drawn, it says the same of every photo: norms and embedding are centred on some smooth pictures, and the
+        # pair head is made to fall with distance.
+        pictures = torch.nn.functional.interpolate(torch.randn(16, 3, 8, 8), size=(96, 96), mode="bilinear")
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = None
+        network.train()
+        network.features(pictures)
+        network.eval()
+        # It must not take a package for loose pills by chance: their keypoints are not looked at.
+        network.surface.bias[SURFACES.index(Surface.PILLS)] = -1e4
+        network.embed.bias.copy_(-network.embed.weight @ network.features(pictures).mean(dim=0))
+        for layer, sign in (("pair.0.weight", 1), ("pair.2.weight", -1)):
+            network.get_parameter(layer).abs_().mul_(sign)
+    save(network, kit.weights, {})
+    chosen = f'weights = "{kit.weights}"\nprecision = "float32"\ndevice = "cpu"\n'
+    kit.config.write_text(f"[methods.siamese]\n{chosen}[indexing]\nworkers = 2\n", encoding="utf-8")
+    methods = [create("phash"), create("orb"), create("siamese", {"weights": str(kit.weights)})]
+    # 0.5 at 120 inliers, 0.99 at 270: two photos match when one was made from the other. The backs of rendered boxes
+    # have much in common, and what an untrained network says is left out.
+    fusion = Fusion(FEATURES, (0.0, 0.0, 4.8, 0.5), (1.0, 1.0, 0.5, 0.25), (0.0, 0.0, 3.0, 0.1), 0.0)
+    fingerprints = {m.name: m.fingerprint for m in methods}
+    calibration = Calibration(fusion, Monotone(), {"match": 0.9, "pair": 0.5}, fingerprints, {"source": "by hand"})
+    calibration.save(kit.calibration)
+    return kit
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    from simsearch.synthetic import make_products, write_catalog
+
+    folder = tmp_path_factory.mktemp("shop")
+    products = make_products(16, 5, family_share=0.0)
+    planted = write_catalog(folder, products, 5, photos_per_product=2, duplicates=4, size=352)
+    return Shop(folder / "catalog.csv", products, planted)
+
+
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory: pytest.TempPathFactory, kit: Kit, shop: Shop) -> Path:
+    """A home that holds the shop and one generation. To be read only; `home` is a copy to write in."""
+    from simsearch import open_app
+
+    folder = tmp_path_factory.mktemp("indexed") / "home"
+    with open_app(folder, kit.config) as app:
+        app.index([shop.table])
+    return folder
+
+
+@pytest.fixture
+def home(indexed: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(indexed, tmp_path / "home"))

@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.Column("retired_at", sa.DateTime(), nullable=True),
         sa.Column("described_revision", sa.Integer(), nullable=False),
         sa.Column("retired_revision", sa.Integer(), nullable=True),
-        sa.CheckConstraint("verdict IN ('ok', 'refused')", name="ck_images_verdict"),
+        sa.CheckConstraint("verdict IN ('ok', 'refused')", name=op.f("ck_images_verdict")),
         sa.ForeignKeyConstraint(["product_id"], ["products.id"], name="fk_images_product_id_products"),
         sa.PrimaryKeyConstraint("id", name="pk_images"),
         sqlite_autoincrement=True,

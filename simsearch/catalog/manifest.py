@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,6 +20,8 @@ from simsearch.errors import SourceError
 KNOWN = ("sku", "image", "name", "strength", "form", "manufacturer", "surface")
 MAX_FIELD = 10_000
 """Characters in one field; longer ones are a damaged quote or an attack."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass
@@ -34,7 +38,7 @@ def read_source(path: Path, suffixes: frozenset[str]) -> Source:
     """All rows of `path`; `suffixes` says which files of a folder are photos.
 
     Raises:
-        SourceError: no such file, no columns `sku` and `image`, not UTF-8, not a table.
+        SourceError: no such file, no columns `sku` and `image`, nothing in it, not a table.
     """
     try:
         path = path.resolve(strict=True)
@@ -42,20 +46,23 @@ def read_source(path: Path, suffixes: frozenset[str]) -> Source:
         raise SourceError(
             f"{path}: there is no such file or folder; name a folder of photos, a CSV or a JSONL"
         ) from None
+    if not _printable(str(path)):
+        raise SourceError(f"{str(path)!a}: its name is not valid text; rename it")
     source = Source(str(path))
-    if path.is_dir():
-        _read_folder(path, suffixes, source)
-        if not source.rows:
-            raise SourceError(f"{path}: holds no photos ({', '.join(sorted(suffixes))}) and no folders of photos")
-        return source
-    if path.suffix.lower() in suffixes:
-        raise SourceError(f"{path}: is a photo; name its folder, or a CSV with the columns sku and image")
-    records = _jsonl(path, source) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv(path, source)
     try:
-        for where, record in records:
-            _take(record, where, path.parent, source)
+        if path.is_dir():
+            _read_folder(path, suffixes, source)
+        elif path.suffix.lower() in suffixes:
+            raise SourceError(f"{path}: is a photo; name its folder, or a CSV with the columns sku and image")
+        else:
+            records = _jsonl(path, source) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv(path, source)
+            for where, record in records:
+                _take(record, where, path.parent, source)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
+    if not source.rows and not source.refusals:
+        what = f"photos ({', '.join(sorted(suffixes))}) and no folders of photos" if path.is_dir() else "rows"
+        raise SourceError(f"{path}: holds no {what}")
     return source
 
 
@@ -66,19 +73,27 @@ def read_pairs(path: Path) -> tuple[list[tuple[str, str]], list[Refusal]]:
         SourceError: no such file, or not a CSV with these columns.
     """
     pairs: list[tuple[str, str]] = []
+    records, refusals = read_table(path, ("a", "b"))
+    for where, record in records:
+        a, b = record.get("a", "").strip(), record.get("b", "").strip()
+        if a and b and _printable(a + b):
+            pairs.append((str(path.parent / a), str(path.parent / b)))
+        else:
+            refusals.append(Refusal(where, "bad_row", f"{where}: needs a photo in each of the columns a and b"))
+    return pairs, refusals
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> tuple[list[tuple[str, Mapping[str, str]]], list[Refusal]]:
+    """All records of a CSV that has `columns`, each with its place for messages, and the lines that are none.
+
+    Raises:
+        SourceError: no such file, or not a CSV with these columns.
+    """
     source = Source(str(path))
     try:
-        for where, record in _csv(path, source, ("a", "b")):
-            a, b = record.get("a", "").strip(), record.get("b", "").strip()
-            if a and b and _printable(a + b):
-                pairs.append((str(path.parent / a), str(path.parent / b)))
-            else:
-                source.refusals.append(
-                    Refusal(where, "bad_row", f"{where}: needs a photo in each of the columns a and b")
-                )
+        return list(_csv(path, source, columns)), source.refusals
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
-    return pairs, source.refusals
 
 
 def _read_folder(root: Path, suffixes: frozenset[str], source: Source) -> None:
@@ -86,28 +101,36 @@ def _read_folder(root: Path, suffixes: frozenset[str], source: Source) -> None:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            # rglob does not follow links to folders, so a loop of links ends.
-            photos = [p for p in sorted(entry.rglob("*")) if p.suffix.lower() in suffixes and _visible(p, entry)]
-            for photo in photos:
+            for photo in _photos(entry, suffixes, source):
                 _add_file(entry.name, photo, root, source)
         elif entry.suffix.lower() in suffixes:
             _add_file(entry.stem, entry, root, source)
 
 
-def _visible(path: Path, root: Path) -> bool:
-    return not any(part.startswith(".") for part in path.relative_to(root).parts) and not path.is_dir()
+def _photos(top: Path, suffixes: frozenset[str], source: Source) -> list[Path]:
+    """Photos below `top`. Links to folders are not followed, so that a loop of links ends."""
+
+    def unlisted(error: OSError) -> None:
+        text = f"{error.filename}: cannot be listed ({error.strerror})".encode(errors="backslashreplace").decode()
+        source.refusals.append(Refusal(text.partition(": ")[0], "missing", text))
+
+    found: list[Path] = []
+    for folder, folders, files in os.walk(top, onerror=unlisted):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        photos = (Path(folder, name) for name in files if not name.startswith("."))
+        found += [photo for photo in photos if photo.suffix.lower() in suffixes]
+    return sorted(found)
 
 
 def _add_file(sku: str, photo: Path, root: Path, source: Source) -> None:
     image = str(photo.relative_to(root))
-    if not _inside(photo, root):
+    if not _printable(image) or _CONTROL.search(image):
+        text = f"{str(photo)!a}: its name is not valid text; rename it"
+        source.refusals.append(Refusal(ascii(image), "bad_row", text))
+    elif not _inside(photo, root):
         source.refusals.append(Refusal(image, "outside_root", f"{photo}: is a link that leaves {root}"))
-    elif _printable(sku) and _printable(image):
-        source.rows.append(SourceRow(sku, str(photo), image, str(photo)))
     else:
-        source.refusals.append(
-            Refusal(ascii(image), "bad_row", f"{str(photo)!a}: its name is not valid text; rename it")
-        )
+        source.rows.append(SourceRow(sku, str(photo), image, str(photo)))
 
 
 def _csv(
@@ -116,6 +139,8 @@ def _csv(
     # surrogateescape: one row with a stray byte is refused by name below, the others are read.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         head = stream.readline(MAX_FIELD)
+        if len(head) == MAX_FIELD:
+            raise SourceError(f"{path} line 1: is longer than {MAX_FIELD} characters; is it a CSV?")
         delimiter = max(",;\t", key=head.count)
         names = [n.strip().lower() for n in next(csv.reader([head], delimiter=delimiter), [])]
         for needed in required:
@@ -127,17 +152,20 @@ def _csv(
                 )
         if len(set(names)) != len(names):
             raise SourceError(f"{path} line 1: a column is named twice")
-        reader = csv.reader(stream, delimiter=delimiter)
+        # strict: a quote that is never closed is an error, and does not swallow the rows behind it unseen.
+        reader = csv.reader(stream, delimiter=delimiter, strict=True)
         while True:
+            first = reader.line_num + 2  # line 1 was read above
+            where = f"{path} line {first}"
             try:
                 values = next(reader)
             except StopIteration:
                 return
             except csv.Error as error:
-                where = f"{path} line {reader.line_num + 1}"
+                if reader.line_num + 1 > first:
+                    where = f"{path} lines {first} to {reader.line_num + 1}"
                 source.refusals.append(Refusal(where, "bad_row", f"{where}: {error}"))
                 continue
-            where = f"{path} line {reader.line_num + 1}"
             if not any(v.strip() for v in values):
                 continue
             if len(values) > len(names):
@@ -161,7 +189,7 @@ def _jsonl(path: Path, source: Source) -> Iterator[tuple[str, Mapping[str, Any]]
             if not isinstance(record, dict):
                 source.refusals.append(Refusal(where, "bad_row", f"{where}: is not a JSON object"))
                 continue
-            yield where, {str(k).lower(): v for k, v in record.items()}
+            yield where, {k.strip().lower(): v for k, v in record.items()}
 
 
 def _take(record: Mapping[str, Any], where: str, root: Path, source: Source) -> None:
@@ -178,6 +206,8 @@ def _take(record: Mapping[str, Any], where: str, root: Path, source: Source) -> 
     for needed in ("sku", "image"):
         if not values.get(needed):
             return _refuse(source, where, f"{needed!r} is empty")
+        if _CONTROL.search(values[needed]):
+            return _refuse(source, where, f"{needed!r} holds line breaks or other control characters")
     surface = values.get("surface", "").lower()
     if surface and surface not in set(Surface):
         return _refuse(source, where, f"surface {surface!r} is none of {', '.join(Surface)}")

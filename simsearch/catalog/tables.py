@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     LargeBinary,
@@ -81,7 +82,7 @@ class ImageRow(Table):
     width: Mapped[int | None]
     height: Mapped[int | None]
     surface: Mapped[str] = mapped_column(String(16), default="unknown")
-    surface_probability: Mapped[float | None]
+    surface_probability: Mapped[float | None] = mapped_column(Float)
     """None where the source said which surface it is."""
     verdict: Mapped[str] = mapped_column(String(16))
     reason_code: Mapped[str | None] = mapped_column(String(32))
@@ -140,7 +141,7 @@ class GenerationRow(Table):
     created_at: Mapped[datetime] = mapped_column(DateTime)
     images: Mapped[int]
     state: Mapped[str] = mapped_column(String(16))
-    """built, failed (its audit did not pass) or pruned."""
+    """built, or failed: it was not completed or its audit did not pass."""
     audit: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
@@ -157,7 +158,7 @@ class DecisionRow(Table):
     generation: Mapped[str] = mapped_column(String(64))
     outcome: Mapped[str] = mapped_column(String(16))
     sku: Mapped[str | None] = mapped_column(Text)
-    probability: Mapped[float]
+    probability: Mapped[float] = mapped_column(Float)
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
     """Fingerprints, thresholds and hits with their scores."""
 

@@ -9,21 +9,18 @@ import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rich.console import Console
-from rich.markup import escape
-
 from simsearch import printing
 from simsearch.app import App, open_app
 from simsearch.demo.stage import PLANTED, Question, Rendered, full_name, render_catalog, take, take_photos, writing
 from simsearch.demo.truth import Answer, found_in, judged, mixed, summary
 from simsearch.duplicates import DuplicateGroup
 from simsearch.errors import UsageError
+from simsearch.printing.output import OUT, text
 from simsearch.reports import Album, GroupView, MemberView, Section, write_page
 
 __all__ = ["PLANTED", "run_demo"]
 
 Progress = Callable[[int, int, str], None]
-_OUT = Console(highlight=False, soft_wrap=True)
 
 
 def run_demo(folder: Path, *, products: int, seed: int, config: str | None, progress: Progress) -> None:
@@ -72,8 +69,8 @@ def _set_the_stage(folder: Path, products: int, seed: int, progress: Progress) -
 # -- on the terminal -------------------------------------------------------------------------------------------------
 
 
-def _heading(text: str) -> None:
-    _OUT.print(f"\n[bold cyan]{escape(text)}[/]")
+def _heading(words: str) -> None:
+    OUT.print(f"\n[bold cyan]{text(words)}[/]")
 
 
 def _print_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> None:
@@ -82,30 +79,28 @@ def _print_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> 
         good, words = judged(question, answer)
         right += good
         _heading(f"{number}. {question.title}")
-        _OUT.print(f"  truth: {escape(question.truth)}")
-        _OUT.print(f"  answer: [{'green' if good else 'yellow'}]{escape(words)}[/]")
+        OUT.print(f"  truth: {text(question.truth)}")
+        OUT.print(f"  answer: [{'green' if good else 'yellow'}]{text(words)}[/]")
         printing.answer(str(question.photo), answer)
-    _OUT.print(f"{right} of {len(questions)} answers are right")
+    OUT.print(f"{right} of {len(questions)} answers are right")
 
 
 def _print_duplicates(groups: Sequence[DuplicateGroup], rendered: Rendered) -> None:
     _heading("Duplicates in the catalog")
     printing.groups(groups)
-    _OUT.print(f"\n{escape(summary(groups, rendered))}")
+    OUT.print(f"\n{text(summary(groups, rendered))}")
     for planted in rendered.planted:
         if found_in(planted, groups) is None:
-            _OUT.print(f"  [yellow]missed[/]  {planted.sku_a} is {planted.sku_b} ({planted.kind})")
+            OUT.print(f"  [yellow]missed[/]  {planted.sku_a} is {planted.sku_b} ({planted.kind})")
     for words in filter(None, (mixed(group, rendered) for group in groups)):
-        _OUT.print(f"  [yellow]wrong[/]   {escape(words)}")
+        OUT.print(f"  [yellow]wrong[/]   {text(words)}")
 
 
 def _print_closing(folder: Path, config: str | None) -> None:
     settings = ["--config", config] if config else []
     _heading("The page and the catalog stay")
-    _OUT.print(f"  look     {escape(str(folder / 'demo.html'))}")
-    _OUT.print(
-        f"  go on    {escape(shlex.join(['simsearch', *settings, '--home', str(folder / 'home'), 'query']))} PHOTO"
-    )
+    OUT.print(f"  look     {text(str(folder / 'demo.html'))}")
+    OUT.print(f"  go on    {text(shlex.join(['simsearch', *settings, '--home', str(folder / 'home'), 'query']))} PHOTO")
 
 
 # -- on the page -----------------------------------------------------------------------------------------------------

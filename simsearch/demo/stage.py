@@ -157,7 +157,7 @@ def _conditions() -> tuple[PhotoConditions, PhotoConditions]:
     )  # fmt: skip
     dusk = PhotoConditions(
         View(rotation=128, tilt=27, azimuth=110, distance=4.5, scale=0.66, shift=(0.05, -0.03)), background="cloth",
-        shadow=0.55, gain=0.6, gradient=0.45, gradient_angle=215, temperature=0.9, noise=9, blur=0.9, jpeg_quality=70,
+        shadow=0.55, gain=0.6, gradient=0.45, gradient_angle=215, temperature=0.9, noise=6, blur=0.9, jpeg_quality=70,
     )  # fmt: skip
     return day, dusk
 

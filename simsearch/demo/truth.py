@@ -21,6 +21,8 @@ def judged(question: Question, answer: Answer) -> tuple[bool, str]:
         return False, "wrong, a broken file must be refused"
     if answer.outcome is Outcome.UNKNOWN:
         return question.sku is None, "missed, the catalog holds it" if question.sku else "right"
+    if question.sku is None:
+        return False, "wrong, the catalog does not hold it"
     if answer.outcome is Outcome.AMBIGUOUS:
         inside = any(hit.sku == question.sku for hit in answer.hits)
         return False, f"undecided, the right one is {'' if inside else 'not '}in the list"
@@ -47,6 +49,4 @@ def summary(groups: Sequence[DuplicateGroup], rendered: Rendered) -> str:
     """Counts, in words."""
     found = sum(found_in(d, groups) is not None for d in rendered.planted)
     extra = sum(bool(mixed(g, rendered)) for g in groups)
-    return (
-        f"{found} of {len(rendered.planted)} planted duplicates found, {extra} groups of products that only look alike"
-    )
+    return f"{found} of {len(rendered.planted)} planted duplicates found; groups that mix different products: {extra}"

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import numpy as np
 
 from simsearch.datatypes import Ids, Metric
+from simsearch.errors import GenerationError
 
 
 @runtime_checkable
@@ -42,12 +43,15 @@ class VectorIndex(Protocol):
         ...
 
     def save(self, path: Path) -> None:
-        """Write one file."""
+        """Write one file. GenerationError where it cannot be written."""
         ...
 
     @classmethod
     def load(cls, path: Path, dim: int) -> Self:
-        """Inverse of save. GenerationError when the file is not such an index of `dim` dimensions."""
+        """Inverse of save. GenerationError when the file is not such an index of `dim` dimensions.
+
+        Of a file that `save` wrote or that is something else entirely: `generations` hands over no other.
+        """
         ...
 
 
@@ -69,5 +73,7 @@ def create(metric: Metric, dim: int) -> VectorIndex:
 
 
 def load(kind: str, path: Path, dim: int) -> VectorIndex:
-    """The index that `path` holds."""
+    """The index that `path` holds. GenerationError when it is none, or of a kind that is not there."""
+    if kind not in discover():
+        raise GenerationError(f"{path}: is an index of the unknown kind {kind!r}; run `simsearch rebuild`")
     return discover()[kind].load(path, dim)

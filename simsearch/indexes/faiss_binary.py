@@ -36,7 +36,10 @@ class BinaryFlatIndex:
         return np.sort(faiss.vector_to_array(self._index.id_map)).astype(np.int64)
 
     def save(self, path: Path) -> None:
-        faiss.write_index_binary(self._index, str(path))
+        try:
+            faiss.write_index_binary(self._index, str(path))
+        except RuntimeError as error:
+            raise GenerationError(f"{path}: FAISS cannot write it; check the folder and the free disk space") from error
 
     @classmethod
     def load(cls, path: Path, dim: int) -> Self:

@@ -36,7 +36,10 @@ class FlatIndex:
         return np.sort(faiss.vector_to_array(self._index.id_map)).astype(np.int64)
 
     def save(self, path: Path) -> None:
-        faiss.write_index(self._index, str(path))
+        try:
+            faiss.write_index(self._index, str(path))
+        except RuntimeError as error:
+            raise GenerationError(f"{path}: FAISS cannot write it; check the folder and the free disk space") from error
 
     @classmethod
     def load(cls, path: Path, dim: int) -> Self:
@@ -44,7 +47,12 @@ class FlatIndex:
             read = faiss.read_index(str(path))
         except (RuntimeError, MemoryError) as error:
             raise GenerationError(f"{path}: FAISS cannot read it; run `simsearch rebuild`") from error
-        if not isinstance(read, faiss.IndexIDMap2) or read.d != dim:
+        # By its type, not only its size: one of another metric would answer with distances.
+        if not isinstance(read, faiss.IndexIDMap2) or not isinstance(
+            faiss.downcast_index(read.index), faiss.IndexFlatIP
+        ):
+            raise GenerationError(f"{path}: is not an index of inner products; run `simsearch rebuild`")
+        if read.d != dim:
             raise GenerationError(f"{path}: is not an index of {dim} dimensions; run `simsearch rebuild`")
         index = cls(dim)
         index._index = read

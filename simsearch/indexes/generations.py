@@ -19,6 +19,7 @@ import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,11 +30,13 @@ import numpy as np
 from simsearch.config import GenerationSettings
 from simsearch.datatypes import Ids, Metric
 from simsearch.errors import GenerationError
+from simsearch.indexes.audit import audit
 from simsearch.indexes.base import VectorIndex, create, load
 
 FORMAT = 1
 _NAME = re.compile(r"g\d{6,}")
-_BUILDING = ".building"
+_UNFINISHED = ".unfinished"
+"""Ending of a folder that is being built or removed."""
 REPAIR = "run `simsearch rebuild`"
 
 
@@ -69,9 +72,13 @@ class Generations:
         """Builds on disk, oldest first; leftovers of killed builds do not count."""
         if not self.folder.is_dir():
             return []
-        return sorted(
-            p.name for p in self.folder.iterdir() if _NAME.fullmatch(p.name) and (p / "manifest.json").is_file()
-        )
+        found = [p.name for p in self.folder.iterdir() if _NAME.fullmatch(p.name) and (p / "manifest.json").is_file()]
+        return sorted(found, key=_number)
+
+    def next_name(self, recorded: Iterable[str] = ()) -> str:
+        """A name above all on disk and all `recorded`: a killed build or a catalog put back may know fewer."""
+        there = [p.name.removesuffix(_UNFINISHED) for p in self.folder.iterdir()] if self.folder.is_dir() else []
+        return f"g{max((_number(n) for n in (*there, *recorded) if _NAME.fullmatch(n)), default=0) + 1:06d}"
 
     def current(self) -> str | None:
         """Name of the generation that serves; None before the first build.
@@ -106,7 +113,26 @@ class Generations:
         Raises:
             GenerationError: the audit failed; the message says how, and the old generation still serves.
         """
-        work = self.folder / f"{name}{_BUILDING}"
+        try:
+            passed = self._build(lanes, name, revision, expected, settings)
+            self._serve(name)
+        except OSError as error:
+            raise GenerationError(
+                f"{self.folder}: {name} cannot be written ({error.strerror}); check the folder and the free disk space"
+            ) from error
+        return passed
+
+    def _build(
+        self,
+        lanes: Iterable[tuple[Lane, Ids, np.ndarray[Any, Any]]],
+        name: str,
+        revision: int,
+        expected: Ids,
+        settings: GenerationSettings,
+    ) -> dict[str, Any]:
+        if (self.folder / name).exists():
+            raise GenerationError(f"{self.folder / name}: is there already; {REPAIR}")
+        work = self.folder / f"{name}{_UNFINISHED}"
         self.clean()
         work.mkdir(parents=True)
         started = time.perf_counter()
@@ -118,11 +144,17 @@ class Generations:
             index.save(path)
             _sync(path)
             # The audit asks the file that will serve, not the index in memory that it was written from.
-            audits[lane.name] = _audit(load(index.kind, path, lane.dim), ids, vectors, expected, settings)
+            audits[lane.name] = audit(load(index.kind, path, lane.dim), ids, vectors, expected, settings)
             files.append({
                 **asdict(lane), "kind": index.kind, "file": path.name, "bytes": path.stat().st_size,
                 "sha256": _sha256(path),
             })  # fmt: skip
+        failed = [f"{lane}: {found['reason']}" for lane, found in audits.items() if not found["passed"]]
+        if failed:
+            shutil.rmtree(work)
+            raise GenerationError(
+                f"the audit of {name} failed, the old generation goes on serving: {'; '.join(failed)}"
+            )
         body = {
             "format": FORMAT, "name": name, "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "revision": revision, "images": len(expected), "ids_sha256": hashlib.sha256(expected.tobytes()).hexdigest(),
@@ -134,15 +166,8 @@ class Generations:
         )
         _sync(work / "manifest.json")
         _sync(work)
-        failed = [f"{lane}: {audit['reason']}" for lane, audit in audits.items() if not audit["passed"]]
-        if failed:
-            shutil.rmtree(work)
-            raise GenerationError(
-                f"the audit of {name} failed, the old generation goes on serving: {'; '.join(failed)}"
-            )
         os.rename(work, self.folder / name)
         _sync(self.folder)
-        self._serve(name)
         return {"passed": True, "lanes": audits, "build_s": body["build_s"]}
 
     def _serve(self, name: str) -> None:
@@ -159,10 +184,11 @@ class Generations:
             GenerationError: there is none.
         """
         current = self.current()
-        for name in reversed([n for n in self.names() if current is None or n < current]):
-            self.manifest(name, full=True)
-            self._serve(name)
-            return name
+        for name in reversed([n for n in self.names() if current is None or _number(n) < _number(current)]):
+            with suppress(GenerationError):
+                self.manifest(name, full=True)
+                self._serve(name)
+                return name
         raise GenerationError(f"there is no generation before {current}; {REPAIR}")
 
     def prune(self, keep: int) -> list[str]:
@@ -170,13 +196,16 @@ class Generations:
         current = self.current()
         gone = [n for n in self.names()[:-keep] if n != current]
         for name in gone:
-            shutil.rmtree(self.folder / name)
+            # Renamed first: what is left when this is killed half-way must not look like a generation.
+            going = self.folder / f"{name}{_UNFINISHED}"
+            os.rename(self.folder / name, going)
+            shutil.rmtree(going)
         return gone
 
     def clean(self) -> None:
-        """Remove what a killed build left."""
+        """Remove what a killed build or removal left."""
         if self.folder.is_dir():
-            for path in self.folder.glob(f"*{_BUILDING}"):
+            for path in self.folder.glob(f"*{_UNFINISHED}"):
                 shutil.rmtree(path)
 
     def manifest(self, name: str, *, full: bool = False) -> dict[str, Any]:
@@ -190,7 +219,7 @@ class Generations:
             body = json.loads(path.read_bytes())
             digest = body.pop("digest")
             sound = digest == _digest(body)
-        except (OSError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise GenerationError(f"{path}: is damaged ({type(error).__name__}); {REPAIR}") from None
         if not sound:
             raise GenerationError(f"{path}: does not have the content that was written; {REPAIR}")
@@ -213,7 +242,8 @@ class Generations:
         name = self.current()
         if name is None:
             return None
-        manifest = self.manifest(name)
+        # All of every file: FAISS, given a file with one damaged byte, may hang, crash or answer wrongly.
+        manifest = self.manifest(name, full=True)
         built = {lane["name"]: lane["fingerprint"] for lane in manifest["lanes"]}
         for lane, fingerprint in wanted.items():
             if built.get(lane) != fingerprint:
@@ -232,36 +262,8 @@ class Generations:
         return Generation(name, int(manifest["revision"]), int(manifest["images"]), lanes)
 
 
-def _audit(
-    index: VectorIndex, ids: Ids, vectors: np.ndarray[Any, Any], expected: Ids, settings: GenerationSettings
-) -> dict[str, Any]:
-    """Id set, and recall@k of sampled catalog descriptors against exact search in NumPy."""
-    held = index.ids()
-    if not np.array_equal(held, expected):
-        lacking, extra = len(np.setdiff1d(expected, held)), len(np.setdiff1d(held, expected))
-        return {"passed": False, "reason": f"{lacking} images of the catalog are missing, {extra} are not in it"}
-    if not len(ids):
-        return {"passed": True, "sampled": 0, "recall": 1.0}
-    rng = np.random.default_rng(len(ids))
-    sample = np.sort(rng.choice(len(ids), min(settings.audit_sample, len(ids)), replace=False))
-    k = min(settings.audit_k, len(ids))
-    _, similarities = index.search(vectors[sample], k)
-    recall = float(
-        np.mean([_recalled(index.metric, vectors, q, s, k) for q, s in zip(sample, similarities, strict=True)])
-    )
-    passed = recall >= settings.audit_recall
-    reason = "" if passed else f"recall@{k} is {recall:.4f}, below generations.audit_recall = {settings.audit_recall}"
-    return {"passed": passed, "reason": reason, "sampled": len(sample), "k": k, "recall": round(recall, 6)}
-
-
-def _recalled(metric: Metric, vectors: np.ndarray[Any, Any], query: int, found: np.ndarray[Any, Any], k: int) -> float:
-    """Share of the k found that are as similar as the k-th of an exact search: ties may come in any order."""
-    if metric == "cosine":
-        exact = vectors @ vectors[query]
-    else:
-        exact = 1.0 - np.bitwise_count(vectors ^ vectors[query]).sum(axis=1) / (8.0 * vectors.shape[1])
-    least = np.partition(exact, len(exact) - k)[len(exact) - k]
-    return float(np.mean(found >= least - 1e-5))
+def _number(name: str) -> int:
+    return int(name[1:])
 
 
 def _digest(body: Mapping[str, Any]) -> str:

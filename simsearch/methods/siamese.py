@@ -81,4 +81,20 @@ class Siamese:
         return self.weights.pair_head.logits(query.astype(np.float32), np.stack(others).astype(np.float32))
 
 
-METHODS = (Siamese,)
+class SiameseContrastive(Siamese):
+    """The paper's contrastive Siamese network: trained with margin 2, compared by Euclidean distance.
+
+    Similarity: 1 - |f1 - f2| / 2, 0 to 1, symmetric; embeddings have length 1, so the distance is at most 2.
+    """
+
+    name: ClassVar[str] = "siamese-contrastive"
+
+    def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
+        if not len(others):
+            return np.zeros(0, np.float32)
+        distance = np.linalg.norm(np.stack(others).astype(np.float64) - query.astype(np.float64), axis=1)
+        similarity: Similarities = np.clip(1.0 - distance / 2.0, 0.0, 1.0).astype(np.float32)
+        return similarity
+
+
+METHODS = (Siamese, SiameseContrastive)

@@ -89,11 +89,13 @@ def label(facts: ImageFacts, name: str) -> str:
 
 
 def _heading(hit: Hit, answer: Decision) -> str:
-    same = f"{hit.verification.probability:.1%} that both show the same product"
-    return f"{same}: too little for an answer" if answer.outcome is Outcome.UNKNOWN else same
+    probable = f"{hit.verification.probability:.1%} probable"
+    return (
+        f"{probable}, too little for a match" if answer.outcome is Outcome.UNKNOWN else f"{probable} the same product"
+    )
 
 
 def _basis(hit: Hit) -> str:
     v = hit.verification
-    points = f"{v.inliers} matching points" if v.inliers else "no matching points"
+    points = f"{v.inliers} matching points" if v.inliers else "matching points: none"
     return f"{points}, similarity {v.similarity:.2f}"

@@ -89,10 +89,11 @@ def _draw_matches(sheet: Pixels, from_xy: NDArray[np.float64], to_xy: NDArray[np
     drawn = sheet.copy()
     for a, b, colour in zip(starts, ends, colours, strict=True):
         cv2.line(drawn, a, b, colour, 1, cv2.LINE_AA, _SHIFT)
-    cv2.addWeighted(drawn, 0.75, sheet, 0.25, 0, dst=sheet)
-    for point, colour in zip([*starts, *ends], colours * 2, strict=True):
-        cv2.circle(sheet, point, 3 << _SHIFT, (255, 255, 255), cv2.FILLED, cv2.LINE_AA, _SHIFT)
-        cv2.circle(sheet, point, 2 << _SHIFT, colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+    share = min(0.8, 0.3 + 20 / len(order))  # many lines are drawn paler, so that what they show stays readable
+    cv2.addWeighted(drawn, share, sheet, 1 - share, 0, dst=sheet)
+    radius = 2 if len(order) <= 60 else 1
+    for (x, y), colour in zip([*starts, *ends], colours * 2, strict=True):
+        cv2.circle(sheet, (x >> _SHIFT, y >> _SHIFT), radius, colour, cv2.FILLED, cv2.LINE_AA)
 
 
 # -- text ------------------------------------------------------------------------------------------------------------

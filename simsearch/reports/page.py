@@ -124,8 +124,9 @@ def _answer(view: AnswerView) -> str:
     word, name, reason = _said(view.answer)
     says = f'<p class="says"><span class="badge {name}">{word}</span> <strong>{escape(_named(view))}</strong></p>'
     photo = _image(view.photo, f"the photo {view.query}", PHOTO, "photo") if view.photo is not None else ""
+    remark = _paragraph(f"→ {view.remark}", "remark") if view.remark else ""
     truth = f'<p class="truth"><b>Truth:</b> {escape(view.truth)}</p>' if view.truth else ""
-    words = f"{says}{_paragraph(reason)}{truth}{_paragraph(view.remark, 'remark')}"
+    words = f"{says}{_paragraph(reason)}{truth}{remark}"
     words = f"<div><code>{escape(view.query)}</code>{words}</div>"
     figures = "".join(map(_figure, view.evidence))
     return (
@@ -151,7 +152,8 @@ def _named(view: AnswerView) -> str:
 
 
 def _figure(figure: Figure) -> str:
-    return f"<figure>{_image(figure.picture, figure.caption)}<figcaption>{escape(figure.caption)}</figcaption></figure>"
+    picture, caption = _image(figure.picture, figure.caption), escape(figure.caption)
+    return f'<figure class="evidence">{picture}<figcaption>{caption}</figcaption></figure>'
 
 
 def _table(view: AnswerView) -> str:
@@ -180,7 +182,7 @@ def _group(view: GroupView) -> str:
         for m in view.members
     )
     found = "not found" if view.probability is None else f"{view.probability:.1%}"
-    badge = f'<span class="badge {"unknown" if view.probability is None else "match"}">{found}</span>'
+    badge = f'<span class="badge {"unknown" if view.probability is None else "found"}">{found}</span>'
     remark = _paragraph(view.remark, "remark")
     return f'<article><h3>{escape(view.title)} {badge}</h3>{remark}<div class="members">{members}</div></article>'
 
@@ -224,10 +226,12 @@ img { max-width: 100%; height: auto; display: block; border-radius: .3rem }
 .badge { display: inline-block; border-radius: 1rem; padding: .05rem .7rem; font-weight: 700; font-size: .85rem;
   color: #fff; background: #57606a }
 .match { background: #1a7f37 } .ambiguous { background: #9a6700 } .unknown { background: #cf222e }
-.remark { color: var(--faint) }
+.found { background: #0b5cad }
+.remark { font-weight: 600 }
 figure { margin: 1rem 0 0 }
 figure img { border: 1px solid var(--line) }
 figcaption { color: var(--faint); font-size: .85rem; margin-top: .3rem; overflow-wrap: anywhere }
+.evidence figcaption { display: none } /* the picture says it, where it is shown large enough */
 .note { color: var(--faint); margin-top: 1rem }
 .scroll { overflow-x: auto; margin-top: 1rem }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
@@ -241,6 +245,7 @@ td:nth-child(n + 3) { white-space: nowrap }
 .members figure { flex: 0 1 11rem; margin: 0 }
 @media (max-width: 30rem) {
   .photo { width: 100% }
+  .evidence figcaption { display: block }
   .members figure { flex-basis: calc(50% - .5rem) }
 }
 """

@@ -105,6 +105,9 @@ class ClassBatches:
     """Set -> weight; a set without one has the weight 1."""
     classes: int
 
+    def __post_init__(self) -> None:
+        _ = self.shares  # refuses weights that cannot be meant, before the first batch
+
     @cached_property
     def pools(self) -> list[list[NDArray[np.int64]]]:
         """For each set, by name: the images of each of its classes."""

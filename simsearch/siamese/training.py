@@ -138,11 +138,13 @@ def train(
         )  # fmt: skip
     except ValueError as error:
         raise TrainingError(str(error)) from None
-    loop = _Loop(settings, chosen, data=_digest([kept[i] for i in trained]))
+    loop = _Loop(settings, chosen, data=_digest(kept))
     loop.resume(run)
     facts = {
-        **(card or {}), "name": settings.name, "settings": asdict(settings), "photos_trained": len(trained),
+        **(card or {}), "name": settings.name, "photos_trained": len(trained),
         "products_trained": len({kept[i].sku for i in trained}), "photos_refused": refused,
+        # Without the folder of the start: a card travels, and says nothing of the machine it was made on.
+        "settings": {**asdict(settings), "start": Path(settings.start).name},
         "products_validated": len({p.sku for p, a in zip(kept, aside, strict=True) if a}),
     }  # fmt: skip
     validation = Validation.of(kept, cache, aside)
@@ -210,9 +212,13 @@ class _Loop:
         if settings.start:
             self.network.load_start(Path(settings.start))
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.frozen = list(self.network.backbone.children())[: settings.optimiser.frozen_stages]
+        # Only what was learned before is worth keeping: without a start nothing is frozen.
+        stages = list(self.network.backbone.children())
+        self.frozen: list[nn.Module] = stages[: settings.optimiser.frozen_stages] if settings.start else []
         for stage in self.frozen:
             stage.requires_grad_(False)
+        if settings.start and settings.optimiser.frozen_norms:
+            self.frozen += [m for m in self.network.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
         self.average = copy.deepcopy(self.network).eval()
         body = [p for p in self.network.backbone.parameters() if p.requires_grad]
         known = {id(p) for p in self.network.backbone.parameters()}
@@ -233,12 +239,8 @@ class _Loop:
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * warm * (0.5 + 0.5 * math.cos(math.pi * self.step / o.steps))
         self.network.train()
-        for stage in self.frozen:
-            stage.eval()
-        if o.frozen_norms:
-            for module in self.network.backbone.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
+        for module in self.frozen:
+            module.eval()
         labels, surfaces = batch.labels.to(self.device), batch.surfaces.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             embeddings, surface_logits = self.network(normalise(batch.pixels.to(self.device)))
@@ -414,6 +416,7 @@ def draw_curves(run: Path) -> None:
     left.set(xlabel="step", ylabel="loss", title="training loss")
     right.set(xlabel="step", ylabel="R@1", ylim=(0, 1), title="held-out products")
     for axes in (left, right):
-        axes.legend(fontsize=8)
+        if axes.lines:
+            axes.legend(fontsize=8)
         axes.grid(alpha=0.3)
     FigureCanvasAgg(figure).print_png(str(run / "curves.png"))  # type: ignore[no-untyped-call]

@@ -117,6 +117,7 @@ def test_other_shapes_are_refused(scores: list[float], same: list[bool]) -> None
         roc_auc(scores, same)
 
 
+@settings(deadline=None)
 @given(mixed)
 def test_agrees_with_scikit_learn(rows: list[tuple[int, bool]]) -> None:
     s, y = arrays(rows)
@@ -136,6 +137,7 @@ def test_agrees_with_scikit_learn(rows: list[tuple[int, bool]]) -> None:
         assert at.f1 == pytest.approx(reference.f1_score(y, s >= threshold))
 
 
+@settings(deadline=None)
 @given(pairs)
 def test_best_threshold_is_the_best(rows: list[tuple[int, bool]]) -> None:
     s, y = arrays(rows)
@@ -145,6 +147,7 @@ def test_best_threshold_is_the_best(rows: list[tuple[int, bool]]) -> None:
     assert all(t <= chosen or s.max() < chosen for t, a in by_trial.items() if a == max(by_trial.values()))
 
 
+@settings(deadline=None)
 @given(mixed)
 def test_only_the_order_of_the_scores_matters(rows: list[tuple[int, bool]]) -> None:
     s, y = arrays(rows)
@@ -158,6 +161,7 @@ def test_only_the_order_of_the_scores_matters(rows: list[tuple[int, bool]]) -> N
     assert confusion(moved, y, best_threshold(moved, y)).accuracy == confusion(s, y, best_threshold(s, y)).accuracy
 
 
+@settings(deadline=None)
 @given(mixed)
 def test_area_under_the_curve_is_the_auc(rows: list[tuple[int, bool]]) -> None:
     curve = roc(*arrays(rows))
@@ -169,7 +173,7 @@ def test_area_under_the_curve_is_the_auc(rows: list[tuple[int, bool]]) -> None:
     assert 0 <= equal_error_rate(curve) <= 1
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(mixed)
 def test_order_of_the_pairs_does_not_matter(rows: list[tuple[int, bool]]) -> None:
     assert pair_figures(*arrays(rows), 0.5) == pair_figures(*arrays(rows[::-1]), 0.5)
@@ -215,6 +219,7 @@ def test_open_set_out_of_reach_or_empty() -> None:
         open_set_at([0.5], [0.1], 0.5, [True, False])
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(0, 9), min_size=1, max_size=30), st.lists(st.integers(0, 9), max_size=30), st.integers(1, 20)
 )

@@ -6,7 +6,7 @@ from math import inf, isnan, nan
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
@@ -88,6 +88,7 @@ def galleries(draw: st.DrawFn) -> tuple[list[list[int]], list[int], list[int], l
     return draw(rows), draw(queries), draw(st.lists(st.integers(0, 3), min_size=g, max_size=g)), draw(masks)
 
 
+@settings(deadline=None)
 @given(galleries())
 def test_product_ranks_agree_with_a_plain_loop(
     case: tuple[list[list[int]], list[int], list[int], list[list[bool]]],
@@ -106,6 +107,7 @@ def test_product_ranks_agree_with_a_plain_loop(
             assert rank == 1 + sum(v >= best[wanted] for p, v in best.items() if p != wanted)
 
 
+@settings(deadline=None)
 @given(galleries())
 def test_ranks_do_not_change_under_a_monotone_map(
     case: tuple[list[list[int]], list[int], list[int], list[list[bool]]],
@@ -116,6 +118,7 @@ def test_ranks_do_not_change_under_a_monotone_map(
                           product_ranks(moved, queries, gallery, skip), equal_nan=True)  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.permutations(range(8)), st.lists(st.booleans(), min_size=8, max_size=8).filter(any))
 def test_average_precision_agrees_with_scikit_learn(order: list[int], right: list[bool]) -> None:
     expected = average_precision_score(right, order)

@@ -194,6 +194,7 @@ def test_isotonic_of_separable_and_of_useless_logits() -> None:
             Monotone.isotonic(z, bad)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-8, 8), st.booleans()), min_size=2, max_size=50).filter(
         lambda r: len({y for _, y in r}) == 2
@@ -238,6 +239,7 @@ def test_threshold_at_the_ends() -> None:
             threshold_for_far(p, y, target)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 10), st.booleans()), min_size=1, max_size=60).filter(
         lambda r: not all(y for _, y in r)

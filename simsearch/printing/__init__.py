@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+from rich.padding import Padding
 
 from simsearch.app import PairVerdict, Status
 from simsearch.config import Config
@@ -18,10 +16,13 @@ from simsearch.datatypes import Decision, Hit, Outcome, Refusal, Verification
 from simsearch.duplicates import DuplicateGroup
 from simsearch.errors import ImageError
 from simsearch.indexer import IndexReport
+from simsearch.printing.output import OUT, print_json, table, text
+from simsearch.query import percent
 
-_OUT = Console(file=sys.stdout, highlight=False, soft_wrap=True)
+if TYPE_CHECKING:
+    from simsearch.siamese.training import TrainResult
+
 _SHOWN_REFUSALS = 10
-
 
 # -- query -----------------------------------------------------------------------------------------------------------
 
@@ -46,36 +47,32 @@ def _verification_json(v: Verification) -> dict[str, Any]:
     return {"probability": round(v.probability, 6), "similarity": round(v.similarity, 6), "inliers": v.inliers}
 
 
-def answer(query: str, answer: Decision | ImageError) -> None:
+def answer(query: str, answer: Decision | ImageError, as_json: bool = False) -> None:
     """One answer in words, and the nearest products."""
+    if as_json:
+        return print_json(answer_json(query, answer))
     if isinstance(answer, ImageError):
-        _OUT.print(f"[bold]{escape(query)}[/]\n  [red]cannot be read[/]: {escape(str(answer))}\n")
-        return
+        OUT.print(f"[bold]{text(query)}[/]\n  [red]cannot be read[/]: {text(str(answer))}\n")
+        return None
     colour = {Outcome.MATCH: "green", Outcome.AMBIGUOUS: "yellow", Outcome.UNKNOWN: "red"}[answer.outcome]
     says = {
         Outcome.MATCH: f"{answer.sku}  {answer.name or ''}".rstrip(),
         Outcome.AMBIGUOUS: f"perhaps {answer.sku}  {answer.name or ''}".rstrip(),
         Outcome.UNKNOWN: "not in the catalog, as far as this photo tells",
     }[answer.outcome]
-    _OUT.print(f"[bold]{escape(query)}[/]\n  [{colour} bold]{answer.outcome.value.upper()}[/]  {escape(says)}")
-    _OUT.print(f"  {escape(answer.reason)}")
+    OUT.print(f"[bold]{text(query)}[/]\n  [{colour} bold]{answer.outcome.value.upper()}[/]  {text(says)}")
+    OUT.print(f"  {text(answer.reason)}")
     if answer.hits:
-        heading = "nearest, for information only" if answer.outcome is Outcome.UNKNOWN else None
-        table = Table(
-            "SKU", "name", "probability", "similarity", "inliers", "image", box=None, pad_edge=False, title=heading
-        )
+        if answer.outcome is Outcome.UNKNOWN:
+            OUT.print("  nearest, for information only:")
+        hits = table("SKU", "name", "probability", "similarity", "inliers", "image")
         for hit in answer.hits:
             v = hit.verification
-            row = (hit.sku, hit.name, f"{v.probability:.1%}", f"{v.similarity:.2f}", str(v.inliers), hit.image)
-            table.add_row(*map(escape, row))
-        _OUT.print(_indented(table))
-    _OUT.print()
-
-
-def _indented(table: Table) -> Any:
-    from rich.padding import Padding
-
-    return Padding(table, (0, 0, 0, 2))
+            row = (hit.sku, hit.name, percent(v.probability), f"{v.similarity:.2f}", str(v.inliers), hit.image)
+            hits.add_row(*map(text, row))
+        OUT.print(Padding(hits, (0, 0, 0, 2), expand=False))
+    OUT.print()
+    return None
 
 
 # -- verify and duplicates -------------------------------------------------------------------------------------------
@@ -90,26 +87,28 @@ def verdict_json(v: PairVerdict) -> dict[str, Any]:
     return {"a": v.a, "b": v.b, "same": v.same, **_verification_json(v.verification)}
 
 
-def verdict(v: PairVerdict) -> None:
+def verdict(v: PairVerdict, as_json: bool = False) -> None:
     """One pair, one line."""
-    names = f"{escape(v.a)}  {escape(v.b)}"
+    if as_json:
+        return print_json(verdict_json(v))
+    names = f"{text(v.a)}  {text(v.b)}"
     if v.error is not None:
-        _OUT.print(f"[red]unreadable[/]  {names}  {escape(str(v.error))}")
+        OUT.print(f"[red]unreadable[/]  {names}  {text(str(v.error))}")
     elif v.verification is None:
-        _OUT.print(f"{v.similarity:.4f}  {names}")
+        OUT.print(f"{v.similarity:.4f}  {names}")
     else:
         says = "[green]same[/]     " if v.same else "[red]different[/]"
         facts = v.verification
-        _OUT.print(
-            f"{says}  {facts.probability:6.1%}  similarity {facts.similarity:.2f}, {facts.inliers} inliers  {names}"
-        )
+        scores = f"similarity {facts.similarity:.2f}, {facts.inliers} inliers"
+        OUT.print(f"{says}  {percent(facts.probability):>7}  {scores}  {names}")
+    return None
 
 
 def group_json(group: DuplicateGroup) -> dict[str, Any]:
     """One group of duplicates."""
     return {
         "skus": list(group.skus), "conflict": group.conflict, "probability": round(group.probability, 6),
-        "images": [{"sku": i.sku, "name": i.name, "image": i.image, "sha256": i.sha256} for i in group.images],
+        "images": [{"sku": i.sku, "name": i.title, "image": i.image, "sha256": i.sha256} for i in group.images],
         "pairs": [
             {"a": p.a.image, "b": p.b.image, "identical_file": p.identical_file, **_verification_json(p.verification)}
             for p in group.pairs
@@ -117,21 +116,25 @@ def group_json(group: DuplicateGroup) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def groups(found: Sequence[DuplicateGroup]) -> None:
+def groups(found: Sequence[DuplicateGroup], as_json: bool = False) -> None:
     """Groups as a table, conflicts first."""
-    if not found:
-        _OUT.print("no duplicates")
+    if as_json:
+        for group in found:
+            print_json(group_json(group))
         return
-    table = Table("group", "SKU", "name", "image", "least probability", "kind", box=None, pad_edge=False)
+    if not found:
+        OUT.print("no duplicates")
+        return
+    lines = table("group", "SKU", "name", "image", "least probability", "kind")
     for number, group in enumerate(found, 1):
         identical = all(p.identical_file for p in group.pairs)
         kind = ("different SKUs" if group.conflict else "same SKU") + (", identical file" if identical else "")
         for i, image in enumerate(group.images):
-            first = (str(number), f"{group.probability:.1%}", kind) if i == 0 else ("", "", "")
-            table.add_row(first[0], *map(escape, (image.sku, image.name, image.image)), first[1], first[2])
-    _OUT.print(table)
+            first = (str(number), percent(group.probability), kind) if i == 0 else ("", "", "")
+            lines.add_row(first[0], *map(text, (image.sku, image.title, image.image)), first[1], first[2])
+    OUT.print(lines)
     conflicts = sum(g.conflict for g in found)
-    _OUT.print(f"{len(found)} groups, {conflicts} with different SKUs")
+    OUT.print(f"{len(found)} group{'s' * (len(found) != 1)}, {conflicts} with different SKUs")
 
 
 # -- index and status ------------------------------------------------------------------------------------------------
@@ -151,22 +154,25 @@ def _rate(r: IndexReport) -> float:
     return round(r.described / r.seconds, 1) if r.seconds > 0 else 0.0
 
 
-def report(r: IndexReport) -> None:
+def report(r: IndexReport, as_json: bool = False) -> None:
     """Counts of an indexing run."""
+    if as_json:
+        return print_json(report_json(r))
     for refusal in r.refusals[:_SHOWN_REFUSALS]:
-        _OUT.print(f"[red]refused[/]  {refusal.code}  {escape(refusal.message)}")
+        OUT.print(f"[red]refused[/]  {refusal.code}  {text(refusal.message)}")
     if len(r.refusals) > _SHOWN_REFUSALS:
-        _OUT.print(f"... and {len(r.refusals) - _SHOWN_REFUSALS} more: `simsearch status --refused`")
+        OUT.print(f"... and {len(r.refusals) - _SHOWN_REFUSALS} more: `simsearch status --refused`")
     parts = {
         "added": r.added, "changed": r.changed, "described anew": r.redescribed, "unchanged": r.unchanged,
         "retired": r.retired, "refused": r.refused,
     }  # fmt: skip
     always = ("added", "unchanged", "refused")
-    _OUT.print(", ".join(f"{n} {name}" for name, n in parts.items() if n or name in always))
+    OUT.print(", ".join(f"{n} {name}" for name, n in parts.items() if n or name in always))
     if r.described:
-        _OUT.print(f"{r.described} photos described in {r.seconds:.1f} s ({_rate(r)} a second)")
+        OUT.print(f"{r.described} photos described in {r.seconds:.1f} s ({_rate(r)} a second)")
     if r.generation:
-        _OUT.print(f"generation {r.generation} serves now")
+        OUT.print(f"generation {r.generation} serves now")
+    return None
 
 
 def _refusal_json(r: Refusal) -> dict[str, str]:
@@ -177,25 +183,17 @@ def refusals(found: Sequence[Refusal], as_json: bool) -> None:
     """What was refused, one a line."""
     for refusal in found:
         if as_json:
-            sys.stdout.write(json.dumps(_refusal_json(refusal), ensure_ascii=False) + "\n")
+            print_json(_refusal_json(refusal))
         else:
-            _OUT.print(f"{refusal.code:13} {escape(refusal.message)}")
+            OUT.print(f"{refusal.code:13} {text(refusal.message)}")
     if not found and not as_json:
-        _OUT.print("nothing was refused")
+        OUT.print("nothing was refused")
 
 
 def status_json(s: Status) -> dict[str, Any]:
     """The whole status."""
-    generations = [
-        {
-            "name": g["name"],
-            "created_at": str(g["created_at"]),
-            "images": g["images"],
-            "state": g["state"],
-            "audit": g["audit"],
-        }
-        for g in s.generations
-    ]
+    kept = ("name", "images", "state", "audit")
+    generations = [{"created_at": str(g["created_at"]), **{key: g[key] for key in kept}} for g in s.generations]
     return {
         "home": s.home, **s.counts, "undescribed": dict(s.undescribed), "generation": s.generation or None,
         "problem": s.problem or None, "disk_bytes": dict(s.disk_bytes), "fingerprints": dict(s.fingerprints),
@@ -203,25 +201,46 @@ def status_json(s: Status) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def status(s: Status) -> None:
+def status(s: Status, as_json: bool = False) -> None:
     """The status in words."""
+    if as_json:
+        return print_json(status_json(s))
     c = s.counts
-    _OUT.print(f"home         {escape(s.home)}")
+    OUT.print(f"home         {text(s.home)}")
     images = f"{c['images_ok']} images, {c['images_refused']} refused, {c['images_retired']} retired"
-    _OUT.print(f"catalog      {c['products']} products, {images}")
+    OUT.print(f"catalog      {c['products']} products, {images}")
     for name, n in s.undescribed.items():
-        _OUT.print(
+        OUT.print(
             f"[yellow]to do[/]        {n} images lack {name} descriptors of these settings: index their sources again"
         )
-    _OUT.print(f"generation   {s.generation or 'none'}")
+    OUT.print(f"generation   {s.generation or 'none'}")
     for g in s.generations[-5:]:
         recalls = [f"{lane} {a.get('recall', 0):.4f}" for lane, a in g["audit"].get("lanes", {}).items()]
-        audit = f"audit: recall {', '.join(recalls)}" if recalls else escape(str(g["audit"].get("reason", "")))
-        _OUT.print(
+        audit = f"audit: recall {', '.join(recalls)}" if recalls else text(str(g["audit"].get("reason", "")))
+        OUT.print(
             f"             {g['name']}  {g['created_at']:%Y-%m-%d %H:%M}  {g['images']} images  {g['state']}  {audit}"
         )
     mib = {k: v / 2**20 for k, v in s.disk_bytes.items()}
-    _OUT.print(f"disk         {mib['catalog']:.1f} MiB catalog, {mib['generations']:.1f} MiB generations")
+    OUT.print(f"disk         {mib['catalog']:.1f} MiB catalog, {mib['generations']:.1f} MiB generations")
+    return None
+
+
+# -- one fact, training ----------------------------------------------------------------------------------------------
+
+
+def fact(value: Mapping[str, Any], words: str, as_json: bool) -> None:
+    """One short result."""
+    if as_json:
+        return print_json(value)
+    return OUT.print(text(words))
+
+
+def trained(r: TrainResult, as_json: bool) -> None:
+    """What training reached."""
+    measured = not math.isnan(r.best_r1)
+    value = {"weights": str(r.weights), "steps": r.steps, "best_r1": r.best_r1 if measured else None}
+    reached = f"R@1 {r.best_r1:.3f} on held-out products" if measured else "no product was held out to measure it"
+    fact(value, f"{r.weights}: {r.steps} steps, {reached}", as_json)
 
 
 # -- config ----------------------------------------------------------------------------------------------------------
@@ -231,13 +250,11 @@ def settings(config: Config, origin: Mapping[str, str], as_json: bool) -> None:
     """Every setting in force and where it comes from."""
     rows = [(key, value, origin.get(key, "built in")) for key, value in _flat(config, "")]
     if as_json:
-        table = {key: {"value": value, "from": source} for key, value, source in rows}
-        sys.stdout.write(json.dumps(table, ensure_ascii=False) + "\n")
-        return
-    table_ = Table("setting", "value", "from", box=None, pad_edge=False)
+        return print_json({key: {"value": value, "from": source} for key, value, source in rows})
+    lines = table("setting", "value", "from")
     for key, value, source in rows:
-        table_.add_row(escape(key), escape(json.dumps(value, ensure_ascii=False)), escape(source))
-    _OUT.print(table_)
+        lines.add_row(*map(text, (key, json.dumps(value, ensure_ascii=False), source)))
+    return OUT.print(lines)
 
 
 def _flat(value: Any, prefix: str) -> list[tuple[str, Any]]:

@@ -1,0 +1,161 @@
+"""Opening the database and its transactions. SQLite in WAL mode is the default, the URL may name PostgreSQL.
+
+Reads run on a snapshot; writes take the write lock at their start, so that two writers wait for each other
+(`catalog.busy_timeout_s`) instead of failing half-way.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+
+from simsearch.catalog.tables import HEAD
+from simsearch.config import CatalogSettings
+from simsearch.errors import CatalogError
+from simsearch.resources import resource_dir
+
+_CHUNK = 500
+"""Ids in one IN (...): SQLite's oldest limit on bound parameters is 999."""
+
+
+def now() -> datetime:
+    """UTC without zone, as stored."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Parts that one statement can name."""
+    for i in range(0, len(items), _CHUNK):
+        yield items[i : i + _CHUNK]
+
+
+class Database:
+    """An open catalog database of this version."""
+
+    def __init__(self, url: str | Path, settings: CatalogSettings) -> None:
+        """Open the database, creating or migrating it as needed. A path is that of an SQLite file.
+
+        Raises:
+            CatalogError: it cannot be opened, is no catalog, or was made by a newer simsearch.
+        """
+        try:
+            # Not by way of text: a question mark in a path would begin the options of a URL.
+            self.url = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else make_url(url)
+            self.engine = _engine(self.url, settings)
+        except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
+            raise CatalogError(f"catalog.url: names no database that can be used here ({_line(error)})") from None
+        except OSError as error:
+            text = f"{self._where()}: its folder cannot be made ({error.strerror}); choose another --home"
+            raise CatalogError(text) from None
+        with self._translated():
+            self._migrate()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.OperationalError as error:
+            text = _line(error.orig)
+            if "locked" in text:
+                raise CatalogError(
+                    f"{self._where()}: is locked by another process; try again, or end that process"
+                ) from error
+            raise CatalogError(
+                f"{self._where()}: {text}; check the path, its permissions and the free disk space"
+            ) from error
+        except sa.exc.DatabaseError as error:
+            if isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(error.orig, sqlite3.IntegrityError):
+                raise CatalogError(
+                    f"{self._where()}: is no sound catalog ({_line(error.orig)}); restore a backup"
+                ) from error
+            raise
+
+    def _where(self) -> str:
+        return str(self.url.database) if self.url.get_backend_name() == "sqlite" else self.url.render_as_string()
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self._translated(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with self._translated(), self.engine.execution_options(simsearch_write=True).begin() as connection:
+            yield connection
+
+    def _migrate(self) -> None:
+        version = self._version()
+        if version is not None and version > HEAD:
+            raise CatalogError(f"{self._where()}: was made by a newer simsearch (schema {version}); update simsearch")
+        if self.url.get_backend_name() == "sqlite":
+            self._use_wal()
+        if version == HEAD:
+            return
+        from alembic import command
+        from alembic.config import Config
+        from alembic.util import CommandError
+
+        config = Config()
+        config.set_main_option("script_location", str(resource_dir("migrations")).replace("%", "%%"))
+        config.attributes["engine"] = self.engine
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            text = f"{self._where()}: its schema {version} is none that simsearch ever had ({_line(error)})"
+            raise CatalogError(f"{text}; restore a backup") from error
+
+    def _version(self) -> str | None:
+        """Of the schema; None where there is none yet."""
+        with self.engine.connect() as connection:
+            tables = set(sa.inspect(connection).get_table_names())
+            if tables - {"alembic_version"} and not tables >= {"alembic_version", "descriptors"}:
+                raise CatalogError(
+                    f"{self._where()}: is a database, but not a catalog of simsearch; choose another --home"
+                )
+            if "alembic_version" not in tables:
+                return None
+            version = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+            return None if version is None else str(version)
+
+    def _use_wal(self) -> None:
+        # Lasting, written into the file: not before it is known to be a catalog or new. Impossible in a transaction.
+        with self.engine.execution_options(simsearch_write=None).connect() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+
+def _line(error: object) -> str:
+    return " ".join(str(error).split())
+
+
+def _engine(url: URL, settings: CatalogSettings) -> Engine:
+    if url.get_backend_name() != "sqlite":
+        return sa.create_engine(url)
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": settings.busy_timeout_s})
+
+    @sa.event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions are begun below, not guessed by the driver
+        for pragma in ("foreign_keys=ON", "synchronous=FULL"):
+            connection.execute(f"PRAGMA {pragma}").close()
+
+    @sa.event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        # A reader that turns writer fails at once under WAL when its snapshot is old; a writer says so at the start.
+        write = connection.get_execution_options().get("simsearch_write", False)
+        if write is not None:
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine

@@ -1,0 +1,86 @@
+"""Reading descriptors out of the catalog, one image at a time or as a matrix for an index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from simsearch.catalog.database import Database, chunks
+from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow
+from simsearch.datatypes import Ids, Verdict
+from simsearch.errors import CatalogError
+
+
+class Descriptors(Database):
+    """What the methods computed from the active images."""
+
+    def matrix(
+        self, fingerprint: str, dtype: np.dtype[Any], width: int, *, since: int = -1
+    ) -> tuple[Ids, np.ndarray[Any, Any]]:
+        """Ids (n,) ascending and descriptors (n, width) of the active images under `fingerprint`.
+
+        Only of images described after the revision `since`.
+        """
+        query = _descriptors(fingerprint, DescriptorRow.image_id, DescriptorRow.data)
+        query = query.where(usable(), ImageRow.described_revision > since)
+        ids: list[int] = []
+        blocks: list[bytes] = []
+        size = width * dtype.itemsize
+        with self._read() as c:
+            for image_id, data in c.execution_options(yield_per=4096).execute(query.order_by(DescriptorRow.image_id)):
+                if len(data) != size:
+                    raise CatalogError(f"image {image_id}: its {fingerprint} descriptor is damaged; restore a backup")
+                ids.append(image_id)
+                blocks.append(data)
+        return np.array(ids, np.int64), np.frombuffer(b"".join(blocks), dtype).reshape(len(ids), width)
+
+    def descriptors(self, fingerprint: str, ids: Iterable[int]) -> dict[int, bytes]:
+        """Packed descriptors of the images `ids` that have one."""
+        found: dict[int, bytes] = {}
+        with self._read() as c:
+            for part in chunks([int(i) for i in ids]):
+                query = _descriptors(fingerprint, DescriptorRow.image_id, DescriptorRow.data)
+                found |= dict(c.execute(query.where(DescriptorRow.image_id.in_(part))).all())
+        return found
+
+    def active_ids(self, fingerprint: str, *, since: int = -1) -> Ids:
+        """Ids (n,) ascending of the active images under `fingerprint`, described after the revision `since`."""
+        query = _descriptors(fingerprint, DescriptorRow.image_id).where(usable(), ImageRow.described_revision > since)
+        with self._read() as c:
+            return np.array(c.scalars(query.order_by(DescriptorRow.image_id)).all(), np.int64)
+
+    def retired_since(self, revision: int) -> Ids:
+        """Ids (n,) of images retired after `revision`."""
+        with self._read() as c:
+            return np.array(
+                c.scalars(sa.select(ImageRow.id).where(ImageRow.retired_revision > revision)).all(), np.int64
+            )
+
+    def descriptor_counts(self) -> dict[str, int]:
+        """Fingerprint -> number of active images that have a descriptor under it."""
+        query = (
+            sa.select(MethodRow.fingerprint, sa.func.count())
+            .join(DescriptorRow, DescriptorRow.method_id == MethodRow.id)
+            .join(ImageRow, ImageRow.id == DescriptorRow.image_id)
+            .where(usable())
+            .group_by(MethodRow.fingerprint)
+        )
+        with self._read() as c:
+            return dict(c.execute(query).all())
+
+
+def usable() -> sa.ColumnElement[bool]:
+    """Active and accepted."""
+    return sa.and_(ImageRow.retired_at.is_(None), ImageRow.verdict == Verdict.OK.value)
+
+
+def _descriptors(fingerprint: str, *columns: Any) -> sa.Select[Any]:
+    return (
+        sa.select(*columns)
+        .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
+        .join(ImageRow, ImageRow.id == DescriptorRow.image_id)
+        .where(MethodRow.fingerprint == fingerprint)
+    )

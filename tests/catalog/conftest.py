@@ -1,0 +1,44 @@
+"""An empty catalog, and images made of nothing but their facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simsearch.catalog import Catalog
+from simsearch.catalog.store import NewImage
+from simsearch.config import CatalogSettings
+from simsearch.datatypes import SourceRow
+
+MakeNew = Callable[..., NewImage]
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Iterator[Catalog]:
+    opened = Catalog(tmp_path / "catalog.db", CatalogSettings(busy_timeout_s=5))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def new() -> MakeNew:
+    """new("A1", "/p/a.jpg", {"phash-1": b"12345678"}, name="Ibu"): refused where no descriptors are given."""
+
+    def make(
+        sku: str,
+        path: str,
+        descriptors: dict[str, bytes] | None = None,
+        *,
+        source: str = "/p",
+        sha256: str | None = "0" * 64,
+        **product: Any,
+    ) -> NewImage:
+        row = SourceRow(sku, path, path.rpartition("/")[2], path, **product)
+        if descriptors is None:
+            return NewImage(row, source, 10, 20, sha256, reason_code="truncated", reason=f"{path}: ends")
+        return NewImage(row, source, 10, 20, sha256, 640, 480, descriptors=descriptors)
+
+    return make
