@@ -21,6 +21,7 @@ from simsearch.siamese.fusion import Fusion, Monotone
 from simsearch.verification import FEATURES, Described, Verifier
 
 Progress = Callable[[int, int, str], None]
+SINGLES = 400
 LEAST_PRODUCTS = 8
 """With several photos each: fewer cannot be split into two halves that mean something."""
 
@@ -55,12 +56,17 @@ class CandidatePairs:
 def candidate_pairs(
     sample: Sample, verifier: Verifier, candidates: int, geometry: int, progress: Progress
 ) -> CandidatePairs:
-    """Ask each photo of a product with several ones against all other photos."""
+    """Ask each photo of a product with several ones against all other photos, and at most SINGLES of the others.
+
+    What a product with one photo brings up is wrong: it teaches which likenesses mean nothing.
+    """
     several = set(sample.several)
     embeddings = np.stack([d["siamese"] for d in sample.described])
     skus = np.array(sample.skus)
     features, same, query = [], [], []
     asking = [i for i, sku in enumerate(sample.skus) if sku in several]
+    alone = [i for i, sku in enumerate(sample.skus) if sku not in several]
+    asking += alone[:: max(1, -(-len(alone) // SINGLES))]
     for done, i in enumerate(asking, 1):
         similarity = embeddings @ embeddings[i]
         similarity[i] = -np.inf
@@ -103,8 +109,9 @@ def calibrate(
         )
     pairs = candidate_pairs(sample, verifier, candidates, geometry, progress)
     ordered = sorted(several, key=lambda sku: zlib.crc32(sku.encode()))
-    first = set(ordered[::2])
-    of_first = np.array([sample.skus[q] in first for q in pairs.query])
+    # The threshold is chosen on the second half alone: single photos may be unlabelled, and show what another shows.
+    second = set(ordered[1::2])
+    of_first = np.array([sample.skus[q] not in second for q in pairs.query])
     if pairs.same[of_first].all() or pairs.same[~of_first].all():
         raise TrainingError(
             f"all {candidates} candidates of every photo are of its own product; raise query.candidates, or give fewer "

@@ -145,8 +145,17 @@ def test_no_product_judges_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     fitted(sample(21, singles=4))
     first, second = halves
     assert not first & second
-    assert first | second == set(range(21))
-    assert abs(len(first) - len(second)) == 1
+    assert first | second == set(range(25))
+    assert {21, 22, 23, 24} <= first  # single photos only teach what is wrong, they choose no threshold
+    assert len(second) == 10
+
+
+def test_of_single_photos_at_most_so_many_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "SINGLES", 5)
+    of = sample(8, singles=13)
+    alone = [q for q in np.unique(pairs(of).query).tolist() if of.skus.count(of.skus[q]) == 1]
+    assert 0 < len(alone) <= 5
+    assert not any(pairs(of).same[pairs(of).query == alone[0]])
 
 
 def test_the_order_of_the_photos_does_not_matter_and_it_repeats() -> None:

@@ -194,7 +194,8 @@ def test_query_as_json(on: Run, indexed: Path, shop: Shop, tmp_path: Path) -> No
     first, second, third, last = done.objects
     assert shape(first) == ANSWER
     assert (first["query"], first["decision"], first["sku"]) == (str(photo), "match", product.sku)
-    assert (first["name"], first["generation"], len(first["hits"])) == (product.name, "g000001", 3)
+    assert first["name"] == f"{product.name} {product.strength}"
+    assert (first["generation"], len(first["hits"])) == ("g000001", 3)
     assert first["hits"][0]["image"] == f"images/{product.sku}_0.jpg"
     assert first["probability"] == first["hits"][0]["probability"]
     assert {**last, "took_ms": 0} == {**first, "took_ms": 0}
