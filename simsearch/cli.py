@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import AbstractContextManager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from typer import Argument, Option
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from simsearch import __version__
+from simsearch import __version__, cli_evaluate
+from simsearch.calls import Choice, Json, note, opened_app, progress_bar
 from simsearch.errors import GenerationError, ImageError, RefusedError, SimsearchError, UsageError
-
-if TYPE_CHECKING:
-    from simsearch.app import App, Progress
 
 app = typer.Typer(
     name="simsearch", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -26,18 +23,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 2 wrong call or setting, 3 a photo cannot be read, 4 source, 5 catalog, 6 indexes, "
     "7 weights, 8 something refused with --strict, 9 training, 130 interrupted.",
 )  # fmt: skip
-
-
-class _Choice:
-    """The global options of this call."""
-
-    home: str | None = None
-    config: str | None = None
-    device: str | None = None
-    quiet: bool = False
-
-
-Json = Annotated[bool, Option("--json", help="Print JSON instead of text.")]
+app.add_typer(cli_evaluate.commands, name="evaluate")
 
 
 def _version(wanted: bool) -> None:
@@ -60,23 +46,7 @@ def _global(
     quiet: Annotated[bool, Option("--quiet", "-q", help="Show no progress.")] = False,
     version: Annotated[bool, Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
-    _Choice.home, _Choice.config, _Choice.device, _Choice.quiet = home, config, device, quiet
-
-
-def _app() -> App:
-    from simsearch.app import open_app
-
-    return open_app(_Choice.home, _Choice.config, device=_Choice.device)
-
-
-def _progress(label: str) -> AbstractContextManager[Progress]:
-    from simsearch.printing.output import progress_bar
-
-    return progress_bar(label, quiet=_Choice.quiet)
-
-
-def _note(text: str) -> None:
-    typer.echo(text, err=True)
+    Choice.home, Choice.config, Choice.device, Choice.quiet = home, config, device, quiet
 
 
 @app.command()
@@ -96,7 +66,7 @@ def index(
     """Read product photos into the catalog. Run it again at any time: what has not changed is skipped."""
     from simsearch import printing
 
-    with _app() as opened, _progress("indexing") as progress:
+    with opened_app() as opened, progress_bar("indexing") as progress:
         report = opened.index(sources, prune=prune, rebuild=rebuild, progress=progress)
     printing.report(report, as_json)
     if strict and report.refused:
@@ -116,7 +86,7 @@ def query(
     from simsearch import printing
 
     failed = 0
-    with _app() as opened, _progress("asking") as progress:
+    with opened_app() as opened, progress_bar("asking") as progress:
         for start in range(0, len(photos), 32):
             named = photos[start : start + 32]
             given = [sys.stdin.buffer.read(opened.config.images.max_bytes + 1) if p == "-" else p for p in named]
@@ -144,9 +114,9 @@ def verify(
         raise UsageError("give two photos, or --pairs FILE.csv with the columns a and b")
     listed, bad = read_pairs(pairs) if pairs else ([(str(a), str(b))], [])
     for refusal in bad:
-        _note(f"simsearch: {refusal.message}")
+        note(f"simsearch: {refusal.message}")
     failed = len(bad)
-    with _app() as opened, _progress("verifying") as progress:
+    with opened_app() as opened, progress_bar("verifying") as progress:
         for start in range(0, len(listed), 32):
             for verdict in opened.verify(listed[start : start + 32], method=method):
                 failed += verdict.error is not None
@@ -168,7 +138,7 @@ def duplicates(
     """List catalog photos that show the same product. Those under different SKUs come first."""
     from simsearch import printing
 
-    with _app() as opened, _progress("comparing") as progress:
+    with opened_app() as opened, progress_bar("comparing") as progress:
         groups = opened.duplicates(threshold=threshold, progress=progress)
     printing.groups([g for g in groups if g.conflict or not conflicts], as_json)
 
@@ -181,7 +151,7 @@ def rebuild(
     """Build the search indexes anew. No photo is read; they replace the old ones once they are checked."""
     from simsearch import printing
 
-    with _app() as opened:
+    with opened_app() as opened:
         name = opened.rollback() if rollback else opened.rebuild()
     printing.fact({"generation": name, "rolled_back": rollback}, f"generation {name} serves now", as_json)
 
@@ -194,7 +164,7 @@ def status(
     """Show what the catalog holds and whether it can be searched. Exits with 6 where it cannot, and says why."""
     from simsearch import printing
 
-    with _app() as opened:
+    with opened_app() as opened:
         if refused:
             printing.refusals(opened.refused(), as_json)
             return
@@ -209,7 +179,7 @@ def show_config(as_json: Json = False) -> None:
     """Show every setting in force and where it comes from."""
     from simsearch import printing
 
-    with _app() as opened:
+    with opened_app() as opened:
         opened.check_settings()
         printing.settings(opened.config, opened.origin, as_json)
 
@@ -226,8 +196,8 @@ def train(
     """Train the Siamese network on your own catalog. Set methods.siamese.weights to the result to use it."""
     from simsearch import printing
 
-    with _app() as opened, _progress("training") as progress:
-        result = opened.train(config, data, run, device=_Choice.device or "auto", progress=progress)
+    with opened_app() as opened, progress_bar("training") as progress:
+        result = opened.train(config, data, run, device=Choice.device or "auto", progress=progress)
     printing.trained(result, as_json)
 
 
@@ -241,7 +211,7 @@ def calibrate(
     """Refit probabilities on labelled photos of your own. The threshold of a match is chosen anew with them."""
     from simsearch import printing
 
-    with _app() as opened, _progress("calibrating") as progress:
+    with opened_app() as opened, progress_bar("calibrating") as progress:
         path = opened.calibrate(table, target_far=target_far, out=out, progress=progress)
     printing.fact({"calibration": str(path)}, f"{path}: written", as_json)
 
@@ -257,8 +227,8 @@ def demo(
     """Try it all on drawn packages: index, ask for five photos, find duplicates. Leaves a page with pictures."""
     from simsearch.demo import run_demo
 
-    with _progress("demo") as progress:
-        run_demo(folder, products=products, seed=seed, config=_Choice.config, progress=progress)
+    with progress_bar("demo") as progress:
+        run_demo(folder, products=products, seed=seed, config=Choice.config, progress=progress)
 
 
 def main() -> None:
@@ -272,10 +242,10 @@ def main() -> None:
             context.command.invoke(context)
         sys.stdout.flush()
     except SimsearchError as error:
-        _note(f"simsearch: {error}")
+        note(f"simsearch: {error}")
         code = error.exit_code
     except KeyboardInterrupt:
-        _note("simsearch: interrupted; what was committed is kept, run it again to go on")
+        note("simsearch: interrupted; what was committed is kept, run it again to go on")
         code = 130
     except BrokenPipeError:
         # The reader of our output went away (`| head`): nothing to say, and nothing may be flushed any more.
@@ -285,15 +255,15 @@ def main() -> None:
         code = leaving.exit_code
     except TyperException as error:
         call = getattr(getattr(error, "ctx", None), "command_path", "simsearch")
-        _note(f"simsearch: {' '.join(error.format_message().split())} (see `{call} --help`)")
+        note(f"simsearch: {' '.join(error.format_message().split())} (see `{call} --help`)")
         code = error.exit_code
     except OSError as error:
-        _note(f"simsearch: {error.filename or 'input or output'}: {error.strerror or error}")
+        note(f"simsearch: {error.filename or 'input or output'}: {error.strerror or error}")
         code = SimsearchError.exit_code
     except Exception as error:
         if os.environ.get("SIMSEARCH_DEBUG"):
             raise
         text = " ".join(f"{type(error).__name__}: {error}".split())
-        _note(f"simsearch: unexpected {text} (a defect; SIMSEARCH_DEBUG=1 shows where)")
+        note(f"simsearch: unexpected {text} (a defect; SIMSEARCH_DEBUG=1 shows where)")
         code = SimsearchError.exit_code
     sys.exit(code)

@@ -24,6 +24,8 @@ ROWS = (
     {"app"},
     {"printing"},
     {"demo"},
+    {"calls"},
+    {"cli_evaluate"},
     {"cli"},
     {"__main__"},
 )

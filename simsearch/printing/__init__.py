@@ -20,6 +20,7 @@ from simsearch.printing.output import OUT, print_json, table, text
 from simsearch.query import percent
 
 if TYPE_CHECKING:
+    from simsearch.evaluation.run import MethodsReport
     from simsearch.siamese.training import TrainResult
 
 _SHOWN_REFUSALS = 10
@@ -244,6 +245,30 @@ def trained(r: TrainResult, as_json: bool) -> None:
 
 
 # -- config ----------------------------------------------------------------------------------------------------------
+
+
+def comparison(r: MethodsReport, as_json: bool) -> None:
+    """Every method on the same pairs, best accuracy first."""
+    if as_json:
+        print_json(r.json())
+        return
+    shown = table("method", "accuracy", "95 %", "precision", "recall", "F1", "AUC", "FPR95", "files/s", "cached/s")
+    for row in r.comparison.table():
+        low, high = row["accuracy_95"]
+        shares = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1", "auc", "fpr_at_95_tpr"))
+        interval = f"{low:.1%} to {high:.1%}"
+        speeds = f"{row['pairs_per_s_files']:.0f}", f"{row['pairs_per_s_cached']:,.0f}"
+        shown.add_row(row["method"], f"{row['accuracy']:.2%}", interval, *shares, *speeds)
+    OUT.print(shown)
+    f = r.facts
+    OUT.print(
+        f"{f['test_pairs']} test pairs ({f['test_positives']} of the same product); thresholds from "
+        f"{f['validation_pairs']} pairs of other products; FPR95: wrong pairs accepted where 95 % of the right ones are"
+    )
+    OUT.print(f"speeds: pairs a second from files, and on cached descriptors; {text(f['machine'])}")
+    for reason in f["refused"]:
+        OUT.print(f"left out: {text(reason)}")
+    OUT.print(r.json()["note"])
 
 
 def settings(config: Config, origin: Mapping[str, str], as_json: bool) -> None:
