@@ -424,11 +424,20 @@ class App:
         seed: int = 0,
         progress: Progress = silent,
     ) -> MethodsReport:
-        """Every method (or those named) on the same labelled pairs; see `evaluation.run.evaluate_methods`."""
+        """The named methods, or all whose weights are there, on the same labelled pairs.
+
+        See `evaluation.run.evaluate_methods`.
+        """
         from simsearch.evaluation.run import evaluate_methods
         from simsearch.methods import discover
 
-        chosen = {name: self.method(name) for name in methods or discover()}
+        chosen: dict[str, Method] = {}
+        for name in methods or discover():
+            try:
+                chosen[name] = self.method(name)
+            except WeightsError:
+                if name in methods:
+                    raise  # asked for by name; else a learned method without weights has nothing to show
         return evaluate_methods(
             chosen, self.method("siamese"), self.config.images, pairs=pairs, manifest=manifest, split=split,
             ambiguous=ambiguous, seed=seed, progress=progress,
