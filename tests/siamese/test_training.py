@@ -22,7 +22,8 @@ from simsearch.errors import ImageError, TrainingError, UsageError
 from simsearch.siamese.augment import AugmentSettings
 from simsearch.siamese.data import TrainingPhoto
 from simsearch.siamese.network import Network, restore, save, to_input
-from simsearch.siamese.training import LossSettings, OptimiserSettings, TrainSettings, embed, train
+from simsearch.siamese.training import LossSettings, OptimiserSettings, TrainSettings, train
+from simsearch.siamese.validation import embed
 from simsearch.siamese.weightfile import Architecture, open_weights
 
 MILD = AugmentSettings(
