@@ -6,18 +6,19 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from simsearch.config import Config, load_config
+from simsearch.config import NEEDED, Config, load_config
+from simsearch.datatypes import PairVerdict, Status
 from simsearch.errors import CatalogError, ConfigError, ImageError, UsageError, WeightsError
 
 if TYPE_CHECKING:
     from simsearch.catalog import Catalog
-    from simsearch.datatypes import Decision, Descriptor, Image, Refusal, Verification
+    from simsearch.datatypes import Decision, Descriptor, Image, Refusal
     from simsearch.duplicates import DuplicateFinder, DuplicateGroup
     from simsearch.evaluation.run import MethodsReport
     from simsearch.indexer import IndexReport
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from simsearch.verification import Verifier
 
 DEFAULT_HOME = "simsearch-home"
-NEEDED = ("phash", "orb", "siamese")
-"""Methods that lookup and verification are made of; `indexing.stored` may add others."""
 
 Progress = Callable[[int, int, str], None]
 """Called with units done, units in all and a short text."""
@@ -38,43 +37,6 @@ Progress = Callable[[int, int, str], None]
 
 def silent(done: int, total: int, text: str) -> None:
     """The progress that shows nothing."""
-
-
-@dataclass(frozen=True)
-class Status:
-    """What there is, for people and for monitoring."""
-
-    home: str
-    counts: Mapping[str, int]
-    """products, images_ok, images_refused, images_retired."""
-    undescribed: Mapping[str, int]
-    """Method -> active images that lack its descriptor under the fingerprint in force."""
-    generation: str
-    """Name of the one that serves; empty when there is none."""
-    generations: tuple[Mapping[str, Any], ...]
-    problem: str
-    """Why queries cannot be answered from the indexes; empty when they can."""
-    disk_bytes: Mapping[str, int]
-    """catalog, generations."""
-    fingerprints: Mapping[str, str]
-
-    @property
-    def sound(self) -> bool:
-        """Whether a query would be answered from complete indexes."""
-        return not self.problem and not any(self.undescribed.values())
-
-
-@dataclass(frozen=True)
-class PairVerdict:
-    """The verdict on one pair of files."""
-
-    a: str
-    b: str
-    same: bool | None = None
-    verification: Verification | None = None
-    similarity: float | None = None
-    """By the one method that was asked for, instead of a verification."""
-    error: ImageError | None = None
 
 
 def open_app(

@@ -19,6 +19,9 @@ from simsearch.resources import resource_dir
 
 T = TypeVar("T")
 
+NEEDED = ("phash", "orb", "siamese")
+"""The methods whose descriptors a pair is judged by: `indexing.stored` must name them, and may add others."""
+
 
 def setting(default: Any, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()) -> Any:
     """A dataclass field with a default and the values it may take (both bounds included)."""
@@ -107,7 +110,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as stream:
             return tomllib.load(stream)
     except FileNotFoundError:
-        raise ConfigError(f"{path}: there is no such file; give --config an existing TOML file") from None
+        raise ConfigError(f"{path}: there is no such file; name an existing TOML file") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

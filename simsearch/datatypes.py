@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simsearch.errors import ImageError
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """Upright RGB, shape (height, width, 3), values 0 to 255."""
@@ -161,3 +163,40 @@ class Refusal:
     where: str
     code: str
     message: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """What there is, for people and for monitoring."""
+
+    home: str
+    counts: Mapping[str, int]
+    """products, images_ok, images_refused, images_retired."""
+    undescribed: Mapping[str, int]
+    """Method -> active images that lack its descriptor under the fingerprint in force."""
+    generation: str
+    """Name of the one that serves; empty when there is none."""
+    generations: tuple[Mapping[str, Any], ...]
+    problem: str
+    """Why queries cannot be answered from the indexes; empty when they can."""
+    disk_bytes: Mapping[str, int]
+    """catalog, generations."""
+    fingerprints: Mapping[str, str]
+
+    @property
+    def sound(self) -> bool:
+        """Whether a query would be answered from complete indexes."""
+        return not self.problem and not any(self.undescribed.values())
+
+
+@dataclass(frozen=True)
+class PairVerdict:
+    """The verdict on one pair of files."""
+
+    a: str
+    b: str
+    same: bool | None = None
+    verification: Verification | None = None
+    similarity: float | None = None
+    """By the one method that was asked for, instead of a verification."""
+    error: ImageError | None = None

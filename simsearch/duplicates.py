@@ -9,11 +9,11 @@ import numpy as np
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.store import ImageFacts
-from simsearch.config import DuplicateSettings
+from simsearch.config import NEEDED, DuplicateSettings
 from simsearch.datatypes import Verification
 from simsearch.indexes import create
 from simsearch.methods.base import Method, MetricMethod
-from simsearch.verification import NEEDED, Verifier, stored
+from simsearch.verification import Verifier, stored
 
 Progress = Callable[[int, int, str], None]
 _BLOCK = 1024

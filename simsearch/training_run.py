@@ -14,7 +14,7 @@ import numpy as np
 from simsearch import images
 from simsearch.calibrate import Sample, calibrate
 from simsearch.catalog.manifest import read_source
-from simsearch.config import Config, ImageSettings, parse_settings, read_toml
+from simsearch.config import NEEDED, Config, ImageSettings, parse_settings, read_toml
 from simsearch.datatypes import Pixels, SourceRow
 from simsearch.errors import ImageError, TrainingError
 from simsearch.methods import create
@@ -24,7 +24,7 @@ from simsearch.siamese.data import TrainingPhoto, held_out
 from simsearch.siamese.network import pick_device
 from simsearch.siamese.training import TrainResult, TrainSettings, train
 from simsearch.synthetic import TrainingPhotos, make_products
-from simsearch.verification import NEEDED, Verifier, describe
+from simsearch.verification import Verifier, describe
 
 Progress = Callable[[int, int, str], None]
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.store import ImageFacts
+from simsearch.config import NEEDED
 from simsearch.datatypes import Descriptor, Image, Surface, Verification
 from simsearch.methods.base import Method, unpack
 from simsearch.methods.hashes import PHash
@@ -22,9 +23,6 @@ from simsearch.siamese.weightfile import sigmoid
 
 FEATURES = ("pair_logit", "cosine", "log_inliers", "hash_similarity")
 """Columns of the fusion: pair head before its sigmoid, cosine, ln(1 + inliers), share of equal pHash bits."""
-
-NEEDED = ("phash", "orb", "siamese")
-"""The methods whose descriptors a pair is judged by."""
 
 SURFACE = "surface"
 """Key under which a description may hold what the photo shows: an array of one place in `tuple(Surface)`."""

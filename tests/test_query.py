@@ -21,7 +21,7 @@ from simsearch.methods.base import Method, MetricMethod, NoSettings
 from simsearch.methods.orb import Geometry
 from simsearch.query import NO_GENERATION, QueryEngine, percent
 from simsearch.siamese.calibration import Calibration
-from simsearch.verification import FEATURES, NEEDED, SURFACE, Described, Verifier
+from simsearch.verification import FEATURES, SURFACE, Described, Verifier
 
 Look = dict[str, NDArray[Any]]
 SETTINGS = QuerySettings(k=5, candidates=5, hash_candidates=2, geometry=30, margin=0.15)
@@ -502,9 +502,3 @@ def test_verdicts_are_the_calibrations(counting: Counting, looks: Looks) -> None
 def test_nothing_to_compare_with_is_no_verdict(counting: Counting, looks: Looks) -> None:
     assert counting.verify(looks(0), [], geometry=5) == []
     assert counting.features(looks(0), [], geometry=5).shape == (0, len(FEATURES))
-
-
-def test_the_needed_methods_are_the_verifiers() -> None:
-    from simsearch.app import NEEDED as OF_THE_APP
-
-    assert set(NEEDED) == set(OF_THE_APP) == {"phash", "orb", "siamese"}

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.padding import Padding
 
-from simsearch.app import PairVerdict, Status
 from simsearch.config import Config
-from simsearch.datatypes import Decision, Hit, Outcome, Refusal, Verification
+from simsearch.datatypes import Decision, Hit, Outcome, PairVerdict, Refusal, Status, Verification
 from simsearch.duplicates import DuplicateGroup
 from simsearch.errors import ImageError
 from simsearch.indexer import IndexReport
