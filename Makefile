@@ -19,7 +19,7 @@ lint: venv ## the checks without the tests
 	@scripts/check --lint
 
 bench: venv ## measure speed on this machine
-	@.venv/bin/python scripts/bench $(ARGS)
+	@.venv/bin/python scripts/bench/pairs.py $(ARGS)
 
 # Phony on purpose: scripts/setup compares contents, not times, and is done in milliseconds when nothing has changed.
 venv: ## set up .venv; another interpreter: make venv PYTHON=python3.12

@@ -228,7 +228,7 @@ def demo(
     from simsearch.demo import run_demo
 
     with progress_bar("demo") as progress:
-        run_demo(folder, products=products, seed=seed, config=Choice.config, progress=progress)
+        run_demo(folder, products=products, seed=seed, config=Choice.config, progress=progress, device=Choice.device)
 
 
 def main() -> None:

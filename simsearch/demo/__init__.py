@@ -23,7 +23,9 @@ __all__ = ["PLANTED", "run_demo"]
 Progress = Callable[[int, int, str], None]
 
 
-def run_demo(folder: Path, *, products: int, seed: int, config: str | None, progress: Progress) -> None:
+def run_demo(
+    folder: Path, *, products: int, seed: int, config: str | None, progress: Progress, device: str | None = None
+) -> None:
     """Run the demo in `folder` and leave `demo.html` there; an earlier demo in it is brought up to date.
 
     Args:
@@ -32,11 +34,12 @@ def run_demo(folder: Path, *, products: int, seed: int, config: str | None, prog
         seed: another one renders other packages.
         config: TOML file whose settings go over the defaults.
         progress: called with steps done, steps in all and a short text, within each phase.
+        device: where the network runs; None leaves it to the settings.
 
     Raises:
         UsageError: the folder is something else's or cannot be written, or the settings name a database elsewhere.
     """
-    with open_app(folder / "home", config) as app:
+    with open_app(folder / "home", config, device=device) as app:
         if app.config.catalog.url:
             raise UsageError(
                 "catalog.url names a database that the demo would fill with invented products; leave it out"

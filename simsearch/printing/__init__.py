@@ -240,7 +240,9 @@ def trained(r: TrainResult, as_json: bool) -> None:
     measured = not math.isnan(r.best_r1)
     value = {"weights": str(r.weights), "steps": r.steps, "best_r1": r.best_r1 if measured else None}
     reached = f"R@1 {r.best_r1:.3f} on held-out products" if measured else "no product was held out to measure it"
-    fact(value, f"{r.weights}: {r.steps} steps, {reached}", as_json)
+    calibrated = r.weights.with_name(f"{r.weights.stem}.calibration.json").is_file()
+    lacking = "" if calibrated else "; too few held-out products to calibrate: run `simsearch calibrate` before a query"
+    fact(value, f"{r.weights}: {r.steps} steps, {reached}{lacking}", as_json)
 
 
 # -- config ----------------------------------------------------------------------------------------------------------
