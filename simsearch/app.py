@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from simsearch.config import NEEDED, Config, load_config
 from simsearch.datatypes import PairVerdict, Status
-from simsearch.errors import CatalogError, ConfigError, ImageError, UsageError, WeightsError
+from simsearch.errors import CatalogError, ConfigError, GenerationError, ImageError, UsageError, WeightsError
 
 if TYPE_CHECKING:
     from simsearch.catalog import Catalog
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from simsearch.evaluation.run import MethodsReport
     from simsearch.indexer import IndexReport
     from simsearch.indexes.generations import Generations
-    from simsearch.methods.base import Method
+    from simsearch.methods.base import Method, MetricMethod
     from simsearch.query import QueryEngine
     from simsearch.siamese.calibration import Calibration
     from simsearch.siamese.training import TrainResult
@@ -100,6 +100,13 @@ class App:
         """The methods whose descriptors are stored."""
         self.check_settings()
         return {name: self.method(name) for name in self.config.indexing.stored}
+
+    @property
+    def lanes(self) -> list[MetricMethod]:
+        """Those of the methods that can be indexed."""
+        from simsearch.methods.base import MetricMethod
+
+        return [m for m in self.methods.values() if isinstance(m, MetricMethod)]
 
     def check_settings(self) -> None:
         """ConfigError when a method is named that there is none of, or a setting that a method does not have."""
@@ -221,7 +228,7 @@ class App:
             return live > 0
         manifest = self.generations.manifest(name)
         built = {lane["fingerprint"] for lane in manifest["lanes"]}
-        if not built <= {m.fingerprint for m in self.methods.values()}:
+        if built != {m.fingerprint for m in self.lanes}:
             return True
         new = self.catalog.active_ids(self.methods["phash"].fingerprint, since=manifest["revision"])
         gone = self.catalog.retired_since(manifest["revision"])
@@ -315,16 +322,14 @@ class App:
 
     def _rebuild(self) -> str:
         from simsearch.indexes.generations import Lane
-        from simsearch.methods.base import MetricMethod
 
-        lanes = [m for m in self.methods.values() if isinstance(m, MetricMethod)]
         revision = self.catalog.revision()
         expected = self.catalog.active_ids(self.methods["phash"].fingerprint)
 
         def read() -> Iterator[tuple[Lane, Any, Any]]:
-            for m in lanes:
-                width = m.dim if m.metric == "cosine" else m.dim // 8
-                yield Lane(m.name, m.fingerprint, m.metric, m.dim), *self.catalog.matrix(m.fingerprint, m.dtype, width)
+            for m in self.lanes:
+                matrix = self.catalog.matrix(m.fingerprint, m.dtype, m.shape[0])
+                yield Lane(m.name, m.fingerprint, m.metric, m.dim), *matrix
 
         name = self.generations.next_name(g["name"] for g in self.catalog.generations())
         settings = self.config.generations
@@ -355,9 +360,7 @@ class App:
             if serving:
                 self.generations.manifest(serving, full=True)
             self.engine.refresh()
-        except (ConfigError, WeightsError):
-            raise
-        except Exception as error:
+        except GenerationError as error:
             problem = str(error)
         return Status(
             str(self.home), counts, {n: k for n, k in undescribed.items() if k}, serving,

@@ -100,8 +100,7 @@ class DuplicateFinder:
         ):
             method = self.methods[name]
             assert isinstance(method, MetricMethod)
-            width = method.dim if method.metric == "cosine" else method.dim // 8
-            ids, vectors = self.catalog.matrix(method.fingerprint, method.dtype, width)
+            ids, vectors = self.catalog.matrix(method.fingerprint, method.dtype, method.shape[0])
             index = create(method.metric, method.dim)
             index.add(ids, vectors)
             k = min(len(ids), self.settings.neighbours + 1)

@@ -69,8 +69,7 @@ class QueryEngine:
             self._generation = self.generations.open({name: m.fingerprint for name, m in self.lanes.items()})
         since = self._generation.revision if self._generation else -1
         for name, method in self.lanes.items():
-            width = method.dim if method.metric == "cosine" else method.dim // 8
-            ids, vectors = self.catalog.matrix(method.fingerprint, method.dtype, width, since=since)
+            ids, vectors = self.catalog.matrix(method.fingerprint, method.dtype, method.shape[0], since=since)
             self._delta[name] = create(method.metric, method.dim)
             self._delta[name].add(ids, vectors)
         self._retired = frozenset(self.catalog.retired_since(since).tolist())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -44,9 +45,7 @@ def train_from_files(
     settings = parse_settings(TrainSettings, read_toml(settings_file), where=str(settings_file))
     if settings.start and not Path(settings.start).is_absolute():
         beside = settings_file.resolve().parent / settings.start
-        settings = parse_settings(
-            TrainSettings, {**read_toml(settings_file), "start": str(beside)}, where=str(settings_file)
-        )
+        settings = replace(settings, start=str(beside))
     rows = read_source(table, images.SUFFIXES).rows if table else []
     decoding = ImageSettings(max(64, settings.cache_side), config.images.max_pixels, config.images.max_bytes)
     photos = [_photo(row, decoding) for row in rows] + _rendered(settings)
