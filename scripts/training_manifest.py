@@ -6,8 +6,8 @@ usage: training_manifest.py DATA_DIR OUT.csv
 DATA_DIR holds the sets that docs/recognition.md describes. Left out: every product of an `eval` split, every product of
 `tfda_never_train.csv`, `strips` (evaluation only), and unlabelled photos that may show a labelled product.
 
-Surfaces are weak labels: what the register says of a medicine's shape stands for its first photo (tablets and capsules
-are loose pills there, liquids stand in bottles), photos of boxes mostly show the front.
+Surfaces are weak labels: what the register says of a medicine's shape stands for its photos (tablets and capsules are
+loose pills there, liquids stand in bottles), photos of boxes mostly show the front.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ LIQUID = "液劑"
 
 
 def surface(row: dict[str, str]) -> str:
-    """What the first photo of a medicine shows, as far as its shape tells."""
-    if row["split"] == "catalog" and row["shape"] in SOLID:
+    """What the photos of a medicine show, as far as its shape tells; some second ones show the packaging instead."""
+    if row["shape"] in SOLID:
         return "pills"
     return "bottle" if row["split"] == "catalog" and row["shape"].startswith(LIQUID) else ""
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.config import setting
-from simsearch.datatypes import Descriptor, Image, Metric, Similarities, Surface
-from simsearch.methods.base import NoSettings, fingerprint
+from simsearch.datatypes import Descriptor, Image, Metric, Pixels, Similarities, Surface
+from simsearch.methods.base import fingerprint
 from simsearch.siamese.weightfile import BUILT_IN, open_weights, sigmoid
 
 if TYPE_CHECKING:
@@ -22,12 +22,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SiameseSettings:
-    """`weights`: a .safetensors file, "" for that in the package; the others do not change what is computed."""
+    """`weights`: a .safetensors file, "" for that in the package. `crop_pills`: loose pills are found and described
+    from near. The others do not change what is computed.
+    """
 
     weights: str = ""
+    crop_pills: bool = True
     precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
     device: str = "auto"
     batch: int = setting(32, low=1, high=4096)
+
+
+@dataclass(frozen=True)
+class _Computed:
+    """The settings that change what is computed."""
+
+    crop_pills: bool
 
 
 class Siamese:
@@ -47,7 +57,7 @@ class Siamese:
         self.dim = self.weights.architecture.embedding
         self.shape = (self.dim,)
         # Precision and device do not enter: they agree (cosine >= 0.999), and catalogs move between machines.
-        self.fingerprint = fingerprint(self.name, NoSettings(), digest=self.weights.digest)
+        self.fingerprint = fingerprint(self.name, _Computed(settings.crop_pills), digest=self.weights.digest)
 
     @cached_property
     def inference(self) -> Inference:
@@ -60,16 +70,36 @@ class Siamese:
         return [embedding for embedding, _, _ in self.describe_with_surface(images)]
 
     def describe_with_surface(self, images: Sequence[Image]) -> list[tuple[NDArray[np.float32], Surface, float]]:
-        """Embedding, most likely surface and its probability of each image, from one pass."""
-        from simsearch.siamese.network import SURFACES, letterbox
+        """Embedding, most likely surface and its probability of each image.
+
+        From one pass of the network; loose pills, which fill a twentieth of many photos, get a second one on the crop
+        to them.
+        """
+        from simsearch.siamese.network import SURFACES
 
         out = []
         for i in range(0, len(images), self.settings.batch):
-            squares = [letterbox(image.pixels, self.inference.size) for image in images[i : i + self.settings.batch]]
-            embeddings, surfaces = self.inference.describe(squares)
+            pixels = [image.pixels for image in images[i : i + self.settings.batch]]
+            embeddings, surfaces = self._pass(pixels)
             best = surfaces.argmax(axis=1)
+            if self.settings.crop_pills:
+                self._look_closer(pixels, [SURFACES[b] is Surface.PILLS for b in best], embeddings)
             out += [(e, SURFACES[b], float(p[b])) for e, b, p in zip(embeddings, best, surfaces, strict=True)]
         return out
+
+    def _pass(self, pixels: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        from simsearch.siamese.network import letterbox
+
+        return self.inference.describe([letterbox(p, self.inference.size) for p in pixels])
+
+    def _look_closer(self, pixels: Sequence[Pixels], pills: Sequence[bool], embeddings: NDArray[np.float32]) -> None:
+        """Replaces the embeddings of those photos in which pills are found."""
+        from simsearch.siamese.subject import crop_to_pills
+
+        crops = {i: crop_to_pills(pixels[i]) for i, shown in enumerate(pills) if shown}
+        found = {i: crop for i, crop in crops.items() if crop.shape != pixels[i].shape}
+        if found:
+            embeddings[list(found)] = self._pass(list(found.values()))[0]
 
     def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
         return sigmoid(self.pair_logits(query, others))

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from simsearch.datatypes import Pixels
+from simsearch.datatypes import Pixels, Surface
 from simsearch.siamese.augment import AugmentSettings, view
 from simsearch.siamese.network import SURFACES
 from simsearch.siamese.pairs import ALGORITHMS, ClassBatches, LabelledImages
+from simsearch.siamese.subject import crop_to_pills
 
 
 @dataclass(frozen=True)
@@ -58,14 +59,39 @@ def shrink(pixels: Pixels, side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+@dataclass(frozen=True)
+class Views:
+    """What a photo is seen by: the whole of it, and for loose pills the crop that inference makes."""
+
+    whole: Pixels
+    subject: Pixels | None = None
+    """Where pills were found, the crop to them."""
+
+    @property
+    def seen(self) -> Pixels:
+        """As inference sees it."""
+        return self.whole if self.subject is None else self.subject
+
+    @classmethod
+    def of(cls, photo: TrainingPhoto, side: int) -> Views:
+        """Of a photo in memory, at most `side` pixels on the longer side; may raise ImageError."""
+        pixels = photo.load()
+        if photo.surface != Surface.PILLS:
+            return cls(shrink(pixels, side))
+        subject = crop_to_pills(pixels)
+        found = subject.shape != pixels.shape
+        return cls(shrink(pixels, side), shrink(subject, side) if found else None)
+
+
 class Batches(Dataset[Batch]):
     """`batches[step]` is the batch of that step."""
 
     def __init__(
         self,
-        pixels: Sequence[Pixels],
+        pixels: Sequence[Views],
         photos: Sequence[TrainingPhoto],
         *,
+        whole_share: float = 0.0,
         augment: AugmentSettings,
         size: int,
         batch: int,
@@ -75,6 +101,7 @@ class Batches(Dataset[Batch]):
         steps: int,
     ) -> None:
         self.pixels, self.augment, self.size, self.batch = pixels, augment, size, batch
+        self.whole_share = whole_share
         self.sampling, self.seed, self.steps = sampling, seed, steps
         names = sorted({p.sku for p in photos})
         index = {sku: i for i, sku in enumerate(names)}
@@ -99,5 +126,8 @@ class Batches(Dataset[Batch]):
         return Batch(stacked, labels, torch.from_numpy(self.surfaces[chosen]))
 
     def _view(self, image: int, rng: np.random.Generator) -> Pixels:
-        behind = self.pixels[int(rng.integers(len(self.pixels)))]
-        return view(self.pixels[image], self.augment, self.size, rng, behind)
+        behind = self.pixels[int(rng.integers(len(self.pixels)))].whole
+        photo = self.pixels[image]
+        # Pills are not always found: whole photos of them must stay near their crops.
+        pixels = photo.whole if photo.subject is None or rng.random() < self.whole_share else photo.subject
+        return view(pixels, self.augment, self.size, rng, behind)

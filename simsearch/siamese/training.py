@@ -24,11 +24,10 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from simsearch.config import setting
-from simsearch.datatypes import Pixels
 from simsearch.errors import ImageError, TrainingError
 from simsearch.siamese import losses
 from simsearch.siamese.augment import AugmentSettings
-from simsearch.siamese.data import Batch, Batches, TrainingPhoto, held_out, shrink
+from simsearch.siamese.data import Batch, Batches, TrainingPhoto, Views, held_out
 from simsearch.siamese.network import Network, normalise, pick_device, save
 from simsearch.siamese.validation import Validation, draw_curves
 from simsearch.siamese.weightfile import Architecture
@@ -73,6 +72,7 @@ class TrainSettings:
     weights: Mapping[str, float] = field(default_factory=dict)
     train_size: int = setting(192, low=32, high=512)
     cache_side: int = setting(288, low=32, high=1023)
+    whole_share: float = setting(0.2, low=0.0, high=1.0)
     validation_share: float = setting(0.15, low=0.0, high=0.9)
     validate_every: int = setting(200, low=1)
     checkpoint_every: int = setting(100, low=1)
@@ -135,6 +135,7 @@ def train(
             [cache[i] for i in trained], [kept[i] for i in trained], augment=settings.augment,
             size=settings.train_size, batch=settings.optimiser.batch, sampling=settings.sampling,
             weights=settings.weights, seed=settings.seed, steps=settings.optimiser.steps,
+            whole_share=settings.whole_share,
         )  # fmt: skip
     except ValueError as error:
         raise TrainingError(str(error)) from None
@@ -147,7 +148,7 @@ def train(
         "settings": {**asdict(settings), "start": Path(settings.start).name},
         "products_validated": len({p.sku for p, a in zip(kept, aside, strict=True) if a}),
     }  # fmt: skip
-    validation = Validation.of(kept, cache, aside)
+    validation = Validation.of(kept, [views.seen for views in cache], aside)
     history: list[float] = []
     started, total = time.perf_counter(), settings.optimiser.steps
     for step, batch in _stream(batches, loop.step, settings):
@@ -171,11 +172,11 @@ def train(
     return TrainResult(run / "best.safetensors", loop.step, best, tuple(history), facts)
 
 
-def _read(photos: Sequence[TrainingPhoto], side: int) -> tuple[list[Pixels], list[TrainingPhoto], int]:
+def _read(photos: Sequence[TrainingPhoto], side: int) -> tuple[list[Views], list[TrainingPhoto], int]:
     pixels, kept, refused = [], [], 0
     for photo in photos:
         try:
-            pixels.append(shrink(photo.load(), side))
+            pixels.append(Views.of(photo, side))
             kept.append(photo)
         except ImageError:
             refused += 1  # counted in the card and in the message of the caller

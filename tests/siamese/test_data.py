@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from simsearch.datatypes import Pixels
 from simsearch.siamese.augment import AugmentSettings
-from simsearch.siamese.data import Batch, Batches, TrainingPhoto, held_out, shrink
+from simsearch.siamese.data import Batch, Batches, TrainingPhoto, Views, held_out, shrink
 
 
 def photo(colour: int) -> Pixels:
@@ -16,7 +16,7 @@ def photo(colour: int) -> Pixels:
 
 
 def make(sampling: str = "classes", seed: int = 0) -> Batches:
-    pixels = [photo(10 * i) for i in range(12)]
+    pixels = [Views(photo(10 * i)) for i in range(12)]
     photos = [
         TrainingPhoto(f"p{i // 2}", lambda: photo(0), group="a", surface="front" if i % 2 else "") for i in range(12)
     ]
