@@ -20,6 +20,7 @@ from simsearch.datatypes import Pixels, SourceRow
 from simsearch.errors import ImageError, TrainingError
 from simsearch.methods import create
 from simsearch.methods.base import Method
+from simsearch.siamese.augment import with_strategy
 from simsearch.siamese.calibration import Calibration
 from simsearch.siamese.data import TrainingPhoto, held_out
 from simsearch.siamese.network import pick_device
@@ -42,13 +43,13 @@ def train_from_files(
     Raises:
         ConfigError: the settings file. SourceError: the table. TrainingError: too little to train on.
     """
-    settings = parse_settings(TrainSettings, read_toml(settings_file), where=str(settings_file))
+    tables = with_strategy(read_toml(settings_file), where=str(settings_file))
+    settings = parse_settings(TrainSettings, tables, where=str(settings_file))
     if settings.start and not Path(settings.start).is_absolute():
         beside = settings_file.resolve().parent / settings.start
         settings = replace(settings, start=str(beside))
     rows = read_source(table, images.SUFFIXES).rows if table else []
-    decoding = ImageSettings(max(64, settings.cache_side), config.images.max_pixels, config.images.max_bytes)
-    photos = [_photo(row, decoding) for row in rows] + _rendered(settings)
+    photos = [_photo(row, config.images) for row in rows] + _rendered(settings)
     if not photos:
         raise TrainingError("nothing to train on: give --data TABLE, or set rendered_products in the config")
     card = {"date": datetime.now(UTC).date().isoformat(), "revision": _revision(), "table_photos": len(rows)}

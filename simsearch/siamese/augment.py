@@ -6,7 +6,9 @@ Every strength is a setting, 0 switches a part off. A view is a function of pixe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -44,6 +46,68 @@ class AugmentSettings:
     def __post_init__(self) -> None:
         if self.scale_low > self.scale_high:
             raise ConfigError(f"augment: scale_low {self.scale_low} is above scale_high {self.scale_high}")
+
+
+NONE = AugmentSettings(
+    rotation=0.0, upright_share=1.0, scale_low=1.0, scale_high=1.0, stretch=0.0, shift=0.0, perspective=0.0,
+    background_share=0.0, brightness=0.0, contrast=0.0, colour=0.0, saturation=0.0, light_share=0.0, glare_share=0.0,
+    blur_share=0.0, noise_share=0.0, occlusion_share=0.0, jpeg_share=0.0,
+)  # fmt: skip
+
+STRATEGIES: Mapping[str, AugmentSettings] = {
+    # A package held before a phone: any turn, table or hand behind it, bad light. What the shipped weights saw.
+    "phone": AugmentSettings(),
+    # A fixed camera or a scanner: hardly turned, nothing in front of it, nothing else behind it.
+    "mild": replace(
+        NONE, rotation=15.0, upright_share=0.15, scale_low=0.8, scale_high=1.2, stretch=0.05, shift=0.06,
+        perspective=0.04, brightness=0.2, contrast=0.15, colour=0.05, saturation=0.15, blur_share=0.2, noise_share=0.2,
+        jpeg_share=0.2,
+    ),
+    # Loose pills: shape and colour are what tells them apart, so neither is changed much; any turn, any ground.
+    "pills": replace(
+        NONE, rotation=180.0, scale_low=0.7, scale_high=1.5, stretch=0.03, shift=0.12, perspective=0.03,
+        upright_share=0.05, background_share=0.5, brightness=0.25, contrast=0.2, colour=0.04, saturation=0.1,
+        light_share=0.3, glare_share=0.1, blur_share=0.3, noise_share=0.3, jpeg_share=0.3,
+    ),
+    "none": NONE,
+}  # fmt: skip
+"""Named strategies: `strategy = "mild"` in the table `[augment]` of a training config; strengths go over it."""
+
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "geometry": ("rotation", "upright_share", "scale_low", "scale_high", "stretch", "shift", "perspective"),
+    "background": ("background_share",),
+    "colour": ("brightness", "contrast", "colour", "saturation"),
+    "light": ("light_share",),
+    "glare": ("glare_share",),
+    "blur": ("blur_share",),
+    "noise": ("noise_share",),
+    "occlusion": ("occlusion_share",),
+    "JPEG": ("jpeg_share",),
+}
+"""Part of a strategy -> its strengths. Every strength belongs to one part."""
+
+
+def strategy(name: str) -> AugmentSettings:
+    """A strategy by its name; ConfigError, with those there are, where there is none."""
+    if name not in STRATEGIES:
+        raise ConfigError(f"there is no augmentation strategy {name!r}; known: {', '.join(STRATEGIES)}")
+    return STRATEGIES[name]
+
+
+def with_strategy(tables: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """The tables of a training config with `augment.strategy` replaced by its strengths; what else the table says wins.
+
+    Raises:
+        ConfigError: there is no such strategy; `where` leads the message.
+    """
+    augment = tables.get("augment")
+    if not isinstance(augment, Mapping) or "strategy" not in augment:
+        return dict(tables)
+    own = {key: value for key, value in augment.items() if key != "strategy"}
+    try:
+        return {**tables, "augment": {**asdict(strategy(str(augment["strategy"]))), **own}}
+    except ConfigError as error:
+        raise ConfigError(f"{where}: augment.strategy: {error}") from None
 
 
 def view(
