@@ -6,19 +6,18 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simsearch import images
 from simsearch.config import ImageSettings
-from simsearch.datatypes import Descriptor, Image
+from simsearch.datatypes import Image
 from simsearch.errors import ImageError
 from simsearch.evaluation.intervals import Interval
 from simsearch.evaluation.metrics import PairFigures, best_threshold, pair_figures, pair_intervals
 from simsearch.evaluation.samples import LabelledPairs
-from simsearch.methods.base import Method
 
 Progress = Callable[[int, int, str], None]
 
@@ -29,6 +28,16 @@ PAPER = (
 )
 _TIMED_PAIRS = 60
 """Pairs whose files are read again to time a method from files."""
+
+
+class Rival(Protocol):
+    """What is compared: a method, or anything else that describes photos and scores two descriptions."""
+
+    def describe(self, images: Sequence[Image], /) -> Sequence[Any]:
+        """One description an image."""
+
+    def compare(self, query: Any, others: Sequence[Any], /) -> NDArray[np.floating]:
+        """Similarity of each of `others`, (n,)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +52,7 @@ class MethodRow:
     """Both files decoded and described, then compared; one core's worth of calls, one pair at a time."""
     pairs_per_s_cached: float
     """Compared only, from descriptors in memory."""
-    scores: NDArray[np.float32]
+    scores: NDArray[np.float64]
     """(n,) of all pairs."""
 
 
@@ -78,7 +87,7 @@ def load_photos(paths: Sequence[str], settings: ImageSettings) -> tuple[list[Ima
 
 
 def compare_methods(
-    methods: Mapping[str, Method],
+    methods: Mapping[str, Rival],
     photos: Sequence[Image],
     pairs: LabelledPairs,
     settings: ImageSettings,
@@ -106,9 +115,9 @@ def compare_methods(
     return Comparison(pairs, tuple(rows))
 
 
-def scores_of(method: Method, descriptors: Sequence[Descriptor], pairs: LabelledPairs) -> NDArray[np.float32]:
+def scores_of(method: Rival, descriptors: Sequence[Any], pairs: LabelledPairs) -> NDArray[np.float64]:
     """Similarity of each pair (n,); pairs that share their first photo are compared at once, as in a lookup."""
-    scores = np.empty(len(pairs), np.float32)
+    scores = np.empty(len(pairs))
     order = np.argsort(pairs.a, kind="stable")
     for group in np.split(order, np.flatnonzero(np.diff(pairs.a[order])) + 1):
         first = descriptors[int(pairs.a[group[0]])]
@@ -116,7 +125,7 @@ def scores_of(method: Method, descriptors: Sequence[Descriptor], pairs: Labelled
     return scores
 
 
-def _from_files(method: Method, photos: Sequence[Image], pairs: LabelledPairs, settings: ImageSettings) -> float:
+def _from_files(method: Rival, photos: Sequence[Image], pairs: LabelledPairs, settings: ImageSettings) -> float:
     chosen = np.linspace(0, len(pairs) - 1, min(_TIMED_PAIRS, len(pairs))).astype(int)
     started = time.perf_counter()
     for i in chosen:

@@ -1,4 +1,4 @@
-"""From tables to figures on disk: what `simsearch evaluate` does."""
+"""From tables of pairs or photos to the comparison of methods: what `simsearch evaluate methods` does."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ import csv
 import json
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simsearch.catalog.manifest import read_source, read_table
 from simsearch.config import ImageSettings
-from simsearch.datatypes import Image
+from simsearch.datatypes import Image, SourceRow
 from simsearch.errors import SourceError, UsageError
-from simsearch.evaluation.compare_methods import PAPER, Comparison, compare_methods, load_photos
+from simsearch.evaluation.compare_methods import PAPER, Comparison, Rival, compare_methods, load_photos
 from simsearch.evaluation.plots import draw_roc, draw_scores
 from simsearch.evaluation.samples import LabelledPairs, draw_pairs, given_pairs
 from simsearch.images import SUFFIXES
@@ -36,11 +37,25 @@ class MethodsReport:
 
     def json(self) -> dict[str, Any]:
         """All of it, as JSON can hold it."""
-        return {**self.facts, "methods": self.comparison.table(), "note": PAPER}
+        return {**self.facts, "methods": self.comparison.table(), "note": PAPER, "negatives_note": self.negatives}
+
+    @property
+    def negatives(self) -> str:
+        """Where the wrong pairs come from, and whom that handicaps."""
+        share, embedder = self.facts["hard_share"], self.facts["embedder"]
+        if share is None:
+            return "All pairs were given."
+        if not share:
+            return "Wrong pairs were drawn at random: easier for every method than what a lookup brings up."
+        return (
+            f"{share:.0%} of the wrong pairs were chosen because {embedder} takes them for alike: {embedder} and what "
+            "rests on it are measured on their own worst cases, the other methods are not (--negatives random chooses "
+            "all of them by the seed alone)."
+        )
 
 
 def evaluate_methods(
-    methods: Mapping[str, Method],
+    methods: Mapping[str, Rival],
     embedder: Method,
     settings: ImageSettings,
     *,
@@ -50,8 +65,12 @@ def evaluate_methods(
     ambiguous: Path | None,
     seed: int,
     progress: Progress,
+    hard_share: float = 0.5,
 ) -> MethodsReport:
     """Compare `methods` on a list of pairs (a, b, same) or on pairs drawn from a manifest (sku, image).
+
+    Of the wrong pairs of a manifest a share `hard_share` is chosen by `embedder`. A column `part` in it says which
+    photos choose thresholds (`validation`) and which are measured on (`test`); without it products are divided.
 
     Raises:
         UsageError: not exactly one of `pairs` and `manifest`, or too little to measure on. SourceError: a table.
@@ -63,7 +82,7 @@ def evaluate_methods(
             photos, labelled, refused = _listed(pairs, settings)
         else:
             assert manifest is not None
-            photos, labelled, refused = _drawn(manifest, split, ambiguous, embedder, settings, seed)
+            photos, labelled, refused = _drawn(manifest, split, ambiguous, embedder, settings, seed, hard_share)
     except ValueError as error:
         raise UsageError(f"{pairs or manifest}: {error}") from None
     comparison = compare_methods(methods, photos, labelled, settings, progress=progress)
@@ -72,12 +91,19 @@ def evaluate_methods(
         "source": str(pairs or manifest), "split": split, "seed": seed, "photos": len(photos), "refused": refused,
         "validation_pairs": int(labelled.validation.sum()), "test_pairs": int(test.sum()),
         "test_positives": int(labelled.same[test].sum()), "machine": machine(),
+        "hard_share": None if pairs else hard_share, "embedder": embedder.name,
     }  # fmt: skip
     return MethodsReport(comparison, facts)
 
 
 def _drawn(
-    manifest: Path, split: str | None, ambiguous: Path | None, embedder: Method, settings: ImageSettings, seed: int
+    manifest: Path,
+    split: str | None,
+    ambiguous: Path | None,
+    embedder: Method,
+    settings: ImageSettings,
+    seed: int,
+    hard_share: float,
 ) -> tuple[list[Image], LabelledPairs, list[str]]:
     rows = [r for r in read_source(manifest, SUFFIXES).rows if split is None or r.attributes.get("split") == split]
     if not rows:
@@ -91,7 +117,27 @@ def _drawn(
             doubtful.setdefault(r.sku, set()).add(k)
     embeddings = np.stack([d for i in range(0, len(photos), 32) for d in embedder.describe(photos[i : i + 32])])
     frozen = {sku: frozenset(photos_) for sku, photos_ in doubtful.items()}
-    return photos, draw_pairs(skus, embeddings.astype(np.float32), seed=seed, ambiguous=frozen), refused
+    drawn = draw_pairs(
+        skus, embeddings.astype(np.float32), seed=seed, ambiguous=frozen, hard_share=hard_share,
+        validation=_validation([rows[i] for i in places]),
+    )  # fmt: skip
+    return photos, drawn, refused
+
+
+def _validation(rows: Sequence[SourceRow]) -> NDArray[np.bool_] | None:
+    """What the column `part` says; None where there is none."""
+    parts = [row.attributes.get("part", "").lower() for row in rows]
+    if not any(parts):
+        return None
+    for row, part in zip(rows, parts, strict=True):
+        if part not in ("validation", "test"):
+            raise SourceError(f"{row.where}: part {part!r} is none of validation, test")
+    both = {row.sku for row, part in zip(rows, parts, strict=True) if part == "test"} & {
+        row.sku for row, part in zip(rows, parts, strict=True) if part == "validation"
+    }
+    if both:
+        raise SourceError(f"{rows[0].where.rsplit(' line', 1)[0]}: product {min(both)!r} is in both parts")
+    return np.array([part == "validation" for part in parts])
 
 
 def _listed(table: Path, settings: ImageSettings) -> tuple[list[Image], LabelledPairs, list[str]]:
@@ -165,7 +211,7 @@ def markdown(report: MethodsReport) -> str:
         f"{f['test_pairs']} test pairs, {f['test_positives']} of them right; "
         f"thresholds from {f['validation_pairs']} pairs of other products"
     )
-    return "\n".join([*lines, "", f"{counted}. {f['machine']}.", "", PAPER, ""])
+    return "\n".join([*lines, "", f"{counted}. {report.negatives} {f['machine']}.", "", PAPER, ""])
 
 
 def machine() -> str:

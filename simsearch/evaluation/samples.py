@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,23 +40,26 @@ def draw_pairs(
     *,
     seed: int = 0,
     ambiguous: Mapping[str, frozenset[int]] | None = None,
+    hard_share: float = 0.5,
+    validation: NDArray[np.bool_] | None = None,
 ) -> LabelledPairs:
-    """All positive pairs of n photos, and as many negatives: half of them hard, half at random.
+    """All positive pairs of n photos, and as many negatives: `hard_share` of them hard, the others at random.
 
     A hard negative is, of one photo of a positive pair, the most similar photo of another product by `embeddings`
     (n, d) that was not taken yet. Both photos of a negative belong to the same part (validation or test), so that the
-    parts share no product. `ambiguous`: SKU -> photos that may show it although labelled otherwise; they make no
-    negatives with it.
+    parts share no product. `validation` (n,): which photos validate (None: `of_validation` of their products; none:
+    there is only the other part). `ambiguous`: SKU -> photos that may show it although labelled otherwise; they make
+    no negatives with it.
 
     Raises ValueError when a part has no positive pair or fewer than two products.
     """
     ambiguous = ambiguous or {}
-    part = np.array([of_validation(sku) for sku in skus])
+    part = np.array([of_validation(sku) for sku in skus], bool) if validation is None else validation
     rng = np.random.default_rng(seed)
     columns: list[tuple[int, int, bool]] = []
-    for chosen in (True, False):
+    for chosen in (True, False) if validation is None or validation.any() else (False,):
         own = np.flatnonzero(part == chosen)
-        columns += _part([skus[int(i)] for i in own], own, embeddings, rng, ambiguous, skus)
+        columns += _part([skus[int(i)] for i in own], own, embeddings, rng, ambiguous, skus, hard_share)
     a, b, same = (np.array(c) for c in zip(*columns, strict=True))
     _, product = np.unique(np.array(skus), return_inverse=True)
     return LabelledPairs(
@@ -70,6 +74,7 @@ def _part(
     rng: np.random.Generator,
     ambiguous: Mapping[str, frozenset[int]],
     skus: Sequence[str],
+    hard_share: float,
 ) -> list[tuple[int, int, bool]]:
     names, codes = np.unique(np.array(own_skus), return_inverse=True)
     if len(names) < 2:
@@ -86,7 +91,7 @@ def _part(
     similarity = np.where(allowed, embeddings[own] @ embeddings[own].T, -np.inf)
     place = {int(i): k for k, i in enumerate(own)}
     taken: set[tuple[int, int]] = set()
-    for first, _, _ in positives[: len(positives) // 2 + len(positives) % 2]:
+    for first, _, _ in positives[: math.ceil(hard_share * len(positives))]:
         _take(place[first], np.argsort(-similarity[place[first]], kind="stable"), allowed, taken)
     photos = LabelledImages(codes)
     tries = 0

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Write the tables that `simsearch evaluate` measures the real sets on.
+
+usage: evaluation_manifests.py DATA_DIR OUT_DIR
+
+DATA_DIR holds the sets that docs/recognition.md describes. For retrieval, open set and calibration (columns sku, image,
+role): boxes.csv, strips.csv, tfda.csv; the first photo of a product is its reference, or the one of the register; the
+unlabelled boxes are distractors of the first two. For the methods (columns sku, image, part): boxes_pairs.csv,
+strips_pairs.csv, whose thresholds are chosen on boxes, since three products cannot be divided, and tfda_pairs.csv,
+without medicines that are filed with the same photo as another one.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+
+def records(path: Path) -> list[dict[str, str]]:
+    """The records of a CSV file."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
+    """A CSV file."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows([header, *rows])
+    return path
+
+
+def manifests(data: Path, out: Path) -> list[Path]:
+    """All tables, with absolute paths of photos, so that they can lie anywhere."""
+    data = data.resolve()
+    out.mkdir(parents=True, exist_ok=True)
+    boxes = [(r["sku"], str(data / r["image"])) for r in records(data / "boxes.csv") if r["split"] == "eval"]
+    strips = [(r["sku"], str(data / r["image"])) for r in records(data / "strips.csv")]
+    tfda = [(r["sku"], str(data / r["image"]), r["split"]) for r in records(data / "tfda.csv")]
+    unlabelled = [("", str(p), "distractor") for p in sorted((data / "boxes_unlabelled").iterdir())]
+    shared = {sku for r in records(data / "tfda_same_photo.csv") for sku in r["skus"].split("|")}
+    asked = {sku for sku, _, split in tfda if split == "eval"}
+    roles = {"catalog": "reference", "eval": "query"}
+    asking, parts = ("sku", "image", "role"), ("sku", "image", "part")
+    return [
+        write(out / "boxes.csv", asking, [*first_is_reference(boxes), *unlabelled]),
+        write(out / "strips.csv", asking, [*first_is_reference(strips), *unlabelled]),
+        write(out / "tfda.csv", asking, [(sku, path, roles[s]) for sku, path, s in tfda if s in roles]),
+        write(out / "boxes_pairs.csv", ("sku", "image"), boxes),
+        write(
+            out / "strips_pairs.csv", parts,
+            [*((*row, "test") for row in strips), *((*row, "validation") for row in boxes)],
+        ),
+        write(
+            out / "tfda_pairs.csv", ("sku", "image"),
+            [(sku, path) for sku, path, s in tfda if s in roles and sku in asked - shared],
+        ),
+    ]  # fmt: skip
+
+
+def first_is_reference(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
+    """(sku, image, role)."""
+    seen: set[str] = set()
+    out = []
+    for sku, path in rows:
+        out.append((sku, path, "query" if sku in seen else "reference"))
+        seen.add(sku)
+    return out
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    for written in manifests(Path(sys.argv[1]), Path(sys.argv[2])):
+        print(written)

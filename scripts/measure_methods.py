@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Compare the methods on every set, and write tables and plots into a document.
+
+usage: measure_methods.py DATA_DIR WORK_DIR [--doc docs/methods.md] [--only SET ...] [--products N]
+
+Sets: boxes, strips, tfda (of DATA_DIR, see evaluation_manifests.py) and rendered. What stands in the document between
+`<!-- SET -->` and `<!-- end of SET -->` is replaced; plots go beside it as methods_SET_roc.png and
+methods_SET_scores.png; all figures stay in WORK_DIR/SET. `--products N`: only so many of each set, to try it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from evaluation_manifests import manifests, records, write
+
+from simsearch import open_app
+from simsearch.evaluation.rendered import write_rendered
+from simsearch.evaluation.run import markdown, write_methods
+from simsearch.evaluation_run import evaluate_methods
+
+SETS = ("boxes", "strips", "tfda", "rendered")
+RENDERED = {"products": 120, "photos": 2, "seed": 21}
+PLOTS = {"roc": "ROC curves", "scores": "scores of right and wrong pairs"}
+
+
+def table_of(name: str, data: Path, work: Path) -> Path:
+    """The manifest of a set."""
+    if name != "rendered":
+        manifests(data, work / "manifests")
+        return work / "manifests" / f"{name}_pairs.csv"
+    return write_rendered(work / "rendered_set", severity=0.5, absent=0.0, family_share=0.0, **RENDERED)
+
+
+def shortened(table: Path, products: int) -> Path:
+    """The rows of the first products of each part."""
+    rows = records(table)
+    kept: dict[str, list[str]] = {}
+    for row in rows:
+        skus = kept.setdefault(row.get("part", ""), [])
+        if row["sku"] not in skus and len(skus) < products:
+            skus.append(row["sku"])
+    chosen = [list(r.values()) for r in rows if r["sku"] in kept[r.get("part", "")]]
+    return Path(write(table.with_name(f"{table.stem}_short.csv"), list(rows[0]), chosen))
+
+
+def replaced(text: str, name: str, block: str) -> str:
+    """`text` with what stands between the marks of `name` replaced by `block`."""
+    first, last = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    if text.count(first) != 1 or text.count(last) != 1:
+        sys.exit(f"the document needs the marks {first} and {last}, once each")
+    return re.sub(f"(?s){first}.*{last}", lambda _: f"{first}\n{block}\n{last}", text)
+
+
+def main(data: Path, work: Path, doc: Path, only: list[str], products: int | None) -> None:
+    """Measure, and write after each set: a run that is cut short has written what it measured."""
+    for name in only:
+        table = table_of(name, data, work)
+        if products is not None:
+            table = shortened(table, products)
+        ambiguous = data / "boxes_ambiguous.csv" if name in ("boxes", "strips") else None
+        with open_app(work / "home") as app:
+            report = evaluate_methods(app, manifest=table, ambiguous=ambiguous)
+        write_methods(report, work / name)
+        plots = []
+        for plot, words in PLOTS.items():
+            beside = doc.with_name(f"{doc.stem}_{name}_{plot}.png")
+            shutil.copyfile(work / name / f"{plot}.png", beside)
+            plots.append(f"![{words}, {name}]({beside.name})")
+        # The paper's own figures stand once in the document.
+        block = markdown(report).rpartition("\n\n")[0]
+        doc.write_text(replaced(doc.read_text(encoding="utf-8"), name, "\n\n".join([block, *plots])), encoding="utf-8")
+        print(f"{name}: {work / name}", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("work", type=Path)
+    parser.add_argument("--doc", type=Path, default=Path("docs/methods.md"))
+    parser.add_argument("--only", nargs="+", choices=SETS, default=list(SETS))
+    parser.add_argument("--products", type=int)
+    given = parser.parse_args()
+    main(given.data, given.work, given.doc, given.only, given.products)
