@@ -1,0 +1,276 @@
+"""The lanes of the coarse lookup side by side, the kinds of index that could hold keypoints, and their growth.
+
+    python scripts/bench/votes.py lanes HOME DATA [--split train] [--distractors boxes_unlabelled,tfda]
+    python scripts/bench/votes.py kinds HOME DATA
+    python scripts/bench/votes.py scale [--images 10000,100000]
+
+HOME: a home into which boxes.csv, boxes_unlabelled and tfda.csv of DATA were indexed; their descriptors are read, no
+photo. The first photo of a product is in the catalog, its others are asked; photos that boxes_ambiguous.csv names for
+the product asked for do not count, and of equal votes the right image comes last. Times are processor time of one
+thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch import App, open_app
+from simsearch.indexes.votes import VoteIndex, votes
+from simsearch.lookup import Found, fuse, indexed_keypoints
+from simsearch.methods.base import unpack
+
+DEPTH = 50
+HEADER = f"{'R@1':>8}{'R@10':>8}{'R@20':>8}{f'R@{DEPTH}':>8}"
+NEIGHBOURS = 16
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Photos by row, what the catalog holds of them, and the questions."""
+
+    catalog: NDArray[np.int64]
+    """Rows."""
+    questions: list[tuple[int, int, set[int]]]
+    """Row asked, row that is right, rows that do not count."""
+    keypoints: list[NDArray[Any]]
+    embeddings: NDArray[np.float32]
+    hashes: NDArray[np.uint8]
+
+    def bits(self, row: int) -> NDArray[np.uint8]:
+        """All of a photo's, as it is asked."""
+        return np.ascontiguousarray(self.keypoints[row]["bits"])
+
+    def indexed(self, most: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Rows, repeated, and binary descriptors of the catalog."""
+        parts = [indexed_keypoints(self.keypoints[row], most) for row in self.catalog]
+        return np.repeat(self.catalog, [len(p) for p in parts]), np.concatenate(parts)
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def gather(app: App, data: Path, split: str, distractors: Sequence[str], test: str = "boxes") -> Bench:
+    known = {str(Path(i.path).resolve()): i.id for i in app.catalog.known_images([]) if i.verdict == "ok"}
+    ids = {path.removeprefix(f"{data.resolve()}/"): i for path, i in known.items()}
+    order = {path: row for row, path in enumerate(ids)}
+    stored = {n: app.catalog.descriptors(m.fingerprint, ids.values()) for n, m in app.methods.items()}
+    described = {n: [unpack(app.methods[n], found[i]) for i in ids.values()] for n, found in stored.items()}
+    ambiguous: dict[str, set[int]] = {}
+    for line in table(data / "boxes_ambiguous.csv"):
+        ambiguous.setdefault(line["sku"], set()).add(order.get(line["image"], -1))
+    first: dict[str, int] = {}
+    questions = []
+    medicines = [(r["sku"], order[r["image"]]) for r in table(data / "tfda.csv") if r["split"] == "catalog"]
+    if test == "tfda":
+        first = dict(medicines)
+        asked = [(r["sku"], order[r["image"]]) for r in table(data / "tfda.csv") if r["split"] == split]
+    else:
+        asked = []
+        for line in table(data / "boxes.csv"):
+            if line["split"] == split and first.setdefault(line["sku"], order[line["image"]]) != order[line["image"]]:
+                asked.append((line["sku"], order[line["image"]]))
+    questions = [(row, first[sku], ambiguous.get(sku, set()) - {first[sku]}) for sku, row in asked]
+    rows = set(first.values())
+    if "boxes_unlabelled" in distractors:
+        rows |= {row for path, row in order.items() if path.startswith("boxes_unlabelled/")}
+    if "tfda" in distractors:
+        rows |= {row for _, row in medicines}
+    return Bench(
+        np.array(sorted(rows)), questions, described["orb"], np.stack(described["siamese"]).astype(np.float32),
+        np.stack(described["phash"]).astype(np.uint8),
+    )  # fmt: skip
+
+
+def recalls(ranks: Sequence[float]) -> str:
+    return "".join(f"{np.mean(np.array(ranks) <= k):8.3f}" for k in (1, 10, 20, DEPTH))
+
+
+def rank_of(right: int, found: Found, not_counted: set[int]) -> float:
+    """Place of the right row; among equals it comes last."""
+    counted = {row: similarity for row, similarity in found if row not in not_counted}
+    return sum(s >= counted[right] for s in counted.values()) if right in counted else np.inf
+
+
+def lanes(options: argparse.Namespace) -> None:
+    with open_app(options.home) as app:
+        settings = app.config.query
+        bench = gather(app, options.data, options.split, options.distractors.split(","), options.test)
+    started = time.process_time()
+    index = VoteIndex()
+    index.add(*bench.indexed(settings.vote_keypoints))
+    print(f"{len(bench.questions)} photos asked among {len(bench.catalog)}; votes built in "
+          f"{time.process_time() - started:.1f} s")  # fmt: skip
+    embeddings, hashes = bench.embeddings[bench.catalog], bench.hashes[bench.catalog]
+    found: dict[str, list[Found]] = {"siamese": [], "phash": [], "votes": []}
+    took = []
+    for row, _, _ in bench.questions:
+        near = embeddings @ bench.embeddings[row]
+        bits = 1 - np.bitwise_count(hashes ^ bench.hashes[row]).sum(axis=1) / 64
+        started = time.process_time()
+        images, counted = votes([index], bench.bits(row), k=settings.vote_neighbours)
+        took.append((time.process_time() - started) * 1e3)
+        found["siamese"].append(listed(bench.catalog, near, 2 * DEPTH))
+        radius = [(i, s) for i, s in listed(bench.catalog, bits, 10) if s >= settings.hash_similarity]
+        found["phash"].append(radius)
+        best = 2 * DEPTH
+        found["votes"].append(list(zip(images[:best].tolist(), counted[:best].tolist(), strict=True)))
+    print(f"votes: {np.median(took):.1f} ms a photo (median), {np.percentile(took, 99):.1f} ms (p99)")
+    print(f"{'lanes':<24}{HEADER}     all")
+    for names in (("phash",), ("siamese",), ("votes",), ("siamese", "phash"), ("siamese", "votes"),
+                  ("siamese", "phash", "votes")):  # fmt: skip
+        ranks = []
+        for i, (_, right, not_counted) in enumerate(bench.questions):
+            if len(names) == 1:
+                answer = [x for x in found[names[0]][i] if x[0] not in not_counted][:DEPTH]
+            else:
+                most = {"siamese": settings.candidates, "votes": settings.vote_candidates}
+                kept = {n: [x for x in found[n][i] if x[0] not in not_counted][: most.get(n, DEPTH)] for n in names}
+                answer = [(c.image_id, c.score) for c in fuse(kept)]
+            ranks.append(rank_of(right, answer, not_counted))
+        print(f"{' + '.join(names):<24}{recalls(ranks)}{np.mean(np.isfinite(ranks)):8.3f}")
+
+
+def listed(rows: NDArray[np.int64], similarities: NDArray[Any], most: int) -> Found:
+    best = np.argsort(-similarities, kind="stable")[:most]
+    return list(zip(rows[best].tolist(), similarities[best].tolist(), strict=True))
+
+
+def kinds(options: argparse.Namespace) -> None:
+    """Votes from neighbours that different kinds of FAISS index find."""
+    with open_app(options.home) as app:
+        bench = gather(app, options.data, options.split, options.distractors.split(","), options.test)
+    print(f"{len(bench.questions)} photos asked among {len(bench.catalog)}")
+    print(f"{'index':<22}{'keypoints':>10}{HEADER}{'ms':>8}{'build s':>9}{'B/image':>9}")
+    makers: dict[str, Callable[[int], Any]] = {
+        "exact": lambda n: faiss.IndexBinaryFlat(256),
+        "hash 16 bits, 1 flip": lambda n: flipping(faiss.IndexBinaryHash(256, 16)),
+        "4 hashes of 16 bits": lambda n: faiss.IndexBinaryMultiHash(256, 4, 16),
+        "inverted lists": lambda n: None,
+    }
+    for name in options.kinds.split(",") if options.kinds else makers:
+        for most in (int(m) for m in options.most.split(",")):
+            rows, bits = bench.indexed(most)
+            started = time.process_time()
+            made = makers[name](len(bits))
+            index = VoteIndex()
+            if made is None:
+                index.add(rows, bits)
+            else:
+                made.add(bits)
+                index = Other(made, rows)
+            built = time.process_time() - started
+            ranks, took = [], []
+            for row, right, not_counted in bench.questions[:: options.every]:
+                started = time.process_time()
+                images, counted = votes([index], bench.bits(row), k=NEIGHBOURS)
+                took.append((time.process_time() - started) * 1e3)
+                ranks.append(rank_of(right, list(zip(images.tolist(), counted.tolist(), strict=True)), not_counted))
+            size = len(bits) / len(bench.catalog) * (104 if "hashes" in name else 40)
+            print(f"{name:<22}{most:>10}{recalls(ranks)}{np.median(took):>8.1f}{built:>9.1f}{size:>9,.0f}", flush=True)
+
+
+def flipping(index: Any) -> Any:
+    index.nflip = 1
+    return index
+
+
+class Other(VoteIndex):
+    """Another kind of FAISS index, for comparison."""
+
+    def __init__(self, index: Any, rows: NDArray[np.int64]) -> None:
+        super().__init__()
+        self.other, self.rows = index, rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def neighbours(self, descriptors: NDArray[np.uint8], k: int) -> tuple[Any, Any]:
+        distances, found = self.other.search(descriptors, k)
+        ids = np.where(found < 0, -1, self.rows[np.maximum(found, 0)])
+        return np.where(found < 0, self.dim // 2, distances), ids
+
+
+def scale(options: argparse.Namespace) -> None:
+    """Drawn descriptors: two photos of one thing share 40 % of the keypoints, and 30 of 256 bits of these differ."""
+    columns = {"images": 8, "keypoints": 10, "build s": 9, "MiB": 8, "B/image": 9, "open ms": 9, "p50 ms": 8,
+               "p99 ms": 8, "R@1": 7}  # fmt: skip
+    print("".join(f"{name:>{width}}" for name, width in columns.items()))
+    for images in (int(n) for n in options.images.split(",")):
+        for most in (int(m) for m in options.most.split(",")):
+            print(one_scale(images, most, options.folder), flush=True)
+
+
+def one_scale(images: int, most: int, folder: Path) -> str:
+    rng = np.random.default_rng(images + most)
+    asked = {int(i): np.zeros((0, 32), np.uint8) for i in rng.choice(images, 50, replace=False)}
+    index = VoteIndex(expected=images * most)
+    took = 0.0
+    for start in range(0, images, 2000):
+        ids = np.arange(start, min(start + 2000, images))
+        bits = rng.integers(0, 256, (len(ids) * most, 32), dtype=np.uint8)
+        for i in asked.keys() & set(ids.tolist()):
+            asked[i] = bits[(i - start) * most : (i - start + 1) * most].copy()
+        started = time.process_time()
+        index.add(np.repeat(ids, most), bits)
+        took += time.process_time() - started
+    path = folder / f"votes-{images}-{most}.index"
+    index.save(path)
+    del index
+    started = time.process_time()
+    opened = VoteIndex.load(path)
+    opening, times, right = (time.process_time() - started) * 1e3, [], 0
+    for i, bits in asked.items():
+        seen = bits[rng.random(len(bits)) < 0.4]
+        noise = np.packbits(rng.random((len(seen), 256)) < 30 / 256, axis=1)
+        photo = np.concatenate([seen ^ noise, rng.integers(0, 256, (500 - len(seen), 32), dtype=np.uint8)])
+        started = time.process_time()
+        found, _ = votes([opened], photo, k=NEIGHBOURS)
+        times.append((time.process_time() - started) * 1e3)
+        right += bool(len(found)) and int(found[0]) == i
+    size = path.stat().st_size
+    path.unlink()
+    return (
+        f"{images:>8}{most:>10}{took:>9.1f}{size / 2**20:>8.0f}{size / images:>9,.0f}{opening:>9.1f}"
+        f"{np.median(times):>8.1f}{np.percentile(times, 99):>8.1f}{right / len(asked):>7.2f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    jobs = parser.add_subparsers(required=True)
+    for name, job in (("lanes", lanes), ("kinds", kinds)):
+        sub = jobs.add_parser(name)
+        sub.add_argument("home", type=Path)
+        sub.add_argument("data", type=Path)
+        sub.add_argument("--split", default="train")
+        sub.add_argument("--test", default="boxes", choices=("boxes", "tfda"))
+        sub.add_argument("--distractors", default="boxes_unlabelled", help="boxes_unlabelled, tfda or both")
+        sub.set_defaults(job=job)
+        if name == "kinds":
+            sub.add_argument("--most", default="500,200", help="keypoints of a catalog image")
+            sub.add_argument("--kinds", default="", help="only these, by name")
+            sub.add_argument("--every", type=int, default=1, help="ask only every so many photos")
+    sub = jobs.add_parser("scale")
+    sub.add_argument("--images", default="10000,100000")
+    sub.add_argument("--most", default="200", help="keypoints of a catalog image")
+    sub.add_argument("--folder", type=Path, default=Path(), help="where index files are written and removed")
+    sub.set_defaults(job=scale)
+    options = parser.parse_args()
+    faiss.omp_set_num_threads(1)
+    options.job(options)
+
+
+if __name__ == "__main__":
+    main()

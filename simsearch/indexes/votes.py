@@ -1,0 +1,191 @@
+"""Votes of keypoints: which images hold the local features of a photo.
+
+Every binary descriptor of the catalog lies in an inverted file (FAISS IndexBinaryIVF) under its image's id. Its centres
+are drawn from the descriptors, without iterations (Muja, Lowe 2012, "Fast matching of binary features"): k-means over
+bits takes minutes and finds no more.
+
+The votes are those of local naive Bayes nearest neighbour (McCann, Lowe 2012): a descriptor of the photo votes for the
+images of its k nearest ones, each by how much nearer it is than the (k + 1)-th, which stands for what is found
+everywhere. Printed standard text, rulers and frames have more than k neighbours at about one distance, and so hardly a
+vote: what inverse document frequency (Sivic, Zisserman 2003) does for words. An image gets at most one vote from each
+descriptor, so that a repeated pattern does not count for itself (burstiness: Jégou, Douze, Schmid 2009).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.datatypes import Ids, Metric
+from simsearch.errors import GenerationError
+
+Bits = NDArray[np.uint8]
+"""Binary descriptors, shape (n, dim / 8)."""
+Distances = NDArray[np.int32]
+"""Hamming distances, shape (n, k)."""
+
+PROBES = 4
+"""Lists that are searched for each descriptor."""
+_LISTS = 1.5
+"""Lists for each root of the number of descriptors: about as many centres are compared as members of lists."""
+_MOST_LISTS = 16_384
+"""More would find no more, but each descriptor is compared with every centre when it is added."""
+_EXACT = 10_000
+"""Descriptors up to which all are compared: some fifty images, as lie beside a generation most of the time."""
+_SEED = 20
+_DEEPEST = 1024
+"""Neighbours that are asked for at most where those of retired images stand before the others."""
+
+
+class VoteIndex:
+    """Many binary descriptors an image. Approximate: two in five nearest neighbours are missed, but hardly an image.
+
+    Not a `VectorIndex`: ids repeat, and what is searched is an image's whole set of descriptors at once.
+    """
+
+    kind: ClassVar[str] = "votes"
+    metric: ClassVar[Metric] = "hamming"
+
+    def __init__(self, dim: int = 256, expected: int = 0) -> None:
+        """`expected`: descriptors that will be added in all; 0: those of the sample."""
+        self.dim, self.expected = dim, expected
+        self._index: Any = None
+        self._centres: Any = None  # the index only points to them
+
+    def __len__(self) -> int:
+        """Descriptors, not images."""
+        return 0 if self._index is None else int(self._index.ntotal)
+
+    def add(self, ids: Ids, descriptors: Bits) -> None:
+        """Image ids (n,), each repeated for all its descriptors, and descriptors (n, dim / 8)."""
+        assert len(ids) == len(descriptors)
+        if not len(ids):
+            return
+        if self._index is None:
+            self.train(descriptors)
+        self._index.add_with_ids(np.ascontiguousarray(descriptors, np.uint8), np.ascontiguousarray(ids, np.int64))
+
+    def train(self, descriptors: Bits) -> None:
+        """Draw the centres from a sample (n, dim / 8), before anything is added; else the first `add` is the sample."""
+        assert len(descriptors)
+        assert not len(self)
+        expected = max(self.expected, len(descriptors))
+        lists = 1 if expected <= _EXACT else min(_MOST_LISTS, len(descriptors), round(_LISTS * expected**0.5))
+        chosen = np.random.default_rng(_SEED).choice(len(descriptors), lists, replace=False)
+        centres = np.unique(descriptors[np.sort(chosen)], axis=0)  # equal centres would leave empty lists
+        quantizer = faiss.IndexBinaryFlat(self.dim)
+        quantizer.add(centres)
+        index = faiss.IndexBinaryIVF(quantizer, self.dim, len(centres))
+        index.is_trained = True
+        self._index, self._centres = index, quantizer
+
+    def neighbours(self, descriptors: Bits, k: int) -> tuple[Distances, Ids]:
+        """The k nearest of each descriptor, nearest first: distances (n, k) and ids of their images (n, k).
+
+        Where fewer were found, the id is -1 and the distance dim / 2, that of two descriptors drawn by chance.
+        """
+        shape = (len(descriptors), k)
+        if not len(self) or not len(descriptors):
+            return np.full(shape, self.dim // 2, np.int32), np.full(shape, -1, np.int64)
+        self._index.nprobe = min(PROBES, self._index.nlist)
+        distances, ids = self._index.search(np.ascontiguousarray(descriptors, np.uint8), k)
+        return np.where(ids < 0, self.dim // 2, distances).astype(np.int32), ids
+
+    def ids(self) -> Ids:
+        """Images with at least one descriptor, ascending."""
+        if self._index is None:
+            return np.zeros(0, np.int64)
+        lists = self._index.invlists
+        held = [
+            np.unique(faiss.rev_swig_ptr(lists.get_ids(i), lists.list_size(i)))
+            for i in range(self._index.nlist)
+            if lists.list_size(i)
+        ]
+        return np.unique(np.concatenate(held)).astype(np.int64)
+
+    def save(self, path: Path) -> None:
+        """Write one file. GenerationError where it cannot be written."""
+        index = self._index or faiss.IndexBinaryFlat(self.dim)  # of no descriptors: an index without centres
+        try:
+            faiss.write_index_binary(index, str(path))
+        except RuntimeError as error:
+            raise GenerationError(f"{path}: FAISS cannot write it; check the folder and the free disk space") from error
+
+    @classmethod
+    def load(cls, path: Path, dim: int = 256) -> Self:
+        """Inverse of save, of a file that `save` wrote or that is something else entirely.
+
+        The lists are mapped, not read: opening takes milliseconds, whatever the size. Nothing can be added.
+
+        Raises:
+            GenerationError: the file is not such an index of `dim` bits.
+        """
+        try:
+            read = faiss.read_index_binary(str(path), faiss.IO_FLAG_MMAP)
+        except (RuntimeError, MemoryError) as error:
+            raise GenerationError(f"{path}: FAISS cannot read it; run `simsearch rebuild`") from error
+        index = cls(dim)
+        if read.d != dim or not isinstance(read, faiss.IndexBinaryIVF | faiss.IndexBinaryFlat):
+            raise GenerationError(f"{path}: is not an index of keypoints of {dim} bits; run `simsearch rebuild`")
+        if isinstance(read, faiss.IndexBinaryIVF):
+            index._index = read
+        elif read.ntotal:
+            raise GenerationError(f"{path}: is an index of single descriptors; run `simsearch rebuild`")
+        return index
+
+
+def votes(
+    indexes: Sequence[VoteIndex], descriptors: Bits, *, k: int, without: frozenset[int] = frozenset()
+) -> tuple[Ids, NDArray[np.float32]]:
+    """Images that the descriptors (n, dim / 8) of a photo vote for: ids (m,) and votes (m,), most votes first.
+
+    A vote is a difference of Hamming distances, 0 to dim / 2; an image has at most n of them. The indexes are asked
+    as if they were one; images in `without` get no votes, and their descriptors do not stand before those of others.
+    """
+    if not indexes or not len(descriptors):
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    gone = np.array(sorted(without), np.int64)
+    found = [_live(index, descriptors, k + 1, gone) for index in indexes]
+    distances = np.concatenate([d for d, _ in found], axis=1)
+    ids = np.concatenate([i for _, i in found], axis=1)
+    order = np.argsort(distances, axis=1, kind="stable")[:, : k + 1]
+    distances, ids = np.take_along_axis(distances, order, axis=1), np.take_along_axis(ids, order, axis=1)
+    worth = distances[:, k:] - distances[:, :k]
+    voted = (worth > 0) & (ids[:, :k] >= 0)
+    rows, places = np.nonzero(voted)
+    images, place = np.unique(ids[rows, places], return_inverse=True)
+    # Nearest first in every row, so the first of equal (descriptor, image) is the one that counts.
+    _, first = np.unique(rows * len(images) + place, return_index=True)
+    sums = np.bincount(place[first], worth[rows, places][first], minlength=len(images)).astype(np.float32)
+    order = np.lexsort((images, -sums))
+    return images[order], sums[order]
+
+
+def _live(index: VoteIndex, descriptors: Bits, k: int, gone: Ids) -> tuple[Distances, Ids]:
+    """The k nearest that are not of images in `gone`; rows that lack some are asked again for more."""
+    distances, ids = index.neighbours(descriptors, k)
+    if not len(gone):
+        return distances, ids
+    distances, ids = _kept(distances, ids, gone, k, index.dim)
+    deeper = k
+    while deeper < min(len(index), _DEEPEST) and len(short := np.flatnonzero((ids == _GONE).any(axis=1))):
+        deeper = min(4 * deeper, _DEEPEST)
+        distances[short], ids[short] = _kept(*index.neighbours(descriptors[short], deeper), gone, k, index.dim)
+    return distances, np.maximum(ids, -1)
+
+
+_GONE = -2
+"""In place of an id where a retired image's descriptor stood, and perhaps a live one stands behind it."""
+
+
+def _kept(distances: Distances, ids: Ids, gone: Ids, k: int, dim: int) -> tuple[Distances, Ids]:
+    """The first k places with those of `gone` moved behind the live ones."""
+    dead = np.isin(ids, gone)
+    order = np.argsort(dead, axis=1, kind="stable")[:, :k]
+    distances, ids = np.where(dead, dim // 2, distances), np.where(dead, _GONE, ids)
+    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(ids, order, axis=1)
