@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
@@ -12,6 +13,17 @@ import numpy as np
 
 from simsearch.datatypes import Ids, Metric
 from simsearch.errors import GenerationError
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One index of a generation: the descriptors of one method."""
+
+    name: str
+    """Of the method."""
+    fingerprint: str
+    metric: Metric
+    dim: int
 
 
 @runtime_checkable

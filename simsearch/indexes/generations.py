@@ -13,42 +13,53 @@ Readers keep the generation that they opened; a failed build or audit leaves the
 from __future__ import annotations
 
 import hashlib
-import json
+import logging
 import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from simsearch.config import GenerationSettings
-from simsearch.datatypes import Ids, Metric
+from simsearch.datatypes import Ids
 from simsearch.errors import GenerationError
-from simsearch.indexes.audit import audit
-from simsearch.indexes.base import VectorIndex, create, load
+from simsearch.indexes import manifest as manifests
+from simsearch.indexes.base import Lane, VectorIndex, load
+from simsearch.indexes.build import Keypoints, build_lane, build_votes
+from simsearch.indexes.faiss_factory import FactoryIndex
+from simsearch.indexes.manifest import FORMAT, REPAIR, sync
+from simsearch.indexes.rerank import Reranked
+from simsearch.indexes.votes import VoteIndex
 
-FORMAT = 1
+__all__ = ["Generation", "Generations", "Lane", "Truth"]
+
+_LOG = logging.getLogger("simsearch")
 _NAME = re.compile(r"g\d{6,}")
 _UNFINISHED = ".unfinished"
 """Ending of a folder that is being built or removed."""
-REPAIR = "run `simsearch rebuild`"
 
 
-@dataclass(frozen=True)
-class Lane:
-    """One index of a generation: the descriptors of one method."""
+class Truth(Protocol):
+    """The catalog, as far as a generation is checked against it."""
 
-    name: str
-    """Of the method."""
-    fingerprint: str
-    metric: Metric
-    dim: int
+    def descriptors(self, fingerprint: str, ids: Iterable[int]) -> dict[int, bytes]:
+        """Packed descriptors of the images `ids` that have one."""
+        ...
+
+    def mark(self, revision: int, last: int | None = None) -> dict[str, int]:
+        """What tells one set of images from another: those that were usable at `revision`."""
+        ...
+
+    def generations(self) -> list[dict[str, Any]]:
+        """Every build that the catalog remembers."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -60,13 +71,17 @@ class Generation:
     """Of the catalog that it was built from."""
     images: int
     lanes: Mapping[str, VectorIndex]
+    pointer: str = ""
+    """What `current` named when it was opened: another name where that one is damaged and this is the one before."""
+    votes: VoteIndex | None = None
+    """Keypoints; None where it was built without them, or from others than are wanted."""
 
 
 class Generations:
-    """The builds below one folder."""
+    """The builds below one folder. With `truth`, what is opened is checked against the catalog."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, truth: Truth | None = None, *, device: str = "cpu") -> None:
+        self.folder, self.truth, self.device = folder, truth, device
 
     def names(self) -> list[str]:
         """Builds on disk, oldest first; leftovers of killed builds do not count."""
@@ -96,6 +111,12 @@ class Generations:
             raise GenerationError(f"{self.folder / 'current'}: names no generation ({name[:40]!r}); {REPAIR}")
         return name
 
+    def pointer(self) -> str | None:
+        """As `current`, and empty where the pointer names nothing that is there: readers have a way to go on."""
+        return self._pointer()[0]
+
+    # -- writing -----------------------------------------------------------------------------------------------------
+
     def build(
         self,
         lanes: Iterable[tuple[Lane, Ids, np.ndarray[Any, Any]]],
@@ -104,17 +125,25 @@ class Generations:
         revision: int,
         expected: Ids,
         settings: GenerationSettings,
+        record: Callable[[dict[str, Any]], None] = lambda audit: None,
+        methods: Mapping[str, str] | None = None,
+        keypoints: Keypoints | None = None,
     ) -> dict[str, Any]:
         """Build, audit and, if the audit passes, serve the generation `name`; returns the audit.
 
-        `lanes` yields each lane with its ids (n,) and vectors (n, width); only one is held at a time. `expected`: the
-        ids that every lane must hold.
+        `lanes` yields each lane with its ids (n,) ascending and vectors (n, width); only one is held at a time.
+        `expected`: the ids that every lane must hold. `record` is called with the audit before the pointer moves, so
+        that what serves is always known to the catalog. `methods`: name -> fingerprint of all whose descriptors belong
+        to the build; the catalog keeps those as long as it is there.
 
         Raises:
             GenerationError: the audit failed; the message says how, and the old generation still serves.
+            ConfigError: `generations.factory` or `.device` cannot be meant.
         """
         try:
-            passed = self._build(lanes, name, revision, expected, settings)
+            about = {"name": name, "revision": revision, "methods": dict(methods or {})}
+            passed = self._build(lanes, about, expected, settings, keypoints)
+            record(passed)
             self._serve(name)
         except OSError as error:
             raise GenerationError(
@@ -125,57 +154,54 @@ class Generations:
     def _build(
         self,
         lanes: Iterable[tuple[Lane, Ids, np.ndarray[Any, Any]]],
-        name: str,
-        revision: int,
+        about: Mapping[str, Any],
         expected: Ids,
         settings: GenerationSettings,
+        keypoints: Keypoints | None,
     ) -> dict[str, Any]:
+        name = about["name"]
         if (self.folder / name).exists():
             raise GenerationError(f"{self.folder / name}: is there already; {REPAIR}")
         work = self.folder / f"{name}{_UNFINISHED}"
         self.clean()
         work.mkdir(parents=True)
         started = time.perf_counter()
-        files, audits = [], {}
-        for lane, ids, vectors in lanes:
-            index = create(lane.metric, lane.dim)
-            index.add(ids, vectors)
-            path = work / f"{lane.name}.index"
-            index.save(path)
-            _sync(path)
-            # The audit asks the file that will serve, not the index in memory that it was written from.
-            audits[lane.name] = audit(load(index.kind, path, lane.dim), ids, vectors, expected, settings)
-            files.append({
-                **asdict(lane), "kind": index.kind, "file": path.name, "bytes": path.stat().st_size,
-                "sha256": _sha256(path),
-            })  # fmt: skip
-        failed = [f"{lane}: {found['reason']}" for lane, found in audits.items() if not found["passed"]]
-        if failed:
-            shutil.rmtree(work)
-            raise GenerationError(
-                f"the audit of {name} failed, the old generation goes on serving: {'; '.join(failed)}"
-            )
+        built: list[dict[str, Any]] = []
+        audits: dict[str, dict[str, Any]] = {}
+        try:
+            for lane, ids, vectors in lanes:
+                facts, audits[lane.name] = build_lane(work, lane, ids, vectors, expected, settings)
+                built.append(facts)
+            voted: dict[str, Any] = {}
+            if keypoints is not None:
+                voted, audits["votes"] = build_votes(work, keypoints, expected)
+            failed = [f"{lane}: {found['reason']}" for lane, found in audits.items() if not found["passed"]]
+            if failed:
+                raise GenerationError(
+                    f"the audit of {name} failed, the old generation goes on serving: {'; '.join(failed)}"
+                )
+        except Exception:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
         body = {
-            "format": FORMAT, "name": name, "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "revision": revision, "images": len(expected), "ids_sha256": hashlib.sha256(expected.tobytes()).hexdigest(),
-            "settings": asdict(settings), "build_s": round(time.perf_counter() - started, 3), "lanes": files,
-            "audit": audits,
+            "format": FORMAT, **about, "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "images": len(expected), "ids_sha256": hashlib.sha256(expected.tobytes()).hexdigest(),
+            "mark": self.truth.mark(about["revision"]) if self.truth else {}, "settings": asdict(settings),
+            "build_s": round(time.perf_counter() - started, 3), "lanes": built, "votes": voted, "audit": audits,
         }  # fmt: skip
-        (work / "manifest.json").write_text(
-            json.dumps({**body, "digest": _digest(body)}, indent=1) + "\n", encoding="utf-8"
-        )
-        _sync(work / "manifest.json")
-        _sync(work)
+        manifests.write(work / "manifest.json", body)
+        sync(work / "manifest.json")
+        sync(work)
         os.rename(work, self.folder / name)
-        _sync(self.folder)
-        return {"passed": True, "lanes": audits, "build_s": body["build_s"]}
+        sync(self.folder)
+        return {"passed": True, "lanes": audits, "build_s": body["build_s"], "digest": manifests.digest(body)}
 
     def _serve(self, name: str) -> None:
         part = self.folder / "current.part"
         part.write_text(name + "\n", encoding="ascii")
-        _sync(part)
+        sync(part)
         os.replace(part, self.folder / "current")
-        _sync(self.folder)
+        sync(self.folder)
 
     def rollback(self) -> str:
         """Serve the newest sound generation before the current one; returns its name.
@@ -186,7 +212,7 @@ class Generations:
         current = self.current()
         for name in reversed([n for n in self.names() if current is None or _number(n) < _number(current)]):
             with suppress(GenerationError):
-                self.manifest(name, full=True)
+                self.check(name, full=True)
                 self._serve(name)
                 return name
         raise GenerationError(f"there is no generation before {current}; {REPAIR}")
@@ -208,79 +234,124 @@ class Generations:
             for path in self.folder.glob(f"*{_UNFINISHED}"):
                 shutil.rmtree(path)
 
+    # -- reading -----------------------------------------------------------------------------------------------------
+
     def manifest(self, name: str, *, full: bool = False) -> dict[str, Any]:
-        """The checked manifest of a generation; with `full` the content of every file is checked too.
+        """The checked manifest of a generation; with `full` every byte of every file is checked too.
 
         Raises:
             GenerationError: damaged, missing or of another format.
         """
         path = self.folder / name / "manifest.json"
-        try:
-            body = json.loads(path.read_bytes())
-            digest = body.pop("digest")
-            sound = digest == _digest(body)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise GenerationError(f"{path}: is damaged ({type(error).__name__}); {REPAIR}") from None
-        if not sound:
-            raise GenerationError(f"{path}: does not have the content that was written; {REPAIR}")
-        if body["format"] != FORMAT:
-            raise GenerationError(f"{path}: is of format {body['format']}, this simsearch reads {FORMAT}; {REPAIR}")
-        for lane in body["lanes"]:
-            file = path.parent / lane["file"]
-            if not file.is_file() or file.stat().st_size != lane["bytes"]:
-                raise GenerationError(f"{file}: is missing or of another size than was written; {REPAIR}")
-            if full and _sha256(file) != lane["sha256"]:
-                raise GenerationError(f"{file}: does not have the content that was written; {REPAIR}")
-        return dict(body)
+        body = manifests.read(path)
+        for lane in (*body["lanes"], *([body["votes"]] if body["votes"] else [])):
+            manifests.check_file(path.parent / lane["file"], lane, full=full)
+        return body
 
-    def open(self, wanted: Mapping[str, str]) -> Generation | None:
-        """The generation that serves, None before the first build. `wanted`: lane name -> fingerprint.
+    def check(self, name: str, wanted: Mapping[str, str] | None = None, *, full: bool = False) -> dict[str, Any]:
+        """The manifest of a generation that may answer: sound, of these fingerprints, and built from this catalog.
 
         Raises:
-            GenerationError: damaged, or built from descriptors of other methods, settings or weights.
+            GenerationError: it may not; the message says why.
         """
-        name = self.current()
-        if name is None:
-            return None
-        # All of every file: FAISS, given a file with one damaged byte, may hang, crash or answer wrongly.
-        manifest = self.manifest(name, full=True)
-        built = {lane["name"]: lane["fingerprint"] for lane in manifest["lanes"]}
-        for lane, fingerprint in wanted.items():
+        body = self.manifest(name, full=full)
+        built = {lane["name"]: lane["fingerprint"] for lane in body["lanes"]}
+        for lane, fingerprint in (wanted or {}).items():
             if built.get(lane) != fingerprint:
                 raise GenerationError(
                     f"generation {name} was built with other {lane} settings or weights (now {fingerprint}); "
                     "run `simsearch index` on your sources, then `simsearch rebuild`"
                 )
+        if self.truth is not None:
+            drift = _drift(self.truth, body)
+            if drift:
+                raise GenerationError(f"generation {name} does not fit the catalog: {drift}; {REPAIR}")
+        return body
+
+    def open(self, wanted: Mapping[str, str], keypoints: tuple[str, int] | None = None) -> Generation | None:
+        """The generation that serves, None before the first build. `wanted`: lane name -> fingerprint.
+
+        `keypoints`: fingerprint and number an image of the keypoints that its votes must be built from to be used.
+
+        Where it cannot be used, the newest sound one before it, with a warning: what changed since that one is
+        searched exactly, so that the answer is the same.
+
+        Raises:
+            GenerationError: it is damaged, built from descriptors of other methods, settings or weights, or from
+                another catalog, and none before it is sound.
+        """
+        pointer, problem = self._pointer()
+        if pointer is None:
+            return None
+        names = [n for n in reversed(self.names()) if not pointer or _number(n) < _number(pointer)]
+        for name in [pointer, *names] if pointer else names:
+            try:
+                found = self._opened(name, wanted, pointer, keypoints)
+            except GenerationError as error:
+                problem = problem or error
+                continue
+            if problem is not None:
+                _LOG.warning("%s; until then generation %s answers", problem, name)
+            return found
+        if self._pointer()[0] != pointer:  # it went while it was being opened: a build took over and pruned it
+            return self.open(wanted, keypoints)
+        assert problem is not None
+        raise problem
+
+    def _pointer(self) -> tuple[str | None, GenerationError | None]:
+        """What `current` names; empty, with the reason, where it cannot be meant."""
+        try:
+            return self.current(), None
+        except GenerationError as error:
+            return "", error
+
+    def _opened(
+        self, name: str, wanted: Mapping[str, str], pointer: str, keypoints: tuple[str, int] | None
+    ) -> Generation:
+        body = self.check(name, wanted)
         lanes = {
-            lane["name"]: load(lane["kind"], self.folder / name / lane["file"], lane["dim"])
-            for lane in manifest["lanes"]
-            if lane["name"] in wanted
+            lane["name"]: self._loaded(self.folder / name, lane) for lane in body["lanes"] if lane["name"] in wanted
         }
-        short = [lane for lane, index in lanes.items() if len(index) != manifest["images"]]
+        short = [lane for lane, index in lanes.items() if len(index) != body["images"]]
         if short:
             raise GenerationError(f"generation {name}: its {short[0]} index lacks images; {REPAIR}")
-        return Generation(name, int(manifest["revision"]), int(manifest["images"]), lanes)
+        votes, voted = None, body["votes"]
+        if voted and (voted["fingerprint"], voted["most"]) == keypoints:
+            votes = VoteIndex.load(self.folder / name / voted["file"], voted["dim"])
+        return Generation(name, int(body["revision"]), int(body["images"]), lanes, pointer, votes)
+
+    def _loaded(self, folder: Path, lane: Mapping[str, Any]) -> VectorIndex:
+        index = load(lane["kind"], folder / lane["file"], lane["dim"])
+        if isinstance(index, FactoryIndex):
+            index.factory = lane["factory"]
+            index.use(self.device)
+        truth, fingerprint = self.truth, lane["fingerprint"]
+        if lane["rerank"] == 1 or truth is None:
+            return index
+
+        def vectors(ids: Ids) -> dict[int, np.ndarray[Any, Any]]:
+            found = truth.descriptors(fingerprint, ids.tolist())
+            return {i: np.frombuffer(data, np.float32) for i, data in found.items()}
+
+        return Reranked(index, lane["rerank"], vectors)
+
+
+def _drift(truth: Truth, body: Mapping[str, Any]) -> str:
+    """Why a generation does not belong to the catalog; empty where it does."""
+    recorded = {row["name"]: row["audit"].get("digest") for row in truth.generations() if row["state"] == "built"}
+    if body["name"] not in recorded:
+        return "the catalog does not know of it (was a backup put back?)"
+    if recorded[body["name"]] != body["digest"]:
+        return "the catalog remembers another build under this name"
+    then = body["mark"]
+    today = truth.mark(int(body["revision"]), then["last"])
+    if today["redescribed"]:
+        # Images that were described again since can have been in it or not: their number bounds what may differ.
+        differs = not today["images"] <= then["images"] <= today["images"] + today["redescribed"]
+    else:
+        differs = any(then[key] != today[key] for key in then)
+    return f"it was built from {then['images']} images, the catalog now has {today['images']} of them" * differs
 
 
 def _number(name: str) -> int:
     return int(name[1:])
-
-
-def _digest(body: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    sha = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            sha.update(block)
-    return sha.hexdigest()
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

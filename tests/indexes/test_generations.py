@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from simsearch.config import GenerationSettings
 from simsearch.datatypes import Ids
 from simsearch.errors import GenerationError
-from simsearch.indexes import VectorIndex, generations
+from simsearch.indexes import VectorIndex, manifest
+from simsearch.indexes import build as builds
 from simsearch.indexes.faiss_binary import BinaryFlatIndex
 from simsearch.indexes.faiss_index import FlatIndex
 from simsearch.indexes.generations import Generations, Lane
@@ -119,10 +120,9 @@ class Breaks:
 
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
-STEPS = [  # what a build does, in order: where, which call of it
-    (generations, "_sync", 1), (generations, "audit", 1), (generations, "_sha256", 1), (generations, "_sync", 2),
-    (generations, "audit", 2), (json, "dumps", 1), (generations, "_sync", 3), (generations, "_sync", 4),
-    (os, "rename", 1), (generations, "_sync", 5), (generations, "_sync", 6), (os, "replace", 1),
+STEPS = [  # what a build does: where, which call of it
+    *((os, "fsync", nth) for nth in range(1, 7)), (builds, "audit", 1), (builds, "audit", 2),
+    *((manifest, "sha256", nth) for nth in (1, 2)), (json, "dumps", 1), (os, "rename", 1), (os, "replace", 1),
 ]  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def test_cut_short_at_any_step_the_old_one_serves(
 
 
 def test_a_full_disk_is_said_in_one_line(store: Generations, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generations, "_sync", Breaks(generations._sync, 2, FULL))
+    monkeypatch.setattr(os, "fsync", Breaks(os.fsync, 2, FULL))
     with pytest.raises(GenerationError) as caught:
         build(store)
     assert str(caught.value) == (
@@ -207,7 +207,7 @@ def test_low_recall_fails_the_audit(
 ) -> None:
     build(store, 30)
     classes: dict[str, type[VectorIndex]] = {"flat": stub, "binary-flat": BinaryFlatIndex}
-    monkeypatch.setattr(generations, "load", lambda kind, path, dim: classes[kind].load(path, dim))
+    monkeypatch.setattr(builds, "load", lambda kind, path, dim: classes[kind].load(path, dim))
     with pytest.raises(GenerationError, match=r"siamese: recall@5 is 0\.\d+, below generations.audit_recall = 0.995$"):
         build(store, 31)
     monkeypatch.undo()
@@ -292,7 +292,7 @@ def test_the_manifest_says_what_was_built(store: Generations) -> None:
     build(store, 6)
     body = json.loads((store.folder / "g000001" / "manifest.json").read_text(encoding="utf-8"))
     assert {k: body[k] for k in ("format", "name", "revision", "images")} == {
-        "format": 1, "name": "g000001", "revision": 60, "images": 6,
+        "format": 2, "name": "g000001", "revision": 60, "images": 6,
     }  # fmt: skip
     assert [(lane["name"], lane["kind"]) for lane in body["lanes"]] == [("siamese", "flat"), ("phash", "binary-flat")]
     assert body["audit"]["phash"]["recall"] == 1.0
