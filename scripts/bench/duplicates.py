@@ -1,0 +1,107 @@
+"""Time and memory of `simsearch duplicates` on drawn descriptors.
+
+    python scripts/bench/duplicates.py SCRATCH [--images 100000] [--family 20] [--pills 0.0] [--votes 0]
+
+SCRATCH gets a home whose catalog holds drawn descriptors (2 GB for 100,000 images); a second call uses it again. Images
+come in families whose embeddings have a cosine of about 0.75 with each other, so that every image has its full number
+of suspicious neighbours; one in twenty is a re-encoded copy of another, with its keypoints. No picture is read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+
+from simsearch.app import App, open_app
+from simsearch.catalog.store import NewImage
+from simsearch.datatypes import SourceRow
+from simsearch.methods.orb import KEYPOINT
+
+_BLOCK = 1000
+_KEYPOINTS = 500
+
+
+def fill(app: App, images: int, family: int, pills: float) -> None:
+    """Write drawn descriptors to the catalog."""
+    rng = np.random.default_rng(0)
+    fingerprints = {name: method.fingerprint for name, method in app.methods.items()}
+    [dim] = app.methods["siamese"].shape
+    centre = np.zeros(dim, np.float32)
+    previous: dict[str, np.ndarray] | None = None
+    for start in range(0, images, _BLOCK):
+        new = []
+        for number in range(start, min(images, start + _BLOCK)):
+            if number % family == 0:
+                centre = rng.normal(size=dim).astype(np.float32)
+            copied = previous is not None and number % 20 == 19
+            drawn = _copy(previous, rng) if copied and previous else _drawn(centre, rng)
+            previous = drawn
+            row = SourceRow(f"sku-{number}", f"/drawn/{number}.jpg", f"{number}.jpg", "drawn")
+            data = {fingerprints[name]: np.ascontiguousarray(value).tobytes() for name, value in drawn.items()}
+            surface = "pills" if rng.random() < pills else "front"
+            new.append(NewImage(row, "/drawn", 1, 1, f"{number:064x}", 640, 480, surface, None, data))
+        app.catalog.apply(add=new)
+
+
+def _drawn(centre: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    vector = centre + 0.58 * rng.normal(size=len(centre)).astype(np.float32)
+    points = np.zeros(_KEYPOINTS, KEYPOINT)
+    points["xy"] = (rng.random((_KEYPOINTS, 2)) * (510, 382) * 32).astype(np.uint16)
+    points["bits"] = rng.integers(0, 256, (_KEYPOINTS, 32), dtype=np.uint8)
+    hashed = rng.integers(0, 256, 8, dtype=np.uint8)
+    return {"siamese": (vector / np.linalg.norm(vector)).astype(np.float32), "orb": points, "phash": hashed}
+
+
+def _copy(source: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """As re-encoding leaves it: four keypoints in five come back, with about ten bits changed."""
+    vector = source["siamese"] + 0.005 * rng.normal(size=len(source["siamese"])).astype(np.float32)
+    points = source["orb"].copy()
+    flips = rng.random((len(points), 32, 8)) < 0.04
+    points["bits"] ^= np.packbits(flips, axis=2)[..., 0]
+    lost = rng.random(len(points)) < 0.2
+    points["bits"][lost] = rng.integers(0, 256, (int(lost.sum()), 32), dtype=np.uint8)
+    return {"siamese": (vector / np.linalg.norm(vector)).astype(np.float32), "orb": points, "phash": source["phash"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Time and memory of `simsearch duplicates` on drawn descriptors.")
+    parser.add_argument("scratch", type=Path)
+    parser.add_argument("--images", type=int, default=100_000)
+    parser.add_argument("--family", type=int, default=20, help="images that look alike")
+    parser.add_argument("--pills", type=float, default=0.0, help="share of images whose keypoints are not trusted")
+    parser.add_argument("--votes", type=int, default=0, help="duplicates.vote_keypoints")
+    options = parser.parse_args()
+    options.scratch.mkdir(parents=True, exist_ok=True)
+    settings = options.scratch / "settings.toml"
+    settings.write_text(f"[duplicates]\nvote_keypoints = {options.votes}\n")
+    stages: dict[str, list[float]] = {}
+
+    def progress(done: int, total: int, text: str) -> None:
+        stage = text if text.startswith("neighbours") else "looking at pairs"
+        now = time.perf_counter()
+        stages.setdefault(stage, [now, now])[1] = now
+
+    with open_app(options.scratch / f"home-{options.images}", settings) as app:
+        if not (app.home / "catalog.db").is_file():
+            fill(app, options.images, options.family, options.pills)
+        before, wall = time.process_time(), time.perf_counter()
+        found = app.find_duplicates(progress=progress)
+        result = {
+            "images": found.images, "suspected_pairs": found.suspected, "groups": len(found.groups),
+            "look_alikes": len(found.look_alikes), "copies_drawn": options.images // 20,
+            "wall_s": round(time.perf_counter() - wall, 1), "cpu_s": round(time.process_time() - before, 1),
+            "stages_s": {name: round(last - first, 1) for name, (first, last) in stages.items()},
+            "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+            "cores": os.cpu_count(), "load": os.getloadavg()[0],
+        }  # fmt: skip
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,119 @@
+"""What people said of suspected duplicates: remembered by SKU and content, so that neither is asked again.
+
+A review names two SKUs, and of each either one photo, by the sha256 of its file, or every photo. It so outlives new
+paths and new image ids; a photo that changed, or that is filed under a further SKU, is a new question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+import sqlalchemy as sa
+
+from simsearch.catalog.database import Database, now
+from simsearch.catalog.descriptors import usable
+from simsearch.catalog.tables import ImageRow, PairReviewRow, ProductRow
+
+EVERY = ""
+"""In place of a sha256: every photo of the SKU, also those that come later."""
+
+
+class Said(StrEnum):
+    """What a person said of a pair."""
+
+    CONFIRMED = "confirmed"
+    DISMISSED = "dismissed"
+
+
+@dataclass(frozen=True, order=True)
+class Side:
+    """One side of a pair."""
+
+    sku: str
+    sha256: str = EVERY
+
+
+@dataclass(frozen=True)
+class Review:
+    """A pair, `a` before `b`, and what was said of it."""
+
+    a: Side
+    b: Side
+    said: Said
+    note: str
+    at: datetime
+    """UTC."""
+
+
+@dataclass(frozen=True)
+class Filed:
+    """An active image: what is in its file, and where it is filed."""
+
+    id: int
+    sku: str
+    sha256: str
+    surface: str
+    width: int
+    height: int
+
+
+class Reviews(Database):
+    """Reviews of pairs, one a pair: the latest."""
+
+    def review(self, a: Side, b: Side, said: Said, note: str = "") -> None:
+        """Remember it, in place of what was said of the pair before."""
+        values = {"created_at": now(), "verdict": said.value, "note": note}
+        with self._write() as c:
+            c.execute(sa.delete(PairReviewRow).where(*_of(a, b)))
+            c.execute(sa.insert(PairReviewRow).values(**_columns(a, b), **values))
+
+    def forget(self, a: Side, b: Side) -> bool:
+        """Take back what was said of the pair; whether there was anything."""
+        with self._write() as c:
+            return c.execute(sa.delete(PairReviewRow).where(*_of(a, b))).rowcount > 0
+
+    def reviews(self) -> list[Review]:
+        """All, oldest first."""
+        row = PairReviewRow
+        columns = (row.sku_a, row.sha256_a, row.sku_b, row.sha256_b, row.verdict, row.note, row.created_at)
+        with self._read() as c:
+            found = c.execute(sa.select(*columns).order_by(row.id)).all()
+        return [Review(Side(r[0], r[1]), Side(r[2], r[3]), Said(r[4]), r[5], r[6]) for r in found]
+
+    def sides(self, name: str) -> list[Side]:
+        """What `name` may mean: an SKU, or else each SKU under which a photo of that name or path is filed."""
+        image = sa.select(ProductRow.sku, ImageRow.sha256).join(ProductRow).where(usable()).distinct()
+        with self._read() as c:
+            if c.scalar(sa.select(ProductRow.id).where(ProductRow.sku == name)) is not None:
+                return [Side(name)]
+            named = image.where(sa.or_(ImageRow.image == name, ImageRow.path == name))
+            return sorted(Side(sku, sha256 or EVERY) for sku, sha256 in c.execute(named))
+
+    def added_after(self, moment: datetime) -> set[int]:
+        """Ids of the active images that came after `moment`."""
+        with self._read() as c:
+            return set(c.scalars(sa.select(ImageRow.id).where(usable(), ImageRow.added_at > moment)))
+
+    def contents(self) -> list[Filed]:
+        """Every active, accepted image, by id."""
+        i = ImageRow
+        query = sa.select(i.id, ProductRow.sku, i.sha256, i.surface, i.width, i.height).join(ProductRow).where(usable())
+        with self._read() as c:
+            rows = c.execute(query.order_by(i.id)).all()
+        # Accepted images have all of these; the columns are empty only for refused ones.
+        return [Filed(r[0], r[1], r[2] or "", r[3], r[4] or 1, r[5] or 1) for r in rows]
+
+
+def _ordered(a: Side, b: Side) -> tuple[Side, Side]:
+    return (a, b) if a <= b else (b, a)
+
+
+def _columns(a: Side, b: Side) -> dict[str, str]:
+    a, b = _ordered(a, b)
+    return {"sku_a": a.sku, "sha256_a": a.sha256, "sku_b": b.sku, "sha256_b": b.sha256}
+
+
+def _of(a: Side, b: Side) -> list[sa.ColumnElement[bool]]:
+    return [getattr(PairReviewRow, column) == value for column, value in _columns(a, b).items()]

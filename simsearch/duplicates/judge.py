@@ -1,0 +1,170 @@
+"""The look at suspected pairs: features from memory for all, keypoints only where they can change the verdict."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.catalog import Catalog
+from simsearch.config import DuplicateSettings
+from simsearch.datatypes import Descriptor, Verification
+from simsearch.duplicates.lanes import Suspects
+from simsearch.duplicates.photo import PhotoTest, photo_test
+from simsearch.duplicates.pool import Pool
+from simsearch.errors import CatalogError
+from simsearch.methods.base import unpack
+from simsearch.verification import FEATURES, Verifier
+
+_BLOCK = 4096
+"""Pairs that are judged at once."""
+_HELD = 4096
+"""Images whose keypoints are kept in memory: about 80 MB."""
+_MOST_INLIERS = 500
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is known of a pair of files."""
+
+    verification: Verification
+    photo: PhotoTest | None
+    """Set only where both show one photo."""
+    thorough: bool
+    """Whether keypoints were compared, or could not have changed anything."""
+
+
+class Judge:
+    """Looks at pairs of places of a pool. `floor`: probabilities below it need not be known exactly."""
+
+    def __init__(
+        self, catalog: Catalog, verifier: Verifier, settings: DuplicateSettings, pool: Pool, floor: float
+    ) -> None:
+        self.catalog, self.verifier, self.settings, self.pool, self.floor = catalog, verifier, settings, pool, floor
+        self._keypoints: OrderedDict[int, Descriptor] = OrderedDict()
+        self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
+
+    def looks(self, suspects: Suspects, start: int) -> tuple[dict[tuple[int, int], Look], int]:
+        """Looks at the suspected pairs from `start` on, those worth keeping; and where the next block starts."""
+        end = min(start + _BLOCK, len(suspects))
+        pairs = list(zip(suspects.a[start:end].tolist(), suspects.b[start:end].tolist(), strict=True))
+        quick = self._quick(pairs)
+        probability = np.array([v.probability for v in self.verifier.verdicts(quick)])
+        near = suspects.rank[start:end] < self.settings.geometry
+        wanted = near & self._open(pairs, quick)
+        looks = self._thorough([p for p, w in zip(pairs, wanted, strict=True) if w])
+        kept = np.flatnonzero(~wanted & (probability >= self.floor))
+        for place, verdict in zip(kept.tolist(), self.verifier.verdicts(quick[kept]), strict=True):
+            looks[pairs[place]] = Look(verdict, None, bool(near[place]))
+        return {p: look for p, look in looks.items() if look.photo or look.verification.probability >= self.floor}, end
+
+    def look(self, a: int, b: int) -> Look:
+        """At one pair, with everything."""
+        [look] = self._thorough([(a, b)]).values()
+        return look
+
+    # -- features ----------------------------------------------------------------------------------------------------
+
+    def _quick(self, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+        """Features (n, f) without keypoints."""
+        features = np.zeros((len(pairs), len(FEATURES)))
+        for a, rows in _by_first(pairs).items():
+            others = [self.pool.described(pairs[row][1]) for row in rows]
+            features[rows] = self.verifier.features(self.pool.described(a), others, geometry=0)
+        return features
+
+    def _open(self, pairs: Sequence[tuple[int, int]], quick: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(n,) whether keypoints can still make a duplicate of it: not where even all of them would not."""
+        best = quick.copy()
+        best[:, FEATURES.index("log_inliers")] = np.log1p(_MOST_INLIERS)
+        possible = np.array([v.probability for v in self.verifier.verdicts(best)]) >= self.floor
+        pills = np.array([self.pool.pills(a) or self.pool.pills(b) for a, b in pairs], np.bool_)
+        return np.where(pills, False, possible) | self._may_be_one_photo(quick, pills)
+
+    def _may_be_one_photo(self, quick: NDArray[np.float64], pills: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        cosine, equal_bits = quick[:, FEATURES.index("cosine")], quick[:, FEATURES.index("hash_similarity")]
+        least = self.settings.same_photo_similarity
+        return np.where(pills, cosine >= least - _CROP_ALLOWANCE, (cosine >= least - 0.15) | (equal_bits >= 0.9))
+
+    # -- keypoints ---------------------------------------------------------------------------------------------------
+
+    def _thorough(self, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Look]:
+        looks: dict[tuple[int, int], Look] = {}
+        step = _HELD // 2  # of so many pairs all keypoints fit in memory
+        for i in range(0, len(pairs), step):
+            part = pairs[i : i + step]
+            described = self._with_keypoints({place for pair in part for place in pair})
+            looks |= zip(part, self._threads.map(self._look, part, repeat(described)), strict=True)
+        return looks
+
+    def _look(self, pair: tuple[int, int], described: Mapping[int, Mapping[str, Descriptor]]) -> Look:
+        a, b = (described[place] for place in pair)
+        features = self.verifier.features(a, [b], geometry=1)
+        [verification] = self.verifier.verdicts(features)
+        pills = self.pool.pills(pair[0]) or self.pool.pills(pair[1])
+        photo = None
+        if self._may_be_one_photo(features, np.array([pills]))[0]:
+            geometry = self.verifier.geometry(a, b)
+            frames = self.pool.sizes[pair[0]], self.pool.sizes[pair[1]]
+            photo = photo_test(a["orb"], b["orb"], geometry, frames, self.verifier.orb.settings.size)
+        if photo and not one_photo(photo, verification, pills=pills, least=self.settings.same_photo_similarity):
+            photo = None
+        return Look(verification, photo, True)
+
+    def _with_keypoints(self, places: Iterable[int]) -> dict[int, dict[str, Descriptor]]:
+        orb, wanted = self.verifier.orb, sorted(places)
+        missing = {int(self.pool.ids[p]): p for p in wanted if p not in self._keypoints}
+        for image_id, data in self.catalog.descriptors(orb.fingerprint, missing).items():
+            try:
+                self._keypoints[missing[image_id]] = unpack(orb, data)
+            except ValueError:
+                text = f"image {image_id}: its {orb.fingerprint} descriptor is damaged; restore a backup"
+                raise CatalogError(text) from None
+        described = {}
+        for place in wanted:
+            self._keypoints.move_to_end(place)
+            described[place] = {**self.pool.described(place), "orb": self._keypoints[place]}
+        while len(self._keypoints) > _HELD:
+            self._keypoints.popitem(last=False)
+        return described
+
+
+def _by_first(pairs: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
+    rows: dict[int, list[int]] = {}
+    for row, (a, _) in enumerate(pairs):
+        rows.setdefault(a, []).append(row)
+    return rows
+
+
+_CROP_ALLOWANCE = 0.08
+"""By how much less alike a cropped or turned photo may look to the network than a re-encoded one."""
+
+
+def one_photo(test: PhotoTest, verification: Verification, *, pills: bool, least: float) -> bool:
+    """Whether the two are one photo.
+
+    On packages the keypoints decide: they come back all over the photo. On loose pills most of them sit on the ruler,
+    and a drawn ruler is the same in a thousand photos: there the network must see no difference either, the keypoints
+    must be as equal as re-encoding leaves them, and a whole photo must have the same hash. `docs/duplicates.md` has the
+    measurements behind the figures.
+    """
+    similarity, equal_bits = verification.similarity, verification.hash_similarity
+    if test.outside > 4 or test.miss > 2.5:
+        return False
+    if not pills:
+        return test.agreement >= 0.4 and test.lost <= 0.45 and similarity >= least - 0.25
+    if test.agreement < 0.6 or test.lost > 0.2 or test.bits > 48:
+        return False
+    if test.whole:
+        return similarity >= least and equal_bits >= 0.85
+    return similarity >= least - _CROP_ALLOWANCE
