@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from simsearch.config import NEEDED, Config, load_config
 from simsearch.datatypes import PairVerdict, Status
-from simsearch.errors import CatalogError, ConfigError, GenerationError, ImageError, UsageError, WeightsError
+from simsearch.errors import CatalogError, ConfigError, ImageError, UsageError, WeightsError
+from simsearch.locking import writing
 
 if TYPE_CHECKING:
+    from simsearch.answering import Answering
     from simsearch.catalog import Catalog
     from simsearch.datatypes import Decision, Descriptor, Image, Refusal
-    from simsearch.duplicates import DuplicateFinder, DuplicateGroup
-    from simsearch.evaluation.run import MethodsReport
+    from simsearch.decisions import DecisionDesk
+    from simsearch.duplicates import DuplicateGroup, Findings
+    from simsearch.duplicates.review import Desk
     from simsearch.indexer import IndexReport
     from simsearch.indexes.generations import Generations
+    from simsearch.maintenance import Maintenance, Plan
     from simsearch.methods.base import Method, MetricMethod
+    from simsearch.nightly import NightlyReport
     from simsearch.query import QueryEngine
     from simsearch.siamese.calibration import Calibration
     from simsearch.siamese.training import TrainResult
@@ -50,7 +55,8 @@ def open_app(
     Args:
         home: folder that holds catalog, indexes and calibration; made when something is first written.
         config: TOML file whose settings go over the defaults (default: $SIMSEARCH_CONFIG).
-        device: "auto", "cpu" or "cuda" for the network; overrides methods.siamese.device.
+        device: "auto", "cpu" or "cuda" for the network and the indexes; overrides methods.siamese.device and
+            generations.device.
 
     Raises:
         ConfigError: a setting that cannot be meant.
@@ -60,7 +66,9 @@ def open_app(
     settings, origin = load_config(Path(file) if file else None)
     if device is not None:
         methods = {**settings.methods, "siamese": {**settings.methods.get("siamese", {}), "device": device}}
-        settings, origin = replace(settings, methods=methods), {**origin, "methods.siamese.device": "--device"}
+        generations = replace(settings.generations, device=device)
+        settings = replace(settings, methods=methods, generations=generations)
+        origin = {**origin, "methods.siamese.device": "--device", "generations.device": "--device"}
     return App(folder, settings, origin)
 
 
@@ -125,7 +133,14 @@ class App:
         """The builds of the indexes."""
         from simsearch.indexes.generations import Generations
 
-        return Generations(self.home / "generations")
+        return Generations(self.home / "generations", self.catalog, device=self.config.generations.device)
+
+    @cached_property
+    def upkeep(self) -> Maintenance:
+        """What keeps the indexes in step with the catalog."""
+        from simsearch.maintenance import Maintenance
+
+        return Maintenance(self.home, self.config, self.catalog, self.methods, self.generations)
 
     @cached_property
     def calibration(self) -> Calibration:
@@ -170,23 +185,9 @@ class App:
         if not self.config.catalog.url and not (self.home / "catalog.db").is_file():
             raise CatalogError(f"{self.home}: holds no catalog; run `simsearch --home {self.home} index SOURCE` first")
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """One writer at a time. The lock is the process's: it ends with it, however it ends."""
-        try:
-            self.home.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.home / "lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise CatalogError(f"{self.home}: cannot be written ({error.strerror}); choose another --home") from None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise CatalogError(f"{self.home}: another simsearch is writing there; wait for it to end") from None
-        try:
-            yield
-        finally:
-            os.close(handle)
+    def _writing(self) -> AbstractContextManager[None]:
+        """One writer at a time."""
+        return writing(self.home)
 
     # -- the jobs ----------------------------------------------------------------------------------------------------
 
@@ -218,44 +219,60 @@ class App:
             indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
             report = indexer.run(read, prune=prune, progress=progress)
             if rebuild or (rebuild is None and self._behind()):
-                report = replace(report, generation=self._rebuild())
+                report = replace(report, generation=self.upkeep.rebuild(progress=progress))
         return report
 
     def _behind(self) -> bool:
-        name = self.generations.current()
-        live = self.catalog.counts()["images_ok"]
-        if name is None:
-            return live > 0
-        manifest = self.generations.manifest(name)
-        built = {lane["fingerprint"] for lane in manifest["lanes"]}
-        if built != {m.fingerprint for m in self.lanes}:
-            return True
-        new = self.catalog.active_ids(self.methods["phash"].fingerprint, since=manifest["revision"])
-        gone = self.catalog.retired_since(manifest["revision"])
-        return len(new) + len(gone) > self.config.indexing.rebuild_share * max(1, live)
+        live, outside = self.catalog.counts()["images_ok"], self.upkeep.outside()
+        if outside < 0:
+            return live > 0 and not self.catalog.stale(self.upkeep.fingerprints.values())
+        return outside > self.config.indexing.rebuild_share * max(1, live)
 
     def query(
-        self, photos: Sequence[str | Path | bytes], *, k: int | None = None, record: bool = True
+        self,
+        photos: Sequence[str | Path | bytes],
+        *,
+        k: int | None = None,
+        where: Sequence[str] = (),
+        record: bool = True,
     ) -> list[Decision | ImageError]:
-        """An answer a photo, in order: a decision, or why the photo cannot be read. Bytes are the content of a file."""
-        self._existing()
-        batch = 32  # decoded at once
-        return [a for i in range(0, len(photos), batch) for a in self._answer(photos[i : i + batch], k, record)]
+        """An answer a photo, in order: a decision, or why the photo cannot be read. Bytes are the content of a file.
 
-    def _answer(self, photos: Sequence[str | Path | bytes], k: int | None, record: bool) -> list[Decision | ImageError]:
-        loaded = [self._load(photo) for photo in photos]
-        sound = [image for image in loaded if not isinstance(image, ImageError)]
-        decisions = self.engine.answer(sound, k=k)
-        if record:
-            shared = {
-                "fingerprints": {name: m.fingerprint for name, m in self.methods.items()},
-                "match_threshold": self.match_threshold, "margin": self.config.query.margin,
-            }  # fmt: skip
-            # A file's name need not be UTF-8, what a database holds must.
-            named = [replace(d, query=d.query.encode(errors="backslashreplace").decode()) for d in decisions]
-            self.catalog.record_decisions([(d, i.sha256) for d, i in zip(named, sound, strict=True)], shared)
-        answers = iter(decisions)
-        return [image if isinstance(image, ImageError) else next(answers) for image in loaded]
+        Args:
+            photos: files, or contents of files.
+            k: how many products to list.
+            where: conditions that the products must fulfil, for instance "form=tablet"; see `filters`.
+            record: whether the answers are kept for `simsearch decisions`.
+        """
+        self._existing()
+        return self.answering.each(photos, k=k, where=where, record=record)
+
+    def query_together(
+        self,
+        photos: Sequence[str | Path | bytes],
+        *,
+        k: int | None = None,
+        where: Sequence[str] = (),
+        record: bool = True,
+    ) -> tuple[Decision | None, list[ImageError]]:
+        """One answer for several photos of one package, and which of them cannot be read; None where none can."""
+        self._existing()
+        return self.answering.together(photos, k=k, where=where, record=record)
+
+    @cached_property
+    def answering(self) -> Answering:
+        """What asks the engine and keeps records."""
+        from simsearch.answering import Answering
+
+        return Answering(self.engine, self.calibration, self.config)
+
+    @property
+    def decisions(self) -> DecisionDesk:
+        """Recorded answers, and what people say of them."""
+        self._existing()
+        from simsearch.decisions import DecisionDesk
+
+        return DecisionDesk(self.catalog)
 
     def _load(self, photo: str | Path | bytes) -> Image | ImageError:
         from simsearch import images
@@ -297,50 +314,62 @@ class App:
             [(name, method)] = chosen.items()
             return PairVerdict(a, b, similarity=float(method.compare(query[name], [other[name]])[0]))
         verification = self.verifier.verify(query, [other], geometry=1)[0]
-        return PairVerdict(a, b, verification.probability >= self.calibration.thresholds["pair"], verification)
+        from simsearch.duplicates.lists import basis
+
+        least = self.calibration.thresholds["pair"]
+        same = verification.probability >= least
+        return PairVerdict(a, b, same, verification, reason=basis(verification, least))
 
     def duplicates(self, *, threshold: float | None = None, progress: Progress = silent) -> list[DuplicateGroup]:
         """Groups of catalog images that show the same product."""
-        self._existing()
-        return self._finder(threshold).find(progress)
+        return list(self.find_duplicates(threshold=threshold, progress=progress).groups)
 
-    def _finder(self, threshold: float | None) -> DuplicateFinder:
-        from simsearch.duplicates import DuplicateFinder
+    def find_duplicates(
+        self, *, threshold: float | None = None, since: str | None = None, progress: Progress = silent
+    ) -> Findings:
+        """Groups, look-alikes and counts; with `since`, only what has a photo that the generation of that name lacks.
+
+        Raises:
+            UsageError: there never was such a generation.
+        """
+        self._existing()
+        from simsearch.duplicates.finder import DuplicateFinder
+        from simsearch.duplicates.review import built_at
 
         least = self.config.duplicates.threshold or self.match_threshold if threshold is None else threshold
-        return DuplicateFinder(self.catalog, self.methods, self.verifier, self.config.duplicates, least)
+        finder = DuplicateFinder(self.catalog, self.methods, self.verifier, self.config.duplicates, least)
+        return finder.find(progress, since=None if since is None else built_at(self.catalog, since))
 
-    def rebuild(self) -> str:
-        """Build a generation from the catalog, audit it and serve it; its name.
+    def review_duplicates(self) -> Desk:
+        """Where a person's word on suspected pairs is taken down and read."""
+        self._existing()
+        from simsearch.duplicates.review import Desk
+
+        return Desk(self.catalog)
+
+    def rebuild(self, *, keep: int | None = None, progress: Progress = silent) -> str:
+        """Build a generation from the catalog, audit it and serve it; its name. See `maintenance.Maintenance`.
 
         Raises:
             GenerationError: the audit failed, or images lack descriptors; the old generation still serves.
         """
         self._existing()
         with self._writing():
-            return self._rebuild()
+            return self.upkeep.rebuild(keep=keep, progress=progress)
 
-    def _rebuild(self) -> str:
-        from simsearch.indexes.generations import Lane
+    def plan(self) -> Plan:
+        """What `rebuild` would do; nothing is changed."""
+        self._existing()
+        return self.upkeep.plan()
 
-        revision = self.catalog.revision()
-        expected = self.catalog.active_ids(self.methods["phash"].fingerprint)
+    def nightly(
+        self, sources: Sequence[str | Path], *, keep: int | None = None, progress: Progress = silent
+    ) -> NightlyReport:
+        """Bring catalog and indexes up to the sources, and leave a report. See `nightly`."""
+        from simsearch.nightly import Nightly
 
-        def read() -> Iterator[tuple[Lane, Any, Any]]:
-            for m in self.lanes:
-                matrix = self.catalog.matrix(m.fingerprint, m.dtype, m.shape[0])
-                yield Lane(m.name, m.fingerprint, m.metric, m.dim), *matrix
-
-        name = self.generations.next_name(g["name"] for g in self.catalog.generations())
-        settings = self.config.generations
-        try:
-            audit = self.generations.build(read(), name=name, revision=revision, expected=expected, settings=settings)
-        except Exception as error:
-            self.catalog.record_generation(name, len(expected), "failed", {"passed": False, "reason": str(error)})
-            raise
-        self.catalog.record_generation(name, len(expected), "built", audit)
-        self.generations.prune(settings.keep)
-        return name
+        with self._writing():
+            return Nightly(self.upkeep, keep=keep).run(sources, progress)
 
     def rollback(self) -> str:
         """Serve the generation before the current one; its name."""
@@ -348,65 +377,24 @@ class App:
         with self._writing():
             return self.generations.rollback()
 
-    def status(self) -> Status:
-        """What there is, without changing anything."""
+    def status(self, *, verify: bool = False) -> Status:
+        """What there is, without changing anything. `verify`: every byte is read."""
+        from simsearch.nightly import last_report
+
         self._existing()
-        counts, described = self.catalog.counts(), self.catalog.descriptor_counts()
-        fingerprints = {name: m.fingerprint for name, m in self.methods.items()}
-        undescribed = {name: counts["images_ok"] - described.get(f, 0) for name, f in fingerprints.items()}
-        problem, serving = "", ""
-        try:
-            serving = self.generations.current() or ""
-            if serving:
-                self.generations.manifest(serving, full=True)
-            self.engine.refresh()
-        except GenerationError as error:
-            problem = str(error)
-        return Status(
-            str(self.home), counts, {n: k for n, k in undescribed.items() if k}, serving,
-            tuple(self.catalog.generations()), problem, self._disk(), fingerprints,
-        )  # fmt: skip
+        return replace(self.upkeep.status(verify=verify), nightly=last_report(self.home / "nightly"))
 
-    def _disk(self) -> dict[str, int]:
-        def size(paths: Iterator[Path]) -> int:
-            return sum(p.stat().st_size for p in paths if p.is_file())
+    def late(self, hours: float) -> str:
+        """Why the last good nightly run is older than `hours`; empty where it is not."""
+        from simsearch.nightly import last_success
 
-        return {"catalog": size(self.home.glob("catalog.db*")), "generations": size(self.generations.folder.rglob("*"))}
+        age = (time.time() - last_success(self.home / "nightly")) / 3600
+        return "" if age <= hours else f"no nightly run has succeeded for {hours:g} hours; look at {self.home}/nightly"
 
     def refused(self) -> list[Refusal]:
         """What the sources list and the catalog could not take."""
         self._existing()
         return self.catalog.refused()
-
-    def evaluate_methods(
-        self,
-        *,
-        pairs: Path | None = None,
-        manifest: Path | None = None,
-        split: str | None = None,
-        ambiguous: Path | None = None,
-        methods: Sequence[str] = (),
-        seed: int = 0,
-        progress: Progress = silent,
-    ) -> MethodsReport:
-        """The named methods, or all whose weights are there, on the same labelled pairs.
-
-        See `evaluation.run.evaluate_methods`.
-        """
-        from simsearch.evaluation.run import evaluate_methods
-        from simsearch.methods import discover
-
-        chosen: dict[str, Method] = {}
-        for name in methods or discover():
-            try:
-                chosen[name] = self.method(name)
-            except WeightsError:
-                if name in methods:
-                    raise  # asked for by name; else a learned method without weights has nothing to show
-        return evaluate_methods(
-            chosen, self.method("siamese"), self.config.images, pairs=pairs, manifest=manifest, split=split,
-            ambiguous=ambiguous, seed=seed, progress=progress,
-        )  # fmt: skip
 
     # -- training ----------------------------------------------------------------------------------------------------
 
@@ -419,15 +407,23 @@ class App:
         return train_from_files(self.config, config, table, run, device=device, progress=progress)
 
     def calibrate(
-        self, table: Path, *, target_far: float = 0.001, out: Path | None = None, progress: Progress = silent
+        self, table: Path | None, *, target_far: float = 0.001, out: Path | None = None, progress: Progress = silent
     ) -> Path:
-        """Refit probability and thresholds on a labelled table (sku, image); written to the home, or to `out`."""
+        """Refit probability and thresholds; written to the home, or to `out`.
+
+        On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`.
+        """
+        from simsearch.decisions import calibrate_from_decisions
         from simsearch.training_run import calibrate_from_table
 
         if not 0 < target_far < 1:
             raise UsageError(f"--target-far {target_far}: must be between 0 and 1, for instance 0.001")
         path = out or self.home / "calibration.json"
-        calibration = calibrate_from_table(self.config, self.methods, table, target_far, progress)
+        if table is None:
+            self._existing()
+            calibration = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
+        else:
+            calibration = calibrate_from_table(self.config, self.methods, table, target_far, progress)
         path.parent.mkdir(parents=True, exist_ok=True)
         calibration.save(path)
         return path

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from simsearch.errors import TrainingError
 from simsearch.siamese.calibration import Calibration, threshold_for_far
 from simsearch.siamese.fusion import Fusion, Monotone
-from simsearch.verification import FEATURES, Described, Verifier
+from simsearch.verification import FEATURES, INCREASING, Described, Verifier
 
 Progress = Callable[[int, int, str], None]
 SINGLES = 400
@@ -118,7 +118,7 @@ def calibrate(
             "photos a product"
         )
     fusion = Fusion.fit(
-        pairs.features[of_first], pairs.same[of_first], FEATURES, l2=1.0, prior=0.5, nonnegative=FEATURES
+        pairs.features[of_first], pairs.same[of_first], FEATURES, l2=1.0, prior=0.5, nonnegative=INCREASING
     )
     rest_features, rest_same = pairs.features[~of_first], pairs.same[~of_first]
     fusion = fusion.platt(rest_features, rest_same, prior=0.5)

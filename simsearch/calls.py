@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,20 @@ def progress_bar(label: str) -> AbstractContextManager[Progress]:
     from simsearch.printing import output
 
     return output.progress_bar(label, quiet=Choice.quiet)
+
+
+class _Notes(logging.Handler):
+    """Warnings of simsearch itself, one line each on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(f"simsearch: {record.getMessage()}")
+
+
+def show_warnings() -> None:
+    """From now on, once."""
+    logger = logging.getLogger("simsearch")
+    if not any(isinstance(handler, _Notes) for handler in logger.handlers):
+        logger.addHandler(_Notes(logging.WARNING))
 
 
 def note(text: str) -> None:

@@ -13,9 +13,9 @@ from typer import Argument, Option
 from typer.exceptions import TyperException
 from typer.main import get_command
 
-from simsearch import __version__, cli_evaluate
-from simsearch.calls import Choice, Json, note, opened_app, progress_bar
-from simsearch.errors import GenerationError, ImageError, RefusedError, SimsearchError, UsageError
+from simsearch import __version__, cli_augment, cli_decisions, cli_duplicates, cli_evaluate, cli_maintenance, cli_query
+from simsearch.calls import Choice, Json, note, opened_app, progress_bar, show_warnings
+from simsearch.errors import RefusedError, SimsearchError, UsageError
 
 app = typer.Typer(
     name="simsearch", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
@@ -24,6 +24,8 @@ app = typer.Typer(
     "7 weights, 8 something refused with --strict, 9 training, 130 interrupted.",
 )  # fmt: skip
 app.add_typer(cli_evaluate.commands, name="evaluate")
+app.add_typer(cli_duplicates.commands, name="duplicates")
+app.add_typer(cli_decisions.commands, name="decisions")
 
 
 def _version(wanted: bool) -> None:
@@ -73,105 +75,10 @@ def index(
         raise RefusedError(f"rows or photos refused: {report.refused}; `simsearch status --refused` lists them")
 
 
-@app.command()
-def query(
-    photos: Annotated[
-        list[str], Argument(help="Photos to identify; - reads one from standard input.", metavar="PHOTO")
-    ],
-    k: Annotated[int | None, Option("-k", min=1, max=1000, help="How many products to list.", show_default="5")] = None,
-    no_record: Annotated[bool, Option("--no-record", help="Leave no trace of the answer in the catalog.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Say which drug a photo shows: match, ambiguous or unknown."""
-    from simsearch import printing
-
-    failed = 0
-    with opened_app() as opened, progress_bar("asking") as progress:
-        for start in range(0, len(photos), 32):
-            named = photos[start : start + 32]
-            given = [sys.stdin.buffer.read(opened.config.images.max_bytes + 1) if p == "-" else p for p in named]
-            for name, answer in zip(named, opened.query(given, k=k, record=not no_record), strict=True):
-                failed += isinstance(answer, ImageError)
-                printing.answer(name, answer, as_json)
-            progress(start + len(named), len(photos), "")
-    if failed:
-        raise typer.Exit(ImageError.exit_code)
-
-
-@app.command()
-def verify(
-    a: Annotated[str | None, Argument(help="First photo.")] = None,
-    b: Annotated[str | None, Argument(help="Second photo.")] = None,
-    pairs: Annotated[Path | None, Option(help="CSV with the columns a and b, relative to the file.")] = None,
-    method: Annotated[str | None, Option(help="Only this method's similarity, for instance phash or orb.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Do two photos show the same product?"""
-    from simsearch import printing
-    from simsearch.catalog.manifest import read_pairs
-
-    if (pairs is None) == (a is None) or (a is None) != (b is None):
-        raise UsageError("give two photos, or --pairs FILE.csv with the columns a and b")
-    listed, bad = read_pairs(pairs) if pairs else ([(str(a), str(b))], [])
-    for refusal in bad:
-        note(f"simsearch: {refusal.message}")
-    failed = len(bad)
-    with opened_app() as opened, progress_bar("verifying") as progress:
-        for start in range(0, len(listed), 32):
-            for verdict in opened.verify(listed[start : start + 32], method=method):
-                failed += verdict.error is not None
-                printing.verdict(verdict, as_json)
-            progress(min(start + 32, len(listed)), len(listed), "")
-    if failed:
-        raise typer.Exit(ImageError.exit_code)
-
-
-@app.command()
-def duplicates(
-    threshold: Annotated[
-        float | None,
-        Option(min=0.0, max=1.0, help="Least probability of a pair.", show_default="the match threshold"),
-    ] = None,
-    conflicts: Annotated[bool, Option("--conflicts", help="Only groups that hold several SKUs.")] = False,
-    as_json: Json = False,
-) -> None:
-    """List catalog photos that show the same product. Those under different SKUs come first."""
-    from simsearch import printing
-
-    with opened_app() as opened, progress_bar("comparing") as progress:
-        groups = opened.duplicates(threshold=threshold, progress=progress)
-    printing.groups([g for g in groups if g.conflict or not conflicts], as_json)
-
-
-@app.command()
-def rebuild(
-    rollback: Annotated[bool, Option("--rollback", help="Go back to the generation before the current one.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Build the search indexes anew. No photo is read; they replace the old ones once they are checked."""
-    from simsearch import printing
-
-    with opened_app() as opened:
-        name = opened.rollback() if rollback else opened.rebuild()
-    printing.fact({"generation": name, "rolled_back": rollback}, f"generation {name} serves now", as_json)
-
-
-@app.command()
-def status(
-    refused: Annotated[bool, Option("--refused", help="List what could not be read, with reasons.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Show what the catalog holds and whether it can be searched. Exits with 6 where it cannot, and says why."""
-    from simsearch import printing
-
-    with opened_app() as opened:
-        if refused:
-            printing.refusals(opened.refused(), as_json)
-            return
-        found = opened.status()
-    printing.status(found, as_json)
-    if found.problem:
-        raise GenerationError(found.problem)
+app.command()(cli_query.query)
+app.command()(cli_duplicates.verify)
+app.command()(cli_maintenance.rebuild)
+app.command()(cli_maintenance.status)
 
 
 @app.command("config")
@@ -203,7 +110,12 @@ def train(
 
 @app.command()
 def calibrate(
-    table: Annotated[Path, Argument(help="Photos, two or more a product: folder, CSV or JSONL with sku and image.")],
+    table: Annotated[
+        Path | None, Argument(help="Photos, two or more a product: folder, CSV or JSONL with sku and image.")
+    ] = None,
+    from_decisions: Annotated[
+        bool, Option("--from-decisions", help="Learn from answers that were confirmed or corrected, not from a table.")
+    ] = False,
     target_far: Annotated[float, Option(help="Share of photos of unknown products that may be matched.")] = 0.001,
     out: Annotated[Path | None, Option(help="File to write.", show_default="calibration.json in the home")] = None,
     as_json: Json = False,
@@ -211,9 +123,14 @@ def calibrate(
     """Refit probabilities on labelled photos of your own. The threshold of a match is chosen anew with them."""
     from simsearch import printing
 
+    if (table is None) != from_decisions:
+        raise UsageError("give either a table of labelled photos or --from-decisions")
     with opened_app() as opened, progress_bar("calibrating") as progress:
         path = opened.calibrate(table, target_far=target_far, out=out, progress=progress)
     printing.fact({"calibration": str(path)}, f"{path}: written", as_json)
+
+
+app.command()(cli_augment.augmentations)
 
 
 @app.command()
@@ -235,6 +152,7 @@ def main() -> None:
     """The console script. The one place that turns an error into a line and an exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no defect
+    show_warnings()
     code = 0
     try:
         # Not app(): typer would swallow Ctrl-C and a closed pipe.

@@ -67,6 +67,19 @@ class GenerationSettings:
     audit_sample: int = setting(200, low=1)
     audit_k: int = setting(50, low=1)
     audit_recall: float = setting(0.995, low=0.0, high=1.0)
+    factory: str = ""
+    storage: str = setting("auto", choices=("auto", "float32", "float16", "int8"))
+    device: str = setting("auto", choices=("auto", "cpu", "cuda"))
+
+
+@dataclass(frozen=True)
+class NightlySettings:
+    """What `rebuild --nightly` keeps, writes and refuses."""
+
+    backups: int = setting(7, low=0)
+    reports: int = setting(30, low=1)
+    metrics: str = ""
+    retire_share: float = setting(0.2, low=0.0, high=1.0)
 
 
 @dataclass(frozen=True)
@@ -76,6 +89,10 @@ class QuerySettings:
     k: int = setting(5, low=1, high=1000)
     candidates: int = setting(50, low=1, high=10_000)
     hash_candidates: int = setting(10, low=0, high=10_000)
+    hash_similarity: float = setting(0.85, low=0.0, high=1.0)
+    vote_candidates: int = setting(20, low=0, high=10_000)
+    vote_neighbours: int = setting(16, low=1, high=1000)
+    vote_keypoints: int = setting(200, low=1, high=5000)
     geometry: int = setting(60, low=0, high=10_000)
     match_threshold: float = setting(0.0, low=0.0, high=1.0)
     margin: float = setting(0.15, low=0.0, high=0.5)
@@ -88,7 +105,11 @@ class DuplicateSettings:
     neighbours: int = setting(10, low=1, high=1000)
     least_similarity: float = setting(0.6, low=-1.0, high=1.0)
     least_hash_similarity: float = setting(0.85, low=0.0, high=1.0)
+    vote_keypoints: int = setting(0, low=0, high=5000)
+    geometry: int = setting(3, low=0, high=255)
+    same_photo_similarity: float = setting(0.98, low=0.0, high=1.0)
     threshold: float = setting(0.0, low=0.0, high=1.0)
+    look_alike: float = setting(0.5, low=0.0, high=1.0)
 
 
 @dataclass(frozen=True)
@@ -99,6 +120,7 @@ class Config:
     catalog: CatalogSettings = field(default_factory=CatalogSettings)
     indexing: IndexingSettings = field(default_factory=IndexingSettings)
     generations: GenerationSettings = field(default_factory=GenerationSettings)
+    nightly: NightlySettings = field(default_factory=NightlySettings)
     query: QuerySettings = field(default_factory=QuerySettings)
     duplicates: DuplicateSettings = field(default_factory=DuplicateSettings)
     methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -77,7 +77,23 @@ class Candidate:
 
     image_id: int
     lanes: Mapping[str, float]
-    """Lane name (method) -> similarity there. An image found by one lane only has one entry."""
+    """Lane name (method, or "votes") -> similarity there. An image found by one lane only has one entry."""
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    """Lane name -> place there, from 1."""
+    score: float = 0.0
+    """Of all lanes together (see `lookup.fuse`); higher is more promising."""
+
+
+@dataclass(frozen=True)
+class LaneShare:
+    """What one lane of the coarse lookup contributed to one answer."""
+
+    name: str
+    took_ms: float = field(compare=False)
+    found: int
+    """Images that it returned."""
+    alone: int
+    """Those of them that no other lane returned."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,8 @@ class Verification:
     """ORB matches that agree with one sane homography; 0 where there is none or none was looked for."""
     hash_similarity: float
     """pHash: share of equal bits, 0 to 1."""
+    features: tuple[float, ...] = ()
+    """What the probability was made of: the columns `verification.FEATURES`, before any rounding."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +125,22 @@ class Hit:
     image: str
     """The image as its source named it."""
     verification: Verification
+    ranks: Mapping[str, int] = field(default_factory=dict)
+    """Lane name -> place of the image in that lane of the lookup, from 1."""
+
+
+@dataclass(frozen=True)
+class LookAlike:
+    """A product that is easily taken for the one an answer names."""
+
+    sku: str
+    name: str
+    kind: str
+    """strength, form, name, maker or appearance: in what they are alike or differ (see `lookalikes`)."""
+    differences: tuple[tuple[str, str, str], ...]
+    """(field, of the named product, of this one), as far as the catalog's data say."""
+    warning: str
+    """In words."""
 
 
 class Outcome(StrEnum):
@@ -135,6 +169,22 @@ class Decision:
     took_ms: float
     reason: str = ""
     """In words, why this outcome."""
+    lanes: tuple[LaneShare, ...] = ()
+    """What each lane of the lookup contributed, for explanation."""
+    stages_ms: Mapping[str, float] = field(default_factory=dict, compare=False)
+    """describe (share of the batch), lookup, verify: milliseconds that add up to about `took_ms`."""
+    considered: tuple[Hit, ...] = ()
+    """The best products, also beyond those that `hits` shows; for the record."""
+    named: tuple[str, ...] = ()
+    """SKUs that the answer names: one of a MATCH, all that an AMBIGUOUS cannot tell apart, none of an UNKNOWN."""
+    compared: int = 0
+    """Images of the catalog that were looked at in pairs."""
+    look_alikes: tuple[LookAlike, ...] = ()
+    """Products of `hits` that are easily taken for the named one, most probable first."""
+    photos: tuple[str, ...] = ()
+    """Names of all photos, where several were answered as one; else empty."""
+    record_id: int | None = None
+    """Under which `simsearch decisions` knows it; None where it was not recorded."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +230,18 @@ class Status:
     problem: str
     """Why queries cannot be answered from the indexes; empty when they can."""
     disk_bytes: Mapping[str, int]
-    """catalog, generations."""
+    """catalog, generations, backups."""
     fingerprints: Mapping[str, str]
+    stale: Mapping[str, int] = field(default_factory=dict)
+    """Method -> active images with a descriptor of it under another fingerprint; not compared with any of today's."""
+    kept: tuple[str, ...] = ()
+    """Generations on disk, oldest first."""
+    gpus: int = 0
+    """That FAISS sees."""
+    nightly: Mapping[str, Any] | None = None
+    """The report of the last night; None before the first."""
+    verified: bool = False
+    """Whether every byte was read."""
 
     @property
     def sound(self) -> bool:
@@ -200,3 +260,5 @@ class PairVerdict:
     similarity: float | None = None
     """By the one method that was asked for, instead of a verification."""
     error: ImageError | None = None
+    reason: str = ""
+    """In words, what the verdict rests on."""

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from simsearch import decide
 from simsearch.catalog import Catalog
 from simsearch.catalog.store import ImageFacts
 from simsearch.config import QuerySettings
-from simsearch.datatypes import Candidate, Decision, Descriptor, Hit, Image, Outcome, Verification
-from simsearch.indexes import VectorIndex, create
-from simsearch.indexes.generations import Generation, Generations
-from simsearch.methods.base import Method, MetricMethod
-from simsearch.verification import Described, Verifier, describe, stored
+from simsearch.datatypes import Candidate, Decision, Image, LaneShare, Outcome, Surface
+from simsearch.decide import Verified, percent
+from simsearch.filtered import FilteredLookup
+from simsearch.filters import Condition, matching
+from simsearch.indexes.generations import Generations
+from simsearch.lookup import LookedUp, Lookup
+from simsearch.methods.base import Method
+from simsearch.verification import SURFACE, Described, Verifier, describe, stored
+
+__all__ = ["NO_GENERATION", "QueryEngine", "percent"]
 
 NO_GENERATION = "none"
+Where = tuple[Condition, ...]
+"""Which products an answer may name; empty: all."""
 
 
 class QueryEngine:
@@ -29,145 +38,137 @@ class QueryEngine:
         settings: QuerySettings,
         match_threshold: float,
     ) -> None:
-        self.catalog, self.generations, self.methods = catalog, generations, methods
+        self.catalog, self.methods = catalog, methods
         self.verifier, self.settings, self.match_threshold = verifier, settings, match_threshold
-        self.lanes: dict[str, MetricMethod] = {n: m for n, m in methods.items() if isinstance(m, MetricMethod)}
-        self._generation: Generation | None = None
-        self._delta: dict[str, VectorIndex] = {}
-        self._retired: frozenset[int] = frozenset()
-        self._revision = -1
+        self.lookup = Lookup(catalog, generations, methods, settings)
+        self._filtered: tuple[tuple[Where, int], FilteredLookup] | None = None
 
     @property
     def generation(self) -> str:
         """Name of the generation that answers."""
-        return self._generation.name if self._generation else NO_GENERATION
+        return self.lookup.generation.name if self.lookup.generation else NO_GENERATION
 
-    def answer(self, photos: Sequence[Image], *, k: int | None = None) -> list[Decision]:
+    def answer(self, photos: Sequence[Image], *, k: int | None = None, where: Where = ()) -> list[Decision]:
         """One decision a photo, in order."""
-        self.refresh()
+        lookup = self._lookup(where)
         started = time.perf_counter()
         described = describe(self.methods, photos)
         share = (time.perf_counter() - started) * 1e3 / max(1, len(photos))
         decisions = []
         for photo, query in zip(photos, described, strict=True):
             started = time.perf_counter()
-            candidates = self.candidates(query)
-            hits = self._verified(query, candidates)
-            took = share + (time.perf_counter() - started) * 1e3
-            decisions.append(self._decide(photo.name, hits, k or self.settings.k, took))
+            looked_up = lookup.search(query)
+            lookup_ms = (time.perf_counter() - started) * 1e3
+            verified = self._verified(query, looked_up.candidates)
+            took = (time.perf_counter() - started) * 1e3
+            stages = {"describe": share, "lookup": lookup_ms, "verify": took - lookup_ms}
+            found = decide.contenders(verified)
+            compared = len(verified)
+            decisions.append(self._decide(photo.name, found, k, lookup, looked_up.lanes, stages, compared))
         return decisions
 
-    # -- lookup ------------------------------------------------------------------------------------------------------
+    def answer_together(self, photos: Sequence[Image], *, k: int | None = None, where: Where = ()) -> Decision:
+        """One decision for several photos (one or more) of one package; see `together`."""
+        if len(photos) == 1:
+            return self.answer(photos, k=k, where=where)[0]
+        lookup = self._lookup(where)
+        started = time.perf_counter()
+        described = describe(self.methods, photos)
+        stages = {"describe": (time.perf_counter() - started) * 1e3}
+        started = time.perf_counter()
+        looked_up = [lookup.search(query) for query in described]
+        stages["lookup"] = (time.perf_counter() - started) * 1e3
+        started = time.perf_counter()
+        every = {c.image_id: c for found in looked_up for c in found.candidates}
+        faces: dict[Surface, list[list[Verified]]] = {}
+        for query, own in zip(described, looked_up, strict=True):
+            # What another photo brought up is asked of this one too: its silence must not count against a product.
+            ids = {c.image_id for c in own.candidates}
+            candidates = [*own.candidates, *(c for i, c in every.items() if i not in ids)]
+            faces.setdefault(face(query), []).append(self._verified(query, candidates))
+        stages["verify"] = (time.perf_counter() - started) * 1e3
+        found = decide.contenders_together(list(faces.values()))
+        name = " + ".join(photo.name for photo in photos)
+        answer = self._decide(name, found, k, lookup, _together(looked_up), stages, len(every))
+        seen = ", ".join(sorted(surface.value for surface in faces))
+        reason = f"{len(photos)} photos together, {len(faces)} {'face' if len(faces) == 1 else 'faces'} ({seen})"
+        named = tuple(photo.name for photo in photos)
+        return replace(answer, reason=f"{reason}: {answer.reason}", photos=named)
+
+    def _lookup(self, where: Where) -> Lookup:
+        """The whole catalog's, or that of the part that fulfils `where`: the last one is kept for the next photo."""
+        self.refresh()
+        if not where:
+            return self.lookup
+        key = where, self.catalog.revision()
+        if self._filtered is None or self._filtered[0] != key:
+            self._filtered = key, FilteredLookup(self.lookup, matching(self.catalog, where))
+        return self._filtered[1]
 
     def refresh(self) -> None:
         """Follow the catalog: what was described or retired since the generation was built."""
-        revision = self.catalog.revision()
-        serving = self.generations.current()
-        if revision == self._revision and serving == (self._generation.name if self._generation else None):
-            return
-        if self._generation is None or serving != self._generation.name:
-            self._generation = self.generations.open({name: m.fingerprint for name, m in self.lanes.items()})
-        since = self._generation.revision if self._generation else -1
-        for name, method in self.lanes.items():
-            ids, vectors = self.catalog.matrix(method.fingerprint, method.dtype, method.shape[0], since=since)
-            self._delta[name] = create(method.metric, method.dim)
-            self._delta[name].add(ids, vectors)
-        self._retired = frozenset(self.catalog.retired_since(since).tolist())
-        self._revision = revision
+        self.lookup.refresh()
 
     def candidates(self, query: Described) -> list[Candidate]:
-        """Images that at least one lane returned, retired ones left out; best lane similarity first."""
-        found: dict[int, dict[str, float]] = {}
-        for name in self.lanes:
-            wanted = self.settings.candidates if self.lanes[name].metric == "cosine" else self.settings.hash_candidates
-            for image_id, similarity in self._search(name, query[name], wanted):
-                found.setdefault(image_id, {})[name] = similarity
-        ranked = sorted(found.items(), key=lambda item: (-max(item[1].values()), item[0]))
-        return [Candidate(image_id, lanes) for image_id, lanes in ranked]
-
-    def _search(self, lane: str, vector: Descriptor, wanted: int) -> list[tuple[int, float]]:
-        """The `wanted` most similar live images of one lane."""
-        merged: dict[int, float] = {}
-        sources = [self._delta[lane], *([self._generation.lanes[lane]] if self._generation else [])]
-        for index in sources:
-            merged |= self._live(index, vector, min(len(index), wanted))
-        return sorted(merged.items(), key=lambda item: (-item[1], item[0]))[:wanted]
-
-    def _live(self, index: VectorIndex, vector: Descriptor, wanted: int) -> dict[int, float]:
-        """The most similar images of one index; retired ones still sit in it, so ask for more until enough live."""
-        k = wanted
-        while k:
-            ids, similarities = index.search(vector[None], k)
-            near = {int(i): float(s) for i, s in zip(ids[0], similarities[0], strict=True) if i >= 0}
-            live = {i: s for i, s in near.items() if i not in self._retired}
-            if len(live) >= wanted or k == len(index):
-                return live
-            k = min(len(index), 4 * k)
-        return {}
+        """Images that at least one lane returned, retired ones left out; most promising first."""
+        return list(self.lookup.search(query).candidates)
 
     # -- verification ------------------------------------------------------------------------------------------------
 
-    def _verified(self, query: Described, candidates: Sequence[Candidate]) -> list[tuple[ImageFacts, Verification]]:
+    def _verified(self, query: Described, candidates: Sequence[Candidate]) -> list[Verified]:
         facts = self.catalog.facts(c.image_id for c in candidates)
         others = stored(self.catalog, self.methods, facts)
-        ids = [c.image_id for c in candidates if c.image_id in others]
-        verdicts = self.verifier.verify(query, [others[i] for i in ids], geometry=self.settings.geometry)
-        return [(facts[i], v) for i, v in zip(ids, verdicts, strict=True)]
+        whole = [c for c in candidates if c.image_id in others]
+        # The lanes together say better than the pair head alone whose keypoints are worth comparing.
+        near, far = whole[: self.settings.geometry], whole[self.settings.geometry :]
+        verdicts = [
+            *self.verifier.verify(query, [others[c.image_id] for c in near], geometry=len(near)),
+            *self.verifier.verify(query, [others[c.image_id] for c in far], geometry=0),
+        ]
+        return [Verified(facts[c.image_id], v, c) for c, v in zip(whole, verdicts, strict=True)]
 
     # -- decision ----------------------------------------------------------------------------------------------------
 
     def _decide(
-        self, query: str, verified: Sequence[tuple[ImageFacts, Verification]], k: int, took_ms: float
+        self,
+        query: str,
+        found: Sequence[decide.Contender],
+        k: int | None,
+        lookup: Lookup,
+        lanes: tuple[LaneShare, ...],
+        stages: Mapping[str, float],
+        compared: int,
     ) -> Decision:
-        best: dict[str, tuple[ImageFacts, Verification]] = {}
-        for facts, verdict in sorted(verified, key=lambda pair: (*_rank(pair[1]), pair[0].id)):
-            best.setdefault(facts.sku, (facts, verdict))
-        hits = tuple(Hit(f.sku, f.title, f.id, f.image, v) for f, v in best.values())
-        outcome, reason = self._outcome(hits)
-        named = hits[0] if hits and outcome is not Outcome.UNKNOWN else None
+        def twins(facts: ImageFacts) -> list[ImageFacts]:
+            ids = self.catalog.same_file(facts.sha256)
+            allowed = ids if not isinstance(lookup, FilteredLookup) else sorted({*ids} & {*lookup.allowed.tolist()})
+            return list(self.catalog.facts(allowed).values())
+
+        settings = self.settings
+        said = decide.decide(found, threshold=self.match_threshold, margin=settings.margin, twins=twins)
+        reason = said.reason
+        if not found and isinstance(lookup, FilteredLookup):
+            reason = "no photo of the catalog passes the filter" if not len(lookup.allowed) else reason
+        named = said.hits[0] if said.hits and said.outcome is not Outcome.UNKNOWN else None
         return Decision(
-            query, outcome, named.sku if named else None, named.name if named else None,
-            hits[0].verification.probability if hits else 0.0, hits[:k], self.generation, took_ms, reason,
+            query, said.outcome, named.sku if named else None, named.name if named else None,
+            said.hits[0].verification.probability if said.hits else 0.0, said.hits[: k or settings.k], self.generation,
+            sum(stages.values()), reason, lanes, stages, said.hits[: decide.RECORDED], said.named, compared,
+            said.look_alikes,
         )  # fmt: skip
 
-    def _outcome(self, hits: Sequence[Hit]) -> tuple[Outcome, str]:
-        if not hits:
-            return Outcome.UNKNOWN, "the catalog holds nothing to compare with"
-        first, threshold = hits[0].verification, self.match_threshold
-        if first.probability < threshold:
-            return (
-                Outcome.UNKNOWN,
-                f"the nearest product reaches {percent(first.probability)}, a match needs {percent(threshold)}",
-            )
-        rivals = [h for h in hits[1:] if rival_share(first, h.verification) > self.settings.margin]
-        if rivals:
-            *names, last = [
-                hits[0].sku,
-                *(h.sku for h in rivals[:2]),
-                *([f"{len(rivals) - 2} more"] * (len(rivals) > 2)),
-            ]
-            text = f"{', '.join(names)} and {last} fit about equally well ({percent(first.probability)})"
-            return Outcome.AMBIGUOUS, text
-        basis = f"{first.inliers} matching points" if first.inliers else "appearance alone"
-        return Outcome.MATCH, f"{percent(first.probability)} sure, by {basis} and similarity {first.similarity:.2f}"
+
+def face(query: Described) -> Surface:
+    """What the photo shows, as the network sees it; UNKNOWN where there is no network."""
+    return tuple(Surface)[int(query[SURFACE][0])] if SURFACE in query else Surface.UNKNOWN
 
 
-def _rank(v: Verification) -> tuple[float, float, float]:
-    # Where probabilities saturate, geometry and then similarity say which is nearer.
-    return -round(v.probability, 6), -v.inliers, -v.similarity
-
-
-def rival_share(first: Verification, second: Verification) -> float:
-    """If one of two products is the right one: the probability that it is the second, from the odds of both.
-
-    A difference of probabilities would not do: 99.99 % and 90 % are near each other, their odds differ a thousandfold.
-    """
-    a, b = (min(max(v.probability, 1e-12), 1 - 1e-12) for v in (first, second))
-    return (b / (1 - b)) / (a / (1 - a) + b / (1 - b))
-
-
-def percent(probability: float) -> str:
-    """With more digits the nearer it is to certain, which it never is."""
-    if probability < 0.999:
-        return f"{probability:.1%}"
-    return f"{probability:.3%}" if probability < 0.99999 else "over 99.999%"
+def _together(looked_up: Sequence[LookedUp]) -> tuple[LaneShare, ...]:
+    """The lanes' shares over several photos, added up."""
+    by_name: dict[str, LaneShare] = {}
+    for share in (share for found in looked_up for share in found.lanes):
+        other = by_name.get(share.name, LaneShare(share.name, 0.0, 0, 0))
+        by_name[share.name] = LaneShare(
+            share.name, other.took_ms + share.took_ms, other.found + share.found, other.alone + share.alone
+        )
+    return tuple(by_name.values())

@@ -21,8 +21,12 @@ from simsearch.methods.siamese import Siamese
 from simsearch.siamese.calibration import Calibration
 from simsearch.siamese.weightfile import sigmoid
 
-FEATURES = ("pair_logit", "cosine", "log_inliers", "hash_similarity")
-"""Columns of the fusion: pair head before its sigmoid, cosine, ln(1 + inliers), share of equal pHash bits."""
+FEATURES = ("pair_logit", "cosine", "log_inliers", "hash_similarity", "other_face", "pills")
+"""Columns of the fusion: pair head before its sigmoid, cosine, ln(1 + inliers), share of equal pHash bits, and two that
+say what the lack of inliers means: 1 where the photos show different faces of packages, 1 where both show loose pills.
+"""
+INCREASING = FEATURES[:-1]
+"""Those of which more never makes "same product" less likely. Of pills it may: they are more alike than packages."""
 
 SURFACE = "surface"
 """Key under which a description may hold what the photo shows: an array of one place in `tuple(Surface)`."""
@@ -31,6 +35,8 @@ Described = Mapping[str, Descriptor]
 """Method name -> descriptor of one image; `SURFACE` where that is known."""
 
 _SURFACES = tuple(Surface)
+_FACES = frozenset({Surface.FRONT, Surface.BACK, Surface.SIDE, Surface.TOP})
+"""Of one package: any two of them share next to no print."""
 
 
 def describe(methods: Mapping[str, Method], images: Sequence[Image]) -> list[dict[str, Descriptor]]:
@@ -61,9 +67,14 @@ def _code(surface: Surface) -> Descriptor:
     return np.array([_SURFACES.index(surface)], np.uint8)
 
 
+def surface(described: Described) -> Surface:
+    """What the photo shows, as far as it is known."""
+    return _SURFACES[int(described[SURFACE][0])] if SURFACE in described else Surface.UNKNOWN
+
+
 def loose_pills(described: Described) -> bool:
     """Whether the photo shows pills without a package: its keypoints are then those of a ruler or a table."""
-    return SURFACE in described and _SURFACES[int(described[SURFACE][0])] is Surface.PILLS
+    return surface(described) is Surface.PILLS
 
 
 class Verifier:
@@ -80,13 +91,16 @@ class Verifier:
         self.calibration: Calibration | None = calibration
 
     def quick(self, query: Described, others: Sequence[Described]) -> NDArray[np.float64]:
-        """Features (n, 4) without geometry: as if there were no inliers."""
+        """Features (n, 6) without geometry: as if there were no inliers."""
         features = np.zeros((len(others), len(FEATURES)))
         if len(others):
             embeddings = [other["siamese"] for other in others]
             features[:, 0] = self.siamese.pair_logits(query["siamese"], embeddings)
             features[:, 1] = np.stack(embeddings).astype(np.float32) @ query["siamese"].astype(np.float32)
             features[:, 3] = self.phash.compare(query["phash"], [other["phash"] for other in others])
+            shown, own = [surface(other) for other in others], surface(query)
+            features[:, 4] = [own is not face and {own, face} <= _FACES for face in shown]
+            features[:, 5] = [own is face is Surface.PILLS for face in shown]
         return features
 
     def geometry(self, query: Described, other: Described) -> Geometry:
@@ -94,10 +108,11 @@ class Verifier:
         return self.orb.geometry(query["orb"], other["orb"])
 
     def features(self, query: Described, others: Sequence[Described], *, geometry: int) -> NDArray[np.float64]:
-        """Features (n, 4); geometry is looked for with the `geometry` most promising of `others`.
+        """Features (n, 6); geometry is looked for with the `geometry` most promising of `others`.
 
         Where either photo shows loose pills there is none to find: two strange pills on the same ruler would agree in
-        hundreds of points. Such pairs are judged by what remains.
+        hundreds of points. Such pairs, and different faces of a package, which share no print, are judged by what
+        remains: the last two features keep the lack of inliers from counting against them.
         """
         features = self.quick(query, others)
         if loose_pills(query):
@@ -114,11 +129,13 @@ class Verifier:
         return self.verdicts(self.features(query, others, geometry=geometry))
 
     def verdicts(self, features: NDArray[np.float64]) -> list[Verification]:
-        """Features (n, 4) as verdicts."""
+        """Features (n, 6) as verdicts."""
         assert self.calibration is not None, "a verifier without calibration only computes features"
         probabilities = self.calibration.probability(features)
         siamese = sigmoid(features[:, 0].astype(np.float32))
         return [
-            Verification(float(p), float(f[1]), float(s), round(float(np.expm1(f[2]))), float(f[3]))
+            Verification(
+                float(p), float(f[1]), float(s), round(float(np.expm1(f[2]))), float(f[3]), tuple(map(float, f))
+            )
             for p, s, f in zip(probabilities, siamese, features, strict=True)
         ]

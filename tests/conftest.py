@@ -95,7 +95,9 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     methods = [create("phash"), create("orb"), create("siamese", {"weights": str(kit.weights)})]
     # 0.5 at 120 inliers, 0.99 at 270: two photos match when one was made from the other. The backs of rendered boxes
     # have much in common, and what an untrained network says is left out.
-    fusion = Fusion(FEATURES, (0.0, 0.0, 4.8, 0.5), (1.0, 1.0, 0.5, 0.25), (0.0, 0.0, 3.0, 0.1), 0.0)
+    fusion = Fusion(
+        FEATURES, (0.0, 0.0, 4.8, 0.5, 0.0, 0.0), (1.0, 1.0, 0.5, 0.25, 1.0, 1.0), (0.0, 0.0, 3.0, 0.1, 0.0, 0.0), 0.0
+    )
     fingerprints = {m.name: m.fingerprint for m in methods}
     calibration = Calibration(fusion, Monotone(), {"match": 0.9, "pair": 0.5}, fingerprints, {"source": "by hand"})
     calibration.save(kit.calibration)

@@ -34,7 +34,9 @@ class StubVerifier:
             random = np.random.default_rng([int(query["mark"][0]), int(other["mark"][0])])
             blur = float(query["blur"][0]) * random.normal(size=2)
             cosine = float(query["siamese"] @ other["siamese"])
-            rows.append([6 * same - 3 + blur[0], cosine, 3 * same + abs(blur[1]), float(query["product"][0]) / 1000])
+            rows.append(
+                [6 * same - 3 + blur[0], cosine, 3 * same + abs(blur[1]), float(query["product"][0]) / 1000, 0, 0]
+            )
         return np.array(rows)
 
 

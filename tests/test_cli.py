@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from tests.conftest import Kit, Shop
 
 ROOT = Path(__file__).resolve().parent.parent
-COMMANDS = ("index", "query", "verify", "duplicates", "rebuild", "status", "config", "train", "calibrate", "demo")
+COMMANDS = (
+    "index", "query", "verify", "duplicates", "rebuild", "status", "config", "train", "calibrate", "demo",
+    "decisions", "augmentations",
+)  # fmt: skip
 HEAVY = {"torch", "torchvision", "faiss", "cv2", "sqlalchemy", "matplotlib", "scipy", "rich.progress"}
 
 
@@ -162,7 +165,8 @@ def test_index_and_status_as_json(on: Run, shop: Shop, tmp_path: Path) -> None:
     audit, generation = status["generations"][0].pop("audit"), status["generations"][0]
     assert shape(status) == {
         "home": str, "products": int, "images_ok": int, "images_refused": int, "images_retired": int,
-        "undescribed": {}, "generation": str, "problem": type(None), "disk_bytes": {"catalog": int, "generations": int},
+        "undescribed": {}, "stale": {}, "generation": str, "kept": [str], "problem": type(None), "verified": bool,
+        "disk_bytes": {"catalog": int, "generations": int, "backups": int}, "gpus": int, "nightly": type(None),
         "fingerprints": {"phash": str, "orb": str, "siamese": str},
         "generations": [{"created_at": str, "name": str, "images": int, "state": str}],
     }  # fmt: skip
@@ -181,8 +185,13 @@ def test_index_and_status_as_json(on: Run, shop: Shop, tmp_path: Path) -> None:
 HIT = {"sku": str, "name": str, "image": str, "probability": float, "similarity": float, "inliers": int}
 ANSWER = {
     "query": str, "decision": str, "sku": str, "name": str, "probability": float, "reason": str, "hits": [HIT],
-    "generation": str, "took_ms": float,
+    "generation": str, "took_ms": float, "named": [str], "look_alikes": list, "id": type(None),
 }  # fmt: skip
+
+
+def answer_shape(answer: Any) -> Any:
+    """How many look-alikes there are depends on the rendered names."""
+    return {**shape(answer), "look_alikes": type(answer["look_alikes"])}
 
 
 def test_query_as_json(on: Run, indexed: Path, shop: Shop, tmp_path: Path) -> None:
@@ -192,7 +201,7 @@ def test_query_as_json(on: Run, indexed: Path, shop: Shop, tmp_path: Path) -> No
     done = on(indexed, "query", "--json", "--no-record", "-k", "3", photo, broken, none, photo)
     assert (done.code, done.err) == (3, "")  # the others went on
     first, second, third, last = done.objects
-    assert shape(first) == ANSWER
+    assert answer_shape(first) == ANSWER
     assert (first["query"], first["decision"], first["sku"]) == (str(photo), "match", product.sku)
     assert first["name"] == f"{product.name} {product.strength}"
     assert (first["generation"], len(first["hits"])) == ("g000001", 3)
@@ -211,11 +220,11 @@ def test_a_photo_of_nothing_known_is_unknown(on: Run, indexed: Path, shop: Shop,
     done = on(indexed, "query", "--json", "--no-record", tmp_path / "teal.png")
     [answer] = done.objects
     assert done.code == 0
-    assert shape(answer) == {**ANSWER, "sku": type(None), "name": type(None)}
+    assert answer_shape(answer) == {**ANSWER, "sku": type(None), "name": type(None), "named": list}
     assert (answer["decision"], len(answer["hits"])) == ("unknown", 5)
     words = on(indexed, "query", "--no-record", tmp_path / "teal.png").out
     assert "UNKNOWN  not in the catalog, as far as this photo tells" in words
-    assert "nearest, for information only" in words
+    assert "nearest, for information only, not an answer" in words
 
 
 def test_a_photo_from_standard_input(on: Run, indexed: Path, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,6 +236,26 @@ def test_a_photo_from_standard_input(on: Run, indexed: Path, shop: Shop, monkeyp
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     done = on(indexed, "query", "--json", "--no-record", "-")
     assert (done.code, done.objects[0]["error"]["code"]) == (3, "zero_size")
+
+
+def test_query_explains_itself(on: Run, indexed: Path, shop: Shop) -> None:
+    photo = shop.photo(shop.single[0].sku)
+    [plain] = on(indexed, "query", "--json", "--no-record", "-k", "2", photo).objects
+    [answer] = on(indexed, "query", "--json", "--no-record", "--explain", "-k", "2", photo).objects
+    explanation = answer.pop("explanation")
+    assert {**answer, "took_ms": 0} == {**plain, "took_ms": 0}
+    assert set(explanation) == {"stages_ms", "lanes", "hits"}
+    assert set(explanation["stages_ms"]) == {"describe", "lookup", "verify"}
+    assert sum(explanation["stages_ms"].values()) == pytest.approx(answer["took_ms"], abs=0.1)
+    lanes = {lane["lane"]: lane for lane in explanation["lanes"]}
+    assert set(lanes) == {"phash", "siamese", "votes"}
+    assert all(lane["found"] >= lane["alone"] >= 0 for lane in lanes.values())
+    assert [hit["sku"] for hit in explanation["hits"]] == [hit["sku"] for hit in answer["hits"]]
+    assert explanation["hits"][0]["ranks"] == {"phash": 1, "siamese": 1, "votes": 1}  # the very photo
+    words = on(indexed, "query", "--no-record", "--explain", "-k", "2", photo).out
+    assert "by no other lane" in words
+    [first] = [line.split() for line in words.splitlines() if line.startswith("  " + answer["sku"])][1:]
+    assert first[-3:] == ["1", "1", "1"]
 
 
 def test_no_record_leaves_no_trace(on: Run, home: Path, shop: Shop) -> None:
@@ -251,7 +280,7 @@ def test_verify_as_json(on: Run, shop: Shop, tmp_path: Path) -> None:
     assert (done.code, done.err) == (0, "")
     [verdict] = done.objects
     assert shape(verdict) == {
-        "a": str, "b": str, "same": bool, "probability": float, "similarity": float, "inliers": int
+        "a": str, "b": str, "same": bool, "probability": float, "similarity": float, "inliers": int, "reason": str
     }  # fmt: skip
     assert (verdict["a"], verdict["b"], verdict["same"]) == (str(a), str(b), False)
     [bare] = on(tmp_path / "home", "verify", a, a, "--json", "--method", "phash").objects
@@ -264,22 +293,32 @@ def test_verify_as_json(on: Run, shop: Shop, tmp_path: Path) -> None:
     done = on(tmp_path / "home", "verify", "--pairs", pairs, "--json")
     same, unreadable, other = done.objects
     assert (done.code, same["same"], other["same"]) == (3, True, False)
-    assert shape(unreadable) == {"a": str, "b": str, "error": {"code": str, "message": str}}
+    assert shape(unreadable) == {"a": str, "b": str, "where": str, "error": {"code": str, "message": str}}
+    assert unreadable["where"].endswith("pairs.csv line 4")
     assert "pairs.csv line 3: needs a photo in each of the columns a and b" in done.err
     words = on(tmp_path / "home", "verify", "--pairs", pairs).out.splitlines()
     assert [line.split()[0] for line in words] == ["same", "unreadable", "different"]
     assert not (tmp_path / "home").exists()
 
 
+def _scores(pair: dict[str, Any]) -> dict[str, type]:
+    """Nothing is compared where the files are equal."""
+    return dict.fromkeys(("similarity", "inliers"), type(None)) if pair["identical_file"] else {
+        "similarity": float, "inliers": int
+    }  # fmt: skip
+
+
 def test_duplicates_as_json(on: Run, indexed: Path, shop: Shop) -> None:
     done = on(indexed, "duplicates", "--json")
     assert (done.code, done.err) == (0, "")
-    facts = {"probability": float, "similarity": float, "inliers": int}
+    pair = {
+        "a": str, "b": str, "identical_file": bool, "kind": str, "probability": float, "reason": str, "said": type(None)
+    }  # fmt: skip
     for group in done.objects:
         assert shape(group) == {
-            "skus": [str], "conflict": bool, "probability": float,
+            "kind": str, "skus": [str], "conflict": bool, "probability": float,
             "images": [{"sku": str, "name": str, "image": str, "sha256": str}],
-            "pairs": [{"a": str, "b": str, "identical_file": bool, **facts}],
+            "pairs": [pair | _scores(group["pairs"][0])],
         }  # fmt: skip
     conflicts = on(indexed, "duplicates", "--conflicts", "--json").objects
     assert conflicts == [g for g in done.objects if g["conflict"]]
@@ -293,6 +332,65 @@ def test_rebuild_and_rollback(on: Run, home: Path) -> None:
     assert on(home, "rebuild", "--json").objects == [{"generation": "g000002", "rolled_back": False}]
     assert on(home, "rebuild", "--rollback", "--json").objects == [{"generation": "g000001", "rolled_back": True}]
     assert on(home, "rebuild").out == "generation g000003 serves now\n"
+
+
+def test_a_plan_changes_nothing(on: Run, home: Path) -> None:
+    [plan] = on(home, "rebuild", "--dry-run", "--json").objects
+    assert (plan["name"], plan["images"], plan["stale"], plan["changed"]) == ("g000002", 36, 0, False)
+    assert {lane["name"]: lane["images"] for lane in plan["lanes"]} == {"phash": 36, "siamese": 36, "votes": 36}
+    assert all(lane["bytes"] > 0 and lane["seconds"] > 0 for lane in plan["lanes"])  # from the build that there was
+    words = on(home, "rebuild", "--dry-run").out
+    assert "g000002 would be built from 36 images; nothing was done" in words
+    assert "the generation that serves holds the same already" in words
+    assert sorted(p.name for p in (home / "generations").iterdir()) == ["current", "g000001"]
+
+
+def test_a_night_in_words_and_for_programs(on: Run, shop: Shop, tmp_path: Path) -> None:
+    done = on(tmp_path / "home", "rebuild", "--nightly", shop.table)
+    assert done.code == 0
+    assert "generation g000001 serves now, with 36 images" in done.out
+    assert "audit        recall phash 1.0000, siamese 1.0000" in done.out
+    done = on(tmp_path / "home", "rebuild", "--nightly", shop.table)
+    assert (done.code, done.out.splitlines()[0]) == (0, "nothing changed: generation g000001 goes on serving")
+    [report] = on(tmp_path / "home", "rebuild", "--nightly", shop.table, "--json").objects
+    assert (report["outcome"], report["exit_code"], report["changes"]["unchanged"]) == ("unchanged", 0, 36)
+    assert on(tmp_path / "home", "rebuild", "--nightly", tmp_path / "none.csv").code == 4
+    done = on(tmp_path / "home", "status", "--max-age", "1", "--verify")
+    assert done.code == 0
+    assert "last night " in done.out
+    assert "failed" in done.out
+    assert "every byte of the catalog and of all generations is as it was written" in done.out
+    assert "no nightly run has succeeded" in the_error(on(tmp_path / "home", "status", "--max-age", "0"), 6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--nightly"], "--nightly needs a SOURCE"), (["x.csv"], "a SOURCE is for --nightly"),
+        (["--nightly", "x.csv", "--dry-run"], "exclude each other"),
+        (["--rollback", "--dry-run"], "exclude each other"),
+        (["--rollback", "--keep", "2"], "--rollback removes nothing"), (["--keep", "0"], "--keep"),
+    ],
+)  # fmt: skip
+def test_a_rebuild_that_cannot_be_meant(on: Run, home: Path, arguments: list[str], words: str) -> None:
+    assert words in the_error(on(home, "rebuild", *arguments), 2)
+    assert sorted(p.name for p in (home / "generations").iterdir()) == ["current", "g000001"]
+
+
+def test_a_query_falls_back_with_a_warning(on: Run, home: Path, shop: Shop) -> None:
+    photo = shop.photo(shop.single[0].sku)
+    assert on(home, "rebuild", "--keep", "1").code == 0
+    assert sorted(p.name for p in (home / "generations").iterdir()) == ["current", "g000002"]
+    assert on(home, "rebuild").code == 0
+    index = home / "generations/g000003/siamese.index"
+    index.write_bytes(index.read_bytes()[:-1] + b"?")
+    done = on(home, "query", "--no-record", "--json", photo)
+    assert done.code == 0
+    assert f"{index}: does not have the content" in done.err
+    assert "until then generation g000002 answers" in done.err
+    [answer] = done.objects
+    assert (answer["generation"], answer["sku"]) == ("g000002", shop.single[0].sku)
+    assert str(index) in the_error(Done(6, "", on(home, "status").err.splitlines(keepends=True)[-1]), 6)
 
 
 def test_config_as_json(run: Run, kit: Kit) -> None:

@@ -16,21 +16,33 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the foundations up. A room is a module or package directly in simsearch/; it imports from lower rows and itself.
 ROWS = (
-    {"errors", "datatypes", "images", "config", "resources"},  # may import each other, without a cycle
+    {"errors", "datatypes", "images", "config", "resources", "locking"},  # may import each other, without a cycle
     {"methods", "siamese", "catalog", "indexes", "synthetic"},
     {"verification"},  # the look at a pair, shared by all that judge pairs
-    {"indexer", "query", "duplicates", "calibrate", "evaluation", "reports"},
-    {"training_run"},
+    {"lookalikes", "filters", "together"},  # what the catalog says of products, what several photos say
+    {"lookup", "decide"},  # which images are worth that look, and what to say of them
+    {"filtered"},
+    {"indexer", "query", "duplicates", "calibrate", "evaluation", "decisions"},
+    {"reports"},  # pictures and pages of what was found
+    {"training_run", "maintenance", "prometheus", "answering"},
+    {"nightly"},
     {"app"},
+    {"evaluation_run"},  # measures the application as a whole
     {"printing"},
     {"demo"},
     {"calls"},
-    {"cli_evaluate"},
+    {"cli_augment", "cli_duplicates", "cli_evaluate", "cli_maintenance", "cli_query", "cli_decisions"},
     {"cli"},
     {"__main__"},
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
-EXCEPTIONS = {"simsearch.methods.siamese": {"simsearch.siamese.network", "simsearch.siamese.weightfile"}}
+EXCEPTIONS = {
+    "simsearch.methods.siamese": {
+        "simsearch.siamese.network",
+        "simsearch.siamese.subject",
+        "simsearch.siamese.weightfile",
+    }
+}
 LAZY = {"App": "app", "open_app": "app"}  # what simsearch/__init__.py hands out, and from where
 HEAVY = {"torch", "torchvision", "faiss", "cv2", "sqlalchemy", "matplotlib", "scipy"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.store import NewImage
 from simsearch.config import CatalogSettings, GenerationSettings, QuerySettings
 from simsearch.datatypes import Decision, Descriptor, Image, Metric, Outcome, SourceRow, Surface, Verification
+from simsearch.filters import parse
 from simsearch.indexes.generations import Generations, Lane
 from simsearch.methods import create
 from simsearch.methods.base import Method, MetricMethod, NoSettings
@@ -97,15 +99,16 @@ class World:
         verifier = cast(Verifier, StubVerifier())
         return QueryEngine(self.catalog, self.generations, self.methods, verifier, settings, threshold)
 
-    def add(self, sku: str, *names: str) -> list[int]:
-        """Images of one product; their ids."""
+    def add(self, sku: str, *names: str, content: str = "", **facts: Any) -> list[int]:
+        """Images of one product, of files with the same `content` where that is given; their ids."""
         before = set(self.ids())
         new = []
         for number, name in enumerate(names):
             path = f"{sku}-{len(before)}-{number}"
             described = {m.fingerprint: named(name)[m.name].tobytes() for m in self.methods.values()}
-            row = SourceRow(sku, f"/{path}", path, path, name=f"Product {sku}")
-            new.append(NewImage(row, "/", 1, 1, "0" * 64, 1, 1, descriptors=described))
+            row = SourceRow(sku, f"/{path}", path, path, **{"name": f"Product {sku}", **facts})
+            sha256 = hashlib.sha256((content or path).encode()).hexdigest()
+            new.append(NewImage(row, "/", 1, 1, sha256, 1, 1, descriptors=described))
         self.catalog.apply(add=new)
         return sorted(set(self.ids()) - before)
 
@@ -149,7 +152,7 @@ def skus(decision: Decision) -> list[str]:
 
 def test_candidates_of_both_lanes_are_merged(world: World) -> None:
     world.engine = world.open(replace(SETTINGS, candidates=1, hash_candidates=1))
-    [near] = world.add("near", "1/64/0.5/0")
+    [near] = world.add("near", "1/8/0.5/0")
     [alike] = world.add("alike", "90/1/0.5/0")
     [both] = world.add("both", "2/2/0.5/0")
     world.build()
@@ -166,8 +169,10 @@ def test_candidates_of_both_lanes_are_merged(world: World) -> None:
     candidates = world.engine.candidates(named("0/0/0/0"))
     assert {c.image_id for c in candidates} == {near, alike, both}
     assert all(set(c.lanes) == {"siamese", "phash"} for c in candidates)
-    best = [max(c.lanes.values()) for c in candidates]
-    assert best == sorted(best, reverse=True)
+    assert all(set(c.ranks) == set(c.lanes) for c in candidates)
+    assert {c.image_id: dict(c.ranks) for c in candidates}[both] == {"siamese": 2, "phash": 2}
+    scores = [c.score for c in candidates]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_a_lane_can_be_left_out(world: World) -> None:
@@ -320,14 +325,15 @@ def test_a_match_says_what_it_rests_on(world: World) -> None:
     world.add("b", "9/9/0.3/0")
     decision = world.ask()
     assert (decision.outcome, decision.sku) == (Outcome.MATCH, "a")
-    assert decision.reason == "97.0% sure, by 42 matching points and similarity 1.00"
+    points = "42 points of the photo agree with the catalog's"
+    assert decision.reason == f"97.0% sure: {points}, and it looks alike (similarity 1.00)"
     world.add("c", "0/0/0.98/0")
     assert world.ask().outcome is Outcome.AMBIGUOUS
 
 
 def test_a_match_by_appearance_alone_says_so_and_is_never_quite_sure(world: World) -> None:
     world.add("a", "0/0/0.99999999/0")
-    assert world.ask().reason == "over 99.999% sure, by appearance alone and similarity 1.00"
+    assert world.ask().reason == "over 99.999% sure: by appearance alone (similarity 1.00)"
 
 
 @pytest.mark.parametrize(("rival", "outcome"), [(0.975, Outcome.AMBIGUOUS), (0.97, Outcome.MATCH)])
@@ -338,7 +344,7 @@ def test_a_rival_within_the_margin_makes_it_ambiguous(world: World, rival: float
     decision = world.ask()
     assert (decision.outcome, decision.sku, skus(decision)) == (outcome, "a", ["a", "b"])
     if outcome is Outcome.AMBIGUOUS:
-        assert decision.reason == "a and b fit about equally well (99.5%)"
+        assert decision.reason.startswith("a and b fit about equally well (99.5%: 40 points of the photo agree")
 
 
 def test_another_photo_of_the_same_product_is_no_rival(world: World) -> None:
@@ -347,11 +353,12 @@ def test_another_photo_of_the_same_product_is_no_rival(world: World) -> None:
 
 
 def test_the_same_photo_under_another_sku_is_named(world: World) -> None:
-    world.add("first", "0/0/0.99/200")
-    world.add("second", "0/0/0.99/200")
+    world.add("first", "0/0/0.99/200", content="one file")
+    world.add("second", "0/0/0.99/200", content="one file")
     decision = world.ask()
-    assert (decision.outcome, decision.sku) == (Outcome.AMBIGUOUS, "first")
-    assert decision.reason == "first and second fit about equally well (99.0%)"
+    assert (decision.outcome, decision.sku, decision.named) == (Outcome.AMBIGUOUS, "first", ("first", "second"))
+    assert decision.reason.startswith("first and second fit about equally well (99.0%:")
+    assert decision.reason.endswith("; the catalog files the same photo under first and second")
     world.add("third", "0/0/0.99/200")
     assert world.ask().reason.startswith("first, second and third fit")
     world.add("fourth", "0/0/0.99/200")
@@ -453,8 +460,8 @@ Looks = Callable[..., Look]
 def test_the_features_are_in_their_columns(counting: Counting, looks: Looks) -> None:
     query, others = looks(0), [looks(1, 7), looks(2, 0), looks(3, 20)]
     features = counting.features(query, others, geometry=3)
-    assert FEATURES == ("pair_logit", "cosine", "log_inliers", "hash_similarity")
-    assert features.shape == (3, 4)
+    assert FEATURES == ("pair_logit", "cosine", "log_inliers", "hash_similarity", "other_face", "pills")
+    assert features.shape == (3, 6)
     np.testing.assert_allclose(features[:, 1], [query["siamese"] @ o["siamese"] for o in others], rtol=1e-5)
     np.testing.assert_allclose(features[:, 2], np.log1p([7, 0, 20]))
     bits = [np.bitwise_count(query["phash"] ^ o["phash"]).sum() for o in others]
@@ -502,3 +509,99 @@ def test_verdicts_are_the_calibrations(counting: Counting, looks: Looks) -> None
 def test_nothing_to_compare_with_is_no_verdict(counting: Counting, looks: Looks) -> None:
     assert counting.verify(looks(0), [], geometry=5) == []
     assert counting.features(looks(0), [], geometry=5).shape == (0, len(FEATURES))
+
+
+# -- the same photo, look-alikes -------------------------------------------------------------------------------------
+
+
+def test_a_photo_filed_elsewhere_too_is_ambiguous_even_where_the_lookup_misses_the_other(world: World) -> None:
+    world.engine = world.open(replace(SETTINGS, candidates=1, hash_candidates=1))
+    world.add("first", "0/0/0.99/200", content="placeholder")
+    assert world.ask().outcome is Outcome.MATCH
+    world.add("hidden", "80/40/0.01/0", content="placeholder")
+    decision = world.ask()
+    assert (decision.outcome, decision.named) == (Outcome.AMBIGUOUS, ("first", "hidden"))
+    assert "the same photo under first and hidden" in decision.reason
+    assert skus(decision) == ["first", "hidden"]
+
+
+def test_the_same_photo_twice_under_one_sku_is_no_conflict(world: World) -> None:
+    world.add("first", "0/0/0.99/200", content="one file")
+    world.add("first", "0/0/0.99/200", content="one file")
+    assert world.ask().outcome is Outcome.MATCH
+
+
+def test_another_strength_behind_a_match_is_warned_of(world: World) -> None:
+    world.add("ten", "0/0/0.99/200", name="Examplin", strength="10 mg", form="tablet")
+    world.add("twenty", "1/1/0.6/9", name="Examplin", strength="20 mg", form="tablet")
+    world.add("other", "2/2/0.3/0", name="Zabinex", strength="5 mg", form="tablet")
+    decision = world.ask()
+    assert (decision.outcome, decision.named) == (Outcome.MATCH, ("ten",))
+    [alike] = decision.look_alikes
+    assert (alike.sku, alike.kind, alike.differences) == ("twenty", "strength", (("strength", "10 mg", "20 mg"),))
+    assert alike.warning == "twenty Examplin 20 mg has the same name in another strength: strength 20 mg, not 10 mg"
+
+
+def test_an_unknown_warns_of_nothing(world: World) -> None:
+    world.add("ten", "0/0/0.5/20", name="Examplin", strength="10 mg")
+    world.add("twenty", "0/0/0.5/20", name="Examplin", strength="20 mg")
+    decision = world.ask()
+    assert (decision.outcome, decision.look_alikes, decision.named) == (Outcome.UNKNOWN, (), ())
+
+
+# -- filters ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_filter_finds_what_stands_behind_everything_else(world: World) -> None:
+    world.add("crowd", *(f"{i / 10}/1/0.99/90" for i in range(60)), form="capsule")
+    [wanted] = world.add("wanted", "70/30/0.95/40", form="Tablet")
+    world.build()
+    assert world.ask().sku == "crowd"
+    [decision] = world.engine.answer([photo("0/0/0/0")], where=parse(["form=tablet"]))
+    assert (decision.outcome, skus(decision), decision.hits[0].image_id) == (Outcome.MATCH, ["wanted"], wanted)
+    assert decision.generation == "g000001"
+    assert world.ask().sku == "crowd"  # the filter is not kept
+
+
+def test_a_filter_follows_the_catalog(world: World) -> None:
+    where = parse(["form=tablet"])
+    [first] = world.add("first", "10/3/0.95/40", form="tablet")
+    assert skus(world.engine.answer([photo()], where=where)[0]) == ["first"]
+    world.add("second", "0/0/0.99/90", form="tablet")
+    assert skus(world.engine.answer([photo()], where=where)[0]) == ["second", "first"]
+    world.catalog.apply(retire=[first])
+    assert skus(world.engine.answer([photo()], where=where)[0]) == ["second"]
+
+
+def test_a_filter_that_lets_nothing_through_says_so(world: World) -> None:
+    world.add("first", "0/0/0.99/40", form="tablet")
+    [decision] = world.engine.answer([photo()], where=parse(["form=syrup"]))
+    assert (decision.outcome, decision.hits) == (Outcome.UNKNOWN, ())
+    assert decision.reason == "no photo of the catalog passes the filter"
+
+
+def test_a_twin_outside_the_filter_is_no_rival(world: World) -> None:
+    world.add("first", "0/0/0.99/200", content="one", form="tablet")
+    world.add("second", "0/0/0.99/200", content="one", form="syrup")
+    assert world.ask().outcome is Outcome.AMBIGUOUS
+    [decision] = world.engine.answer([photo()], where=parse(["form=tablet"]))
+    assert (decision.outcome, decision.named) == (Outcome.MATCH, ("first",))
+
+
+# -- several photos of one package -----------------------------------------------------------------------------------
+
+
+def test_one_photo_together_is_that_photo(world: World) -> None:
+    world.add("a", "0/0/0.97/42")
+    alone, together = world.ask(), world.engine.answer_together([photo()])
+    assert replace(together, took_ms=0) == replace(alone, took_ms=0)
+
+
+def test_photos_of_one_face_do_not_add_up(world: World) -> None:
+    # The stand-ins know no surfaces: all photos show one face.
+    world.add("a", "0/0/0.85/42")
+    decision = world.engine.answer_together([photo(), photo(), photo()])
+    assert decision.outcome is Outcome.UNKNOWN
+    assert decision.probability == pytest.approx(0.85)
+    assert decision.reason.startswith("3 photos together, 1 face (unknown): the nearest product reaches 85.0%")
+    assert len(decision.photos) == 3

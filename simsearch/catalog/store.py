@@ -12,7 +12,10 @@ from sqlalchemy.engine import Connection
 from simsearch.catalog.database import chunks, now
 from simsearch.catalog.descriptors import Descriptors, usable
 from simsearch.catalog.journal import Journal
+from simsearch.catalog.reviews import Reviews
+from simsearch.catalog.selection import Selection
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, ProductRow, RefusalRow, StateRow
+from simsearch.catalog.upkeep import Upkeep
 from simsearch.datatypes import Refusal, SourceRow, Verdict
 
 
@@ -74,8 +77,8 @@ class ImageFacts:
         return self.name if self.strength.lower() in self.name.lower() else f"{self.name} {self.strength}".strip()
 
 
-class Catalog(Descriptors, Journal):
-    """Products, images, descriptors, generations and decisions."""
+class Catalog(Descriptors, Journal, Reviews, Selection, Upkeep):
+    """Products, images, descriptors, generations, decisions and reviews."""
 
     # -- revision ----------------------------------------------------------------------------------------------------
 

@@ -17,11 +17,12 @@ from sqlalchemy import (
     MetaData,
     String,
     Text,
+    UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0001"
+HEAD = "0003"
 """Newest migration. Compared with the database on opening: Alembic is imported only when there is work for it."""
 
 _NAMES = {
@@ -160,7 +161,48 @@ class DecisionRow(Table):
     sku: Mapped[str | None] = mapped_column(Text)
     probability: Mapped[float] = mapped_column(Float)
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """Fingerprints, thresholds and hits with their scores."""
+    """What the answer rests on: see `journal.Journal.record_decisions`."""
+
+
+class DecisionReviewRow(Table):
+    """What a person found out about an answer; one a decision, the latest."""
+
+    __tablename__ = "decision_reviews"
+    __table_args__ = (
+        CheckConstraint("verdict IN ('confirmed', 'corrected')", name="verdict"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    decision_id: Mapped[int] = mapped_column(ForeignKey("decisions.id"), unique=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime)
+    verdict: Mapped[str] = mapped_column(String(16))
+    """confirmed: the answer was right; corrected: it was not."""
+    sku: Mapped[str | None] = mapped_column(Text)
+    """What the photo shows; None: no product of the catalog."""
+    note: Mapped[str] = mapped_column(Text)
+
+
+class PairReviewRow(Table):
+    """What a person said of a suspected pair of duplicates. The pair is written in one order: (sku, sha256) rising."""
+
+    __tablename__ = "pair_reviews"
+    __table_args__ = (
+        UniqueConstraint("sku_a", "sha256_a", "sku_b", "sha256_b", name="uq_pair_reviews_pair"),
+        CheckConstraint("verdict IN ('confirmed', 'dismissed')", name="verdict"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(DateTime)
+    sku_a: Mapped[str] = mapped_column(Text)
+    sha256_a: Mapped[str] = mapped_column(String(64))
+    """Of the photo; empty where it is said of every photo of the SKU."""
+    sku_b: Mapped[str] = mapped_column(Text)
+    sha256_b: Mapped[str] = mapped_column(String(64))
+    verdict: Mapped[str] = mapped_column(String(16))
+    """confirmed: they show the same product; dismissed: they do not, or need not be looked at."""
+    note: Mapped[str] = mapped_column(Text)
 
 
 class StateRow(Table):

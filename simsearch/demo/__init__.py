@@ -15,6 +15,7 @@ from simsearch.demo.stage import PLANTED, Question, Rendered, full_name, render_
 from simsearch.demo.truth import Answer, found_in, judged, mixed, summary
 from simsearch.duplicates import DuplicateGroup
 from simsearch.errors import UsageError
+from simsearch.printing import duplicates
 from simsearch.printing.output import OUT, text
 from simsearch.reports import Album, GroupView, MemberView, Section, write_page
 
@@ -48,7 +49,7 @@ def run_demo(
         rendered, questions = _set_the_stage(folder, products, seed, progress)
         _heading(f"A catalog of {products} invented products, {len(rendered.planted)} of them filed a second time")
         printing.report(app.index([rendered.folder / "catalog.csv"], prune=True, progress=progress))
-        answers = app.query([question.photo for question in questions])
+        answers = app.query([question.photo for question in questions], record=False)
         _print_answers(questions, answers)
         groups = app.duplicates(progress=progress)
         _print_duplicates(groups, rendered)
@@ -90,7 +91,7 @@ def _print_answers(questions: Sequence[Question], answers: Sequence[Answer]) -> 
 
 def _print_duplicates(groups: Sequence[DuplicateGroup], rendered: Rendered) -> None:
     _heading("Duplicates in the catalog")
-    printing.groups(groups)
+    duplicates.groups(groups)
     OUT.print(f"\n{text(summary(groups, rendered))}")
     for planted in rendered.planted:
         if found_in(planted, groups) is None:

@@ -12,6 +12,7 @@ from simsearch.config import ImageSettings
 from simsearch.datatypes import Decision, Hit, Image, Outcome, Pixels
 from simsearch.errors import ImageError
 from simsearch.methods.base import unpack
+from simsearch.query import percent
 from simsearch.reports.evidence import side_by_side
 from simsearch.reports.page import AnswerView, Figure, GroupView, HitView, MemberView
 from simsearch.verification import Verifier
@@ -26,7 +27,7 @@ class Album:
     def answer(
         self,
         title: str,
-        photo: Path,
+        photo: Path | bytes,
         answer: Decision | ImageError,
         *,
         name: str = "",
@@ -34,17 +35,32 @@ class Album:
         remark: str = "",
     ) -> AnswerView:
         """What a page shows of the answer to `photo`, which it calls `name`, or by its file name."""
-        name = name or photo.name
+        name = name or (photo.name if isinstance(photo, Path) else "-")
         if isinstance(answer, ImageError):
             return AnswerView(title, name, answer, None, (), (), truth, remark)
-        facts = self.catalog.facts(hit.image_id for hit in answer.hits)
-        hits = tuple(self._hit(hit, facts.get(hit.image_id)) for hit in answer.hits)
+        hits = self._hits(answer)
         asked = self._image(photo)
         # An ambiguous answer is a question between two.
         shown = hits[: 2 if answer.outcome is Outcome.AMBIGUOUS else 1]
         evidence = [self._evidence(asked, view, answer) for view in shown] if asked else []
         pixels = asked.pixels if asked else None
         return AnswerView(title, name, answer, pixels, tuple(f for f in evidence if f), hits, truth, remark)
+
+    def answer_together(
+        self, title: str, names: Sequence[str], photos: Sequence[Path | bytes], answer: Decision
+    ) -> AnswerView:
+        """What a page shows of one answer to several photos: each of them beside the first product."""
+        hits = self._hits(answer)
+        evidence = []
+        for name, photo in zip(names, photos, strict=True):
+            asked = self._image(photo)
+            if asked and hits:
+                evidence.append(self._evidence(asked, hits[0], answer, f"{name}: "))
+        return AnswerView(title, " + ".join(names), answer, None, tuple(f for f in evidence if f), hits)
+
+    def _hits(self, answer: Decision) -> tuple[HitView, ...]:
+        facts = self.catalog.facts(hit.image_id for hit in answer.hits)
+        return tuple(self._hit(hit, facts.get(hit.image_id)) for hit in answer.hits)
 
     def group(
         self, title: str, members: Sequence[ImageFacts], probability: float | None, *, remark: str = ""
@@ -58,7 +74,8 @@ class Album:
             return HitView(hit, hit.name, None)
         return HitView(hit, label(facts, hit.name), self.picture(Path(facts.path)))
 
-    def _evidence(self, asked: Image, view: HitView, answer: Decision) -> Figure | None:
+    def _evidence(self, asked: Image, view: HitView, answer: Decision, of: str = "") -> Figure | None:
+        """`of`: which of several photos it is; what was counted is then told of this photo, not of the best."""
         if view.picture is None:
             return None
         hit = view.hit
@@ -67,7 +84,11 @@ class Album:
         # Lines only where the answer itself counted them: not every candidate's keypoints are compared.
         looked = hit.verification.inliers > 0 and hit.image_id in stored
         geometry = orb.geometry(orb.describe([asked])[0], unpack(orb, stored[hit.image_id])) if looked else None
-        caption = (_heading(hit, answer), f"{hit.sku}  {view.label}".strip(), _basis(hit))
+        points = geometry.inliers if geometry is not None and of else hit.verification.inliers
+        rests = _points(points) if of else _basis(hit)
+        if answer.outcome is Outcome.UNKNOWN:
+            rests += "; for information, not an answer"
+        caption = (_heading(hit, answer), f"{hit.sku}  {view.label}".strip(), f"{of}{rests}")
         picture = side_by_side(asked.pixels, view.picture, geometry, caption, size=orb.settings.size)
         return Figure(picture, ". ".join(caption))
 
@@ -76,9 +97,11 @@ class Album:
         image = self._image(path)
         return image.pixels if image else None
 
-    def _image(self, path: Path) -> Image | None:
+    def _image(self, photo: Path | bytes) -> Image | None:
         try:
-            return images.load(path, self.settings)
+            if isinstance(photo, bytes):
+                return images.decode(photo, self.settings, "-")
+            return images.load(photo, self.settings)
         except ImageError:
             return None
 
@@ -89,13 +112,15 @@ def label(facts: ImageFacts, name: str) -> str:
 
 
 def _heading(hit: Hit, answer: Decision) -> str:
-    probable = f"{hit.verification.probability:.1%} probable"
-    return (
-        f"{probable}, too little for a match" if answer.outcome is Outcome.UNKNOWN else f"{probable} the same product"
-    )
+    probable = f"{percent(hit.verification.probability)} probable"
+    if answer.outcome is Outcome.UNKNOWN:
+        return f"UNKNOWN: nearest, {probable}"
+    return f"AMBIGUOUS: {probable}, as are others" if answer.outcome is Outcome.AMBIGUOUS else f"MATCH: {probable}"
 
 
 def _basis(hit: Hit) -> str:
-    v = hit.verification
-    points = f"{v.inliers} matching points" if v.inliers else "matching points: none"
-    return f"{points}, similarity {v.similarity:.2f}"
+    return f"{_points(hit.verification.inliers)}, similarity {hit.verification.similarity:.2f}"
+
+
+def _points(inliers: int) -> str:
+    return f"{inliers} matching points" if inliers else "matching points: none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,6 +14,7 @@ from PIL import Image
 
 from simsearch.datatypes import Decision, Hit, Outcome, Pixels
 from simsearch.errors import ImageError
+from simsearch.query import percent
 
 QUALITY = 82
 PHOTO, THUMBNAIL, MEMBER = 480, 144, 360  # pixels on the longer side; screens show them at half of that or more
@@ -92,6 +94,33 @@ def write_page(path: Path, title: str, sections: Sequence[Section], *, intro: st
     path.write_text(_PAGE.format(title=escape(title), style=_STYLE, body=f"{head}\n{body}"), encoding="utf-8")
 
 
+class AnswerPage:
+    """A page of answers that is written as they come: however many there are, only one is in memory."""
+
+    def __init__(self, path: Path, title: str, *, intro: str = "") -> None:
+        """The file appears when the page is closed, over what was there."""
+        self.path, self._part = path, path.with_name(path.name + ".part")
+        head, self._foot = _PAGE.format(title=escape(title), style=_STYLE, body="\0").split("\0")
+        self._stream = self._part.open("w", encoding="utf-8")
+        self._stream.write(f"{head}<h1>{escape(title)}</h1>{_paragraph(intro)}\n<section>")
+
+    def add(self, view: AnswerView) -> None:
+        """One answer, below those before."""
+        # A name need not be UTF-8, what a page holds must.
+        self._stream.write(_answer(view).encode(errors="backslashreplace").decode() + "\n")
+
+    def close(self) -> None:
+        """Complete the page."""
+        self._stream.write(f"</section>{self._foot}")
+        self._stream.close()
+        os.replace(self._part, self.path)
+
+    def discard(self) -> None:
+        """Leave nothing of it."""
+        self._stream.close()
+        self._part.unlink(missing_ok=True)
+
+
 def jpeg_uri(picture: Pixels, side: int | None = None) -> str:
     """A data URI of `picture`, shrunk to `side` pixels on its longer side."""
     shown = Image.fromarray(picture)
@@ -126,7 +155,9 @@ def _answer(view: AnswerView) -> str:
     photo = _image(view.photo, f"the photo {view.query}", PHOTO, "photo") if view.photo is not None else ""
     remark = _paragraph(f"→ {view.remark}", "remark") if view.remark else ""
     truth = f'<p class="truth"><b>Truth:</b> {escape(view.truth)}</p>' if view.truth else ""
-    words = f"{says}{_paragraph(reason)}{truth}{remark}"
+    alike = view.answer.look_alikes if isinstance(view.answer, Decision) else ()
+    beware = "".join(f'<p class="beware"><b>Beware:</b> {escape(a.warning)}</p>' for a in alike)
+    words = f"{says}{_paragraph(reason)}{beware}{truth}{remark}"
     words = f"<div><code>{escape(view.query)}</code>{words}</div>"
     figures = "".join(map(_figure, view.evidence))
     return (
@@ -160,7 +191,7 @@ def _table(view: AnswerView) -> str:
     if not view.hits:
         return ""
     unknown = isinstance(view.answer, Decision) and view.answer.outcome is Outcome.UNKNOWN
-    note = _paragraph("Nearest in the catalog, for information only:", "note") if unknown else ""
+    note = _paragraph("Nearest in the catalog, for information only, not an answer:", "note") if unknown else ""
     rows = "\n".join(map(_row, view.hits))
     head = "<tr><th></th><th>product</th><th>probability</th><th>similarity</th><th>inliers</th></tr>"
     return f'{note}<div class="scroll"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
@@ -171,7 +202,7 @@ def _row(view: HitView) -> str:
     picture = _image(view.picture, f"catalog picture of {hit.sku}", THUMBNAIL, "thumb")
     product = f"<b>{escape(hit.sku)}</b><br>{escape(view.label)}"
     bar = f'<span class="bar"><span style="width:{100 * min(max(v.probability, 0), 1):.0f}%"></span></span>'
-    numbers = f"<td>{v.probability:.1%}{bar}</td><td>{v.similarity:.2f}</td><td>{v.inliers}</td>"
+    numbers = f"<td>{percent(v.probability)}{bar}</td><td>{v.similarity:.2f}</td><td>{v.inliers}</td>"
     return f"<tr><td>{picture}</td><td>{product}</td>{numbers}</tr>"
 
 

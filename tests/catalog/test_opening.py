@@ -105,7 +105,7 @@ def test_a_truncated_catalog_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "words"), [("0002", "was made by a newer simsearch (schema 0002)"), ("0000", "its schema 0000 is none")]
+    ("version", "words"), [("9999", "was made by a newer simsearch (schema 9999)"), ("0000", "its schema 0000 is none")]
 )
 def test_a_schema_that_is_not_known_is_refused(tmp_path: Path, version: str, words: str) -> None:
     path = tmp_path / "catalog.db"
