@@ -1,81 +1,173 @@
 #!/usr/bin/env python3
-"""Refit the surface head of trained weights on a table's `surface` column and on rendered packages; measure it.
+"""Refit the surface head of trained weights; nothing else of them changes. Run it after each training.
 
-usage: fit_surface_head.py WEIGHTS TABLE.csv OUT.safetensors [LABELS.csv ROOT]
+usage: fit_surface_head.py WEIGHTS TABLE.csv DATA_DIR OUT.safetensors [--measure]
 
-At most 900 photos a surface are taken from the table. LABELS.csv (image,surface; images below ROOT) is only measured.
+Fitted on three sources: labels by eye (surface_training_labels.csv, images below DATA_DIR), loose pills of TABLE (that
+training_manifest.py writes; its other surfaces are too often wrong), and rendered packages, which alone show backs and
+tops. The penalty, and how much the last two count, are chosen by cross-validation on the labels by eye. --measure then
+prints accuracy and confusions on surface_labels.csv, whose products are left out of the fit. docs/surfaces.md has
+the definitions.
 """
 
 from __future__ import annotations
 
+import csv
 import sys
 from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simsearch import images
-from simsearch.catalog.manifest import read_table
 from simsearch.config import ImageSettings
 from simsearch.datatypes import Pixels
-from simsearch.siamese.network import SURFACES, restore, save
-from simsearch.siamese.surface import fit_surface_head, pooled_features
+from simsearch.siamese.network import SURFACES, Network, restore, save
+from simsearch.siamese.surface import (
+    PENALTIES,
+    Labelled,
+    fit_surface_head,
+    held_out_loss,
+    pooled_features,
+    similar_groups,
+)
 from simsearch.siamese.weightfile import open_weights
 from simsearch.synthetic import TrainingPhotos, make_products
 
-MOST = 900
-RENDERED = 1500
+HERE = Path(__file__).parent
+BY_EYE, EVALUATION = HERE / "surface_training_labels.csv", HERE / "surface_labels.csv"
+WEAK = {"pills"}
+WEAK_MOST, RENDERED = 600, 900
+SHARES = ((0.1, 0.03), (0.1, 0.1))  # what a weak label and a rendered photo count, beside 1 by eye
+SAME_BOX = 0.9  # cosine of features from which unlabelled photos are kept on one side of the cross-validation
 DECODING = ImageSettings(working_size=320)
+CODE = {s.value: i for i, s in enumerate(SURFACES)}
+BATCH = 64
 
 
-def labelled(table: Path) -> tuple[list[Pixels], list[int]]:
-    """Photos of the table whose surface is known, and index into SURFACES; taken evenly over the table."""
-    records, _ = read_table(table, ("image", "surface"))
-    known: dict[str, list[str]] = {s.value: [] for s in SURFACES}
-    for _, record in records:
-        if record["surface"] in known:
-            known[record["surface"]].append(str(table.parent / record["image"]))
-    pixels, codes = [], []
-    for code, surface in enumerate(SURFACES):
-        paths = known[surface.value]
-        for path in paths[:: max(1, len(paths) // MOST)]:
-            pixels.append(images.load(Path(path), DECODING).pixels)
-            codes.append(code)
-    return pixels, codes
+def rows(path: Path) -> list[dict[str, str]]:
+    """The records of a CSV file."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
-def rendered() -> tuple[list[Pixels], list[int]]:
-    """Drawn packages in simulated photos, with the surface that was drawn."""
-    source = TrainingPhotos(make_products(500, seed=11), seed=11)
-    samples = [source.sample(i) for i in range(RENDERED)]
-    index = {s.value: i for i, s in enumerate(SURFACES)}
-    return [s.pixels for s in samples], [index[str(s.surface)] for s in samples]
+def features(network: Network, number: int, pixels: Callable[[int], Pixels]) -> NDArray[np.float32]:
+    """Pooled features of `number` photos, never more than a batch of them in memory."""
+    parts = [
+        pooled_features(network, [pixels(i) for i in range(start, min(start + BATCH, number))])
+        for start in range(0, number, BATCH)
+    ]
+    return np.concatenate([np.empty((0, network.surface.in_features), np.float32), *parts])
 
 
-def main(weights: Path, table: Path, out: Path, labels: Path | None, root: Path | None) -> None:
-    """Fit, save, and print the confusion on the labels."""
+def of_files(network: Network, paths: Sequence[Path]) -> NDArray[np.float32]:
+    """Pooled features of photos on disk."""
+    return features(network, len(paths), lambda i: images.load(paths[i], DECODING).pixels)
+
+
+def by_eye(network: Network, root: Path, skus: dict[str, str], banned: set[str]) -> Labelled:
+    """The hand-labelled photos but those of `banned` products, grouped by product."""
+    records = [r for r in rows(BY_EYE) if skus.get(str(root / r["image"]), r["image"]) not in banned]
+    found = of_files(network, [root / r["image"] for r in records])
+    alike = similar_groups(found, SAME_BOX)
+    names = [skus.get(str(root / r["image"]), r["image"]) for r in records]
+    # Without a product of its own, an unlabelled photo belongs to whatever it looks like.
+    keys = [str(g) if n.startswith("unlabelled-") else n for g, n in zip(alike, names, strict=True)]
+    number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    codes = np.array([CODE[r["surface"]] for r in records], np.int64)
+    groups = np.array([number[key] for key in keys], np.int64)
+    return Labelled(found, codes, np.ones(len(codes), np.float32), groups)
+
+
+def extra(found: NDArray[np.float32], codes: Sequence[int]) -> Labelled:
+    """Photos that are fitted on and never held out."""
+    array = np.array(codes, np.int64)
+    return Labelled(found, array, np.ones(len(array), np.float32), np.full(len(array), -1, np.int64))
+
+
+def weak(network: Network, table: list[dict[str, str]], banned: set[str], known: set[str]) -> Labelled:
+    """Photos of the table whose surface is told by what they are, evenly over the table."""
+    chosen = [r for r in table if r["surface"] in WEAK and r["sku"] not in banned and r["image"] not in known]
+    chosen = chosen[:: max(1, len(chosen) // WEAK_MOST)]
+    return extra(of_files(network, [Path(r["image"]) for r in chosen]), [CODE[r["surface"]] for r in chosen])
+
+
+def rendered(network: Network) -> Labelled:
+    """Drawn packages in simulated photos. A bottle seen from behind is a bottle, as it is among the labels by eye."""
+    products = make_products(500, seed=11)
+    package = {p.sku: p.package for p in products}
+    source, codes = TrainingPhotos(products, seed=11), []
+
+    def draw(i: int) -> Pixels:
+        sample = source.sample(i)
+        codes.append(CODE["bottle" if package[sample.sku] == "bottle" else str(sample.surface)])
+        return sample.pixels
+
+    return extra(features(network, RENDERED, draw), codes)
+
+
+def together(parts: Sequence[Labelled], shares: Sequence[float]) -> Labelled:
+    """One set of all parts, each part's photos counting `share`."""
+    return Labelled(
+        np.concatenate([p.features for p in parts]),
+        np.concatenate([p.surfaces for p in parts]),
+        np.concatenate([p.weights * np.float32(s) for p, s in zip(parts, shares, strict=True)]),
+        np.concatenate([p.groups for p in parts]),
+    )
+
+
+def measure(network: Network, root: Path) -> None:
+    """Print the share right on the evaluation labels with its bootstrap interval over products, and the confusions."""
+    records = rows(EVALUATION)
+    found = of_files(network, [root / r["image"] for r in records])
+    weight, bias = network.surface.weight.detach().numpy(), network.surface.bias.detach().numpy()
+    said = [SURFACES[c].value for c in (found @ weight.T + bias).argmax(axis=1)]
+    truth = [r["surface"] for r in records]
+    right = np.array([a == b for a, b in zip(said, truth, strict=True)], float)
+    # The folder of a box and the licence number of a medicine name the product.
+    skus = [r["image"].rpartition("/" if r["image"].startswith("boxes/") else "-")[0] for r in records]
+    members = [np.flatnonzero(np.array(skus) == s) for s in dict.fromkeys(skus)]
+    rng = np.random.default_rng(0)
+    draws = rng.integers(len(members), size=(2000, len(members)))
+    low, high = np.quantile([right[np.concatenate([members[i] for i in d])].mean() for d in draws], [0.025, 0.975])
+    print(f"{right.sum():.0f} of {len(right)} right ({right.mean():.1%}; 95 % interval {low:.1%} to {high:.1%})")
+    print("truth, then how often each was said:", ", ".join(s.value for s in SURFACES))
+    for surface in SURFACES:
+        counts = Counter(s for s, t in zip(said, truth, strict=True) if t == surface.value)
+        print(f"  {surface.value:7}" + "".join(f"{counts[s.value]:5}" for s in SURFACES))
+
+
+def main(weights: Path, table: Path, data: Path, out: Path, *, measured: bool) -> None:
+    """Fit, save, and perhaps measure."""
     opened = open_weights(weights)
-    network = restore(opened)
-    real, drawn = labelled(table), rendered()
-    features = pooled_features(network, real[0] + drawn[0])
-    codes = np.array(real[1] + drawn[1], np.int64)
-    print("fitted on", dict(Counter(SURFACES[c].value for c in codes)))
-    fit_surface_head(network, features, codes)
+    network, root = restore(opened), data.resolve()
+    listed = rows(table)
+    skus = {r["image"]: r["sku"] for r in listed}
+    evaluated = {r["image"] for r in rows(EVALUATION)}
+    banned = {r["sku"] for name in ("boxes.csv", "tfda.csv") for r in rows(root / name) if r["image"] in evaluated}
+    known = {str(root / r["image"]) for r in rows(BY_EYE)}
+    parts = by_eye(network, root, skus, banned), weak(network, listed, banned, known), rendered(network)
+    for name, part in zip(("by eye", "weak", "rendered"), parts, strict=True):
+        print(f"{name}:", dict(Counter(SURFACES[c].value for c in part.surfaces)))
+    tried = []
+    for shares, l2 in product(SHARES, sorted(PENALTIES, reverse=True)):
+        loss, right = held_out_loss(together(parts, (1.0, *shares)), l2)
+        told = f"weak {shares[0]}, rendered {shares[1]}, penalty {l2:g}"
+        print(f"  {told}: loss {loss:.4f}, right {right:.1%}", flush=True)
+        tried.append((loss, shares, l2))
+    _, shares, l2 = min(tried, key=lambda t: t[0])
+    print(f"chosen: weak {shares[0]}, rendered {shares[1]}, penalty {l2:g}")
+    fit_surface_head(network, together(parts, (1.0, *shares)), l2=l2)
     save(network, out, opened.card)
-    if labels and root:
-        records, _ = read_table(labels, ("image", "surface"))
-        found = pooled_features(network, [images.load(root / r["image"], DECODING).pixels for _, r in records])
-        weight, bias = network.surface.weight.detach().numpy(), network.surface.bias.detach().numpy()
-        said = [SURFACES[c].value for c in (found @ weight.T + bias).argmax(axis=1)]
-        truth = [r["surface"] for _, r in records]
-        right = sum(a == b for a, b in zip(said, truth, strict=True))
-        print(f"{right} of {len(truth)} right ({right / len(truth):.1%})")
-        for pair, n in Counter(zip(truth, said, strict=True)).most_common():
-            print(f"{n:5} {pair[0]:8} said to be {pair[1]}")
+    if measured:
+        measure(restore(open_weights(out)), root)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (4, 6):
+    given = [Path(a) for a in sys.argv[1:] if a != "--measure"]
+    if len(given) != 4 or any(str(a).startswith("-") for a in given):
         sys.exit(__doc__)
-    given = [Path(a) for a in sys.argv[1:]]
-    main(given[0], given[1], given[2], *(given[3:] or (None, None)))
+    main(*given, measured="--measure" in sys.argv)
