@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from simsearch import open_app
 from simsearch.app import App
 from simsearch.datatypes import Decision, Image, Outcome
+from simsearch.duplicates.found import Kind
 from simsearch.errors import (
     CatalogError,
     ConfigError,
@@ -280,8 +281,8 @@ def test_a_threshold_of_nothing_groups_all_that_is_suspected(indexed: Path, kit:
         usual, every = app.duplicates(), app.duplicates(threshold=0.0)
         none = app.duplicates(threshold=1.0)
     assert sum(len(g.images) for g in every) > sum(len(g.images) for g in usual)
-    # Byte for byte the same photo is a duplicate at any threshold.
-    assert all(pair.identical_file or pair.probability == 1.0 for g in none for pair in g.pairs)
+    # The same photo, as it was or edited, is a duplicate at any threshold; of different photos it takes certainty.
+    assert all(pair.kind is not Kind.SAME_PRODUCT or pair.probability == 1.0 for g in none for pair in g.pairs)
 
 
 # -- generations -----------------------------------------------------------------------------------------------------
