@@ -283,7 +283,7 @@ def _planned(name: str, images: int, factory: str, width: float, last: Mapping[s
     """By the last build where that was of the same kind, whatever its number of lists."""
     if last and last["images"] and _kind_of(last["factory"]) == _kind_of(factory):
         share = images / last["images"]
-        return PlannedLane(name, images, factory, round(last["bytes"] * share), round(last["build_s"] * share, 2))
+        return PlannedLane(name, images, factory, round(last["bytes"] * share), last["build_s"] * share)
     return PlannedLane(name, images, factory, round(width * images), None)
 
 

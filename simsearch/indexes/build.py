@@ -49,7 +49,7 @@ def build_votes(folder: Path, keypoints: Keypoints, expected: Ids) -> tuple[dict
     written = VoteIndex.load(path)
     facts = {
         "kind": written.kind, "fingerprint": keypoints.fingerprint, "most": keypoints.most, "dim": written.dim,
-        "keypoints": len(written), **file_facts(path), "build_s": round(time.perf_counter() - started, 3),
+        "keypoints": len(written), **file_facts(path), "build_s": round(time.perf_counter() - started, 6),
     }  # fmt: skip
     held = written.ids()
     if strange := len(np.setdiff1d(held, expected)):
@@ -96,7 +96,7 @@ def build_lane(
         **asdict(lane), "kind": index.kind, "factory": kind.factory, "rerank": kind.rerank,
         "effort": index.effort if isinstance(index, FactoryIndex) else 0, "images": len(ids),
         "device": "cuda" if not kind.exact and gpu.wanted(settings.device) else "cpu", **file_facts(path),
-        "build_s": round(time.perf_counter() - started, 3),
+        "build_s": round(time.perf_counter() - started, 6),
     }  # fmt: skip
     return facts, audited
 
