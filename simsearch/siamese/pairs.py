@@ -126,14 +126,38 @@ class ClassBatches:
             raise ValueError("the weights of the sets must not be negative, and one must be above 0")
         return np.asarray(weights / weights.sum(), np.float64)
 
-    def draw(self, rng: Generator) -> NDArray[np.int64]:
+    def draw(
+        self, rng: Generator, neighbours: NDArray[np.int32] | None = None, hard_share: float = 0.0
+    ) -> NDArray[np.int64]:
         """Image indices, shape (2 * classes,), fewer when there are not as many classes to be found.
 
-        The two of a class are neighbours; no class comes twice.
+        The two of a class are neighbours; no class comes twice. `neighbours` (number of classes, k), -1 where there is
+        none: about `hard_share` of the batch are then classes that look like one drawn before, so that a batch holds
+        what is hard to tell apart (hard-negative mining; Harwood et al. 2017, "Smart Mining for Deep Metric Learning").
         """
+        wanted = self.classes if neighbours is None else max(1, round(self.classes * (1 - hard_share)))
+        chosen = self._drawn(rng, wanted)
+        if neighbours is not None:
+            self._add_neighbours(chosen, neighbours, rng)
+        first = np.array(list(chosen.values()), np.int64)
+        return np.stack([first, self.images.another(first, rng)], axis=1).reshape(-1)
+
+    def _add_neighbours(self, chosen: dict[int, int], neighbours: NDArray[np.int32], rng: Generator) -> None:
+        """Fill up a batch, class -> image, with classes that look like those in it."""
+        seeds = list(chosen)
+        for _ in range(4 * self.classes):  # some draws meet a class that is there already, or none
+            if len(chosen) >= self.classes:
+                break
+            near = int(rng.choice(neighbours[seeds[int(rng.integers(len(seeds)))]]))
+            if near >= 0 and near not in chosen:
+                place = int(self.images.starts[near] + rng.integers(self.images.counts[near]))
+                chosen[near] = int(self.images.order[place])
+
+    def _drawn(self, rng: Generator, wanted: int) -> dict[int, int]:
+        """Class -> image of at most `wanted` classes, sets by their weights."""
         orders = [rng.permutation(len(pool)).tolist() for pool in self.pools]
         chosen: dict[int, int] = {}
-        while len(chosen) < self.classes:
+        while len(chosen) < wanted:
             # A set may have fewer classes than its share asks for: the others then fill the batch.
             left = self.shares * [bool(order) for order in orders]
             if not left.any():
@@ -143,5 +167,4 @@ class ClassBatches:
             members = self.pools[place][orders[place].pop()]
             image = int(members[int(rng.integers(len(members)))])
             chosen.setdefault(int(self.images.classes[image]), image)
-        first = np.array(list(chosen.values()), np.int64)
-        return np.stack([first, self.images.another(first, rng)], axis=1).reshape(-1)
+        return chosen

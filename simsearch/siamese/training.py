@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -28,8 +29,8 @@ from simsearch.errors import ImageError, TrainingError
 from simsearch.siamese import losses
 from simsearch.siamese.augment import AugmentSettings
 from simsearch.siamese.data import Batch, Batches, TrainingPhoto, Views, held_out
-from simsearch.siamese.network import Network, normalise, pick_device, save
-from simsearch.siamese.validation import Validation, draw_curves
+from simsearch.siamese.network import Network, bfloat16_trains, normalise, pick_device, save
+from simsearch.siamese.validation import Validation, draw_curves, embed
 from simsearch.siamese.weightfile import Architecture
 
 
@@ -58,6 +59,7 @@ class OptimiserSettings:
     warmup: int = setting(100, low=0)
     frozen_stages: int = setting(4, low=0)
     frozen_norms: bool = True
+    precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
     average: float = setting(0.998, low=0.0, high=0.99999)
 
 
@@ -70,6 +72,10 @@ class TrainSettings:
     start: str = ""
     sampling: str = setting("classes", choices=("classes", "algorithm-1", "algorithm-2"))
     weights: Mapping[str, float] = field(default_factory=dict)
+    unsure: tuple[str, ...] = ()
+    hard_share: float = setting(0.0, low=0.0, high=0.9)
+    hard_neighbours: int = setting(20, low=1, high=1000)
+    mine_every: int = setting(500, low=1)
     train_size: int = setting(192, low=32, high=512)
     cache_side: int = setting(288, low=32, high=1023)
     whole_share: float = setting(0.2, low=0.0, high=1.0)
@@ -81,6 +87,7 @@ class TrainSettings:
     rendered_photos: int = setting(2, low=1, high=100)
     network: Architecture = field(default_factory=Architecture)
     augment: AugmentSettings = field(default_factory=AugmentSettings)
+    augment_pills: AugmentSettings = field(default_factory=AugmentSettings)
     loss: LossSettings = field(default_factory=LossSettings)
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
 
@@ -133,13 +140,14 @@ def train(
     try:
         batches = Batches(
             [cache[i] for i in trained], [kept[i] for i in trained], augment=settings.augment,
-            size=settings.train_size, batch=settings.optimiser.batch, sampling=settings.sampling,
+            augment_pills=settings.augment_pills, hard_share=settings.hard_share, size=settings.train_size,
+            batch=settings.optimiser.batch, sampling=settings.sampling, unsure=settings.unsure,
             weights=settings.weights, seed=settings.seed, steps=settings.optimiser.steps,
             whole_share=settings.whole_share,
         )  # fmt: skip
     except ValueError as error:
         raise TrainingError(str(error)) from None
-    loop = _Loop(settings, chosen, data=_digest(kept))
+    loop = _Loop(settings, chosen, data=_digest(kept), unsure=batches.unsure)
     loop.resume(run)
     facts = {
         **(card or {}), "name": settings.name, "photos_trained": len(trained),
@@ -151,7 +159,7 @@ def train(
     validation = Validation.of(kept, [views.seen for views in cache], aside)
     history: list[float] = []
     started, total = time.perf_counter(), settings.optimiser.steps
-    for step, batch in _stream(batches, loop.step, settings):
+    for step, batch in _stream(batches, loop, settings):
         loss = loop.train_step(batch)
         history.append(loss["total"])
         done = step + 1
@@ -188,13 +196,38 @@ def _digest(photos: Sequence[TrainingPhoto]) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _stream(batches: Batches, first: int, settings: TrainSettings) -> Iterator[tuple[int, Batch]]:
-    steps = range(first, len(batches))
-    loader = DataLoader(
-        batches, batch_size=None, sampler=list(steps), num_workers=settings.loader_workers,
-        worker_init_fn=_quiet_worker, prefetch_factor=4 if settings.loader_workers else None,
-    )  # fmt: skip
-    yield from zip(steps, loader, strict=True)
+def _stream(batches: Batches, loop: _Loop, settings: TrainSettings) -> Iterator[tuple[int, Batch]]:
+    """Steps and their batches. Between two minings the workers see one state of the neighbours."""
+    every = settings.mine_every if settings.hard_share else len(batches)
+    while loop.step < len(batches):
+        if settings.hard_share and loop.step and loop.step % every == 0:
+            loop.neighbours = _neighbours(batches, loop, settings)
+        batches.neighbours = loop.neighbours
+        steps = range(loop.step, min(len(batches), (loop.step // every + 1) * every))
+        loader = DataLoader(
+            batches, batch_size=None, sampler=list(steps), num_workers=settings.loader_workers,
+            worker_init_fn=_quiet_worker, prefetch_factor=4 if settings.loader_workers else None,
+        )  # fmt: skip
+        yield from zip(steps, loader, strict=True)
+
+
+def _neighbours(batches: Batches, loop: _Loop, settings: TrainSettings) -> NDArray[np.int32]:
+    """Of each class the most similar others by one photo each, as the averaged network sees them now, (classes, k).
+
+    Where labels may be incomplete, what is more similar than `loss.doubtful` is left out (-1): it is likely the same
+    product.
+    """
+    import faiss
+
+    images = batches.images
+    photos = [batches.pixels[int(images.order[start])].seen for start in images.starts]
+    embeddings = embed(loop.average, photos, settings.train_size, loop.device)
+    index = faiss.IndexFlatIP(embeddings.shape[1])
+    index.add(embeddings)
+    similarities, ids = index.search(embeddings, min(settings.hard_neighbours + 1, len(embeddings)))
+    itself = ids == np.arange(len(ids))[:, None]
+    unsure = batches.unsure[:, None] | batches.unsure[ids]
+    return np.where(itself | (unsure & (similarities >= settings.loss.doubtful)), -1, ids).astype(np.int32)
 
 
 def _quiet_worker(worker: int) -> None:
@@ -207,8 +240,11 @@ def _quiet_worker(worker: int) -> None:
 class _Loop:
     """Network, its average, optimiser and memory: all that a checkpoint holds."""
 
-    def __init__(self, settings: TrainSettings, device: torch.device, *, data: str) -> None:
+    def __init__(
+        self, settings: TrainSettings, device: torch.device, *, data: str, unsure: NDArray[np.bool_]
+    ) -> None:
         self.settings, self.device, self.data = settings, device, data
+        self.unsure = torch.from_numpy(unsure).to(device)
         self.network = Network(settings.network)
         if settings.start:
             self.network.load_start(Path(settings.start))
@@ -231,6 +267,9 @@ class _Loop:
             weight_decay=o.weight_decay,
         )
         self.step, self.best = 0, -1.0
+        o = settings.optimiser
+        self.bfloat16 = o.precision == "bfloat16" or (o.precision == "auto" and bfloat16_trains(device))
+        self.neighbours: NDArray[np.int32] | None = None
         self.memory = torch.zeros(0, settings.network.embedding, device=device)
         self.memory_labels = torch.zeros(0, dtype=torch.int64, device=device)
 
@@ -243,9 +282,10 @@ class _Loop:
         for module in self.frozen:
             module.eval()
         labels, surfaces = batch.labels.to(self.device), batch.surfaces.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            embeddings, surface_logits = self.network(normalise(batch.pixels.to(self.device)))
-        parts = self._losses(embeddings, labels, surface_logits.float(), surfaces)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            maps = self.network.backbone(normalise(batch.pixels.to(self.device)))
+        embeddings, surface_logits = self.network.heads(maps)
+        parts = self._losses(embeddings, labels, surface_logits, surfaces)
         total = parts["metric"] + s.pair_weight * parts["pair"] + s.surface_weight * parts["surface"]
         self.optimiser.zero_grad(set_to_none=True)
         total.backward()  # type: ignore[no-untyped-call]
@@ -262,14 +302,16 @@ class _Loop:
         self, embeddings: Tensor, labels: Tensor, surface_logits: Tensor, surfaces: Tensor
     ) -> dict[str, Tensor]:
         s, zero = self.settings.loss, embeddings.new_zeros(())
+        doubtful = self._limits(labels, labels)
         if self.settings.sampling == "classes":
-            a, b, same = losses.mined_pairs(embeddings, labels, s.doubtful)
+            a, b, same = losses.mined_pairs(embeddings, labels, doubtful)
         else:
             a = torch.arange(0, len(labels), 2, device=labels.device)
             b, same = a + 1, labels[a] == labels[a + 1]
         metric = zero
         if s.metric == "softmax":
-            metric = losses.softmax(embeddings, labels, s.temperature, self.memory, self.memory_labels, s.doubtful)
+            limits = self._limits(labels, torch.cat([labels, self.memory_labels]))
+            metric = losses.softmax(embeddings, labels, s.temperature, self.memory, self.memory_labels, limits)
         elif s.metric == "triplet":
             metric = losses.batch_hard_triplet(embeddings, labels, s.margin)
         elif s.metric == "contrastive":
@@ -278,6 +320,11 @@ class _Loop:
         known = surfaces >= 0
         surface = nn.functional.cross_entropy(surface_logits[known], surfaces[known]) if known.any() else zero
         return {"metric": metric, "pair": pair, "surface": surface}
+
+    def _limits(self, labels: Tensor, others: Tensor) -> Tensor:
+        """(n, m) similarities from which a "negative" is left out; where both labels are sure, none is."""
+        unsure = self.unsure[labels][:, None] | self.unsure[others][None, :]
+        return torch.where(unsure, self.settings.loss.doubtful, 2.0)
 
     @torch.no_grad()
     def _move_average(self) -> None:
@@ -295,6 +342,7 @@ class _Loop:
             "settings": json.dumps(asdict(self.settings)), "data": self.data, "step": self.step, "best": self.best,
             "network": self.network.state_dict(), "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(), "memory": self.memory, "memory_labels": self.memory_labels,
+            "neighbours": None if self.neighbours is None else torch.from_numpy(self.neighbours),
         }  # fmt: skip
         torch.save(state, run / "checkpoint.part")
         os.replace(run / "checkpoint.part", run / "checkpoint.pt")
@@ -316,6 +364,8 @@ class _Loop:
             self.average.load_state_dict(state["average"])
             self.optimiser.load_state_dict(state["optimiser"])
             self.memory, self.memory_labels = state["memory"], state["memory_labels"]
+            near = state.get("neighbours")
+            self.neighbours = None if near is None else near.cpu().numpy()
         _forget_rows(run / "metrics.csv", self.step)
 
     def log(self, run: Path, row: Mapping[str, float]) -> None:
