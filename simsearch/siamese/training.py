@@ -240,9 +240,7 @@ def _quiet_worker(worker: int) -> None:
 class _Loop:
     """Network, its average, optimiser and memory: all that a checkpoint holds."""
 
-    def __init__(
-        self, settings: TrainSettings, device: torch.device, *, data: str, unsure: NDArray[np.bool_]
-    ) -> None:
+    def __init__(self, settings: TrainSettings, device: torch.device, *, data: str, unsure: NDArray[np.bool_]) -> None:
         self.settings, self.device, self.data = settings, device, data
         self.unsure = torch.from_numpy(unsure).to(device)
         self.network = Network(settings.network)

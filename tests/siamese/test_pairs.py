@@ -112,6 +112,19 @@ def test_a_batch_has_no_class_twice(classes: list[int], many: int, seed: int) ->
     assert ((images[:, 0] == images[:, 1]) == (sizes == 1)).all()
 
 
+def test_hard_batches_hold_classes_with_their_neighbours() -> None:
+    classes = np.repeat(np.arange(200), 2)
+    near = (np.arange(200) ^ 1).astype(np.int32)[:, None]  # each class has one that looks like it
+    drawn = batches(classes, ["x"] * 400, 20)
+    for seed in range(5):
+        owners = (drawn.draw(rng(seed), near, 0.5)[::2] // 2).tolist()
+        assert len(set(owners)) == len(owners)
+        # Ten drawn, and the neighbours of nearly all of them; without mining a batch of 200 classes holds one such pair.
+        assert sum(owner ^ 1 in owners for owner in owners) >= 2 * (len(owners) - 10) > 10
+    alone = np.full((200, 3), -1, np.int32)
+    assert len(drawn.draw(rng(), alone, 0.5)) == 20  # images of ten classes: none has a neighbour: only what was drawn
+
+
 def test_fewer_classes_than_asked_for_make_a_smaller_batch() -> None:
     assert len(batches([0, 0, 1, 2], ["x"] * 4, 10).draw(rng())) == 6
 

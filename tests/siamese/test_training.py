@@ -189,6 +189,28 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(whole: Path, tmp_path: Path
     assert [r.split(",")[2:] for r in logged[0]] == [r.split(",")[2:] for r in logged[1]]
 
 
+def test_mined_neighbours_survive_a_kill(tmp_path: Path) -> None:
+    settings = replace(TINY, hard_share=0.5, hard_neighbours=3, mine_every=2)
+    whole = train(settings, catalog(16), tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train(settings, catalog(16), tmp_path / "cut", progress=stop_at(5))  # the checkpoint is of step 3
+    cut = train(settings, catalog(16), tmp_path / "cut")
+    assert cut.losses == pytest.approx(whole.losses[3:], abs=1e-5)
+    near = torch.load(tmp_path / "cut" / "checkpoint.pt", weights_only=True)["neighbours"]
+    products = whole.card["products_trained"]
+    assert near.shape == (products, 4)
+    assert (near >= 0).any()
+    assert not (near == torch.arange(products)[:, None]).any()
+
+
+def test_only_unsure_labels_are_doubted(tmp_path: Path) -> None:
+    """Where every likeness is doubtful, a softmax over sure labels still pushes apart; over unsure ones it cannot."""
+    settings = replace(steps(TINY, 1), loss=LossSettings(doubtful=0.0, pair_weight=0.0, surface_weight=0.0))
+    sure = train(replace(settings, unsure=("other",)), catalog(12), tmp_path / "sure")
+    unsure = train(replace(settings, unsure=("drawn",)), catalog(12), tmp_path / "unsure")
+    assert sure.losses[0] > unsure.losses[0] + 0.1
+
+
 def test_rows_after_the_last_checkpoint_are_logged_anew(tmp_path: Path) -> None:
     settings = replace(steps(TINY, 6), validate_every=2, checkpoint_every=3)
     with pytest.raises(KeyboardInterrupt):
