@@ -119,7 +119,7 @@ def test_hard_batches_hold_classes_with_their_neighbours() -> None:
     for seed in range(5):
         owners = (drawn.draw(rng(seed), near, 0.5)[::2] // 2).tolist()
         assert len(set(owners)) == len(owners)
-        # Ten drawn, and the neighbours of nearly all of them; without mining a batch of 200 classes holds one such pair.
+        # Ten drawn, and the neighbours of nearly all of them; without mining such a batch holds one such pair.
         assert sum(owner ^ 1 in owners for owner in owners) >= 2 * (len(owners) - 10) > 10
     alone = np.full((200, 3), -1, np.int32)
     assert len(drawn.draw(rng(), alone, 0.5)) == 20  # images of ten classes: none has a neighbour: only what was drawn
