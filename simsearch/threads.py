@@ -6,9 +6,51 @@ only wait for each other, which on a busy machine takes many times as long as th
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from threading import Lock
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def in_threads(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """`work` of each of `items`, in order, on all cores; the calling thread takes its share.
+
+    Within such work, and for a single item, it is a plain loop: no more threads than cores.
+    """
+    if len(items) < 2 or cores() < 2 or getattr(_WITHIN, "pool", False):
+        return [work(item) for item in items]
+    futures = [_pool().submit(work, item) for item in items[1:]]
+    try:
+        out = [work(items[0])]
+        # Those that nobody has begun, from the end: then the calling thread and the pool meet in the middle.
+        late: dict[int, R] = {}
+        for place in reversed(range(len(futures))):
+            if futures[place].cancel():
+                late[place] = work(items[place + 1])
+        return out + [late[place] if place in late else future.result() for place, future in enumerate(futures)]
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+_WITHIN = threading.local()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores() - 1, "simsearch", initializer=lambda: setattr(_WITHIN, "pool", True))
 
 
 class SingleThreaded:

@@ -113,9 +113,9 @@ class _Keypoints:
         distance, index = _nearest(query, other, 2)
         kept = np.flatnonzero(distance[:, 0] < self.settings.ratio * distance[:, 1])
         kept = kept[np.argsort(distance[kept, 0], kind="stable")]
-        _, first = np.unique(index[kept], return_index=True)
+        _, first = np.unique(index[kept, 0], return_index=True)
         kept = kept[np.sort(first)]
-        return np.stack([kept, index[kept]], axis=1).astype(np.int64)
+        return np.stack([kept, index[kept, 0]], axis=1).astype(np.int64)
 
 
 class OrbMatching(_Keypoints):
@@ -143,8 +143,8 @@ class OrbMatching(_Keypoints):
             return np.zeros((0, 2), np.int64)
         _, forth = _nearest(query, other, 1)
         _, back = _nearest(other, query, 1)
-        kept = np.flatnonzero(back[forth] == np.arange(len(query)))
-        return np.stack([kept, forth[kept]], axis=1).astype(np.int64)
+        kept = np.flatnonzero(back[forth[:, 0], 0] == np.arange(len(query)))
+        return np.stack([kept, forth[kept, 0]], axis=1).astype(np.int64)
 
 
 class Orb(_Keypoints):
@@ -192,8 +192,8 @@ def matched_share(query: Descriptor, other: Descriptor, kept: int) -> float:
 
 
 def _nearest(query: Descriptor, other: Descriptor, k: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Hamming distances (n, k) to the `k` (1 or 2) keypoints of `other` nearest to each of `query`, and the index (n,)
-    of the nearest; of equally near ones the first counts."""
+    """Hamming distances and indices of the `k` (few) keypoints of `other` nearest to each of `query`, both (n, k); of
+    equally near ones the first counts."""
     import faiss
 
     a, b = column(query, "bits"), column(other, "bits")
@@ -204,13 +204,14 @@ def _nearest(query: Descriptor, other: Descriptor, k: int) -> tuple[NDArray[np.i
         _BUFFER.values = np.empty(needed, np.int32)
     distances = _BUFFER.values[:needed].reshape(len(a), len(b))
     pointers = [faiss.swig_ptr(array) for array in (a, b, distances)]
-    faiss.hammings(pointers[0], pointers[1], len(a), len(b), a.shape[1], pointers[2])
-    rows, index = np.arange(len(a)), distances.argmin(axis=1)
-    nearest = distances[rows, index]
-    if k == 1:
-        return nearest[:, None], index
-    distances[rows, index] = np.iinfo(np.int32).max
-    return np.stack([nearest, distances.min(axis=1)], axis=1), index
+    faiss.hammings(pointers[0], pointers[1], len(a), len(b), a.shape[1], pointers[2])  # type: ignore[attr-defined]
+    rows, index = np.arange(len(a)), np.empty((len(a), k), np.int64)
+    nearest = np.empty((len(a), k), np.int32)
+    for place in range(k):
+        index[:, place] = distances.argmin(axis=1)
+        nearest[:, place] = distances[rows, index[:, place]]
+        distances[rows, index[:, place]] = np.iinfo(np.int32).max
+    return nearest, index
 
 
 _BUFFER = threading.local()
