@@ -89,8 +89,8 @@ def read(path: Path, settings: ImageSettings) -> bytes:
         raise ImageError("missing", f"{path}: cannot be read ({reason})") from None
 
 
-def decode(data: bytes, settings: ImageSettings, name: str = "<bytes>") -> Image:
-    """The photo in `data`; `name` is for messages.
+def decode(data: bytes, settings: ImageSettings, name: str = "<bytes>", sha256: str = "") -> Image:
+    """The photo in `data`; `name` is for messages, `sha256` that of `data` where it is known already.
 
     Raises:
         ImageError: it cannot be decoded; `code` says why.
@@ -115,7 +115,8 @@ def decode(data: bytes, settings: ImageSettings, name: str = "<bytes>") -> Image
         raise ImageError("too_large", f"{name}: does not fit into memory") from None
     except Exception as error:  # on damaged data decoders raise whatever they stumble over
         raise _damaged(data, name, error) from error
-    return Image(_fit(pixels, settings.working_size), hashlib.sha256(data).hexdigest(), width, height, name)
+    digest = sha256 or hashlib.sha256(data).hexdigest()
+    return Image(_fit(pixels, settings.working_size), digest, width, height, name)
 
 
 def _upright(opened: Pillow.Image, settings: ImageSettings, name: str) -> tuple[Pillow.Image, int, int]:

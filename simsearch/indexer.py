@@ -12,6 +12,9 @@ from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from simsearch import images
 from simsearch.catalog import Catalog
 from simsearch.catalog.manifest import Source
@@ -21,6 +24,7 @@ from simsearch.datatypes import Image, Refusal, SourceRow, Surface
 from simsearch.errors import ImageError
 from simsearch.methods.base import Method, pack
 from simsearch.methods.siamese import Siamese
+from simsearch.threads import SingleThreaded
 
 Progress = Callable[[int, int, str], None]
 """Called with photos done, photos in all and a short text."""
@@ -160,29 +164,51 @@ class Indexer:
         return jobs, listed
 
     def _work(self, jobs: Sequence[_Job]) -> Iterator[_Seen]:
-        """Every job in order, described; decoding runs ahead in threads, the network in batches here."""
+        """Every job in order, described. Each thread takes a batch through all stages, on one core.
+
+        So no thread waits for another, and what a photo is between the stages stays where it was made. One batch more
+        than there are threads is read ahead.
+        """
         workers = self.settings.workers or os.cpu_count() or 1
-        ahead = workers * 2 + self.settings.batch * 2
-        waiting: deque[Future[_Seen]] = deque()
-        batch: list[_Seen] = []
-        remaining = iter(jobs)
-        with ThreadPoolExecutor(workers) as pool:
+        size = self.settings.batch
+        waiting: deque[Future[list[_Seen]]] = deque()
+        batches = (jobs[i : i + size] for i in range(0, len(jobs), size))
+        with SingleThreaded() as single, ThreadPoolExecutor(workers) as pool:
             try:
                 while True:
-                    while len(waiting) < ahead and (job := next(remaining, None)) is not None:
-                        waiting.append(pool.submit(self._look, job))
+                    while len(waiting) <= workers and (batch := next(batches, None)) is not None:
+                        waiting.append(pool.submit(self._described, batch, single))
                     if not waiting:
                         break
-                    batch.append(waiting.popleft().result())
-                    if len(batch) >= self.settings.batch:
-                        yield from self._embedded(batch)
-                        batch = []
-                yield from self._embedded(batch)
+                    yield from waiting.popleft().result()
             finally:
                 pool.shutdown(cancel_futures=True)
 
+    def _described(self, batch: Sequence[_Job], single: SingleThreaded) -> list[_Seen]:
+        """In a worker thread: look at each photo, then describe by the network those that were decoded."""
+        seen = [self._look(job) for job in batch]
+        todo = [one.image for one in seen if one.image is not None]
+        found: dict[str, Iterator[tuple[NDArray[np.float32], Surface, float]]] = {}
+        if todo and self.siamese:
+            single.torch()
+            found = {m.fingerprint: iter(m.describe_with_surface(todo)) for m in self.siamese}
+        return [self._complete(one, found) for one in seen]
+
+    def _complete(
+        self, seen: _Seen, found: Mapping[str, Iterator[tuple[NDArray[np.float32], Surface, float]]]
+    ) -> _Seen:
+        """With what the network says where the photo was decoded, and without its pixels."""
+        if seen.image is None:
+            return seen
+        descriptors, surface = dict(seen.descriptors), seen.surface
+        for fingerprint, results in found.items():
+            embedding, shown, probability = next(results)
+            descriptors[fingerprint], surface = pack(embedding), (shown, probability)
+        assert len(descriptors) == len(self.fingerprints)
+        return replace(seen, image=None, descriptors=descriptors, surface=surface)
+
     def _look(self, job: _Job) -> _Seen:
-        """In a worker thread: read, compare the content hash, decode, describe with all but the network."""
+        """Read, compare the content hash, decode, describe with all but the network."""
         path = Path(job.row.path)
         size, mtime_ns = _stat(job.row.path)
         digest = None
@@ -191,25 +217,11 @@ class Indexer:
             digest = sha256(data).hexdigest()
             if job.known and job.known.described and job.known.sha256 == digest:
                 return _Seen(job, size, mtime_ns, digest)
-            image = images.decode(data, self.image_settings, str(path))
+            image = images.decode(data, self.image_settings, str(path), digest)
             described = {m.fingerprint: pack(m.describe([image])[0]) for m in self.others}
             return _Seen(job, size, mtime_ns, digest, image.width, image.height, image, described)
         except ImageError as error:
             return _Seen(job, size, mtime_ns, digest, error=error)
-
-    def _embedded(self, batch: Sequence[_Seen]) -> Iterator[_Seen]:
-        """Adds what the network says to those of a batch that were decoded."""
-        todo = [seen.image for seen in batch if seen.image is not None]
-        found = {m.fingerprint: iter(m.describe_with_surface(todo)) for m in self.siamese} if todo else {}
-        for seen in batch:
-            if seen.image is not None:
-                for fingerprint, results in found.items():
-                    embedding, surface, probability = next(results)
-                    described = {**seen.descriptors, fingerprint: pack(embedding)}
-                    seen = replace(seen, descriptors=described, surface=(surface, probability))
-                seen = replace(seen, image=None)  # the pixels are not needed any more
-                assert len(seen.descriptors) == len(self.fingerprints)
-            yield seen
 
     def _settle(self, seen: _Seen, step: _Step, counts: Counter[str], refusals: list[Refusal]) -> None:
         """Turns what was seen into rows to write."""

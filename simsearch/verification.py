@@ -20,6 +20,7 @@ from simsearch.methods.orb import Geometry, Orb
 from simsearch.methods.siamese import Siamese
 from simsearch.siamese.calibration import Calibration
 from simsearch.siamese.weightfile import sigmoid
+from simsearch.threads import SingleThreaded, cores, in_threads
 
 FEATURES = ("pair_logit", "cosine", "log_inliers", "hash_similarity", "other_face", "pills")
 """Columns of the fusion: pair head before its sigmoid, cosine, ln(1 + inliers), share of equal pHash bits, and two that
@@ -40,10 +41,38 @@ _FACES = frozenset({Surface.FRONT, Surface.BACK, Surface.SIDE, Surface.TOP})
 
 
 def describe(methods: Mapping[str, Method], images: Sequence[Image]) -> list[dict[str, Descriptor]]:
-    """Each image described by all `methods`, with its surface where the network is among them."""
+    """Each image described by all `methods`, with its surface where the network is among them.
+
+    Of one photo the network describes it on one core while the other methods do on another; of several, each core
+    takes some through all methods.
+    """
+    if len(images) > 1:
+        size = min(_PART, -(-len(images) // cores()))
+        parts = [images[i : i + size] for i in range(0, len(images), size)]
+        with SingleThreaded() as single:
+            return [d for part in in_threads(lambda part: _described(methods, part, single), parts) for d in part]
+    network = {n: m for n, m in methods.items() if isinstance(m, Siamese)}
+    rest = {n: m for n, m in methods.items() if n not in network}
+    with SingleThreaded() as single:
+        found = in_threads(lambda some: _described(some, images, single), [some for some in (network, rest) if some])
+    merged: list[dict[str, Descriptor]] = [{} for _ in images]
+    for part in found:
+        for into, described in zip(merged, part, strict=True):
+            into |= described
+    return merged
+
+
+_PART = 8
+"""Photos that one thread takes at once: what the network does at once (`siamese.network`)."""
+
+
+def _described(
+    methods: Mapping[str, Method], images: Sequence[Image], single: SingleThreaded
+) -> list[dict[str, Descriptor]]:
     out: list[dict[str, Descriptor]] = [{} for _ in images]
     for name, method in methods.items():
         if isinstance(method, Siamese):
+            single.torch()
             for into, (embedding, surface, _) in zip(out, method.describe_with_surface(images), strict=True):
                 into |= {name: embedding, SURFACE: _code(surface)}
         else:
@@ -57,9 +86,9 @@ def stored(
 ) -> dict[int, dict[str, Descriptor]]:
     """What the catalog holds of images, by id, as far as pairs are judged by it; incomplete ones are left out."""
     out: dict[int, dict[str, Descriptor]] = {i: {SURFACE: _code(Surface(f.surface))} for i, f in facts.items()}
-    for name in NEEDED:
-        for image_id, data in catalog.descriptors(methods[name].fingerprint, facts).items():
-            out[image_id][name] = unpack(methods[name], data)
+    names = {methods[name].fingerprint: name for name in NEEDED}
+    for image_id, fingerprint, data in catalog.several_descriptors(list(names), facts):
+        out[image_id][names[fingerprint]] = unpack(methods[names[fingerprint]], data)
     return {i: described for i, described in out.items() if all(name in described for name in NEEDED)}
 
 
@@ -117,9 +146,9 @@ class Verifier:
         features = self.quick(query, others)
         if loose_pills(query):
             return features
-        for i in np.argsort(-features[:, 0], kind="stable")[:geometry]:
-            if not loose_pills(others[i]):
-                features[i, 2] = np.log1p(self.geometry(query, others[i]).inliers)
+        near = np.argsort(-features[:, 0], kind="stable")[:geometry]
+        near = near[[not loose_pills(others[i]) for i in near]]
+        features[near, 2] = np.log1p(in_threads(lambda i: self.geometry(query, others[i]).inliers, near.tolist()))
         return features
 
     def verify(self, query: Described, others: Sequence[Described], *, geometry: int) -> list[Verification]:

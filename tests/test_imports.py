@@ -16,7 +16,15 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the foundations up. A room is a module or package directly in simsearch/; it imports from lower rows and itself.
 ROWS = (
-    {"errors", "datatypes", "images", "config", "resources", "locking"},  # may import each other, without a cycle
+    {
+        "errors",
+        "datatypes",
+        "images",
+        "config",
+        "resources",
+        "locking",
+        "threads",
+    },  # may import each other, without a cycle
     {"methods", "siamese", "catalog", "indexes", "synthetic"},
     {"verification"},  # the look at a pair, shared by all that judge pairs
     {"lookalikes", "filters", "together"},  # what the catalog says of products, what several photos say

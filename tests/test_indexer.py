@@ -284,8 +284,8 @@ def test_reading_ahead_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(Indexer, "_look", counting)
     assert counts(world.index(progress=slow)) == {"added": 65}
-    # Twice the threads and two batches waiting, and one batch being worked off.
-    assert most[0] <= 2 * 2 + 2 * 4 + 4
+    # A batch for each of two threads, one more, and the one being worked off.
+    assert most[0] <= (2 + 1 + 1) * 4
 
 
 def test_order_and_results_do_not_depend_on_threads(world: World, tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_the_network_describes_in_batches_and_names_surfaces(
     monkeypatch.setattr(Siamese, "describe_with_surface", noting)
     table = world.table("sku,image,surface\nC,C/1.jpg,back\n")
     assert counts(world.index(world.shop, table)) == {"added": 5, "refused": 1}
-    assert sizes == [3, 2]  # four photos a batch, one of the first four is broken
+    assert sorted(sizes) == [2, 3]  # four photos a batch, one of the first four is broken
     ids, embeddings = world.catalog.matrix(siamese.fingerprint, siamese.dtype, siamese.dim)
     assert len(ids) == 5
     expected = describe(siamese, [world.shop / "A/1.png"])[0]

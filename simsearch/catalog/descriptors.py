@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,14 @@ class Descriptors(Database):
                 found |= dict(c.execute(query.where(DescriptorRow.image_id.in_(part))).all())
         return found
 
+    def several_descriptors(self, fingerprints: Sequence[str], ids: Iterable[int]) -> Iterator[tuple[int, str, bytes]]:
+        """Image id, fingerprint and packed descriptor of the images `ids`, as far as they have them."""
+        wanted = [int(i) for i in ids]
+        with self._read() as c:
+            for part in chunks(wanted):
+                found = c.execute(_SEVERAL, {"fingerprints": list(fingerprints), "ids": list(part)})
+                yield from ((row[0], row[1], row[2]) for row in found)
+
     def active_ids(self, fingerprint: str, *, since: int = -1) -> Ids:
         """Ids (n,) ascending of the active images under `fingerprint`, described after the revision `since`."""
         query = _descriptors(fingerprint, DescriptorRow.image_id).where(usable(), ImageRow.described_revision > since)
@@ -70,6 +78,17 @@ class Descriptors(Database):
         )
         with self._read() as c:
             return dict(c.execute(query).all())
+
+
+_SEVERAL = (
+    sa.select(DescriptorRow.image_id, MethodRow.fingerprint, DescriptorRow.data)
+    .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
+    .where(
+        MethodRow.fingerprint.in_(sa.bindparam("fingerprints", expanding=True)),
+        DescriptorRow.image_id.in_(sa.bindparam("ids", expanding=True)),
+    )
+)
+"""Made once: putting a statement together takes as long as running it."""
 
 
 def usable() -> sa.ColumnElement[bool]:

@@ -6,6 +6,7 @@ turned by the intensity centroid; 256 BRIEF bits; brute-force Hamming. Geometry:
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, cast
@@ -191,18 +192,29 @@ def matched_share(query: Descriptor, other: Descriptor, kept: int) -> float:
 
 
 def _nearest(query: Descriptor, other: Descriptor, k: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Hamming distances and indices of the `k` keypoints of `other` nearest to each of `query`, both (n, k)."""
+    """Hamming distances and indices of the `k` (few) keypoints of `other` nearest to each of `query`, both (n, k); of
+    equally near ones the first counts."""
     import faiss
 
-    # One thread: half a millisecond is too little to share, and on a busy machine the threads wait for each other for
-    # twenty. OpenMP keeps this number for each calling thread, so that nobody else's is touched.
-    threads = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)
-    try:
-        distance, index = faiss.knn_hamming(column(query, "bits"), column(other, "bits"), k)
-    finally:
-        faiss.omp_set_num_threads(threads)
-    return distance, index
+    a, b = column(query, "bits"), column(other, "bits")
+    # All distances, then their minima: a third faster than knn_hamming, which keeps a heap for each keypoint. On one
+    # thread: a quarter of a millisecond is too little to share. A buffer of a thread's own, as fresh memory costs more.
+    needed = len(a) * len(b)
+    if len(getattr(_BUFFER, "values", ())) < needed:
+        _BUFFER.values = np.empty(needed, np.int32)
+    distances = _BUFFER.values[:needed].reshape(len(a), len(b))
+    pointers = [faiss.swig_ptr(array) for array in (a, b, distances)]
+    faiss.hammings(pointers[0], pointers[1], len(a), len(b), a.shape[1], pointers[2])  # type: ignore[attr-defined]
+    rows, index = np.arange(len(a)), np.empty((len(a), k), np.int64)
+    nearest = np.empty((len(a), k), np.int32)
+    for place in range(k):
+        index[:, place] = distances.argmin(axis=1)
+        nearest[:, place] = distances[rows, index[:, place]]
+        distances[rows, index[:, place]] = np.iinfo(np.int32).max
+    return nearest, index
+
+
+_BUFFER = threading.local()
 
 
 def column(descriptor: Descriptor, name: str) -> NDArray[Any]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -51,6 +51,8 @@ class Siamese:
 
     def __init__(self, settings: SiameseSettings) -> None:
         self.settings = settings
+        self._loading = Lock()
+        self._inference: Inference | None = None
         self.weights = open_weights(
             Path(settings.weights) if settings.weights else BUILT_IN / f"{self.name}.safetensors"
         )
@@ -59,12 +61,17 @@ class Siamese:
         # Precision and device do not enter: they agree (cosine >= 0.999), and catalogs move between machines.
         self.fingerprint = fingerprint(self.name, _Computed(settings.crop_pills), digest=self.weights.digest)
 
-    @cached_property
+    @property
     def inference(self) -> Inference:
-        """Loaded at first use: what only compares stored embeddings never loads torch."""
-        from simsearch.siamese.network import Inference
+        """Loaded at first use, once for all threads: what only compares stored embeddings never loads torch."""
+        with self._loading:
+            if self._inference is None:
+                from simsearch.siamese.network import Inference
 
-        return Inference(self.weights, precision=self.settings.precision, device=self.settings.device)
+                self._inference = Inference(
+                    self.weights, precision=self.settings.precision, device=self.settings.device
+                )
+            return self._inference
 
     def describe(self, images: Sequence[Image]) -> list[Descriptor]:
         return [embedding for embedding, _, _ in self.describe_with_surface(images)]

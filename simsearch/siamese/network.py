@@ -26,6 +26,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from simsearch.datatypes import Pixels, Surface
 from simsearch.errors import UsageError, WeightsError
 from simsearch.siamese.backbones import BACKBONES
+from simsearch.siamese.fused import fuse
 from simsearch.siamese.weightfile import Architecture, Weights, open_weights, write_weights
 
 SURFACES: tuple[Surface, ...] = tuple(s for s in Surface if s is not Surface.UNKNOWN)
@@ -216,10 +217,17 @@ def pick_device(wanted: str) -> torch.device:
 
 
 def bfloat16_pays(device: torch.device) -> bool:
-    """Whether bfloat16 is the faster precision: on GPUs, and on CPUs with AMX tiles. Elsewhere on CPUs it is slower."""
+    """Whether bfloat16 is the faster precision: on GPUs, and on CPUs that multiply it. Elsewhere it is slower.
+
+    Such CPUs have AMX tiles, or AVX-512 with bfloat16 (AMD since Zen 4, Intel's Cooper Lake): docs/benchmarks.md.
+    """
     if device.type == "cuda":
         return True
-    return bool(torch.cpu._is_amx_tile_supported())
+    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+
+
+_AT_ONCE = 8
+"""Photos in one pass on a CPU: the activations of more do not stay in its cache, and each then takes longer."""
 
 
 def bfloat16_trains(device: torch.device) -> bool:
@@ -228,7 +236,10 @@ def bfloat16_trains(device: torch.device) -> bool:
 
 
 class Inference:
-    """A network made ready to describe photos: batch norms folded, precision and device chosen."""
+    """A network made ready to describe photos: batch norms folded, precision and device chosen.
+
+    May be called from several threads at once.
+    """
 
     def __init__(self, weights: Weights, *, precision: str = "auto", device: str = "auto") -> None:
         self.device = pick_device(device)
@@ -241,9 +252,18 @@ class Inference:
         # as computing in bfloat16 does (0.9996), and catalogs move between machines.
         network.backbone.to(dtype=torch.bfloat16).to(dtype=self.dtype)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        self.at_once = 0
+        if self.device.type == "cpu":
+            self.at_once = _AT_ONCE
+            fuse(self.network.backbone)
 
     def describe(self, squares: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """n letterboxed squares -> embeddings (n, d) of length 1, probabilities of each surface (n, len(SURFACES))."""
+        size = self.at_once or len(squares)
+        parts = [self._pass(squares[i : i + size]) for i in range(0, len(squares), size)]
+        return np.concatenate([e for e, _ in parts]), np.concatenate([s for _, s in parts])
+
+    def _pass(self, squares: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode():
             x = to_input(squares).to(self.device, dtype=self.dtype)
             embeddings, surfaces = self.network(x)

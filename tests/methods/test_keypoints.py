@@ -14,10 +14,12 @@ from simsearch.config import parse_settings
 from simsearch.datatypes import Descriptor
 from simsearch.errors import ConfigError
 from simsearch.methods.orb import (
+    KEYPOINT,
     Orb,
     OrbMatching,
     OrbMatchingSettings,
     OrbSettings,
+    _nearest,
     column,
     matched_share,
     sane,
@@ -224,3 +226,15 @@ def test_scaled_keeps_the_shape_and_never_vanishes() -> None:
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(ConfigError, match="keypoints: 0 is below 8"):
         parse_settings(SiftSettings, {"keypoints": 0}, where="test")
+
+
+@pytest.mark.parametrize("sizes", [(2, 2), (37, 500), (500, 3)])
+def test_nearest_keypoints_are_those_of_a_plain_comparison(sizes: tuple[int, int]) -> None:
+    rng = np.random.default_rng(3)
+    query, other = (np.zeros(size, KEYPOINT) for size in sizes)
+    query["bits"], other["bits"] = (rng.integers(0, 256, (size, 32)) for size in sizes)
+    differing = np.bitwise_count(query["bits"][:, None] ^ other["bits"][None]).sum(axis=2, dtype=np.int64)
+    for k in (2, 1):
+        distances, index = _nearest(query, other, k)
+        assert np.array_equal(distances, np.sort(differing, axis=1)[:, :k])
+        assert np.array_equal(index, np.argsort(differing, axis=1, kind="stable")[:, :k])
