@@ -115,15 +115,16 @@ class Verifier:
     def features(self, query: Described, others: Sequence[Described], *, geometry: int) -> NDArray[np.float64]:
         """Features (n, 6); geometry is looked for with the `geometry` most promising of `others`.
 
-        Two strange pills on the same ruler agree in hundreds of points. With enough others it shows that these points
-        are common (`Orb.geometries`); with few, keypoints are not looked at where either photo shows loose pills. Such
-        pairs, and different faces of a package, which share no print, are judged by what remains: the last two features
-        keep the lack of inliers from counting against them.
+        Two strange pills on the same ruler would agree in hundreds of points, so that none are looked for where both
+        photos show loose pills; blister strips are often taken for them, and so one of two may, if there are enough
+        others to show which points are common (`Orb.geometries`). Pairs without geometry, and different faces of a
+        package, which share no print, are judged by what remains: the last two features keep the lack of inliers from
+        counting against them.
         """
         features = self.quick(query, others)
         near = np.argsort(-features[:, 0], kind="stable")[:geometry]
-        if len(near) < LEAST_CONTEXT:
-            near = near[[not loose_pills(query) and not loose_pills(others[i]) for i in near]]
+        allowed = 1 if len(near) >= LEAST_CONTEXT else 0
+        near = near[[loose_pills(query) + loose_pills(others[i]) <= allowed for i in near]]
         found = self.geometries(query, [others[i] for i in near])
         features[near, 2] = np.log1p([geometry.support for geometry in found])
         return features
