@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Write the table that the shipped calibration is fitted on: `sku,image,group,surface`.
+"""Write the table that the shipped calibration is fitted on: `sku,image,group,surface,role`.
 
 usage: calibration_manifest.py TRAIN.csv OUT.csv
 
-From the table of training_manifest.py: the products that training held out, and as distractors unlabelled photos and
-every eighth medicine with one photo. Added are 200 rendered packages that training never drew, one studio and two
-phone photos each, written beside OUT. They hold no look-alike families: which of two strengths a photo shows cannot
-be told from these descriptors.
+From the table of training_manifest.py: the products that training held out, as distractors unlabelled photos, which do
+not ask (many show what another of them shows), and every eighth medicine with one photo. Unlabelled photos that show a
+labelled product by eye (doubtful_pairs.csv) are left out. Added are 200 rendered packages that training never drew, one
+studio and two phone photos each, written beside OUT. They hold no look-alike families: which of two strengths a photo
+shows cannot be told from these descriptors.
 """
 
 from __future__ import annotations
@@ -55,7 +56,11 @@ def main(train: Path, out: Path) -> None:
     counts = Counter(r["sku"] for r in rows)
     chosen = [r for r in rows if counts[r["sku"]] > 1 and held_out(r["sku"], SHARE)]
     alone = [r for r in rows if counts[r["sku"]] == 1]
-    chosen += [r for r in alone if r["group"] == "unlabelled"]
+    with Path(__file__).with_name("doubtful_pairs.csv").open(encoding="utf-8", newline="") as stream:
+        doubtful = {r["image"] for r in csv.DictReader(stream)}
+    loose = [r for r in alone if r["group"] == "unlabelled"]
+    shown = [r for r in loose if "/".join(Path(r["image"]).with_suffix("").parts[-2:]) not in doubtful]
+    chosen += [{**r, "role": "distractor"} for r in shown]
     chosen += [r for r in alone if r["group"] == "tfda"][::8]
     folder = out.parent / f"{out.stem}_rendered"
     folder.mkdir(parents=True, exist_ok=True)
@@ -67,7 +72,7 @@ def main(train: Path, out: Path) -> None:
             Image.fromarray(pixels).save(path, quality=90)
             chosen.append({"sku": f"R-{product.sku}", "image": str(path.resolve()), "group": "rendered", "surface": ""})
     with out.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, ["sku", "image", "group", "surface"])
+        writer = csv.DictWriter(stream, ["sku", "image", "group", "surface", "role"], restval="")
         writer.writeheader()
         writer.writerows(chosen)
     print(f"{len(chosen)} photos, {len({r['sku'] for r in chosen})} products")

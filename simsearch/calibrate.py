@@ -1,8 +1,8 @@
 """Fitting what turns scores into a probability: `simsearch calibrate`, and the end of `simsearch train`.
 
 A labelled sample of photos stands in for what users will ask. Each photo is asked against all others; the fusion is
-fitted on the pairs with the candidates that come back. One half of the products fits the fusion, the other half its
-correction and the thresholds, so that no product judges itself.
+fitted on the pairs with the candidates that come back. Correction and thresholds are fitted on logits that a fusion of
+other products gave (cross-fitting: Chernozhukov et al. 2018), so that no product judges itself and all of them count.
 """
 
 from __future__ import annotations
@@ -16,12 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.errors import TrainingError
+from simsearch.indexes.votes import VoteIndex, votes
+from simsearch.lookup import indexed_keypoints
+from simsearch.methods.orb import column
 from simsearch.siamese.calibration import Calibration, threshold_for_far
 from simsearch.siamese.fusion import Fusion, Monotone
 from simsearch.verification import FEATURES, INCREASING, Described, Verifier
 
 Progress = Callable[[int, int, str], None]
 SINGLES = 400
+FOLDS = 5
+_VOTED, _VOTE_KEYPOINTS, _VOTE_NEIGHBOURS = 20, 200, 16
+"""Candidates that keypoints add, as in the lookup: the wrong ones that agree in the most keypoints must be seen."""
 LEAST_PRODUCTS = 8
 """With several photos each: fewer cannot be split into two halves that mean something."""
 
@@ -32,6 +38,8 @@ class Sample:
 
     skus: Sequence[str]
     described: Sequence[Described]
+    distractors: frozenset[int] = frozenset()
+    """Places of photos that are candidates but do not ask: what is unlabelled may show what another one shows."""
 
     @property
     def several(self) -> list[str]:
@@ -39,6 +47,8 @@ class Sample:
         counts: dict[str, int] = {}
         for sku in self.skus:
             counts[sku] = counts.get(sku, 0) + 1
+        for place in self.distractors:
+            counts.pop(self.skus[place], None)
         return sorted(sku for sku, n in counts.items() if n > 1)
 
 
@@ -65,15 +75,16 @@ def candidate_pairs(
     skus = np.array(sample.skus)
     features, same, query = [], [], []
     asking = [i for i, sku in enumerate(sample.skus) if sku in several]
-    alone = [i for i, sku in enumerate(sample.skus) if sku not in several]
+    alone = [i for i, sku in enumerate(sample.skus) if sku not in several and i not in sample.distractors]
     asking += alone[:: max(1, -(-len(alone) // SINGLES))]
+    index = _vote_index(sample)
     for done, i in enumerate(asking, 1):
         similarity = embeddings @ embeddings[i]
         similarity[i] = -np.inf
         nearest = np.argsort(-similarity, kind="stable")[: min(candidates, len(skus) - 1)]
         # A right photo that the lookup would miss still teaches what a right pair looks like.
         own = np.flatnonzero((skus == skus[i]) & (np.arange(len(skus)) != i))
-        chosen = np.unique(np.concatenate([nearest, own]))
+        chosen = np.unique(np.concatenate([nearest, own, _voted(index, sample, i)]))
         features.append(
             verifier.features(sample.described[i], [sample.described[j] for j in chosen], geometry=geometry)
         )
@@ -81,6 +92,22 @@ def candidate_pairs(
         query.append(np.full(len(chosen), i, np.int64))
         progress(done, len(asking), "pairs")
     return CandidatePairs(np.concatenate(features), np.concatenate(same), np.concatenate(query))
+
+
+def _vote_index(sample: Sample) -> VoteIndex | None:
+    if not all("orb" in described for described in sample.described):
+        return None
+    bits = [indexed_keypoints(described["orb"], _VOTE_KEYPOINTS) for described in sample.described]
+    index = VoteIndex(expected=sum(map(len, bits)))
+    index.add(np.repeat(np.arange(len(bits)), [len(b) for b in bits]), np.concatenate(bits))
+    return index
+
+
+def _voted(index: VoteIndex | None, sample: Sample, asking: int) -> NDArray[np.int64]:
+    if index is None or not len(index):
+        return np.zeros(0, np.int64)
+    bits = column(sample.described[asking]["orb"], "bits")
+    return votes((index,), bits, k=_VOTE_NEIGHBOURS, without=frozenset((asking,)))[0][:_VOTED]
 
 
 def calibrate(
@@ -96,8 +123,8 @@ def calibrate(
     """Fit fusion, correction and thresholds.
 
     The probability is that of a pair drawn from equally many right and wrong ones. `thresholds["match"]` is the
-    smallest that holds `target_far` over photos whose product is not in the catalog: each photo of the second half is
-    judged by its most probable wrong candidate.
+    smallest that holds `target_far` over photos whose product is not in the catalog: each photo of a product with
+    several is judged by its most probable wrong candidate.
 
     Raises:
         TrainingError: fewer than LEAST_PRODUCTS products have several photos, or no wrong candidate comes back.
@@ -108,22 +135,28 @@ def calibrate(
             f"calibration needs {LEAST_PRODUCTS} or more products with several photos; the table has {len(several)}"
         )
     pairs = candidate_pairs(sample, verifier, candidates, geometry, progress)
-    ordered = sorted(several, key=lambda sku: zlib.crc32(sku.encode()))
-    # The threshold is chosen on the second half alone: single photos may be unlabelled, and show what another shows.
-    second = set(ordered[1::2])
-    of_first = np.array([sample.skus[q] not in second for q in pairs.query])
-    if pairs.same[of_first].all() or pairs.same[~of_first].all():
+    fold = _folds(sample)[pairs.query]
+    # The threshold is chosen on these alone: single photos may show what another one shows.
+    judging = np.isin(np.array(sample.skus)[pairs.query], several)
+    if pairs.same[judging].all():
         raise TrainingError(
             f"all {candidates} candidates of every photo are of its own product; raise query.candidates, or give fewer "
             "photos a product"
         )
-    fusion = Fusion.fit(
-        pairs.features[of_first], pairs.same[of_first], FEATURES, l2=1.0, prior=0.5, nonnegative=INCREASING
-    )
-    rest_features, rest_same = pairs.features[~of_first], pairs.same[~of_first]
-    fusion = fusion.platt(rest_features, rest_same, prior=0.5)
-    worst = _most_probable_wrong(fusion.probability(rest_features), rest_same, pairs.query[~of_first])
+
+    def fit(part: NDArray[np.bool_]) -> Fusion:
+        return Fusion.fit(pairs.features[part], pairs.same[part], FEATURES, l2=1.0, prior=0.5, nonnegative=INCREASING)
+
+    logits = np.empty(len(pairs.same))
+    for number in np.unique(fold):
+        logits[fold == number] = fit(fold != number).logits(pairs.features[fold == number])
+    line = Fusion.fit(
+        logits[judging, None], pairs.same[judging], ("logit",), l2=1e-6 * judging.sum(), prior=0.5,
+        nonnegative=("logit",),
+    )  # fmt: skip
+    worst = _most_probable_wrong(line.probability(logits[:, None])[judging], pairs.same[judging], pairs.query[judging])
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
+    fusion = fit(np.ones(len(pairs.same), bool)).after(line)
     return Calibration(
         fusion, Monotone(), {"match": chosen.threshold, "pair": 0.5},
         {m.name: m.fingerprint for m in (verifier.siamese, verifier.orb, verifier.phash)},
@@ -133,6 +166,14 @@ def calibrate(
             "far_queries": chosen.negatives,
         },
     )  # fmt: skip
+
+
+def _folds(sample: Sample) -> NDArray[np.int64]:
+    """(photos,) 0 to FOLDS - 1, one for all photos of a product; products with several photos are spread evenly."""
+    several = set(sample.several)
+    ordered = sorted(set(sample.skus), key=lambda sku: (sku not in several, zlib.crc32(sku.encode()), sku))
+    number = {sku: i % FOLDS for i, sku in enumerate(ordered)}
+    return np.array([number[sku] for sku in sample.skus], np.int64)
 
 
 def _most_probable_wrong(

@@ -87,17 +87,20 @@ def _calibration(
     facts: Mapping[str, Any],
     progress: Progress,
 ) -> Calibration:
-    skus, described = [], []
+    skus, described, distractors = [], [], set()
     for done, row in enumerate(rows, 1):
         try:
             image = images.load(Path(row.path), config.images)
         except ImageError:
             continue
+        if row.attributes.get("role", "").lower() == "distractor":
+            distractors.add(len(skus))
         skus.append(row.sku)
         described += describe({name: methods[name] for name in NEEDED}, [image])
         progress(done, len(rows), "describing")
+    sample = Sample(skus, described, frozenset(distractors))
     return calibrate(
-        Sample(skus, described), Verifier(methods, None), target_far=target_far, candidates=config.query.candidates,
+        sample, Verifier(methods, None), target_far=target_far, candidates=config.query.candidates,
         geometry=config.query.geometry, facts={**facts, "date": datetime.now(UTC).date().isoformat()},
         progress=progress,
     )  # fmt: skip

@@ -16,15 +16,16 @@ from simsearch.config import NEEDED
 from simsearch.datatypes import Descriptor, Image, Surface, Verification
 from simsearch.methods.base import Method, unpack
 from simsearch.methods.hashes import PHash
-from simsearch.methods.orb import Geometry, Orb
+from simsearch.methods.orb import LEAST_CONTEXT, Geometry, Orb
 from simsearch.methods.siamese import Siamese
 from simsearch.siamese.calibration import Calibration
 from simsearch.siamese.weightfile import sigmoid
 from simsearch.threads import SingleThreaded, cores, in_threads
 
 FEATURES = ("pair_logit", "cosine", "log_inliers", "hash_similarity", "other_face", "pills")
-"""Columns of the fusion: pair head before its sigmoid, cosine, ln(1 + inliers), share of equal pHash bits, and two that
-say what the lack of inliers means: 1 where the photos show different faces of packages, 1 where both show loose pills.
+"""Columns of the fusion: pair head before its sigmoid, cosine, ln(1 + support of the geometry), share of equal pHash
+bits, and two that say what the lack of inliers means: 1 where the photos show different faces of packages, 1 where both
+show loose pills.
 """
 INCREASING = FEATURES[:-1]
 """Those of which more never makes "same product" less likely. Of pills it may: they are more alike than packages."""
@@ -136,19 +137,25 @@ class Verifier:
         """ORB matches under one homography."""
         return self.orb.geometry(query["orb"], other["orb"])
 
+    def geometries(self, query: Described, others: Sequence[Described]) -> list[Geometry]:
+        """The same with each of `others`, with what they share counted less."""
+        return self.orb.geometries(query["orb"], [other["orb"] for other in others]) if others else []
+
     def features(self, query: Described, others: Sequence[Described], *, geometry: int) -> NDArray[np.float64]:
         """Features (n, 6); geometry is looked for with the `geometry` most promising of `others`.
 
-        Where either photo shows loose pills there is none to find: two strange pills on the same ruler would agree in
-        hundreds of points. Such pairs, and different faces of a package, which share no print, are judged by what
-        remains: the last two features keep the lack of inliers from counting against them.
+        Two strange pills on the same ruler would agree in hundreds of points, so that none are looked for where both
+        photos show loose pills; blister strips are often taken for them, and so one of two may, if there are enough
+        others to show which points are common (`Orb.geometries`). Pairs without geometry, and different faces of a
+        package, which share no print, are judged by what remains: the last two features keep the lack of inliers from
+        counting against them.
         """
         features = self.quick(query, others)
-        if loose_pills(query):
-            return features
         near = np.argsort(-features[:, 0], kind="stable")[:geometry]
-        near = near[[not loose_pills(others[i]) for i in near]]
-        features[near, 2] = np.log1p(in_threads(lambda i: self.geometry(query, others[i]).inliers, near.tolist()))
+        allowed = 1 if len(near) >= LEAST_CONTEXT else 0
+        near = near[[loose_pills(query) + loose_pills(others[i]) <= allowed for i in near]]
+        found = self.geometries(query, [others[i] for i in near])
+        features[near, 2] = np.log1p([geometry.support for geometry in found])
         return features
 
     def verify(self, query: Described, others: Sequence[Described], *, geometry: int) -> list[Verification]:

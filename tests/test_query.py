@@ -418,14 +418,14 @@ def test_a_batch_answers_as_one_by_one(world: World) -> None:
 
 
 class Counting(Verifier):
-    """Finds as many inliers as the other's name says, and remembers where it looked."""
+    """Finds as many inliers as the other says, and remembers where it looked."""
 
     looked: list[Described]
 
-    def geometry(self, query: Described, other: Described) -> Geometry:
-        self.looked.append(other)
-        points = np.zeros((int(other["inliers"][0]), 2), np.float32)
-        return Geometry(points, points, len(points), None)
+    def geometries(self, query: Described, others: Sequence[Described]) -> list[Geometry]:
+        self.looked += others
+        points = [np.zeros((int(other["inliers"][0]), 2), np.float32) for other in others]
+        return [Geometry(p, p, len(p), None) for p in points]
 
 
 @pytest.fixture(scope="module")
@@ -490,6 +490,10 @@ def test_keypoints_of_loose_pills_do_not_count(counting: Counting, looks: Looks)
     others: list[Look] = [looks(1, 100) | pills, looks(2, 100) | box, looks(3, 100)]
     assert (counting.features(looks(0) | box, others, geometry=3)[:, 2] > 0).tolist() == [False, True, True]
     assert not counting.features(looks(0) | pills, others, geometry=3)[:, 2].any()
+    # Among many photos it shows which keypoints are common: those of one such photo count then, but not of two.
+    many: list[Look] = [looks(i, 100) | (pills if i % 2 else box) for i in range(1, 31)]
+    found = counting.features(looks(0) | pills, many, geometry=30)[:, 2] > 0
+    assert found.tolist() == [i % 2 == 0 for i in range(1, 31)]
 
 
 def test_verdicts_are_the_calibrations(counting: Counting, looks: Looks) -> None:

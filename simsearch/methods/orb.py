@@ -25,6 +25,16 @@ KEYPOINT = np.dtype([("xy", "<u2", 2), ("angle", "u1"), ("octave", "u1"), ("bits
 _SUBPIXEL = 32.0
 _LEAST_INLIERS = 6
 """Four matches fix a homography, so four always agree: below six nothing has been shown."""
+_WIDER = 1.6
+"""Tolerances that a keypoint may lie off a homography that stands already: packages bend."""
+_ALIKE_BITS = 80
+"""Of 256, below which a keypoint is taken for the same where the homography leads to expect it."""
+_SLACK_BITS = 8
+_SHARED, _COMMON = 4, 12
+"""A keypoint counts in full when up to 4 other photos hold it as well (those of the same product do), and for nothing
+from 12 on."""
+LEAST_CONTEXT = 20
+"""Photos that must be compared at once before it is known what they share."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +74,18 @@ class Geometry:
     """Before geometry."""
     homography: NDArray[np.float64] | None
     """(3, 3), query to other; None where there is no sane one, and then n = 0."""
+    rarity: float = 1.0
+    """0 to 1: mean over the matches of how little the photos compared at the same time hold that keypoint too."""
 
     @property
     def inliers(self) -> int:
         """n: matches that agree."""
         return len(self.query_xy)
+
+    @property
+    def support(self) -> float:
+        """Inliers, those that many photos share counted less: 0 to n."""
+        return self.inliers * self.rarity
 
 
 _NOTHING = np.zeros((0, 2), np.float32)
@@ -108,9 +125,9 @@ class _Keypoints:
 
     def matches(self, query: Descriptor, other: Descriptor) -> NDArray[np.int64]:
         """Pairs of keypoint indices (n, 2) that pass the ratio test; each of `other` is taken once, by its nearest."""
-        if len(query) < 2 or len(other) < 2:
-            return np.zeros((0, 2), np.int64)
-        distance, index = _nearest(query, other, 2)
+        return self._distinct(*_neighbours(query, other))
+
+    def _distinct(self, distance: NDArray[np.int32], index: NDArray[np.int64]) -> NDArray[np.int64]:
         kept = np.flatnonzero(distance[:, 0] < self.settings.ratio * distance[:, 1])
         kept = kept[np.argsort(distance[kept, 0], kind="stable")]
         _, first = np.unique(index[kept, 0], return_index=True)
@@ -166,20 +183,49 @@ class Orb(_Keypoints):
 
     def geometry(self, query: Descriptor, other: Descriptor) -> Geometry:
         """Matches, and those of them that agree with one sane change of viewpoint."""
-        pairs = self.matches(query, other)
+        return self._geometry(query, other, *_neighbours(query, other), np.zeros((0, len(query)), np.int32))
+
+    def geometries(self, query: Descriptor, others: Sequence[Descriptor]) -> list[Geometry]:
+        """The same with each of `others`; keypoints of the query that many of them hold count less (`support`).
+
+        A shop's table, a ruler, "Tablets IP" agree between photos of any drug. With fewer than LEAST_CONTEXT others
+        nothing is known of what is common, and every inlier counts in full.
+        """
+        found = [_neighbours(query, other) for other in others]
+        if len(others) < LEAST_CONTEXT:
+            nearest = np.zeros((0, len(query)), np.int32)
+        else:
+            nearest = np.stack([distance[:, 0] for distance, _ in found])
+        return [self._geometry(query, o, *f, nearest) for o, f in zip(others, found, strict=True)]
+
+    def _geometry(
+        self,
+        query: Descriptor,
+        other: Descriptor,
+        distance: NDArray[np.int32],
+        index: NDArray[np.int64],
+        nearest: NDArray[np.int32],
+    ) -> Geometry:
+        """Of the two nearest neighbours (n, 2); `nearest` (photos, n): distances to all photos of the comparison."""
+        pairs = self._distinct(distance, index)
+        none = Geometry(_NOTHING, _NOTHING, len(pairs), None)
         if len(pairs) < _LEAST_INLIERS:
-            return Geometry(_NOTHING, _NOTHING, len(pairs), None)
-        a = column(query, "xy")[pairs[:, 0]].astype(np.float32) / np.float32(_SUBPIXEL)
-        b = column(other, "xy")[pairs[:, 1]].astype(np.float32) / np.float32(_SUBPIXEL)
+            return none
+        a = column(query, "xy").astype(np.float32) / np.float32(_SUBPIXEL)
+        b = column(other, "xy").astype(np.float32) / np.float32(_SUBPIXEL)
+        from_, to = a[pairs[:, 0]], b[pairs[:, 1]]
         tolerance = self.settings.tolerance
-        found, mask = cv2.findHomography(a, b, cv2.USAC_MAGSAC, tolerance, maxIters=1000, confidence=0.999)
+        found, mask = cv2.findHomography(from_, to, cv2.USAC_MAGSAC, tolerance, maxIters=1000, confidence=0.999)
         if found is None:
-            return Geometry(_NOTHING, _NOTHING, len(pairs), None)
-        inside = mask.reshape(-1).astype(bool)
-        a, b, homography = a[inside], b[inside], np.asarray(found, np.float64)
-        if len(a) < _LEAST_INLIERS or not sane(homography, a):
-            return Geometry(_NOTHING, _NOTHING, len(pairs), None)
-        return Geometry(a, b, len(pairs), homography)
+            return none
+        inside, homography = mask.reshape(-1).astype(bool), np.asarray(found, np.float64)
+        if inside.sum() < _LEAST_INLIERS or not sane(homography, from_[inside]):
+            return none
+        pairs = _guided(a, b, distance, index, homography, _WIDER * tolerance)
+        if len(pairs) < _LEAST_INLIERS:
+            return none
+        rarity = _rarity(pairs, distance, index, nearest)
+        return Geometry(a[pairs[:, 0]], b[pairs[:, 1]], none.matches, homography, rarity)
 
 
 def matched_share(query: Descriptor, other: Descriptor, kept: int) -> float:
@@ -215,6 +261,51 @@ def _nearest(query: Descriptor, other: Descriptor, k: int) -> tuple[NDArray[np.i
 
 
 _BUFFER = threading.local()
+
+
+def _neighbours(query: Descriptor, other: Descriptor) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+    """The two nearest of each keypoint, (n, 2); as far apart as bits can be where a photo has too few."""
+    if len(query) < 2 or len(other) < 2:
+        shape = len(query), 2
+        return np.full(shape, 256, np.int32), np.zeros(shape, np.int64)
+    return _nearest(query, other, 2)
+
+
+def _guided(
+    a: NDArray[np.float32],
+    b: NDArray[np.float32],
+    distance: NDArray[np.int32],
+    index: NDArray[np.int64],
+    homography: NDArray[np.float64],
+    tolerance: float,
+) -> NDArray[np.int64]:
+    """Pairs (n, 2): keypoints one of whose two nearest neighbours lies where the homography says; none taken twice.
+
+    Letters repeat within a photo, so that most of a package's keypoints have a second neighbour as near as the first,
+    fail the ratio test, and are won back here.
+    Guided matching: Hartley, Zisserman, "Multiple View Geometry" (2003), section 4.8.
+    """
+    there = cv2.perspectiveTransform(a[None], homography)[0]
+    missed = np.linalg.norm(there[:, None] - b[index], axis=2)
+    fits = (missed < tolerance) & (distance < _ALIKE_BITS)
+    own = np.flatnonzero(fits.any(axis=1))
+    which = (~fits[own, 0]).astype(np.int64)
+    own = own[np.argsort(distance[own, which], kind="stable")]
+    which = (~fits[own, 0]).astype(np.int64)
+    theirs = index[own, which]
+    first = np.sort(np.unique(theirs, return_index=True)[1])
+    return np.stack([own[first], theirs[first]], axis=1)
+
+
+def _rarity(
+    pairs: NDArray[np.int64], distance: NDArray[np.int32], index: NDArray[np.int64], nearest: NDArray[np.int32]
+) -> float:
+    if not len(nearest):
+        return 1.0
+    own = pairs[:, 0]
+    bits = np.where(index[own, 0] == pairs[:, 1], distance[own, 0], distance[own, 1])
+    others = (nearest[:, own] <= bits + _SLACK_BITS).sum(axis=0) - 1  # less the photo itself
+    return float(np.clip((_COMMON - others) / (_COMMON - _SHARED), 0, 1).mean())
 
 
 def column(descriptor: Descriptor, name: str) -> NDArray[Any]:

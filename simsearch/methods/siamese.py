@@ -35,9 +35,10 @@ class SiameseSettings:
 
 @dataclass(frozen=True)
 class _Computed:
-    """The settings that change what is computed."""
+    """The settings that change what is computed, and how crops are chosen."""
 
     crop_pills: bool
+    crops: str = "checked"
 
 
 class Siamese:
@@ -100,13 +101,20 @@ class Siamese:
         return self.inference.describe([letterbox(p, self.inference.size) for p in pixels])
 
     def _look_closer(self, pixels: Sequence[Pixels], pills: Sequence[bool], embeddings: NDArray[np.float32]) -> None:
-        """Replaces the embeddings of those photos in which pills are found."""
+        """Replaces the embeddings of those photos in which pills are found.
+
+        A crop that the network does not take for pills itself is a wrong one: blister strips in a hand are cropped so,
+        and their whole photos are recognised better.
+        """
+        from simsearch.siamese.network import SURFACES
         from simsearch.siamese.subject import crop_to_pills
 
         crops = {i: crop_to_pills(pixels[i]) for i, shown in enumerate(pills) if shown}
         found = {i: crop for i, crop in crops.items() if crop.shape != pixels[i].shape}
         if found:
-            embeddings[list(found)] = self._pass(list(found.values()))[0]
+            near, surfaces = self._pass(list(found.values()))
+            kept = surfaces.argmax(axis=1) == SURFACES.index(Surface.PILLS)
+            embeddings[np.array(list(found))[kept]] = near[kept]
 
     def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
         return sigmoid(self.pair_logits(query, others))

@@ -73,7 +73,10 @@ class Fusion:
         Source: Platt (1999), "Probabilistic Outputs for Support Vector Machines". ValueError as :meth:`fit`.
         """
         z = self.logits(features)[:, None]
-        line = Fusion.fit(z, same, ("logit",), l2=1e-6 * len(z), prior=prior, nonnegative=("logit",))
+        return self.after(Fusion.fit(z, same, ("logit",), l2=1e-6 * len(z), prior=prior, nonnegative=("logit",)))
+
+    def after(self, line: Fusion) -> Fusion:
+        """This fusion with its logit put through `line`, a fusion of one feature."""
         slope = line.weights[0] / line.scale[0]
         weights = tuple(slope * w for w in self.weights)
         return replace(self, weights=weights, bias=line.bias + slope * (self.bias - line.mean[0]))
