@@ -21,7 +21,7 @@ from simsearch.lookup import indexed_keypoints
 from simsearch.methods.orb import column
 from simsearch.siamese.calibration import Calibration, threshold_for_far
 from simsearch.siamese.fusion import Fusion, Monotone
-from simsearch.verification import FEATURES, INCREASING, Described, Verifier
+from simsearch.verification import FEATURES, INCREASING, Described, Verifier, counted
 
 Progress = Callable[[int, int, str], None]
 SINGLES = 400
@@ -86,7 +86,12 @@ def candidate_pairs(
         own = np.flatnonzero((skus == skus[i]) & (np.arange(len(skus)) != i))
         chosen = np.unique(np.concatenate([nearest, own, _voted(index, sample, i)]))
         features.append(
-            verifier.features(sample.described[i], [sample.described[j] for j in chosen], geometry=geometry)
+            verifier.features(
+                sample.described[i],
+                [sample.described[j] for j in chosen],
+                geometry=geometry,
+                owners=skus[chosen].tolist(),
+            )
         )
         same.append(skus[chosen] == skus[i])
         query.append(np.full(len(chosen), i, np.int64))
@@ -135,6 +140,7 @@ def calibrate(
             f"calibration needs {LEAST_PRODUCTS} or more products with several photos; the table has {len(several)}"
         )
     pairs = candidate_pairs(sample, verifier, candidates, geometry, progress)
+    features = counted(pairs.features)
     fold = _folds(sample)[pairs.query]
     # The threshold is chosen on these alone: single photos may show what another one shows.
     judging = np.isin(np.array(sample.skus)[pairs.query], several)
@@ -145,11 +151,11 @@ def calibrate(
         )
 
     def fit(part: NDArray[np.bool_]) -> Fusion:
-        return Fusion.fit(pairs.features[part], pairs.same[part], FEATURES, l2=1.0, prior=0.5, nonnegative=INCREASING)
+        return Fusion.fit(features[part], pairs.same[part], FEATURES, l2=1.0, prior=0.5, nonnegative=INCREASING)
 
     logits = np.empty(len(pairs.same))
     for number in np.unique(fold):
-        logits[fold == number] = fit(fold != number).logits(pairs.features[fold == number])
+        logits[fold == number] = fit(fold != number).logits(features[fold == number])
     line = Fusion.fit(
         logits[judging, None], pairs.same[judging], ("logit",), l2=1e-6 * judging.sum(), prior=0.5,
         nonnegative=("logit",),

@@ -19,7 +19,7 @@ from simsearch.datatypes import Outcome
 from simsearch.errors import TrainingError, UsageError
 from simsearch.siamese.calibration import Calibration, threshold_for_far
 from simsearch.siamese.fusion import Fusion, Monotone
-from simsearch.verification import FEATURES, INCREASING
+from simsearch.verification import FEATURES, INCREASING, counted
 
 LEAST = 30
 """Reviewed answers from which a threshold may be raised; fewer say next to nothing."""
@@ -212,7 +212,7 @@ def calibrate_from_decisions(catalog: Catalog, base: Calibration, *, target_far:
     )
     made, judged = base, ~sample.same
     if refitted:
-        features, same = sample.features, sample.same
+        features, same = counted(sample.features), sample.same
         fusion = Fusion.fit(features[~second], same[~second], FEATURES, l2=1.0, prior=0.5, nonnegative=INCREASING)
         made = replace(base, fusion=fusion.platt(features[second], same[second], prior=0.5), correction=Monotone())
         judged &= second

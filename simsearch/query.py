@@ -122,7 +122,12 @@ class QueryEngine:
         # The lanes together say better than the pair head alone whose keypoints are worth comparing.
         near, far = whole[: self.settings.geometry], whole[self.settings.geometry :]
         verdicts = [
-            *self.verifier.verify(query, [others[c.image_id] for c in near], geometry=len(near)),
+            *self.verifier.verify(
+                query,
+                [others[c.image_id] for c in near],
+                geometry=len(near),
+                owners=[facts[c.image_id].sku for c in near],
+            ),
             *self.verifier.verify(query, [others[c.image_id] for c in far], geometry=0),
         ]
         return [Verified(facts[c.image_id], v, c) for c, v in zip(whole, verdicts, strict=True)]

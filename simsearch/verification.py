@@ -30,6 +30,8 @@ show loose pills.
 INCREASING = FEATURES[:-1]
 """Those of which more never makes "same product" less likely. Of pills it may: they are more alike than packages."""
 
+_COUNTED = [FEATURES.index(name) for name in ("cosine", "log_inliers", "other_face", "pills")]
+
 SURFACE = "surface"
 """Key under which a description may hold what the photo shows: an array of one place in `tuple(Surface)`."""
 
@@ -39,6 +41,17 @@ Described = Mapping[str, Descriptor]
 _SURFACES = tuple(Surface)
 _FACES = frozenset({Surface.FRONT, Surface.BACK, Surface.SIDE, Surface.TOP})
 """Of one package: any two of them share next to no print."""
+
+
+def counted(features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Features (n, 6) with 0 in the columns that the probability does not rest on, so that a fit gives them no weight.
+
+    pHash agrees between a third of all strange packages, and the pair head says on strange products nothing that its
+    own embeddings do not (docs/verification.md): with either, fewer right pairs stood above the wrong ones.
+    """
+    out = np.zeros_like(features)
+    out[:, _COUNTED] = features[:, _COUNTED]
+    return out
 
 
 def describe(methods: Mapping[str, Method], images: Sequence[Image]) -> list[dict[str, Descriptor]]:
@@ -137,12 +150,23 @@ class Verifier:
         """ORB matches under one homography."""
         return self.orb.geometry(query["orb"], other["orb"])
 
-    def geometries(self, query: Described, others: Sequence[Described]) -> list[Geometry]:
-        """The same with each of `others`, with what they share counted less."""
-        return self.orb.geometries(query["orb"], [other["orb"] for other in others]) if others else []
+    def geometries(
+        self, query: Described, others: Sequence[Described], owners: Sequence[object] | None = None
+    ) -> list[Geometry]:
+        """The same with each of `others`, with what photos of several `owners` share counted less."""
+        return self.orb.geometries(query["orb"], [other["orb"] for other in others], owners) if others else []
 
-    def features(self, query: Described, others: Sequence[Described], *, geometry: int) -> NDArray[np.float64]:
+    def features(
+        self,
+        query: Described,
+        others: Sequence[Described],
+        *,
+        geometry: int,
+        owners: Sequence[object] | None = None,
+    ) -> NDArray[np.float64]:
         """Features (n, 6); geometry is looked for with the `geometry` most promising of `others`.
+
+        `owners`: the product of each of `others`; None takes each for a product of its own.
 
         Two strange pills on the same ruler would agree in hundreds of points, so that none are looked for where both
         photos show loose pills; blister strips are often taken for them, and so one of two may, if there are enough
@@ -154,15 +178,23 @@ class Verifier:
         near = np.argsort(-features[:, 0], kind="stable")[:geometry]
         allowed = 1 if len(near) >= LEAST_CONTEXT else 0
         near = near[[loose_pills(query) + loose_pills(others[i]) <= allowed for i in near]]
-        found = self.geometries(query, [others[i] for i in near])
+        named = None if owners is None else [owners[i] for i in near]
+        found = self.geometries(query, [others[i] for i in near], named)
         features[near, 2] = np.log1p([geometry.support for geometry in found])
         return features
 
-    def verify(self, query: Described, others: Sequence[Described], *, geometry: int) -> list[Verification]:
-        """A verdict on each of `others`, in order."""
+    def verify(
+        self,
+        query: Described,
+        others: Sequence[Described],
+        *,
+        geometry: int,
+        owners: Sequence[object] | None = None,
+    ) -> list[Verification]:
+        """A verdict on each of `others`, in order; arguments as for `features`."""
         if not others:
             return []
-        return self.verdicts(self.features(query, others, geometry=geometry))
+        return self.verdicts(self.features(query, others, geometry=geometry, owners=owners))
 
     def verdicts(self, features: NDArray[np.float64]) -> list[Verification]:
         """Features (n, 6) as verdicts."""

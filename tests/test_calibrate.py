@@ -28,16 +28,17 @@ class StubVerifier:
     orb = SimpleNamespace(name="orb", fingerprint="orb-1")
     phash = SimpleNamespace(name="phash", fingerprint="phash-1")
 
-    def features(self, query: Look, others: Sequence[Look], *, geometry: int) -> NDArray[np.float64]:
+    def features(
+        self, query: Look, others: Sequence[Look], *, geometry: int, owners: Sequence[object]
+    ) -> NDArray[np.float64]:
+        assert len(owners) == len(others)
         rows = []
         for other in others:
             same = float(query["product"][0] == other["product"][0])
             random = np.random.default_rng([int(query["mark"][0]), int(other["mark"][0])])
             blur = float(query["blur"][0]) * random.normal(size=2)
             cosine = float(query["siamese"] @ other["siamese"])
-            rows.append(
-                [6 * same - 3 + blur[0], cosine, 3 * same + abs(blur[1]), float(query["product"][0]) / 1000, 0, 0]
-            )
+            rows.append([blur[0], cosine, 3 * same + blur[1], 0, float(query["product"][0]) / 1000, 0])
         return np.array(rows)
 
 
@@ -125,12 +126,12 @@ def test_no_product_judges_itself(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def watched_fit(x: NDArray[np.float64], *rest: Any, **named: Any) -> Fusion:
         if x.shape[1] == len(FEATURES):  # not that of one column, which corrects the logits
-            fitted_on.append({round(1000 * p) for p in x[:, 3]})
+            fitted_on.append({round(1000 * p) for p in x[:, 4]})
         return fit(x, *rest, **named)
 
     def watched_logits(self: Fusion, x: NDArray[np.float64]) -> NDArray[np.float64]:
         if x.shape[1] == len(FEATURES):
-            judged.append({round(1000 * p) for p in x[:, 3]})
+            judged.append({round(1000 * p) for p in x[:, 4]})
         return logits(self, x)
 
     monkeypatch.setattr(Fusion, "fit", watched_fit)

@@ -422,7 +422,9 @@ class Counting(Verifier):
 
     looked: list[Described]
 
-    def geometries(self, query: Described, others: Sequence[Described]) -> list[Geometry]:
+    def geometries(
+        self, query: Described, others: Sequence[Described], owners: Sequence[object] | None = None
+    ) -> list[Geometry]:
         self.looked += others
         points = [np.zeros((int(other["inliers"][0]), 2), np.float32) for other in others]
         return [Geometry(p, p, len(p), None) for p in points]

@@ -30,9 +30,8 @@ _WIDER = 1.6
 _ALIKE_BITS = 80
 """Of 256, below which a keypoint is taken for the same where the homography leads to expect it."""
 _SLACK_BITS = 8
-_SHARED, _COMMON = 4, 12
-"""A keypoint counts in full when up to 4 other photos hold it as well (those of the same product do), and for nothing
-from 12 on."""
+_SHARED = 2
+"""A keypoint counts in full while at most so many other products' photos hold it, and for 1 / n with n - 1 more."""
 LEAST_CONTEXT = 20
 """Photos that must be compared at once before it is known what they share."""
 
@@ -185,18 +184,25 @@ class Orb(_Keypoints):
         """Matches, and those of them that agree with one sane change of viewpoint."""
         return self._geometry(query, other, *_neighbours(query, other), np.zeros((0, len(query)), np.int32))
 
-    def geometries(self, query: Descriptor, others: Sequence[Descriptor]) -> list[Geometry]:
+    def geometries(
+        self, query: Descriptor, others: Sequence[Descriptor], owners: Sequence[object] | None = None
+    ) -> list[Geometry]:
         """The same with each of `others`; keypoints of the query that many of them hold count less (`support`).
 
-        A shop's table, a ruler, "Tablets IP" agree between photos of any drug. With fewer than LEAST_CONTEXT others
-        nothing is known of what is common, and every inlier counts in full.
+        A shop's table, a ruler, "Tablets IP" agree between photos of any drug. `owners`: whose photo each is; those of
+        one owner count once, and not against each other. With fewer than LEAST_CONTEXT others nothing is known of what
+        is common, and every inlier counts in full.
         """
         found = [_neighbours(query, other) for other in others]
-        if len(others) < LEAST_CONTEXT:
-            nearest = np.zeros((0, len(query)), np.int32)
-        else:
-            nearest = np.stack([distance[:, 0] for distance, _ in found])
-        return [self._geometry(query, o, *f, nearest) for o, f in zip(others, found, strict=True)]
+        named = list(range(len(others))) if owners is None else [list(owners).index(owner) for owner in owners]
+        nearest = np.full((len(others), len(query)), 256, np.int32)
+        if len(others) >= LEAST_CONTEXT:
+            for owner, (distance, _) in zip(named, found, strict=True):
+                nearest[owner] = np.minimum(nearest[owner], distance[:, 0])
+        out = []
+        for other, near, owner in zip(others, found, named, strict=True):
+            out.append(self._geometry(query, other, *near, np.delete(nearest, owner, axis=0)))
+        return out
 
     def _geometry(
         self,
@@ -206,7 +212,7 @@ class Orb(_Keypoints):
         index: NDArray[np.int64],
         nearest: NDArray[np.int32],
     ) -> Geometry:
-        """Of the two nearest neighbours (n, 2); `nearest` (photos, n): distances to all photos of the comparison."""
+        """Of the two nearest neighbours (n, 2); `nearest` (owners, n): distances to the photos of the other owners."""
         pairs = self._distinct(distance, index)
         none = Geometry(_NOTHING, _NOTHING, len(pairs), None)
         if len(pairs) < _LEAST_INLIERS:
@@ -300,12 +306,10 @@ def _guided(
 def _rarity(
     pairs: NDArray[np.int64], distance: NDArray[np.int32], index: NDArray[np.int64], nearest: NDArray[np.int32]
 ) -> float:
-    if not len(nearest):
-        return 1.0
     own = pairs[:, 0]
     bits = np.where(index[own, 0] == pairs[:, 1], distance[own, 0], distance[own, 1])
-    others = (nearest[:, own] <= bits + _SLACK_BITS).sum(axis=0) - 1  # less the photo itself
-    return float(np.clip((_COMMON - others) / (_COMMON - _SHARED), 0, 1).mean())
+    others = (nearest[:, own] <= bits + _SLACK_BITS).sum(axis=0)
+    return float((1 / np.maximum(1, others - _SHARED + 1)).mean())
 
 
 def column(descriptor: Descriptor, name: str) -> NDArray[Any]:

@@ -106,6 +106,9 @@ def test_what_many_photos_hold_supports_none_of_them(scene: NDArray[np.uint8], t
     assert min(g.inliers for g in wrong) > 40  # by their number alone they agree
     assert max(g.support for g in wrong) < 0.2 * right.support
     assert right.inliers > 40
+    # Photos of one product do not make its keypoints common.
+    one = method.geometries(query, [same, *others], ["a"] * (1 + len(others)))
+    assert [g.support for g in one] == [g.inliers for g in one]
     alone = method.geometries(query, [same, others[0]])
     assert [g.support for g in alone] == [g.inliers for g in alone]  # two photos do not tell what is common
     assert alone[1].inliers == wrong[0].inliers == method.geometry(query, others[0]).inliers
