@@ -16,7 +16,7 @@ from simsearch import images
 from simsearch.calibrate import Sample, calibrate
 from simsearch.catalog.manifest import read_source
 from simsearch.config import NEEDED, Config, ImageSettings, parse_settings, read_toml
-from simsearch.datatypes import Pixels, SourceRow
+from simsearch.datatypes import Descriptor, Pixels, SourceRow
 from simsearch.errors import ImageError, TrainingError
 from simsearch.methods import create
 from simsearch.methods.base import Method
@@ -87,7 +87,9 @@ def _calibration(
     facts: Mapping[str, Any],
     progress: Progress,
 ) -> Calibration:
-    skus, described, distractors = [], [], set()
+    skus: list[str] = []
+    described: list[dict[str, Descriptor]] = []
+    distractors: set[int] = set()
     for done, row in enumerate(rows, 1):
         try:
             image = images.load(Path(row.path), config.images)

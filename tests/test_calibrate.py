@@ -157,7 +157,8 @@ def test_distractors_are_candidates_but_do_not_ask() -> None:
 
 def test_what_agrees_in_keypoints_is_a_candidate_too() -> None:
     random = np.random.default_rng(0)
-    skus, described = [], []
+    skus: list[str] = []
+    described: list[Any] = []
     for product in range(12):
         for _ in range(2):
             keypoints = np.zeros(40, KEYPOINT)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from simsearch.config import setting
 from simsearch.datatypes import Descriptor, Image, Similarities
 from simsearch.methods.base import fingerprint
+from simsearch.threads import in_threads
 
 KEYPOINT = np.dtype([("xy", "<u2", 2), ("angle", "u1"), ("octave", "u1"), ("bits", "u1", 32)])
 """One keypoint, 38 bytes: position in 1/32 pixel of the scaled photo, angle in 256ths of a turn, octave, BRIEF."""
@@ -193,16 +194,17 @@ class Orb(_Keypoints):
         one owner count once, and not against each other. With fewer than LEAST_CONTEXT others nothing is known of what
         is common, and every inlier counts in full.
         """
-        found = [_neighbours(query, other) for other in others]
+        found = in_threads(lambda other: _neighbours(query, other), others)
         named = list(range(len(others))) if owners is None else [list(owners).index(owner) for owner in owners]
         nearest = np.full((len(others), len(query)), 256, np.int32)
         if len(others) >= LEAST_CONTEXT:
             for owner, (distance, _) in zip(named, found, strict=True):
                 nearest[owner] = np.minimum(nearest[owner], distance[:, 0])
-        out = []
-        for other, near, owner in zip(others, found, named, strict=True):
-            out.append(self._geometry(query, other, *near, np.delete(nearest, owner, axis=0)))
-        return out
+
+        def judged(i: int) -> Geometry:
+            return self._geometry(query, others[i], *found[i], np.delete(nearest, named[i], axis=0))
+
+        return in_threads(judged, range(len(others)))
 
     def _geometry(
         self,
