@@ -135,15 +135,20 @@ class Verifier:
 
     def quick(self, query: Described, others: Sequence[Described]) -> NDArray[np.float64]:
         """Features (n, 6) without geometry: as if there were no inliers."""
-        features = np.zeros((len(others), len(FEATURES)))
-        if len(others):
-            embeddings = [other["siamese"] for other in others]
-            features[:, 0] = self.siamese.pair_logits(query["siamese"], embeddings)
-            features[:, 1] = np.stack(embeddings).astype(np.float32) @ query["siamese"].astype(np.float32)
-            features[:, 3] = self.phash.compare(query["phash"], [other["phash"] for other in others])
-            shown, own = [surface(other) for other in others], surface(query)
-            features[:, 4] = [own is not face and {own, face} <= _FACES for face in shown]
-            features[:, 5] = [own is face is Surface.PILLS for face in shown]
+        return self.quick_pairs([query] * len(others), others)
+
+    def quick_pairs(self, left: Sequence[Described], right: Sequence[Described]) -> NDArray[np.float64]:
+        """The same of many pairs at once: left[i] against right[i]."""
+        features = np.zeros((len(right), len(FEATURES)))
+        if len(right):
+            a, embeddings = np.stack([side["siamese"] for side in left]), [side["siamese"] for side in right]
+            features[:, 0] = self.siamese.pair_logits(a, embeddings)
+            features[:, 1] = np.einsum("nd,nd->n", a.astype(np.float32), np.stack(embeddings).astype(np.float32))
+            hashes = np.stack([side["phash"] for side in left])
+            features[:, 3] = self.phash.compare(hashes, [side["phash"] for side in right])
+            shown = [(surface(x), surface(y)) for x, y in zip(left, right, strict=True)]
+            features[:, 4] = [x is not y and {x, y} <= _FACES for x, y in shown]
+            features[:, 5] = [x is y is Surface.PILLS for x, y in shown]
         return features
 
     def geometry(self, query: Described, other: Described) -> Geometry:
@@ -183,6 +188,17 @@ class Verifier:
         features[near, 2] = np.log1p([geometry.support for geometry in found])
         return features
 
+    def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> Geometry | None:
+        """Completes one row (6,) of `quick` in place, of a pair without others to tell what is common.
+
+        None where keypoints mean nothing, and the row is left alone.
+        """
+        if loose_pills(query) or loose_pills(other):
+            return None
+        geometry = self.geometry(query, other)
+        row[FEATURES.index("log_inliers")] = np.log1p(geometry.support)
+        return geometry
+
     def verify(
         self,
         query: Described,
@@ -196,10 +212,14 @@ class Verifier:
             return []
         return self.verdicts(self.features(query, others, geometry=geometry, owners=owners))
 
+    def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Features (n, 6) as the probability of being one product, (n,)."""
+        assert self.calibration is not None, "a verifier without calibration only computes features"
+        return self.calibration.probability(features)
+
     def verdicts(self, features: NDArray[np.float64]) -> list[Verification]:
         """Features (n, 6) as verdicts."""
-        assert self.calibration is not None, "a verifier without calibration only computes features"
-        probabilities = self.calibration.probability(features)
+        probabilities = self.probability(features)
         siamese = sigmoid(features[:, 0].astype(np.float32))
         return [
             Verification(

@@ -59,17 +59,23 @@ class StubVerifier:
         self.asked: list[str] = []
         self.orb = keypoints
 
-    def features(self, query: Described, others: Sequence[Described], *, geometry: int) -> NDArray[np.float64]:
-        out = np.zeros((len(others), len(FEATURES)))
-        for row, other in enumerate(others):
-            pair = "".join(sorted(chr(round(float(d["siamese"][7]) * _SMALL)) for d in (query, other)))
-            out[row, 0] = self.probabilities.get(frozenset(pair), 0.1)
-            if geometry:
-                self.asked.append(pair)
+    def quick_pairs(self, left: Sequence[Described], right: Sequence[Described]) -> NDArray[np.float64]:
+        out = np.zeros((len(right), len(FEATURES)))
+        out[:, 0] = [self.probabilities.get(frozenset(_marks(*pair)), 0.1) for pair in zip(left, right, strict=True)]
         return out
 
+    def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> None:
+        self.asked.append(_marks(query, other))
+
+    def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.where(features[:, 2] > 0, 1.0, features[:, 0])
+
     def verdicts(self, features: NDArray[np.float64]) -> list[Verification]:
-        return [Verification(1.0 if f[2] else float(f[0]), 0.9, 0.9, 9, 0.9) for f in features]
+        return [Verification(float(p), 0.9, 0.9, 9, 0.9) for p in self.probability(features)]
+
+
+def _marks(a: Described, b: Described) -> str:
+    return "".join(sorted(chr(round(float(side["siamese"][7]) * _SMALL)) for side in (a, b)))
 
 
 class World:

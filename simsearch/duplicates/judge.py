@@ -58,36 +58,40 @@ class Judge:
         """Looks at the suspected pairs from `start` on, those worth keeping; and where the next block starts."""
         end = min(start + _BLOCK, len(suspects))
         pairs = list(zip(suspects.a[start:end].tolist(), suspects.b[start:end].tolist(), strict=True))
-        quick = self._quick(pairs)
-        probability = np.array([v.probability for v in self.verifier.verdicts(quick)])
+        features = self._quick(pairs)
         near = suspects.rank[start:end] < self.settings.geometry
-        wanted = near & self._open(pairs, quick)
-        looks = self._thorough([p for p, w in zip(pairs, wanted, strict=True) if w])
-        kept = np.flatnonzero(~wanted & (probability >= self.floor))
-        for place, verdict in zip(kept.tolist(), self.verifier.verdicts(quick[kept]), strict=True):
-            looks[pairs[place]] = Look(verdict, None, bool(near[place]))
-        return {p: look for p, look in looks.items() if look.photo or look.verification.probability >= self.floor}, end
+        closer = np.flatnonzero(near & self._open(pairs, features))
+        tested = self._thorough([pairs[row] for row in closer], features, closer)
+        photos = dict(zip(closer.tolist(), tested, strict=True))
+        probability = self.verifier.probability(features)
+        one = np.array([photos.get(row) is not None for row in range(len(pairs))], np.bool_)
+        kept = np.flatnonzero(one | (probability >= self.floor)).tolist()
+        verdicts = self.verifier.verdicts(features[kept])
+        looks = {
+            pairs[row]: Look(verdict, photos.get(row), bool(near[row]))
+            for row, verdict in zip(kept, verdicts, strict=True)
+        }
+        return looks, end
 
     def look(self, a: int, b: int) -> Look:
         """At one pair, with everything."""
-        [look] = self._thorough([(a, b)]).values()
-        return look
+        features = self._quick([(a, b)])
+        [photo] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
+        [verdict] = self.verifier.verdicts(features)
+        return Look(verdict, photo, True)
 
     # -- features ----------------------------------------------------------------------------------------------------
 
     def _quick(self, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """Features (n, f) without keypoints."""
-        features = np.zeros((len(pairs), len(FEATURES)))
-        for a, rows in _by_first(pairs).items():
-            others = [self.pool.described(pairs[row][1]) for row in rows]
-            features[rows] = self.verifier.features(self.pool.described(a), others, geometry=0)
-        return features
+        left, right = ([self.pool.described(pair[side]) for pair in pairs] for side in (0, 1))
+        return self.verifier.quick_pairs(left, right)
 
     def _open(self, pairs: Sequence[tuple[int, int]], quick: NDArray[np.float64]) -> NDArray[np.bool_]:
         """(n,) whether keypoints can still make a duplicate of it: not where even all of them would not."""
         best = quick.copy()
         best[:, FEATURES.index("log_inliers")] = np.log1p(_MOST_INLIERS)
-        possible = np.array([v.probability for v in self.verifier.verdicts(best)]) >= self.floor
+        possible = self.verifier.probability(best) >= self.floor
         pills = np.array([self.pool.pills(a) or self.pool.pills(b) for a, b in pairs], np.bool_)
         return np.where(pills, False, possible) | self._may_be_one_photo(quick, pills)
 
@@ -98,28 +102,35 @@ class Judge:
 
     # -- keypoints ---------------------------------------------------------------------------------------------------
 
-    def _thorough(self, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Look]:
-        looks: dict[tuple[int, int], Look] = {}
+    def _thorough(
+        self, pairs: Sequence[tuple[int, int]], features: NDArray[np.float64], rows: NDArray[np.int64]
+    ) -> list[PhotoTest | None]:
+        """The test of each pair that shows one photo; completes its row of `features`."""
+        photos: list[PhotoTest | None] = []
         step = _HELD // 2  # of so many pairs all keypoints fit in memory
         for i in range(0, len(pairs), step):
             part = pairs[i : i + step]
             described = self._with_keypoints({place for pair in part for place in pair})
-            looks |= zip(part, self._threads.map(self._look, part, repeat(described)), strict=True)
-        return looks
+            own = [features[row] for row in rows[i : i + step]]  # views: a thread writes its own row alone
+            photos += self._threads.map(self._look, part, own, repeat(described))
+        return photos
 
-    def _look(self, pair: tuple[int, int], described: Mapping[int, Mapping[str, Descriptor]]) -> Look:
+    def _look(
+        self, pair: tuple[int, int], row: NDArray[np.float64], described: Mapping[int, Mapping[str, Descriptor]]
+    ) -> PhotoTest | None:
         a, b = (described[place] for place in pair)
-        features = self.verifier.features(a, [b], geometry=1)
-        [verification] = self.verifier.verdicts(features)
+        geometry = self.verifier.compare_keypoints(row, a, b)
         pills = self.pool.pills(pair[0]) or self.pool.pills(pair[1])
-        photo = None
-        if self._may_be_one_photo(features, np.array([pills]))[0]:
-            geometry = self.verifier.geometry(a, b)
-            frames = self.pool.sizes[pair[0]], self.pool.sizes[pair[1]]
-            photo = photo_test(a["orb"], b["orb"], geometry, frames, self.verifier.orb.settings.size)
-        if photo and not one_photo(photo, verification, pills=pills, least=self.settings.same_photo_similarity):
-            photo = None
-        return Look(verification, photo, True)
+        if not self._may_be_one_photo(row[None], np.array([pills]))[0]:
+            return None
+        geometry = geometry or self.verifier.geometry(a, b)  # on loose pills only one photo is looked for
+        frames = self.pool.sizes[pair[0]], self.pool.sizes[pair[1]]
+        photo = photo_test(a["orb"], b["orb"], geometry, frames, self.verifier.orb.settings.size)
+        if photo is None:
+            return None
+        [verification] = self.verifier.verdicts(row[None])
+        least = self.settings.same_photo_similarity
+        return photo if one_photo(photo, verification, pills=pills, least=least) else None
 
     def _with_keypoints(self, places: Iterable[int]) -> dict[int, dict[str, Descriptor]]:
         orb, wanted = self.verifier.orb, sorted(places)
@@ -137,13 +148,6 @@ class Judge:
         while len(self._keypoints) > _HELD:
             self._keypoints.popitem(last=False)
         return described
-
-
-def _by_first(pairs: Sequence[tuple[int, int]]) -> dict[int, list[int]]:
-    rows: dict[int, list[int]] = {}
-    for row, (a, _) in enumerate(pairs):
-        rows.setdefault(a, []).append(row)
-    return rows
 
 
 _CROP_ALLOWANCE = 0.08

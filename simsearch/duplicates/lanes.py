@@ -6,7 +6,9 @@ entry in `LANES`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -16,7 +18,7 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.config import DuplicateSettings
 from simsearch.duplicates.pool import Pool
-from simsearch.indexes import create
+from simsearch.indexes import create, one_thread
 from simsearch.indexes.votes import votes
 from simsearch.lookup import indexed_keypoints, vote_index
 from simsearch.methods.base import Method, MetricMethod, unpack
@@ -78,13 +80,20 @@ def _neighbours(on: Setting, name: str, floor: float) -> Iterator[Block]:
     index = create(method.metric, method.dim)
     index.add(np.arange(len(vectors)), vectors)
     k = min(len(vectors), on.settings.neighbours + 1)
-    for start in range(0, len(vectors), _ROWS):
-        near, similarities = index.search(vectors[start : start + _ROWS], k)
-        # Where many are equally near, the file itself need not stand first, nor at all.
-        itself = near == np.arange(start, start + len(near))[:, None]
-        rank = np.arange(k)[None] - (np.cumsum(itself, axis=1) > 0)
-        rows, columns = np.nonzero((similarities >= floor) & ~itself)
-        yield start + rows, near[rows, columns], rank[rows, columns]
+    starts = range(0, len(vectors), _ROWS)
+
+    def search(start: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        with one_thread():
+            return index.search(vectors[start : start + _ROWS], k)
+
+    # A block a thread: threads that share one block wait for each other, on a busy machine most of the time.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        for start, (near, similarities) in zip(starts, threads.map(search, starts), strict=True):
+            # Where many are equally near, the file itself need not stand first, nor at all.
+            itself = near == np.arange(start, start + len(near))[:, None]
+            rank = np.arange(k)[None] - (np.cumsum(itself, axis=1) > 0)
+            rows, columns = np.nonzero((similarities >= floor) & ~itself)
+            yield start + rows, near[rows, columns], rank[rows, columns]
 
 
 def by_embedding(on: Setting) -> Iterator[Block]:

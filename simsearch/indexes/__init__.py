@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from simsearch.indexes.base import VectorIndex, create, discover, load
+from simsearch.indexes.base import VectorIndex, create, discover, load, one_thread
 
-__all__ = ["VectorIndex", "create", "discover", "load"]
+__all__ = ["VectorIndex", "create", "discover", "load", "one_thread"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,6 +26,19 @@ class Lane:
     fingerprint: str
     metric: Metric
     dim: int
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """FAISS works on the calling thread alone: for callers that share work among threads of their own."""
+    import faiss
+
+    threads = faiss.omp_get_max_threads()  # of this thread: OpenMP keeps the number for each
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
 
 
 @runtime_checkable

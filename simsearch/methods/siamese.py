@@ -120,7 +120,7 @@ class Siamese:
         return sigmoid(self.pair_logits(query, others))
 
     def pair_logits(self, query: Descriptor, others: Sequence[Descriptor]) -> NDArray[np.float32]:
-        """Pair head before its sigmoid, (len(others),)."""
+        """Pair head before its sigmoid, (n,): of one embedding (d,), or of one for each (n, d), against `others`."""
         if not len(others):
             return np.zeros(0, np.float32)
         return self.weights.pair_head.logits(query.astype(np.float32), np.stack(others).astype(np.float32))
