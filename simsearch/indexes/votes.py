@@ -2,7 +2,8 @@
 
 Every binary descriptor of the catalog lies in an inverted file (FAISS IndexBinaryIVF) under its image's id. Its centres
 are drawn from the descriptors, without iterations (Muja, Lowe 2012, "Fast matching of binary features"): k-means over
-bits takes minutes and finds no more.
+bits takes minutes and finds no more. The centres lie in an inverted file of their own, so that there can be many: how
+much is found hardly depends on how fine the lists are, how long it takes does (docs/lookup.md).
 
 The votes are those of local naive Bayes nearest neighbour (McCann, Lowe 2012): a descriptor of the photo votes for the
 images of its k nearest ones, each by how much nearer it is than the (k + 1)-th, which stands for what is found
@@ -29,17 +30,29 @@ Bits = NDArray[np.uint8]
 Distances = NDArray[np.int32]
 """Hamming distances, shape (n, k)."""
 
-PROBES = 4
+ASKED = 200
+"""Descriptors of a photo that are looked up, spread evenly: all 500 take more than twice as long and find one photo in
+eighty more."""
+PROBES = 8
 """Lists that are searched for each descriptor."""
-_LISTS = 1.5
-"""Lists for each root of the number of descriptors: about as many centres are compared as members of lists."""
-_MOST_LISTS = 16_384
-"""More would find no more, but each descriptor is compared with every centre when it is added."""
+_CENTRE_PROBES = 16
+"""Lists of centres that are searched for the nearest ones."""
+_FEW_LISTS = 1024
+"""Centres up to which all are compared."""
 _EXACT = 10_000
 """Descriptors up to which all are compared: some fifty images, as lie beside a generation most of the time."""
 _SEED = 20
 _DEEPEST = 1024
 """Neighbours that are asked for at most where those of retired images stand before the others."""
+
+
+def lists_for(descriptors: int) -> int:
+    """Lists of an index of so many descriptors.
+
+    Their number to the power 2/3: what the search for the nearest centres costs (16 lists of as many centres as the
+    root of the number of lists) then grows as slowly as the lists that are searched.
+    """
+    return 1 if descriptors <= _EXACT else round(0.5 * descriptors ** (2 / 3))
 
 
 class VoteIndex:
@@ -55,7 +68,7 @@ class VoteIndex:
         """`expected`: descriptors that will be added in all; 0: those of the sample."""
         self.dim, self.expected = dim, expected
         self._index: Any = None
-        self._centres: Any = None  # the index only points to them
+        self._centres: list[Any] = []  # the index only points to them
 
     def __len__(self) -> int:
         """Descriptors, not images."""
@@ -74,15 +87,25 @@ class VoteIndex:
         """Draw the centres from a sample (n, dim / 8), before anything is added; else the first `add` is the sample."""
         assert len(descriptors)
         assert not len(self)
-        expected = max(self.expected, len(descriptors))
-        lists = 1 if expected <= _EXACT else min(_MOST_LISTS, len(descriptors), round(_LISTS * expected**0.5))
-        chosen = np.random.default_rng(_SEED).choice(len(descriptors), lists, replace=False)
+        lists = min(lists_for(max(self.expected, len(descriptors))), len(descriptors))
+        rng = np.random.default_rng(_SEED)
+        chosen = rng.choice(len(descriptors), lists, replace=False)
         centres = np.unique(descriptors[np.sort(chosen)], axis=0)  # equal centres would leave empty lists
         quantizer = faiss.IndexBinaryFlat(self.dim)
+        self._centres = [quantizer]
+        if len(centres) > _FEW_LISTS:
+            chosen = rng.choice(len(centres), round(len(centres) ** 0.5), replace=False)
+            quantizer.add(centres[np.sort(chosen)])
+            quantizer = self._lists(quantizer)
+            quantizer.nprobe = _CENTRE_PROBES
+            self._centres.append(quantizer)
         quantizer.add(centres)
-        index = faiss.IndexBinaryIVF(quantizer, self.dim, len(centres))
+        self._index = self._lists(quantizer)
+
+    def _lists(self, centres: Any) -> Any:
+        index = faiss.IndexBinaryIVF(centres, self.dim, centres.ntotal)
         index.is_trained = True
-        self._index, self._centres = index, quantizer
+        return index
 
     def neighbours(self, descriptors: Bits, k: int) -> tuple[Distances, Ids]:
         """The k nearest of each descriptor, nearest first: distances (n, k) and ids of their images (n, k).
@@ -144,26 +167,34 @@ def votes(
 ) -> tuple[Ids, NDArray[np.float32]]:
     """Images that the descriptors (n, dim / 8) of a photo vote for: ids (m,) and votes (m,), most votes first.
 
-    A vote is a difference of Hamming distances, 0 to dim / 2; an image has at most n of them. The indexes are asked
-    as if they were one; images in `without` get no votes, and their descriptors do not stand before those of others.
+    At most `ASKED` of the descriptors are looked up. A vote is a difference of Hamming distances, 0 to dim / 2; an
+    image has at most one of each. The indexes are asked as if they were one; images in `without` get no votes, and their
+    descriptors do not stand before those of others.
     """
-    if not indexes or not len(descriptors):
+    asked = [index for index in indexes if len(index)] or indexes[:1]
+    if not asked or not len(descriptors):
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    if len(descriptors) > ASKED:
+        descriptors = descriptors[np.arange(ASKED) * len(descriptors) // ASKED]
     gone = np.array(sorted(without), np.int64)
-    found = [_live(index, descriptors, k + 1, gone) for index in indexes]
-    distances = np.concatenate([d for d, _ in found], axis=1)
-    ids = np.concatenate([i for _, i in found], axis=1)
-    order = np.argsort(distances, axis=1, kind="stable")[:, : k + 1]
-    distances, ids = np.take_along_axis(distances, order, axis=1), np.take_along_axis(ids, order, axis=1)
+    found = [_live(index, descriptors, k + 1, gone) for index in asked]
+    distances, ids = found[0]
+    if len(found) > 1:
+        distances = np.concatenate([d for d, _ in found], axis=1)
+        ids = np.concatenate([i for _, i in found], axis=1)
+        order = np.argsort(distances, axis=1, kind="stable")[:, : k + 1]
+        distances, ids = np.take_along_axis(distances, order, axis=1), np.take_along_axis(ids, order, axis=1)
     worth = distances[:, k:] - distances[:, :k]
-    voted = (worth > 0) & (ids[:, :k] >= 0)
-    rows, places = np.nonzero(voted)
-    images, place = np.unique(ids[rows, places], return_inverse=True)
-    # Nearest first in every row, so the first of equal (descriptor, image) is the one that counts.
-    _, first = np.unique(rows * len(images) + place, return_index=True)
-    sums = np.bincount(place[first], worth[rows, places][first], minlength=len(images)).astype(np.float32)
-    order = np.lexsort((images, -sums))
-    return images[order], sums[order]
+    voting = np.where(worth > 0, ids[:, :k], -1)
+    # Nearest first in every row, so of equal ids in a row the first counts: a stable sort brings it to the front.
+    order = np.argsort(voting, axis=1, kind="stable")
+    voting, worth = np.take_along_axis(voting, order, axis=1), np.take_along_axis(worth, order, axis=1)
+    counts = voting >= 0
+    counts[:, 1:] &= voting[:, 1:] != voting[:, :-1]
+    images, place = np.unique(voting[counts], return_inverse=True)
+    sums = np.bincount(place, worth[counts], minlength=len(images)).astype(np.float32)
+    best = np.argsort(-sums, kind="stable")  # of equal sums the lower id first
+    return images[best], sums[best]
 
 
 def _live(index: VoteIndex, descriptors: Bits, k: int, gone: Ids) -> tuple[Distances, Ids]:
