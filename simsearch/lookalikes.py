@@ -20,7 +20,7 @@ _UNITS = {
     "meq": ("meq", 1.0), "mmol": ("mmol", 1.0), "%": ("%", 1.0), "％": ("%", 1.0),
 }  # fmt: skip
 _UNIT = "|".join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))
-_DOSE = re.compile(rf"(?<![\w.,])(\d+(?:,\d{{3}})*(?:[.,]\d+)?)\s*({_UNIT})(?![a-z])", re.IGNORECASE)
+_DOSE = re.compile(rf"(?<![a-z0-9.,])(\d+(?:,\d{{3}})*(?:[.,]\d+)?)\s*({_UNIT})(?![a-z])", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{2,}|[一-鿿]+")
 SIMILAR_NAMES = 0.75
 """Ratio of matching letters (Ratcliff and Obershelp) from which two names are easily confused."""

@@ -22,7 +22,6 @@ from simsearch import cli, open_app
 from simsearch.catalog import Catalog
 from simsearch.catalog.reviews import Said, Side
 from simsearch.config import CatalogSettings
-from simsearch.duplicates.data import doses
 from simsearch.duplicates.photo import photo_test
 from simsearch.methods import create
 from simsearch.methods.orb import KEYPOINT, Orb
@@ -162,24 +161,6 @@ def test_verify_names_lines_and_reasons(on: On, shop: Shop, tmp_path: Path) -> N
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("FLU-D CAPSULES 50MG", {(50, "mg")}),
-        ("Augmentin 0.5 g / 125 mg", {(500, "mg"), (125, "mg")}),
-        ("1,000 mg", {(1000, "mg")}),
-        ("0,5 g", {(500, "mg")}),
-        ("Cream 1% 20 g", {(1, "%"), (20000, "mg")}),
-        ("妥得降膜衣錠40毫克", {(40, "mg")}),
-        ("50 mcg", {(0.05, "mg")}),
-        ("24 tablets, 5 months", set()),
-        ("", set()),
-    ],
-)
-def test_doses(text: str, expected: set[tuple[float, str]]) -> None:
-    assert doses(text) == expected
 
 
 def keypoints(xy: np.ndarray[Any, Any], bits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -61,7 +61,9 @@ def test_a_condition_that_cannot_be_meant(text: str) -> None:
     [
         ("Examplin 0.5 g", ("500 mg",)), ("500MG", ("500 mg",)), ("1,000 IU", ("1000 iu",)), ("2,5 mg", ("2.5 mg",)),
         ("5 mg/ml", ("5 mg",)), ("250 µg", ("0.25 mg",)), ("10 mg + 20 mg", ("10 mg", "20 mg")),
-        ("Vitamin B12", ()), ("30 tablets", ()), ("5%", ("5 %",)),
+        ("Vitamin B12", ()), ("30 tablets", ()), ("5%", ("5 %",)), ("24 tablets, 5 months", ()), ("", ()),
+        ("FLU-D CAPSULES 50MG", ("50 mg",)), ("Augmentin 0.5 g / 125 mg", ("125 mg", "500 mg")), ("0,5 g", ("500 mg",)),
+        ("1,000 mg", ("1000 mg",)), ("Cream 1% 20 g", ("1 %", "20000 mg")), ("妥得降膜衣錠40毫克", ("40 mg",)),
     ],
 )  # fmt: skip
 def test_doses(text: str, found: tuple[str, ...]) -> None:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from simsearch.datatypes import Ids, Metric
 from simsearch.errors import GenerationError
+from simsearch.indexes.base import one_thread
 
 Bits = NDArray[np.uint8]
 """Binary descriptors, shape (n, dim / 8)."""
@@ -116,7 +117,8 @@ class VoteIndex:
         if not len(self) or not len(descriptors):
             return np.full(shape, self.dim // 2, np.int32), np.full(shape, -1, np.int64)
         self._index.nprobe = min(PROBES, self._index.nlist)
-        distances, ids = self._index.search(np.ascontiguousarray(descriptors, np.uint8), k)
+        with one_thread():  # two milliseconds of work: on a busy machine threads that share it wait a second
+            distances, ids = self._index.search(np.ascontiguousarray(descriptors, np.uint8), k)
         return np.where(ids < 0, self.dim // 2, distances).astype(np.int32), ids
 
     def ids(self) -> Ids:
@@ -168,8 +170,8 @@ def votes(
     """Images that the descriptors (n, dim / 8) of a photo vote for: ids (m,) and votes (m,), most votes first.
 
     At most `ASKED` of the descriptors are looked up. A vote is a difference of Hamming distances, 0 to dim / 2; an
-    image has at most one of each. The indexes are asked as if they were one; images in `without` get no votes, and their
-    descriptors do not stand before those of others.
+    image has at most one of each. The indexes are asked as if they were one; images in `without` get no votes, and
+    their descriptors do not stand before those of others.
     """
     asked = [index for index in indexes if len(index)] or indexes[:1]
     if not asked or not len(descriptors):

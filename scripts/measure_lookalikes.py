@@ -1,0 +1,158 @@
+"""Renders look-alike families, asks phone photos of their members, and counts matches with a wrong strength.
+
+    python scripts/measure_lookalikes.py SCRATCH [--families 60] [--photos 2] [--severity 0.4] [--config FILE]
+
+A family is one brand in several strengths: the same layout, fonts and pictures, other digits, in about half of the
+families another accent colour. Every member has one studio picture, and phone photos of the same face ask. Twice:
+
+    all there     every strength is in the catalog
+    one missing   one strength of each family, drawn, is not; only photos of these ask, so that every MATCH is wrong
+
+SCRATCH gets the pictures, the tables and two homes; a second call with the same figures uses the pictures again. The
+products are drawn with a seed that neither the training nor the calibration uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from simsearch import open_app
+from simsearch.datatypes import Decision
+from simsearch.errors import ImageError
+from simsearch.evaluation.intervals import wilson
+from simsearch.synthetic import PhotoConditions, SyntheticProduct, make_products, photograph, studio_photo, surfaces
+from simsearch.synthetic.photos import jpeg_bytes
+
+Family = Sequence[SyntheticProduct]
+OUTCOMES = ("match", "ambiguous, names it", "ambiguous, others", "wrong strength", "other wrong match", "unknown")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A question."""
+
+    product: SyntheticProduct
+    path: Path
+    coloured: bool
+    """Whether the members of its family differ in a colour too."""
+
+
+def families(count: int, seed: int) -> list[Family]:
+    """Families whose members differ in their strength alone, each with two members or more."""
+    made = make_products(40 * count, seed, family_share=0.95)
+    found = []
+    for _, members in groupby(made, key=lambda p: (p.family, p.name, p.form)):
+        family = list(members)
+        if len({p.strength for p in family}) > 1:
+            found.append(family)
+    return found[:count]
+
+
+def draw(folder: Path, made: Sequence[Family], photos: int, severity: float, seed: int) -> list[Photo]:
+    """Write the pictures that are not there yet."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    asked = []
+    for number, product in enumerate(p for family in made for p in family):
+        coloured = next(len({p.accent for p in f}) > 1 for f in made if product in f)
+        face = surfaces(product)[0]
+        for k in range(photos + 1):
+            path = folder / "images" / f"{product.sku}_{k}.jpg"
+            if k:
+                asked.append(Photo(product, path, coloured))
+            if not path.is_file():
+                rng = np.random.default_rng([seed, number, k])
+                phone = k and photograph(product, face, rng, PhotoConditions.draw(rng, severity))
+                path.write_bytes(jpeg_bytes(phone if k else studio_photo(product, face, rng), 92))
+    return asked
+
+
+def ask(
+    folder: Path, name: str, listed: Sequence[SyntheticProduct], photos: Sequence[Photo], config: Path | None
+) -> list[Decision | ImageError]:
+    """Index `listed` in a home of its own and ask `photos` of it."""
+    table = folder / f"{name}.csv"
+    with table.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("sku", "image", "name", "strength", "form", "manufacturer"))
+        for p in listed:
+            writer.writerow((p.sku, f"images/{p.sku}_0.jpg", p.name, p.strength, p.form, p.manufacturer))
+    home = folder / f"{name}.home"
+    shutil.rmtree(home, ignore_errors=True)
+    with open_app(home, config) as app:
+        app.index([table], rebuild=True)
+        return app.query([photo.path for photo in photos], record=False)
+
+
+def outcome(photo: Photo, answer: Decision | ImageError, strengths: Mapping[str, str]) -> str:
+    """One of `OUTCOMES`; `strengths`: SKU -> family of the catalog's products."""
+    assert isinstance(answer, Decision), answer
+    if answer.outcome == "unknown":
+        return "unknown"
+    if answer.outcome == "ambiguous":
+        return "ambiguous, names it" if photo.product.sku in answer.named else "ambiguous, others"
+    if answer.sku == photo.product.sku:
+        return "match"
+    return "wrong strength" if strengths[answer.sku or ""] == photo.product.family else "other wrong match"
+
+
+def line(name: str, counts: Counter[str]) -> str:
+    n, wrong = counts.total(), counts["wrong strength"]
+    interval = wilson(wrong, n)
+    shares = " | ".join(str(counts[each]) for each in OUTCOMES)
+    return f"| {name} | {n} | {shares} | {wrong / max(1, n):.2%} ({interval.low:.2%} to {interval.high:.2%}) |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Count matches with a wrong strength in rendered look-alike families.")
+    parser.add_argument("scratch", type=Path, help="folder for pictures, tables and homes")
+    parser.add_argument("--families", type=int, default=60)
+    parser.add_argument("--photos", type=int, default=2, help="phone photos of each member")
+    parser.add_argument("--severity", type=float, default=0.4, help="0: as in a studio, 1: the worst there is")
+    parser.add_argument("--seed", type=int, default=31)
+    parser.add_argument("--config", type=Path, help="settings for simsearch")
+    options = parser.parse_args()
+    made = families(options.families, options.seed)
+    if len(made) < options.families:
+        raise SystemExit(f"--families {options.families}: only {len(made)} can be drawn")
+    folder = options.scratch / f"{options.seed}-{options.families}-{options.photos}-{options.severity:g}"
+    photos = draw(folder, made, options.photos, options.severity, options.seed)
+    rng = np.random.default_rng([options.seed, 1])
+    missing = {family[int(rng.integers(len(family)))].sku for family in made}
+    every = [p for family in made for p in family]
+    family_of = {p.sku: p.family for p in every}
+    cases = {
+        "all there": (every, photos),
+        "one missing": ([p for p in every if p.sku not in missing], [p for p in photos if p.product.sku in missing]),
+    }
+    print(f"{len(made)} families of {len(every)} products; severity {options.severity:g}, seed {options.seed}\n")
+    print(f"| catalog | photos | {' | '.join(OUTCOMES)} | wrong strength, 95 % interval |\n|{' --- |' * 9}", flush=True)
+    records = []
+    for case, (listed, asked) in cases.items():
+        answers = ask(folder, case.replace(" ", "-"), listed, asked, options.config)
+        said = [outcome(photo, answer, family_of) for photo, answer in zip(asked, answers, strict=True)]
+        print(line(case, Counter(said)), flush=True)
+        for words, coloured in (("same colours", False), ("another colour", True)):
+            print(
+                line(f"{case}, {words}", Counter(s for s, p in zip(said, asked, strict=True) if p.coloured is coloured))
+            )
+        records += [
+            {"case": case, "photo": str(p.path), "sku": p.product.sku, "outcome": s, "named": a.sku, "reason": a.reason}
+            for p, a, s in zip(asked, answers, said, strict=True)
+            if isinstance(a, Decision)
+        ]
+    (folder / "answers.jsonl").write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in records))
+    print(f"\nEach answer: {folder / 'answers.jsonl'}")
+
+
+if __name__ == "__main__":
+    main()
