@@ -50,7 +50,7 @@ class Photo:
 def families(count: int, seed: int) -> list[Family]:
     """Families whose members differ in their strength alone, each with two members or more."""
     made = make_products(40 * count, seed, family_share=0.95)
-    found = []
+    found: list[Family] = []
     for _, members in groupby(made, key=lambda p: (p.family, p.name, p.form)):
         family = list(members)
         if len({p.strength for p in family}) > 1:
@@ -71,8 +71,11 @@ def draw(folder: Path, made: Sequence[Family], photos: int, severity: float, see
                 asked.append(Photo(product, path, coloured))
             if not path.is_file():
                 rng = np.random.default_rng([seed, number, k])
-                phone = k and photograph(product, face, rng, PhotoConditions.draw(rng, severity))
-                path.write_bytes(jpeg_bytes(phone if k else studio_photo(product, face, rng), 92))
+                if k:
+                    pixels = photograph(product, face, rng, PhotoConditions.draw(rng, severity))
+                else:
+                    pixels = studio_photo(product, face, rng)
+                path.write_bytes(jpeg_bytes(pixels, 92))
     return asked
 
 
