@@ -57,7 +57,9 @@ class Lookup(Stub):
 class StubVerifier:
     """Probability and inliers as the candidate's name says."""
 
-    def verify(self, query: Look, others: Sequence[Look], *, geometry: int) -> list[Verification]:
+    def verify(
+        self, query: Look, others: Sequence[Look], *, geometry: int, owners: Sequence[object] | None = None
+    ) -> list[Verification]:
         cosines = [float(query["siamese"] @ other["siamese"]) for other in others]
         facts = [other["orb"].tolist() for other in others]
         return [Verification(p, c, p, int(n), 1.0) for c, (p, n) in zip(cosines, facts, strict=True)]
