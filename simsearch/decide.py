@@ -9,7 +9,7 @@ from typing import NamedTuple
 from simsearch import together
 from simsearch.catalog.store import ImageFacts
 from simsearch.datatypes import Candidate, Hit, LookAlike, Outcome, Verification
-from simsearch.lookalikes import look_alikes
+from simsearch.lookalikes import look_alikes, strength
 
 RECORDED = 20
 """Products that a record of a decision holds."""
@@ -108,12 +108,18 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
     others = [(c.best.facts, c.best.verification) for c in found[1 : _NEAR + 1]]
     alike = look_alikes(first.best.facts, others)
     if not rivals:
-        reason = f"{percent(seen.probability)} sure: {basis(seen)}"
+        reason = f"{percent(seen.probability)} sure: {basis(seen)}{_unread(first.best.facts)}"
         return Said(Outcome.MATCH, reason, _hits(found), alike, (first.sku,))
     # The rivals first: what the answer names stands above what it only lists.
     named = (first.sku, *(c.sku for c in rivals))
     found = [*(c for c in found if c.sku in named), *(c for c in found if c.sku not in named)]
     return Said(Outcome.AMBIGUOUS, _between(first, rivals, filed), _hits(found), alike, named)
+
+
+def _unread(facts: ImageFacts) -> str:
+    """A strength that the catalog lacks may look like one that it has, but for a few digits, which nobody reads here."""
+    amount = strength(facts)
+    return f"; strengths are not read: check that the package says {amount}" if amount else ""
 
 
 def _with(others: Sequence[Contender], filed: Mapping[str, ImageFacts], first: Contender) -> list[Contender]:

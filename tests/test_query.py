@@ -546,6 +546,7 @@ def test_another_strength_behind_a_match_is_warned_of(world: World) -> None:
     decision = world.ask()
     assert (decision.outcome, decision.named) == (Outcome.MATCH, ("ten",))
     [alike] = decision.look_alikes
+    assert world.ask().reason.endswith("; strengths are not read: check that the package says 10 mg")
     assert (alike.sku, alike.kind, alike.differences) == ("twenty", "strength", (("strength", "10 mg", "20 mg"),))
     assert alike.warning == "twenty Examplin 20 mg has the same name in another strength: strength 20 mg, not 10 mg"
 
