@@ -81,12 +81,14 @@ def test_a_separable_sample_is_told_apart_on_other_products() -> None:
 
 
 def test_probabilities_of_a_blurred_sample_are_shares() -> None:
-    calibration = fitted(sample(120, blur=5.0))
-    fresh = pairs(sample(120, blur=5.0, seed=1))
+    # Cosine and keypoints alone tell less of a sample blurred more: no pair would reach the outer bins.
+    calibration = fitted(sample(120, blur=3.0))
+    fresh = pairs(sample(120, blur=3.0, seed=1))
     probability = calibration.probability(fresh.features)
     weight = np.where(fresh.same, 0.5 / fresh.same.mean(), 0.5 / (~fresh.same).mean())  # as many right as wrong ones
     for low, high in ((0.0, 0.1), (0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9), (0.9, 1.0)):
         inside = (probability >= low) & (probability < high)
+        assert inside.sum() >= 20
         share = np.average(fresh.same[inside], weights=weight[inside])
         assert low - 0.1 < share < high + 0.1
 
