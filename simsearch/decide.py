@@ -117,7 +117,7 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
 
 
 def _unread(facts: ImageFacts) -> str:
-    """A strength that the catalog lacks may look like one that it has, but for a few digits, which nobody reads here."""
+    """A strength that the catalog lacks may look like one that it has but for a few digits, which nobody reads."""
     amount = strength(facts)
     return f"; strengths are not read: check that the package says {amount}" if amount else ""
 
