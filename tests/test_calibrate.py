@@ -38,7 +38,7 @@ class StubVerifier:
             random = np.random.default_rng([int(query["mark"][0]), int(other["mark"][0])])
             blur = float(query["blur"][0]) * random.normal(size=2)
             cosine = float(query["siamese"] @ other["siamese"])
-            rows.append([blur[0], cosine, 3 * same + blur[1], 0, float(query["product"][0]) / 1000, 0])
+            rows.append([blur[0], cosine, 6 * same - 3 + blur[1], 0, float(query["product"][0]) / 1000, 0])
         return np.array(rows)
 
 
