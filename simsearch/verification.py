@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.store import ImageFacts
@@ -16,21 +16,21 @@ from simsearch.config import NEEDED
 from simsearch.datatypes import Descriptor, Image, Surface, Verification
 from simsearch.methods.base import Method, unpack
 from simsearch.methods.hashes import PHash
-from simsearch.methods.orb import Geometry, Orb
+from simsearch.methods.orb import LEAST_CONTEXT, Geometry, Orb
 from simsearch.methods.siamese import Siamese
 from simsearch.siamese.calibration import Calibration
 from simsearch.siamese.weightfile import sigmoid
 from simsearch.threads import SingleThreaded, cores, in_threads
 
-FEATURES = ("pair_logit", "cosine", "agreement", "hash_similarity", "other_face", "pills")
-"""Columns of the fusion: pair head before its sigmoid, cosine, `agreement` of the keypoints, share of equal pHash bits,
-and two that say what the lack of inliers means: 1 where the photos show different faces of packages, 1 where both
+FEATURES = ("pair_logit", "cosine", "log_inliers", "hash_similarity", "other_face", "pills")
+"""Columns of the fusion: pair head before its sigmoid, cosine, ln(1 + support of the geometry), share of equal pHash
+bits, and two that say what the lack of inliers means: 1 where the photos show different faces of packages, 1 where both
 show loose pills.
 """
 INCREASING = FEATURES[:-1]
 """Those of which more never makes "same product" less likely. Of pills it may: they are more alike than packages."""
 
-_COUNTED = [FEATURES.index(name) for name in ("cosine", "agreement", "other_face", "pills")]
+_COUNTED = [FEATURES.index(name) for name in ("cosine", "log_inliers", "other_face", "pills")]
 
 SURFACE = "surface"
 """Key under which a description may hold what the photo shows: an array of one place in `tuple(Surface)`."""
@@ -41,19 +41,6 @@ Described = Mapping[str, Descriptor]
 _SURFACES = tuple(Surface)
 _FACES = frozenset({Surface.FRONT, Surface.BACK, Surface.SIDE, Surface.TOP})
 """Of one package: any two of them share next to no print."""
-
-
-def agreement(support: ArrayLike, cosine: ArrayLike) -> NDArray[np.float64]:
-    """Root of the support times the cosine, 0 where that is below 0. Same shapes.
-
-    Keypoints of one table agree between any two photos on it: they count for as much as the photos look alike.
-    """
-    return np.asarray(np.sqrt(support) * np.maximum(cosine, 0.0), np.float64)
-
-
-def _support(agreed: float, cosine: float) -> int:
-    """Inverse of `agreement`."""
-    return round((float(agreed) / max(float(cosine), 1e-6)) ** 2)
 
 
 def counted(features: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -186,17 +173,19 @@ class Verifier:
 
         `owners`: the product of each of `others`; None takes each for a product of its own.
 
-        Two strange pills on the same ruler agree in hundreds of points, and a photo of one is not always taken for
-        pills, so that none are looked for where either photo shows loose pills. Such pairs, and different faces of a
+        Two strange pills on the same ruler would agree in hundreds of points, so that none are looked for where both
+        photos show loose pills; blister strips are often taken for them, and so one of two may, if there are enough
+        others to show which points are common (`Orb.geometries`). Pairs without geometry, and different faces of a
         package, which share no print, are judged by what remains: the last two features keep the lack of inliers from
         counting against them.
         """
         features = self.quick(query, others)
         near = np.argsort(-features[:, 0], kind="stable")[:geometry]
-        near = near[[not loose_pills(query) and not loose_pills(others[i]) for i in near]]
+        allowed = 1 if len(near) >= LEAST_CONTEXT else 0
+        near = near[[loose_pills(query) + loose_pills(others[i]) <= allowed for i in near]]
         named = None if owners is None else [owners[i] for i in near]
         found = self.geometries(query, [others[i] for i in near], named)
-        features[near, 2] = agreement(np.array([geometry.support for geometry in found]), features[near, 1])
+        features[near, 2] = np.log1p([geometry.support for geometry in found])
         return features
 
     def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> Geometry | None:
@@ -207,7 +196,7 @@ class Verifier:
         if loose_pills(query) or loose_pills(other):
             return None
         geometry = self.geometry(query, other)
-        row[FEATURES.index("agreement")] = agreement(geometry.support, row[FEATURES.index("cosine")])
+        row[FEATURES.index("log_inliers")] = np.log1p(geometry.support)
         return geometry
 
     def verify(
@@ -233,6 +222,8 @@ class Verifier:
         probabilities = self.probability(features)
         siamese = sigmoid(features[:, 0].astype(np.float32))
         return [
-            Verification(float(p), float(f[1]), float(s), _support(f[2], f[1]), float(f[3]), tuple(map(float, f)))
+            Verification(
+                float(p), float(f[1]), float(s), round(float(np.expm1(f[2]))), float(f[3]), tuple(map(float, f))
+            )
             for p, s, f in zip(probabilities, siamese, features, strict=True)
         ]

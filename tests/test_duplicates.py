@@ -62,7 +62,6 @@ class StubVerifier:
     def quick_pairs(self, left: Sequence[Described], right: Sequence[Described]) -> NDArray[np.float64]:
         out = np.zeros((len(right), len(FEATURES)))
         out[:, 0] = [self.probabilities.get(frozenset(_marks(*pair)), 0.1) for pair in zip(left, right, strict=True)]
-        out[:, 1] = 0.5  # a cosine with which keypoints count
         return out
 
     def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> None:

@@ -23,7 +23,7 @@ from simsearch.methods.base import Method, MetricMethod, NoSettings
 from simsearch.methods.orb import Geometry
 from simsearch.query import NO_GENERATION, QueryEngine, percent
 from simsearch.siamese.calibration import Calibration
-from simsearch.verification import FEATURES, SURFACE, Described, Verifier, agreement
+from simsearch.verification import FEATURES, SURFACE, Described, Verifier
 
 Look = dict[str, NDArray[Any]]
 SETTINGS = QuerySettings(k=5, candidates=5, hash_candidates=2, geometry=30, margin=0.15)
@@ -448,7 +448,7 @@ def counting(kit: Any, parts: dict[str, Method]) -> Counting:
 def looks() -> Callable[..., Look]:
     def make(seed: int, inliers: int = 0) -> Look:
         random = np.random.default_rng(seed)
-        embedding = np.abs(random.normal(size=64)).astype(np.float32)  # cosines above 0: keypoints count
+        embedding = random.normal(size=64).astype(np.float32)
         return {
             "siamese": embedding / np.linalg.norm(embedding),
             "phash": random.integers(0, 256, 8).astype(np.uint8),
@@ -464,12 +464,10 @@ Looks = Callable[..., Look]
 def test_the_features_are_in_their_columns(counting: Counting, looks: Looks) -> None:
     query, others = looks(0), [looks(1, 7), looks(2, 0), looks(3, 20)]
     features = counting.features(query, others, geometry=3)
-    assert FEATURES == ("pair_logit", "cosine", "agreement", "hash_similarity", "other_face", "pills")
+    assert FEATURES == ("pair_logit", "cosine", "log_inliers", "hash_similarity", "other_face", "pills")
     assert features.shape == (3, 6)
     np.testing.assert_allclose(features[:, 1], [query["siamese"] @ o["siamese"] for o in others], rtol=1e-5)
-    np.testing.assert_allclose(features[:, 2], np.sqrt([7, 0, 20]) * features[:, 1], rtol=1e-6)
-    strangers = agreement(np.array([50.0, 0.0, 50.0]), np.array([-0.1, 0.5, 0.4]))
-    np.testing.assert_allclose(strangers, [0.0, 0.0, 0.4 * np.sqrt(50)])  # no likeness, no keypoints, and both
+    np.testing.assert_allclose(features[:, 2], np.log1p([7, 0, 20]))
     bits = [np.bitwise_count(query["phash"] ^ o["phash"]).sum() for o in others]
     np.testing.assert_allclose(features[:, 3], 1 - np.array(bits) / 64, rtol=1e-6)
     logits = counting.siamese.pair_logits(query["siamese"], [o["siamese"] for o in others])
@@ -496,6 +494,10 @@ def test_keypoints_of_loose_pills_do_not_count(counting: Counting, looks: Looks)
     others: list[Look] = [looks(1, 100) | pills, looks(2, 100) | box, looks(3, 100)]
     assert (counting.features(looks(0) | box, others, geometry=3)[:, 2] > 0).tolist() == [False, True, True]
     assert not counting.features(looks(0) | pills, others, geometry=3)[:, 2].any()
+    # Among many photos it shows which keypoints are common: those of one such photo count then, but not of two.
+    many: list[Look] = [looks(i, 100) | (pills if i % 2 else box) for i in range(1, 31)]
+    found = counting.features(looks(0) | pills, many, geometry=30)[:, 2] > 0
+    assert found.tolist() == [i % 2 == 0 for i in range(1, 31)]
 
 
 def test_verdicts_are_the_calibrations(counting: Counting, looks: Looks) -> None:
