@@ -74,7 +74,8 @@ def test_answers_agree_with_what_query_says(manifest: Path, kit: Kit, tmp_path: 
         assert isinstance(answer, Decision)
         skus = [h.sku for h in answer.hits]
         assert mine.first == (skus[0] if skus else "")
-        assert mine.probability == pytest.approx(answer.probability)
+        # One photo alone and several at once round differently.
+        assert mine.probability == pytest.approx(answer.probability, rel=1e-4)
         assert mine.outcome is answer.outcome
         assert mine.rank == (skus.index(mine.sku) + 1 if mine.sku in skus else float("inf"))
         assert mine.named_right == (answer.sku == mine.sku)
