@@ -6,7 +6,6 @@ entry in `LANES`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from simsearch.indexes import create, one_thread
 from simsearch.indexes.votes import votes
 from simsearch.lookup import indexed_keypoints, vote_index
 from simsearch.methods.base import Method, MetricMethod, unpack
+from simsearch.threads import cores
 
 Block: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Places a and b, and the rank of b among the neighbours of a, all (m,)."""
@@ -87,7 +87,7 @@ def _neighbours(on: Setting, name: str, floor: float) -> Iterator[Block]:
             return index.search(vectors[start : start + _ROWS], k)
 
     # A block a thread: threads that share one block wait for each other, on a busy machine most of the time.
-    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+    with ThreadPoolExecutor(cores()) as threads:
         for start, (near, similarities) in zip(starts, threads.map(search, starts), strict=True):
             # Where many are equally near, the file itself need not stand first, nor at all.
             itself = near == np.arange(start, start + len(near))[:, None]

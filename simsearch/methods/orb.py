@@ -195,7 +195,8 @@ class Orb(_Keypoints):
         is common, and every inlier counts in full.
         """
         found = in_threads(lambda other: _neighbours(query, other), others)
-        named = list(range(len(others))) if owners is None else [list(owners).index(owner) for owner in owners]
+        first: dict[object, int] = {}
+        named = [first.setdefault(owner, i) for i, owner in enumerate(range(len(others)) if owners is None else owners)]
         nearest = np.full((len(others), len(query)), 256, np.int32)
         if len(others) >= LEAST_CONTEXT:
             for owner, (distance, _) in zip(named, found, strict=True):

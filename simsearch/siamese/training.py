@@ -265,7 +265,6 @@ class _Loop:
             weight_decay=o.weight_decay,
         )
         self.step, self.best = 0, -1.0
-        o = settings.optimiser
         self.bfloat16 = o.precision == "bfloat16" or (o.precision == "auto" and bfloat16_trains(device))
         self.neighbours: NDArray[np.int32] | None = None
         self.memory = torch.zeros(0, settings.network.embedding, device=device)
