@@ -4,10 +4,11 @@
 usage: calibration_manifest.py TRAIN.csv OUT.csv
 
 From the table of training_manifest.py: the products that training held out, as distractors unlabelled photos, which do
-not ask (many show what another of them shows), and every eighth medicine with one photo. Unlabelled photos that show a
-labelled product by eye (doubtful_pairs.csv) are left out. Added are 200 rendered packages that training never drew, one
-studio and two phone photos each, written beside OUT. They hold no look-alike families: which of two strengths a photo
-shows cannot be told from these descriptors.
+not ask (many show what another of them shows), and all medicines with one photo, which ask: their siblings, other drugs
+of one maker in one design, are what a photo of a drug that the catalog lacks is taken for. Unlabelled photos that show
+a labelled product by eye (doubtful_pairs.csv) are left out. Added are 200 rendered packages that training never drew,
+one studio and two phone photos each, written beside OUT. They hold no look-alike families: which of two strengths a
+photo shows cannot be told from these descriptors.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def main(train: Path, out: Path) -> None:
     loose = [r for r in alone if r["group"] == "unlabelled"]
     shown = [r for r in loose if "/".join(Path(r["image"]).with_suffix("").parts[-2:]) not in doubtful]
     chosen += [{**r, "role": "distractor"} for r in shown]
-    chosen += [r for r in alone if r["group"] == "tfda"][::8]
+    chosen += [r for r in alone if r["group"] == "tfda"]
     folder = out.parent / f"{out.stem}_rendered"
     folder.mkdir(parents=True, exist_ok=True)
     for number, product in enumerate(make_products(RENDERED, SEED, family_share=0.0)):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.config import QuerySettings
 from simsearch.errors import TrainingError
 from simsearch.indexes.votes import VoteIndex, votes
 from simsearch.lookup import indexed_keypoints
@@ -24,10 +25,9 @@ from simsearch.siamese.fusion import Fusion, Monotone
 from simsearch.verification import FEATURES, INCREASING, Described, Verifier, counted
 
 Progress = Callable[[int, int, str], None]
-SINGLES = 400
+SINGLES = 8000
+"""Photos alone of their product that ask at most: what is like them is a sibling, and must not be a match."""
 FOLDS = 5
-_VOTED, _VOTE_KEYPOINTS, _VOTE_NEIGHBOURS = 20, 200, 16
-"""Candidates that keypoints add, as in the lookup: the wrong ones that agree in the most keypoints must be seen."""
 LEAST_PRODUCTS = 8
 """With several photos each: fewer cannot be split into two halves that mean something."""
 
@@ -63,12 +63,11 @@ class CandidatePairs:
     """Index of the asking photo in the sample."""
 
 
-def candidate_pairs(
-    sample: Sample, verifier: Verifier, candidates: int, geometry: int, progress: Progress
-) -> CandidatePairs:
+def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings, progress: Progress) -> CandidatePairs:
     """Ask each photo of a product with several ones against all other photos, and at most SINGLES of the others.
 
-    What a product with one photo brings up is wrong: it teaches which likenesses mean nothing.
+    What a product with one photo brings up is wrong: it teaches which likenesses mean nothing. Candidates are those of
+    the lookup: nearest embeddings, and those with the most keypoint votes, the wrong ones among which must be seen.
     """
     several = set(sample.several)
     embeddings = np.stack([d["siamese"] for d in sample.described])
@@ -77,19 +76,19 @@ def candidate_pairs(
     asking = [i for i, sku in enumerate(sample.skus) if sku in several]
     alone = [i for i, sku in enumerate(sample.skus) if sku not in several and i not in sample.distractors]
     asking += alone[:: max(1, -(-len(alone) // SINGLES))]
-    index = _vote_index(sample)
+    index = _vote_index(sample, settings.vote_keypoints)
     for done, i in enumerate(asking, 1):
         similarity = embeddings @ embeddings[i]
         similarity[i] = -np.inf
-        nearest = np.argsort(-similarity, kind="stable")[: min(candidates, len(skus) - 1)]
+        nearest = np.argsort(-similarity, kind="stable")[: min(settings.candidates, len(skus) - 1)]
         # A right photo that the lookup would miss still teaches what a right pair looks like.
         own = np.flatnonzero((skus == skus[i]) & (np.arange(len(skus)) != i))
-        chosen = np.unique(np.concatenate([nearest, own, _voted(index, sample, i)]))
+        chosen = np.unique(np.concatenate([nearest, own, _voted(index, sample, i, settings)]))
         features.append(
             verifier.features(
                 sample.described[i],
                 [sample.described[j] for j in chosen],
-                geometry=geometry,
+                geometry=settings.geometry,
                 owners=skus[chosen].tolist(),
             )
         )
@@ -99,20 +98,22 @@ def candidate_pairs(
     return CandidatePairs(np.concatenate(features), np.concatenate(same), np.concatenate(query))
 
 
-def _vote_index(sample: Sample) -> VoteIndex | None:
+def _vote_index(sample: Sample, keypoints: int) -> VoteIndex | None:
     if not all("orb" in described for described in sample.described):
         return None
-    bits = [indexed_keypoints(described["orb"], _VOTE_KEYPOINTS) for described in sample.described]
+    bits = [indexed_keypoints(described["orb"], keypoints) for described in sample.described]
     index = VoteIndex(expected=sum(map(len, bits)))
     index.add(np.repeat(np.arange(len(bits)), [len(b) for b in bits]), np.concatenate(bits))
     return index
 
 
-def _voted(index: VoteIndex | None, sample: Sample, asking: int) -> NDArray[np.int64]:
-    if index is None or not len(index):
+def _voted(index: VoteIndex | None, sample: Sample, asking: int, settings: QuerySettings) -> NDArray[np.int64]:
+    if index is None or not len(index) or not settings.vote_candidates:
         return np.zeros(0, np.int64)
     bits = column(sample.described[asking]["orb"], "bits")
-    return votes((index,), bits, k=_VOTE_NEIGHBOURS, without=frozenset((asking,)))[0][:_VOTED]
+    return votes((index,), bits, k=settings.vote_neighbours, without=frozenset((asking,)))[0][
+        : settings.vote_candidates
+    ]
 
 
 def calibrate(
@@ -120,16 +121,15 @@ def calibrate(
     verifier: Verifier,
     *,
     target_far: float,
-    candidates: int,
-    geometry: int,
+    settings: QuerySettings,
     facts: Mapping[str, Any],
     progress: Progress = lambda done, total, text: None,
 ) -> Calibration:
     """Fit fusion, correction and thresholds.
 
     The probability is that of a pair drawn from equally many right and wrong ones. `thresholds["match"]` is the
-    smallest that holds `target_far` over photos whose product is not in the catalog: each photo of a product with
-    several is judged by its most probable wrong candidate.
+    smallest that holds `target_far` over photos whose product is not in the catalog: each photo that asks is judged by
+    its most probable wrong candidate.
 
     Raises:
         TrainingError: fewer than LEAST_PRODUCTS products have several photos, or no wrong candidate comes back.
@@ -139,15 +139,13 @@ def calibrate(
         raise TrainingError(
             f"calibration needs {LEAST_PRODUCTS} or more products with several photos; the table has {len(several)}"
         )
-    pairs = candidate_pairs(sample, verifier, candidates, geometry, progress)
+    pairs = candidate_pairs(sample, verifier, settings, progress)
     features = counted(pairs.features)
     fold = _folds(sample)[pairs.query]
-    # The threshold is chosen on these alone: single photos may show what another one shows.
-    judging = np.isin(np.array(sample.skus)[pairs.query], several)
-    if pairs.same[judging].all():
+    if pairs.same[np.isin(np.array(sample.skus)[pairs.query], several)].all():
         raise TrainingError(
-            f"all {candidates} candidates of every photo are of its own product; raise query.candidates, or give fewer "
-            "photos a product"
+            f"all {settings.candidates} candidates of every photo are of its own product; raise query.candidates, or "
+            "give fewer photos a product"
         )
 
     def fit(part: NDArray[np.bool_]) -> Fusion:
@@ -156,11 +154,8 @@ def calibrate(
     logits = np.empty(len(pairs.same))
     for number in np.unique(fold):
         logits[fold == number] = fit(fold != number).logits(features[fold == number])
-    line = Fusion.fit(
-        logits[judging, None], pairs.same[judging], ("logit",), l2=1e-6 * judging.sum(), prior=0.5,
-        nonnegative=("logit",),
-    )  # fmt: skip
-    worst = _most_probable_wrong(line.probability(logits[:, None])[judging], pairs.same[judging], pairs.query[judging])
+    line = Fusion.fit(logits[:, None], pairs.same, ("logit",), l2=1e-6 * len(logits), prior=0.5, nonnegative=("logit",))
+    worst = _most_probable_wrong(line.probability(logits[:, None]), pairs.same, pairs.query)
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
     fusion = fit(np.ones(len(pairs.same), bool)).after(line)
     return Calibration(

@@ -102,8 +102,8 @@ def _calibration(
         progress(done, len(rows), "describing")
     sample = Sample(skus, described, frozenset(distractors))
     return calibrate(
-        sample, Verifier(methods, None), target_far=target_far, candidates=config.query.candidates,
-        geometry=config.query.geometry, facts={**facts, "date": datetime.now(UTC).date().isoformat()},
+        sample, Verifier(methods, None), target_far=target_far, settings=config.query,
+        facts={**facts, "date": datetime.now(UTC).date().isoformat()},
         progress=progress,
     )  # fmt: skip
 

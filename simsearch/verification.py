@@ -16,21 +16,21 @@ from simsearch.config import NEEDED
 from simsearch.datatypes import Descriptor, Image, Surface, Verification
 from simsearch.methods.base import Method, unpack
 from simsearch.methods.hashes import PHash
-from simsearch.methods.orb import LEAST_CONTEXT, Geometry, Orb
+from simsearch.methods.orb import Geometry, Orb
 from simsearch.methods.siamese import Siamese
 from simsearch.siamese.calibration import Calibration
 from simsearch.siamese.weightfile import sigmoid
 from simsearch.threads import SingleThreaded, cores, in_threads
 
-FEATURES = ("pair_logit", "cosine", "log_inliers", "hash_similarity", "other_face", "pills")
-"""Columns of the fusion: pair head before its sigmoid, cosine, ln(1 + support of the geometry), share of equal pHash
-bits, and two that say what the lack of inliers means: 1 where the photos show different faces of packages, 1 where both
-show loose pills.
+FEATURES = ("pair_logit", "cosine", "root_support", "hash_similarity", "other_face", "pills")
+"""Columns of the fusion: pair head before its sigmoid, cosine, root of the support of the geometry, share of equal
+pHash bits, and two that say what the lack of inliers means: 1 where the photos show different faces of packages, 1
+where one of them or both show loose pills.
 """
 INCREASING = FEATURES[:-1]
 """Those of which more never makes "same product" less likely. Of pills it may: they are more alike than packages."""
 
-_COUNTED = [FEATURES.index(name) for name in ("cosine", "log_inliers", "other_face", "pills")]
+_COUNTED = [FEATURES.index(name) for name in ("cosine", "root_support", "other_face", "pills")]
 
 SURFACE = "surface"
 """Key under which a description may hold what the photo shows: an array of one place in `tuple(Surface)`."""
@@ -148,7 +148,7 @@ class Verifier:
             features[:, 3] = self.phash.compare(hashes, [side["phash"] for side in right])
             shown = [(surface(x), surface(y)) for x, y in zip(left, right, strict=True)]
             features[:, 4] = [x is not y and {x, y} <= _FACES for x, y in shown]
-            features[:, 5] = [x is y is Surface.PILLS for x, y in shown]
+            features[:, 5] = [Surface.PILLS in (x, y) for x, y in shown]
         return features
 
     def geometry(self, query: Described, other: Described) -> Geometry:
@@ -156,10 +156,14 @@ class Verifier:
         return self.orb.geometry(query["orb"], other["orb"])
 
     def geometries(
-        self, query: Described, others: Sequence[Described], owners: Sequence[object] | None = None
+        self,
+        query: Described,
+        others: Sequence[Described],
+        owners: Sequence[object] | None = None,
+        wanted: Sequence[bool] | None = None,
     ) -> list[Geometry]:
-        """The same with each of `others`, with what photos of several `owners` share counted less."""
-        return self.orb.geometries(query["orb"], [other["orb"] for other in others], owners) if others else []
+        """The same with each of `others`, with what photos of several `owners` share counted less; see `Orb`."""
+        return self.orb.geometries(query["orb"], [o["orb"] for o in others], owners, wanted) if others else []
 
     def features(
         self,
@@ -173,19 +177,19 @@ class Verifier:
 
         `owners`: the product of each of `others`; None takes each for a product of its own.
 
-        Two strange pills on the same ruler would agree in hundreds of points, so that none are looked for where both
-        photos show loose pills; blister strips are often taken for them, and so one of two may, if there are enough
-        others to show which points are common (`Orb.geometries`). Pairs without geometry, and different faces of a
-        package, which share no print, are judged by what remains: the last two features keep the lack of inliers from
-        counting against them.
+        Two strange pills on the same ruler agree in hundreds of points, and a ruler's photo without pills agrees with
+        both, so that none count where either photo shows loose pills: they only show which keypoints are common. Such
+        pairs, and different faces of a package, which share no print, are judged by what remains: the last two features
+        keep the lack of inliers from counting against them.
         """
         features = self.quick(query, others)
         near = np.argsort(-features[:, 0], kind="stable")[:geometry]
-        allowed = 1 if len(near) >= LEAST_CONTEXT else 0
-        near = near[[loose_pills(query) + loose_pills(others[i]) <= allowed for i in near]]
+        if loose_pills(query):
+            return features
         named = None if owners is None else [owners[i] for i in near]
-        found = self.geometries(query, [others[i] for i in near], named)
-        features[near, 2] = np.log1p([geometry.support for geometry in found])
+        wanted = [not loose_pills(others[i]) for i in near]
+        found = self.geometries(query, [others[i] for i in near], named, wanted)
+        features[near, 2] = np.sqrt([geometry.support for geometry in found])
         return features
 
     def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> Geometry | None:
@@ -196,7 +200,7 @@ class Verifier:
         if loose_pills(query) or loose_pills(other):
             return None
         geometry = self.geometry(query, other)
-        row[FEATURES.index("log_inliers")] = np.log1p(geometry.support)
+        row[FEATURES.index("root_support")] = np.sqrt(geometry.support)
         return geometry
 
     def verify(
@@ -222,8 +226,6 @@ class Verifier:
         probabilities = self.probability(features)
         siamese = sigmoid(features[:, 0].astype(np.float32))
         return [
-            Verification(
-                float(p), float(f[1]), float(s), round(float(np.expm1(f[2]))), float(f[3]), tuple(map(float, f))
-            )
+            Verification(float(p), float(f[1]), float(s), round(float(f[2] ** 2)), float(f[3]), tuple(map(float, f)))
             for p, s, f in zip(probabilities, siamese, features, strict=True)
         ]

@@ -223,7 +223,7 @@ BASE = Calibration(TRUSTS_POINTS, Monotone(), {"match": 0.9, "pair": 0.5}, PRINT
 
 
 def reviewed(desk: DecisionDesk, count: int, wrong: float, *, right: bool = True, prints: Any = PRINTS) -> None:
-    """Answers whose wrong candidate has `wrong` as log_inliers, and whose right one, if it is there, 6."""
+    """Answers whose wrong candidate has `wrong` as root_support, and whose right one, if it is there, 6."""
     rng = np.random.default_rng(5)
     for i in range(count):
         noise = rng.normal(0, 0.3, 2)

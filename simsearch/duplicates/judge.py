@@ -90,7 +90,7 @@ class Judge:
     def _open(self, pairs: Sequence[tuple[int, int]], quick: NDArray[np.float64]) -> NDArray[np.bool_]:
         """(n,) whether keypoints can still make a duplicate of it: not where even all of them would not."""
         best = quick.copy()
-        best[:, FEATURES.index("log_inliers")] = np.log1p(_MOST_INLIERS)
+        best[:, FEATURES.index("root_support")] = np.sqrt(_MOST_INLIERS)
         possible = self.verifier.probability(best) >= self.floor
         pills = np.array([self.pool.pills(a) or self.pool.pills(b) for a, b in pairs], np.bool_)
         return np.where(pills, False, possible) | self._may_be_one_photo(quick, pills)

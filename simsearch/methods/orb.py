@@ -186,13 +186,18 @@ class Orb(_Keypoints):
         return self._geometry(query, other, *_neighbours(query, other), np.zeros((0, len(query)), np.int32))
 
     def geometries(
-        self, query: Descriptor, others: Sequence[Descriptor], owners: Sequence[object] | None = None
+        self,
+        query: Descriptor,
+        others: Sequence[Descriptor],
+        owners: Sequence[object] | None = None,
+        wanted: Sequence[bool] | None = None,
     ) -> list[Geometry]:
         """The same with each of `others`; keypoints of the query that many of them hold count less (`support`).
 
         A shop's table, a ruler, "Tablets IP" agree between photos of any drug. `owners`: whose photo each is; those of
         one owner count once, and not against each other. With fewer than LEAST_CONTEXT others nothing is known of what
-        is common, and every inlier counts in full.
+        is common, and every inlier counts in full. `wanted`: whose geometry is looked for; the others only show what is
+        common, and get none. None: all.
         """
         found = in_threads(lambda other: _neighbours(query, other), others)
         first: dict[object, int] = {}
@@ -203,6 +208,8 @@ class Orb(_Keypoints):
                 nearest[owner] = np.minimum(nearest[owner], distance[:, 0])
 
         def judged(i: int) -> Geometry:
+            if wanted is not None and not wanted[i]:
+                return Geometry(_NOTHING, _NOTHING, 0, None)
             return self._geometry(query, others[i], *found[i], np.delete(nearest, named[i], axis=0))
 
         return in_threads(judged, range(len(others)))
