@@ -337,7 +337,9 @@ class App:
         from simsearch.duplicates.review import built_at
 
         least = self.config.duplicates.threshold or self.match_threshold if threshold is None else threshold
-        finder = DuplicateFinder(self.catalog, self.methods, self.verifier, self.config.duplicates, least)
+        finder = DuplicateFinder(
+            self.catalog, self.methods, self.verifier, self.config.duplicates, least, self.config.images
+        )
         return finder.find(progress, since=None if since is None else built_at(self.catalog, since))
 
     def review_duplicates(self) -> Desk:

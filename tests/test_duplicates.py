@@ -16,7 +16,7 @@ from simsearch import open_app
 from simsearch.catalog import Catalog
 from simsearch.catalog.reviews import Said, Side
 from simsearch.catalog.store import NewImage
-from simsearch.config import CatalogSettings, DuplicateSettings
+from simsearch.config import CatalogSettings, DuplicateSettings, ImageSettings
 from simsearch.datatypes import Descriptor, Image, Metric, SourceRow, Verification
 from simsearch.duplicates import DuplicateFinder, DuplicateGroup, Findings, Kind, judge
 from simsearch.duplicates.review import built_at
@@ -114,7 +114,9 @@ class World:
     ) -> tuple[Findings, list[str]]:
         """What is found, and whose keypoints were compared."""
         verifier = StubVerifier(probabilities, self.methods["orb"])
-        finder = DuplicateFinder(self.catalog, self.methods, cast(Verifier, verifier), settings, threshold)
+        finder = DuplicateFinder(
+            self.catalog, self.methods, cast(Verifier, verifier), settings, threshold, ImageSettings()
+        )
         return finder.find(since=since), verifier.asked
 
     def find(

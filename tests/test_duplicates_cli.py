@@ -22,7 +22,7 @@ from simsearch import cli, open_app
 from simsearch.catalog import Catalog
 from simsearch.catalog.reviews import Said, Side
 from simsearch.config import CatalogSettings
-from simsearch.duplicates.photo import photo_test
+from simsearch.duplicates.photo import photo_test, placement
 from simsearch.methods import create
 from simsearch.methods.orb import KEYPOINT, Orb
 from simsearch.resources import resource_dir
@@ -178,25 +178,23 @@ def test_a_crop_is_one_photo_and_a_common_ruler_is_not() -> None:
     whole = keypoints(xy, bits)
     inside = ((xy > [52, 42]) & (xy < [460, 342])).all(axis=1)
     crop = keypoints((xy[inside] - [40, 30]) * 512 / 432, bits[inside])
-    test = photo_test(whole, crop, orb.geometry(whole, crop), (frame, np.array([432.0, 324.0])), 512)
-    assert test is not None
-    assert test.scale == pytest.approx(512 / 432, abs=0.01)
-    assert (test.whole, test.words, test.outside < 2, test.agreement > 0.9, test.lost) == (
-        False,
-        "cropped",
-        True,
-        True,
-        0.0,
-    )
+    cut_frames = frame, np.array([432.0, 324.0])
+    placed = placement(orb.geometry(whole, crop), cut_frames, 512)
+    assert placed is not None
+    assert placed.scale == pytest.approx(512 / 432, abs=0.01)
+    assert (placed.whole, placed.words, placed.outside < 2) == (False, "cropped", True)
+    test = photo_test(whole, crop, placed, cut_frames, 512)
+    assert (test.agreement > 0.9, test.lost) == (True, 0.0)
 
     pill = (np.abs(xy - [256, 192]) < 70).all(axis=1)  # the same ruler, another pill in the middle
-    other = bits.copy()
-    other[pill] = rng.integers(0, 256, (int(pill.sum()), 32), dtype=np.uint8)
-    ruler = photo_test(whole, keypoints(xy, other), orb.geometry(whole, keypoints(xy, other)), (frame, frame), 512)
-    assert ruler is not None
-    assert ruler.whole
-    assert ruler.lost > 0.05
-    assert photo_test(whole, whole[:5], orb.geometry(whole, whole[:5]), (frame, frame), 512) is None
+    bits_of_another = bits.copy()
+    bits_of_another[pill] = rng.integers(0, 256, (int(pill.sum()), 32), dtype=np.uint8)
+    other = keypoints(xy, bits_of_another)
+    placed = placement(orb.geometry(whole, other), (frame, frame), 512)
+    assert placed is not None
+    assert placed.whole
+    assert photo_test(whole, other, placed, (frame, frame), 512).lost > 0.05
+    assert placement(orb.geometry(whole, whole[:5]), (frame, frame), 512) is None
 
 
 def test_a_catalog_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:

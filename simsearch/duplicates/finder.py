@@ -11,12 +11,13 @@ from itertools import combinations
 from simsearch.catalog import Catalog
 from simsearch.catalog.reviews import Said, Side
 from simsearch.catalog.store import ImageFacts
-from simsearch.config import DuplicateSettings
+from simsearch.config import DuplicateSettings, ImageSettings
 from simsearch.duplicates.data import differs
 from simsearch.duplicates.found import KINDS, DuplicateGroup, DuplicatePair, Findings, Kind
 from simsearch.duplicates.grouping import Pile, Reviewed, linked, piles
 from simsearch.duplicates.judge import Judge, Look
 from simsearch.duplicates.lanes import Setting, suspects
+from simsearch.duplicates.pixels import Box
 from simsearch.duplicates.pool import Pool, fill
 from simsearch.methods.base import Method
 from simsearch.verification import Verifier
@@ -34,16 +35,17 @@ class DuplicateFinder:
         verifier: Verifier,
         settings: DuplicateSettings,
         threshold: float,
+        reading: ImageSettings,
     ) -> None:
         self.catalog, self.methods, self.verifier = catalog, methods, verifier
-        self.settings, self.threshold = settings, threshold
+        self.settings, self.threshold, self.reading = settings, threshold, reading
 
     def find(self, progress: Progress = lambda done, total, text: None, *, since: datetime | None = None) -> Findings:
         """Everything that nobody settled; with `since`, only what has a photo that came after it."""
         pool = fill(self.catalog, self.methods)
         suspected = suspects(Setting(self.catalog, self.methods, self.settings, pool), progress)
         floor = min(self.threshold, self.settings.look_alike)
-        with closing(Judge(self.catalog, self.verifier, self.settings, pool, floor)) as judge:
+        with closing(Judge(self.catalog, self.verifier, self.settings, self.reading, pool, floor)) as judge:
             looks: dict[tuple[int, int], Look] = {}
             start = 0
             while start < len(suspected):
@@ -149,7 +151,7 @@ class _Search:
         if look is None:
             return DuplicatePair(a, b, None, Kind.IDENTICAL, _and("the same file", differs(a, b)), said)
         kind = Kind.SAME_PHOTO if look.photo else Kind.SAME_PRODUCT
-        return DuplicatePair(a, b, look.verification, kind, _and(_basis(look), differs(a, b)), said)
+        return DuplicatePair(a, b, look.verification, kind, _and(_basis(look), differs(a, b)), said, _places(look))
 
     def _settled(self, group: DuplicateGroup) -> bool:
         """Whether a person has said of every two, or of every two SKUs, that they are duplicates."""
@@ -175,7 +177,7 @@ class _Search:
             if pair is None or not self._wanted(pair):
                 continue
             reason = _and(self._why_not(look, *pair), _basis(look))
-            found.append(DuplicatePair(*pair, look.verification, Kind.LOOK_ALIKE, reason))
+            found.append(DuplicatePair(*pair, look.verification, Kind.LOOK_ALIKE, reason, None, _places(look)))
         return tuple(sorted(found, key=lambda p: (-round(p.probability, 6), p.a.id, p.b.id)))
 
     def _apart(self, x: Pile, y: Pile, home: Mapping[Side, int]) -> tuple[ImageFacts, ImageFacts] | None:
@@ -209,9 +211,16 @@ def _and(*words: str) -> str:
     return "; ".join(filter(None, words))
 
 
+def _places(look: Look) -> tuple[Box, Box] | None:
+    return look.place.boxes if look.place else None
+
+
 def _basis(look: Look) -> str:
     v = look.verification
     if look.photo:
-        return f"one photo, {look.photo.words}: {look.photo.agreement:.0%} of the keypoints come back"
+        return f"one photo, {look.photo.placement.words}: {look.photo.agreement:.0%} of the keypoints come back"
+    if look.place:
+        share = f"{look.place.differing:.1%}" if look.place.differing >= 0.001 else "a speck"
+        return f"one photo but for {share} of it: compare what is printed there"
     points = f"{v.inliers} matching points" if v.inliers else "by appearance alone"
     return f"{points}, similarity {v.similarity:.2f}"

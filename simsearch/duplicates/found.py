@@ -9,6 +9,7 @@ from enum import StrEnum
 from simsearch.catalog.reviews import Said
 from simsearch.catalog.store import ImageFacts
 from simsearch.datatypes import Verification
+from simsearch.duplicates.pixels import Box
 
 PHOTO_PROBABILITY = 0.999
 """Least probability of a pair that shows one photo: the network may doubt a small crop, the keypoints do not."""
@@ -44,6 +45,8 @@ class DuplicatePair:
     """In words, what the kind rests on."""
     said: Said | None = None
     """What a person said of it."""
+    places: tuple[Box, Box] | None = None
+    """Where a and b differ, which are one photo in all else."""
 
     @property
     def identical_file(self) -> bool:

@@ -1,24 +1,30 @@
-"""The look at suspected pairs: features from memory for all, keypoints only where they can change the verdict."""
+"""The look at suspected pairs: features from memory for all, keypoints only where they can change the verdict, and the
+files themselves only where keypoints say that one photo may have been made from the other."""
 
 from __future__ import annotations
 
 import os
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch import images
 from simsearch.catalog import Catalog
-from simsearch.config import DuplicateSettings
+from simsearch.config import DuplicateSettings, ImageSettings
 from simsearch.datatypes import Descriptor, Verification
 from simsearch.duplicates.lanes import Suspects
-from simsearch.duplicates.photo import PhotoTest, photo_test
+from simsearch.duplicates.photo import PhotoTest, photo_test, placement
+from simsearch.duplicates.pixels import SIDE, Picture, PixelTest, picture, pixel_test
 from simsearch.duplicates.pool import Pool
-from simsearch.errors import CatalogError
+from simsearch.errors import CatalogError, ImageError
 from simsearch.methods.base import unpack
 from simsearch.verification import FEATURES, Verifier
 
@@ -26,7 +32,16 @@ _BLOCK = 4096
 """Pairs that are judged at once."""
 _HELD = 4096
 """Images whose keypoints are kept in memory: about 80 MB."""
+_PICTURES = 256
+"""Photos whose pixels are kept in memory: about 80 MB."""
 _MOST_INLIERS = 500
+
+
+class Seen(NamedTuple):
+    """What keypoints and pixels say of a pair; see `Look`."""
+
+    photo: PhotoTest | None = None
+    place: PixelTest | None = None
 
 
 @dataclass(frozen=True)
@@ -38,16 +53,27 @@ class Look:
     """Set only where both show one photo."""
     thorough: bool
     """Whether keypoints were compared, or could not have changed anything."""
+    place: PixelTest | None = None
+    """Set where both would show one photo but for one place, which is in it."""
 
 
 class Judge:
     """Looks at pairs of places of a pool. `floor`: probabilities below it need not be known exactly."""
 
     def __init__(
-        self, catalog: Catalog, verifier: Verifier, settings: DuplicateSettings, pool: Pool, floor: float
+        self,
+        catalog: Catalog,
+        verifier: Verifier,
+        settings: DuplicateSettings,
+        reading: ImageSettings,
+        pool: Pool,
+        floor: float,
     ) -> None:
         self.catalog, self.verifier, self.settings, self.pool, self.floor = catalog, verifier, settings, pool, floor
+        self.reading = reading
         self._keypoints: OrderedDict[int, Descriptor] = OrderedDict()
+        self._pictures: OrderedDict[int, Picture | None] = OrderedDict()
+        self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
 
     def close(self) -> None:
@@ -59,26 +85,28 @@ class Judge:
         end = min(start + _BLOCK, len(suspects))
         pairs = list(zip(suspects.a[start:end].tolist(), suspects.b[start:end].tolist(), strict=True))
         features = self._quick(pairs)
-        near = suspects.rank[start:end] < self.settings.geometry
-        closer = np.flatnonzero(near & self._open(pairs, features))
+        rank = suspects.rank[start:end]
+        near = rank < self.settings.geometry
+        closer = np.flatnonzero(near & self._open(pairs, features, rank == 0))
         tested = self._thorough([pairs[row] for row in closer], features, closer)
-        photos = dict(zip(closer.tolist(), tested, strict=True))
+        found = dict(zip(closer.tolist(), tested, strict=True))
         probability = self.verifier.probability(features)
-        one = np.array([photos.get(row) is not None for row in range(len(pairs))], np.bool_)
+        one = np.array([row in found and found[row].photo is not None for row in range(len(pairs))], np.bool_)
         kept = np.flatnonzero(one | (probability >= self.floor)).tolist()
         verdicts = self.verifier.verdicts(features[kept])
         looks = {
-            pairs[row]: Look(verdict, photos.get(row), bool(near[row]))
+            pairs[row]: Look(verdict, seen.photo, bool(near[row]), seen.place)
             for row, verdict in zip(kept, verdicts, strict=True)
+            for seen in (found.get(row, Seen()),)
         }
         return looks, end
 
     def look(self, a: int, b: int) -> Look:
         """At one pair, with everything."""
         features = self._quick([(a, b)])
-        [photo] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
+        [seen] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
         [verdict] = self.verifier.verdicts(features)
-        return Look(verdict, photo, True)
+        return Look(verdict, seen.photo, True, seen.place)
 
     # -- features ----------------------------------------------------------------------------------------------------
 
@@ -87,26 +115,33 @@ class Judge:
         left, right = ([self.pool.described(pair[side]) for pair in pairs] for side in (0, 1))
         return self.verifier.quick_pairs(left, right)
 
-    def _open(self, pairs: Sequence[tuple[int, int]], quick: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """(n,) whether keypoints can still make a duplicate of it: not where even all of them would not."""
+    def _open(
+        self, pairs: Sequence[tuple[int, int]], quick: NDArray[np.float64], first: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """(n,) whether keypoints can still make a duplicate of it: not where even all of them would not.
+
+        `first`: whether one is the other's nearest in some lane, as a copy is.
+        """
         best = quick.copy()
         best[:, FEATURES.index("root_support")] = np.sqrt(_MOST_INLIERS)
         possible = self.verifier.probability(best) >= self.floor
         pills = np.array([self.pool.pills(a) or self.pool.pills(b) for a, b in pairs], np.bool_)
-        return np.where(pills, False, possible) | self._may_be_one_photo(quick, pills)
+        alike = self._may_be_one_photo(quick)
+        # Loose pills look like a thousand others: what is not among the most alike ones must be the nearest.
+        surely = quick[:, FEATURES.index("cosine")] >= self.settings.same_photo_similarity - _CROP_ALLOWANCE
+        return np.where(pills, alike & (surely | first), possible | alike)
 
-    def _may_be_one_photo(self, quick: NDArray[np.float64], pills: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def _may_be_one_photo(self, quick: NDArray[np.float64]) -> NDArray[np.bool_]:
         cosine, equal_bits = quick[:, FEATURES.index("cosine")], quick[:, FEATURES.index("hash_similarity")]
-        least = self.settings.same_photo_similarity
-        return np.where(pills, cosine >= least - _CROP_ALLOWANCE, (cosine >= least - 0.15) | (equal_bits >= 0.9))
+        return np.asarray((cosine >= self.settings.same_photo_similarity - 0.25) | (equal_bits >= 0.85), np.bool_)
 
     # -- keypoints ---------------------------------------------------------------------------------------------------
 
     def _thorough(
         self, pairs: Sequence[tuple[int, int]], features: NDArray[np.float64], rows: NDArray[np.int64]
-    ) -> list[PhotoTest | None]:
-        """The test of each pair that shows one photo; completes its row of `features`."""
-        photos: list[PhotoTest | None] = []
+    ) -> list[Seen]:
+        """What is seen of each pair; completes its row of `features`."""
+        photos: list[Seen] = []
         step = _HELD // 2  # of so many pairs all keypoints fit in memory
         for i in range(0, len(pairs), step):
             part = pairs[i : i + step]
@@ -117,20 +152,50 @@ class Judge:
 
     def _look(
         self, pair: tuple[int, int], row: NDArray[np.float64], described: Mapping[int, Mapping[str, Descriptor]]
-    ) -> PhotoTest | None:
+    ) -> Seen:
         a, b = (described[place] for place in pair)
         geometry = self.verifier.compare_keypoints(row, a, b)
-        pills = self.pool.pills(pair[0]) or self.pool.pills(pair[1])
-        if not self._may_be_one_photo(row[None], np.array([pills]))[0]:
-            return None
+        if not self._may_be_one_photo(row[None])[0]:
+            return Seen()
         geometry = geometry or self.verifier.geometry(a, b)  # on loose pills only one photo is looked for
         frames = self.pool.sizes[pair[0]], self.pool.sizes[pair[1]]
-        photo = photo_test(a["orb"], b["orb"], geometry, frames, self.verifier.orb.settings.size)
-        if photo is None:
-            return None
+        size = self.verifier.orb.settings.size
+        placed = placement(geometry, frames, size)
+        if placed is None or placed.outside > _OUTSIDE or placed.miss > _MISS:
+            return Seen()
         [verification] = self.verifier.verdicts(row[None])
-        least = self.settings.same_photo_similarity
-        return photo if one_photo(photo, verification, pills=pills, least=least) else None
+        pictures = [self._picture(place) for place in pair]
+        pixels = None
+        if pictures[0] is not None and pictures[1] is not None:
+            pixels = pixel_test(pictures[0], pictures[1], placed.factor, placed.shift * SIDE / size)
+            different = pixels is None or pixels.differing > _PLACE or verification.probability < self.floor
+            if different and not (pixels and pixels.same):
+                return Seen()
+        photo = photo_test(a["orb"], b["orb"], placed, frames, size)
+        if pixels and pixels.same:
+            return Seen(photo)
+        pills = self.pool.pills(pair[0]) or self.pool.pills(pair[1])
+        if not one_photo(photo, verification, pills=pills, least=self.settings.same_photo_similarity):
+            return Seen()
+        return Seen(None, pixels) if pixels else Seen(photo)
+
+    def _picture(self, place: int) -> Picture | None:
+        """The pixels of a file; None where it is gone, cannot be read or is another one by now."""
+        with self._lock:
+            if place in self._pictures:
+                self._pictures.move_to_end(place)
+                return self._pictures[place]
+            [facts] = self.catalog.facts([int(self.pool.ids[place])]).values()
+        try:
+            image = images.load(Path(facts.path), self.reading)
+        except ImageError:
+            image = None
+        made = picture(image.pixels) if image is not None and image.sha256 == facts.sha256 else None
+        with self._lock:
+            self._pictures[place] = made
+            while len(self._pictures) > _PICTURES:
+                self._pictures.popitem(last=False)
+        return made
 
     def _with_keypoints(self, places: Iterable[int]) -> dict[int, dict[str, Descriptor]]:
         orb, wanted = self.verifier.orb, sorted(places)
@@ -150,12 +215,14 @@ class Judge:
         return described
 
 
+_OUTSIDE, _MISS = 6.0, 3.5  # pixels that a frame may leave the other one by, and keypoints may miss their places by
+_PLACE = 0.1  # of what both show: what differs in more than that is no longer one photo that was changed in a place
 _CROP_ALLOWANCE = 0.08
 """By how much less alike a cropped or turned photo may look to the network than a re-encoded one."""
 
 
 def one_photo(test: PhotoTest, verification: Verification, *, pills: bool, least: float) -> bool:
-    """Whether the two are one photo.
+    """Whether the two are one photo, as far as descriptors tell: where a file cannot be read.
 
     On packages the keypoints decide: they come back all over the photo. On loose pills most of them sit on the ruler,
     and a drawn ruler is the same in a thousand photos: there the network must see no difference either, the keypoints
@@ -163,12 +230,12 @@ def one_photo(test: PhotoTest, verification: Verification, *, pills: bool, least
     measurements behind the figures.
     """
     similarity, equal_bits = verification.similarity, verification.hash_similarity
-    if test.outside > 4 or test.miss > 2.5:
+    if test.placement.outside > 4 or test.placement.miss > 2.5:
         return False
     if not pills:
         return test.agreement >= 0.4 and test.lost <= 0.45 and similarity >= least - 0.25
     if test.agreement < 0.6 or test.lost > 0.2 or test.bits > 48:
         return False
-    if test.whole:
+    if test.placement.whole:
         return similarity >= least and equal_bits >= 0.85
     return similarity >= least - _CROP_ALLOWANCE

@@ -1,9 +1,9 @@
 """Whether two descriptions are of one photo: re-encoded, resized, cropped, turned or brightened.
 
-Told from descriptors alone. One photo made from another lies in its frame under a similarity transform (scale, turn,
-shift: Umeyama 1991, in the plane one complex factor), and keypoints come back wherever there are any. Two photos taken
-with one stand and ruler agree just as exactly, but only on the ruler: so the keypoints must agree everywhere, judged
-around each of them, and the pictures must look the same to the network as well.
+One photo made from another lies in its frame under a similarity transform (scale, turn, shift: Umeyama 1991, in the
+plane one complex factor), and keypoints come back wherever there are any. Two photos taken with one stand and ruler
+agree just as exactly, but only on the ruler. Where both files can be read their pixels tell (`pixels`); where not, the
+keypoints must agree everywhere, judged around each of them, and the pictures must look the same to the network as well.
 """
 
 from __future__ import annotations
@@ -30,23 +30,26 @@ _LOST = 1 / 3  # share of agreeing keypoints below which a neighbourhood does no
 
 
 @dataclass(frozen=True)
-class PhotoTest:
-    """How two descriptions relate as one photo."""
+class Placement:
+    """How the frame of one photo lies in that of another."""
 
-    scale: float
-    """Of the second frame against the first; 1: uncropped."""
-    turn: float
-    """Degrees, -180 to 180."""
+    factor: complex
+    shift: complex
+    """A point z = x + iy of the first is factor * z + shift in the second; both `size` pixels on the longer side."""
     outside: float
     """Pixels by which the inner frame leaves the outer one; about 0 for a crop."""
     miss: float
     """Root mean square of what the inliers miss the transform by, pixels."""
-    agreement: float
-    """Share of the keypoints in the common part that come back, in the photo where fewer do, 0 to 1."""
-    lost: float
-    """Share of neighbourhoods where hardly any does, in the photo where more are, 0 to 1."""
-    bits: float
-    """Bits of 256 by which a keypoint differs from the most equal one in its place: the median."""
+
+    @property
+    def scale(self) -> float:
+        """Of the second frame against the first; 1: uncropped."""
+        return abs(self.factor)
+
+    @property
+    def turn(self) -> float:
+        """Degrees, -180 to 180."""
+        return float(np.degrees(np.angle(self.factor)))
 
     @property
     def whole(self) -> bool:
@@ -63,12 +66,27 @@ class PhotoTest:
         return " and ".join(filter(None, (turned, cut))) or "cropped"
 
 
-def photo_test(
-    a: Descriptor, b: Descriptor, geometry: Geometry, frames: tuple[NDArray[np.float64], NDArray[np.float64]], size: int
-) -> PhotoTest | None:
-    """Compares the keypoints `a` and `b`; None where no similarity transform joins their matches.
+@dataclass(frozen=True)
+class PhotoTest:
+    """How two descriptions relate as one photo."""
 
-    `geometry`: from a to b. `frames`: width and height of the two files. `size`: `OrbSettings.size`.
+    placement: Placement
+    agreement: float
+    """Share of the keypoints in the common part that come back, in the photo where fewer do, 0 to 1."""
+    lost: float
+    """Share of neighbourhoods where hardly any does, in the photo where more are, 0 to 1."""
+    bits: float
+    """Bits of 256 by which a keypoint differs from the most equal one in its place: the median."""
+
+
+Frames: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Width and height of the two files."""
+
+
+def placement(geometry: Geometry, frames: Frames, size: int) -> Placement | None:
+    """Of the matches from the first photo to the second; None where no similarity transform joins them.
+
+    `size`: `OrbSettings.size`.
     """
     if geometry.inliers < _LEAST_INLIERS:
         return None
@@ -78,14 +96,20 @@ def photo_test(
     factor = complex((np.conj(z - z0) * (w - w0)).sum()) / max(spread, 1e-9)
     if not 1 / 8 < abs(factor) < 8:
         return None
-    points = _complex(column(a, "xy") / 32.0), _complex(column(b, "xy") / 32.0)
-    sides = frames[0] * size / frames[0].max(), frames[1] * size / frames[1].max()
-    to_b, to_a = w0 + factor * (points[0] - z0), z0 + (points[1] - w0) / factor
-    corners = z0 + (_corners(sides[1]) - w0) / factor, w0 + factor * (_corners(sides[0]) - z0)
+    shift = complex(w0 - factor * z0)
+    sides = _scaled(frames, size)
+    corners = (_corners(sides[1]) - shift) / factor, factor * _corners(sides[0]) + shift
     inner = min(_outside(corners[0], sides[0]), _outside(corners[1], sides[1]))
-    magnified = max(1.0, abs(factor))
-    miss = float(np.sqrt((np.abs(w0 + factor * (z - z0) - w) ** 2).mean())) / magnified
-    i, j = np.nonzero(np.abs(to_b[:, None] - points[1][None]) < _MISS * magnified)
+    miss = float(np.sqrt((np.abs(factor * z + shift - w) ** 2).mean())) / max(1.0, abs(factor))
+    return Placement(factor, shift, inner, miss)
+
+
+def photo_test(a: Descriptor, b: Descriptor, placed: Placement, frames: Frames, size: int) -> PhotoTest:
+    """Compares the keypoints `a` and `b`; the other arguments as for `placement`."""
+    points = _complex(column(a, "xy") / 32.0), _complex(column(b, "xy") / 32.0)
+    sides = _scaled(frames, size)
+    to_b, to_a = placed.factor * points[0] + placed.shift, (points[1] - placed.shift) / placed.factor
+    i, j = np.nonzero(np.abs(to_b[:, None] - points[1][None]) < _MISS * max(1.0, placed.scale))
     apart = _BITS[column(a, "bits")[i] ^ column(b, "bits")[j]].sum(axis=1, dtype=np.int64)
     good = apart < _BITS_APART
     agreeing = np.isin(np.arange(len(a)), i[good]), np.isin(np.arange(len(b)), j[good])
@@ -95,8 +119,11 @@ def photo_test(
     np.minimum.at(least, i, apart)
     met = least[common[0] & np.isin(np.arange(len(a)), i)]
     bits = float(np.median(met)) if len(met) else 256.0
-    turn = float(np.degrees(np.angle(factor)))
-    return PhotoTest(abs(factor), turn, inner, miss, min(s[0] for s in shares), max(s[1] for s in shares), bits)
+    return PhotoTest(placed, min(s[0] for s in shares), max(s[1] for s in shares), bits)
+
+
+def _scaled(frames: Frames, size: int) -> Frames:
+    return frames[0] * size / frames[0].max(), frames[1] * size / frames[1].max()
 
 
 def _complex(xy: NDArray[np.floating]) -> Points:

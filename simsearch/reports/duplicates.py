@@ -9,14 +9,20 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 
+import cv2
+import numpy as np
+
 from simsearch import images
 from simsearch.catalog.store import ImageFacts
 from simsearch.config import ImageSettings
+from simsearch.datatypes import Pixels
+from simsearch.decide import percent
 from simsearch.duplicates import KINDS, DuplicatePair, Findings, Kind
+from simsearch.duplicates.pixels import Box
 from simsearch.errors import ImageError
 from simsearch.reports.page import jpeg_uri
 
-PICTURE = 360  # pixels on the longer side
+PICTURE, CLOSE_UP = 360, 180  # pixels on the longer side
 MOST_PICTURES, MOST_PAIRS = 12, 30  # of one group
 _TITLES = {
     Kind.IDENTICAL: "Identical files", Kind.SAME_PHOTO: "One photo, changed",
@@ -68,8 +74,12 @@ def _card(
     pictures = "".join(_member(image, differing, settings) for image in members[:MOST_PICTURES])
     more = len(members) - MOST_PICTURES
     rest = f"<p class='note'>and {more} more</p>" if more > 0 else ""
-    head = f"{escape(title)} <span class='badge {kind.value}'>{kind.value.replace('-', ' ')}</span> {probability:.1%}"
-    return f"<article><h3>{head}</h3><div class='members'>{pictures}</div>{rest}{_evidence(pairs)}</article>\n"
+    head = (
+        f"{escape(title)} <span class='badge {kind.value}'>{kind.value.replace('-', ' ')}</span> {percent(probability)}"
+    )
+    return (
+        f"<article><h3>{head}</h3><div class='members'>{pictures}</div>{rest}{_evidence(pairs, settings)}</article>\n"
+    )
 
 
 def _member(image: ImageFacts, differing: frozenset[str], settings: ImageSettings) -> str:
@@ -103,21 +113,47 @@ def _differing(members: Sequence[ImageFacts]) -> frozenset[str]:
     return frozenset(key for key in keys if len({table.get(key) for table in tables}) > 1)
 
 
-def _evidence(pairs: Sequence[DuplicatePair]) -> str:
-    rows = "".join(map(_row, pairs[:MOST_PAIRS]))
+def _evidence(pairs: Sequence[DuplicatePair], settings: ImageSettings) -> str:
+    rows = "".join(_row(pair, settings) for pair in pairs[:MOST_PAIRS])
     more = len(pairs) - MOST_PAIRS
     note = f"<p class='note'>and {more} more pairs</p>" if more > 0 else ""
     head = "<tr><th>pair</th><th>kind</th><th>probability</th><th>similarity</th><th>inliers</th><th>evidence</th></tr>"
     return f"<div class='scroll'><table class='evidence'>{head}{rows}</table></div>{note}"
 
 
-def _row(pair: DuplicatePair) -> str:
+def _row(pair: DuplicatePair, settings: ImageSettings) -> str:
     v = pair.verification
     scores = (f"{v.similarity:.2f}", str(v.inliers)) if v else ("", "")
     said = f" <b>({pair.said.value})</b>" if pair.said else ""
     names = f"{escape(pair.a.sku)} – {escape(pair.b.sku)}{said}"
-    cells = (names, pair.kind.value.replace("-", " "), f"{pair.probability:.1%}", *scores, escape(pair.reason))
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+    cells = (names, pair.kind.value.replace("-", " "), percent(pair.probability), *scores)
+    evidence = escape(pair.reason) + _close_up(pair, settings)
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in (*cells, evidence))}</tr>"
+
+
+def _close_up(pair: DuplicatePair, settings: ImageSettings) -> str:
+    """The place in which a and b differ, out of both, side by side."""
+    if pair.places is None:
+        return ""
+    shown = ""
+    for image, box in zip((pair.a, pair.b), pair.places, strict=True):
+        try:
+            pixels = _around(box, images.load(Path(image.path), settings).pixels)
+        except ImageError:
+            return ""
+        shown += f"<img src='{jpeg_uri(pixels, CLOSE_UP)}' alt='the place in {escape(image.sku)}'>"
+    return f"<div class='places'>{shown}</div>"
+
+
+def _around(box: Box, pixels: Pixels) -> Pixels:
+    """What lies in and around a box, enlarged where it is small."""
+    height, width = pixels.shape[:2]
+    x, y = (box[0] + box[2]) / 2 * width, (box[1] + box[3]) / 2 * height
+    reach = max((box[2] - box[0]) * width, (box[3] - box[1]) * height, 0.08 * max(width, height))
+    left, top = max(0, round(x - reach)), max(0, round(y - reach))
+    part = pixels[top : round(y + reach) + 1, left : round(x + reach) + 1]
+    scale = max(1.0, CLOSE_UP / max(part.shape[:2]))
+    return np.asarray(cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 _HEAD = """<!doctype html>
@@ -151,6 +187,7 @@ th, td { text-align: left; font-weight: normal; padding: .1rem .7rem .1rem 0; ve
 .evidence { width: 100%; margin-top: .8rem; font-variant-numeric: tabular-nums }
 .evidence td { border-top: 1px solid var(--line); padding-top: .25rem; padding-bottom: .25rem }
 .scroll { overflow-x: auto }
+.places { display: flex; gap: .5rem; margin: .3rem 0 }
 .badge { border-radius: 1rem; padding: .05rem .7rem; font-size: .8rem; color: #fff; background: #57606a }
 .identical { background: #cf222e } .same-photo { background: #9a6700 } .same-product { background: #0b5cad }
 </style>
