@@ -83,7 +83,7 @@ def test_another_strength_is_a_place_that_differs() -> None:
         assert test is not None
         assert not test.same
         assert test.differing < 0.05
-        for left, top, right, bottom in test.boxes:
+        for left, top, right, bottom in test.places[0]:
             assert 400 / WIDTH - 0.03 < left < right < 480 / WIDTH + 0.03  # the two digits
             assert 370 / HEIGHT < top < bottom < 430 / HEIGHT
 
@@ -107,14 +107,27 @@ def test_the_catalog_is_told_of_the_place_and_without_the_file_by_keypoints(kit:
         cv2.imwrite(str(folder / sku / "front.png"), pixels)
     with open_app(tmp_path / "home", kit.config) as app:
         app.index([folder])
-        groups = app.duplicates(threshold=0.0)
-        pairs = {frozenset((p.a.sku, p.b.sku)): p for g in groups for p in g.pairs}
-        assert pairs[frozenset(("fifty", "copy"))].kind == "same-photo"
-        other = pairs[frozenset(("fifty", "seventyfive"))]
-        assert other.kind == "same-product"
-        assert "compare what is printed there" in other.reason
+        found = app.find_duplicates(threshold=0.0)
+        pairs = {frozenset((p.a.sku, p.b.sku)): p for g in found.groups for p in g.pairs}
+        assert {pair: p.kind for pair, p in pairs.items()} == {frozenset(("fifty", "copy")): "same-photo"}
+        other = next(p for p in found.look_alikes if {p.a.sku, p.b.sku} == {"fifty", "seventyfive"})
+        assert other.reason.startswith("another print; one photo but for ")
         assert other.places is not None
         (folder / "seventyfive" / "front.png").unlink()
         groups = app.duplicates(threshold=0.0)
         [gone] = [p for g in groups for p in g.pairs if {p.a.sku, p.b.sku} == {"fifty", "seventyfive"}]
         assert (gone.kind, gone.places) == ("same-photo", None)
+
+
+def test_a_banner_at_the_rim_is_shown_and_does_not_part_them(kit: Kit, tmp_path: Path) -> None:
+    framed = cv2.copyMakeBorder(package(), 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=(230, 230, 230))
+    banner = framed.copy()
+    banner[-40:] = (30, 90, 160)
+    for sku, pixels in (("plain", framed), ("banner", banner)):
+        (tmp_path / "shop" / sku).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "shop" / sku / "front.png"), pixels)
+    with open_app(tmp_path / "home", kit.config) as app:
+        app.index([tmp_path / "shop"])
+        [[pair]] = [g.pairs for g in app.duplicates(threshold=0.0)]
+        assert (pair.kind, pair.places is not None) == ("same-product", True)
+        assert "compare what is printed there" in pair.reason

@@ -17,7 +17,6 @@ from simsearch.duplicates.found import KINDS, DuplicateGroup, DuplicatePair, Fin
 from simsearch.duplicates.grouping import Pile, Reviewed, linked, piles
 from simsearch.duplicates.judge import Judge, Look
 from simsearch.duplicates.lanes import Setting, suspects
-from simsearch.duplicates.pixels import Box
 from simsearch.duplicates.pool import Pool, fill
 from simsearch.methods.base import Method
 from simsearch.verification import Verifier
@@ -108,7 +107,7 @@ class _Search:
             return True
         look = self._look(x.place, y.place, known=known)
         return look.photo is not None or (
-            look.verification.probability >= self.threshold and not self._differs(x.sides, y.sides)
+            look.verification.probability >= self.threshold and not look.printed and not self._differs(x.sides, y.sides)
         )
 
     def _look(self, a: int, b: int, *, known: bool = False) -> Look:
@@ -151,7 +150,7 @@ class _Search:
         if look is None:
             return DuplicatePair(a, b, None, Kind.IDENTICAL, _and("the same file", differs(a, b)), said)
         kind = Kind.SAME_PHOTO if look.photo else Kind.SAME_PRODUCT
-        return DuplicatePair(a, b, look.verification, kind, _and(_basis(look), differs(a, b)), said, _places(look))
+        return DuplicatePair(a, b, look.verification, kind, _and(_basis(look), differs(a, b)), said, look.place)
 
     def _settled(self, group: DuplicateGroup) -> bool:
         """Whether a person has said of every two, or of every two SKUs, that they are duplicates."""
@@ -177,7 +176,7 @@ class _Search:
             if pair is None or not self._wanted(pair):
                 continue
             reason = _and(self._why_not(look, *pair), _basis(look))
-            found.append(DuplicatePair(*pair, look.verification, Kind.LOOK_ALIKE, reason, None, _places(look)))
+            found.append(DuplicatePair(*pair, look.verification, Kind.LOOK_ALIKE, reason, None, look.place))
         return tuple(sorted(found, key=lambda p: (-round(p.probability, 6), p.a.id, p.b.id)))
 
     def _apart(self, x: Pile, y: Pile, home: Mapping[Side, int]) -> tuple[ImageFacts, ImageFacts] | None:
@@ -192,7 +191,7 @@ class _Search:
     def _why_not(self, look: Look, a: ImageFacts, b: ImageFacts) -> str:
         if look.verification.probability < self.threshold and not look.photo:
             return f"below the threshold of {self.threshold:.1%}"
-        return differs(a, b) or "not alike enough to the others of a group"
+        return differs(a, b) or ("another print" if look.printed else "") or "not alike enough to the others of a group"
 
 
 _TOLD = 20
@@ -211,16 +210,12 @@ def _and(*words: str) -> str:
     return "; ".join(filter(None, words))
 
 
-def _places(look: Look) -> tuple[Box, Box] | None:
-    return look.place.boxes if look.place else None
-
-
 def _basis(look: Look) -> str:
     v = look.verification
     if look.photo:
         return f"one photo, {look.photo.placement.words}: {look.photo.agreement:.0%} of the keypoints come back"
     if look.place:
-        share = f"{look.place.differing:.1%}" if look.place.differing >= 0.001 else "a speck"
+        share = f"{look.differing:.1%}" if look.differing >= 0.001 else "a speck"
         return f"one photo but for {share} of it: compare what is printed there"
     points = f"{v.inliers} matching points" if v.inliers else "by appearance alone"
     return f"{points}, similarity {v.similarity:.2f}"

@@ -25,7 +25,8 @@ class Kind(StrEnum):
     SAME_PRODUCT = "same-product"
     """Two photos of one product."""
     LOOK_ALIKE = "look-alike"
-    """Alike, and not to be taken for duplicates: too uncertain, or of another strength by the catalog's own data."""
+    """Alike, and not to be taken for duplicates: too uncertain, of another strength by the catalog's own data, or one
+    photo but for what is printed in one place."""
 
 
 KINDS = tuple(Kind)

@@ -13,6 +13,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,10 +23,11 @@ from simsearch.config import DuplicateSettings, ImageSettings
 from simsearch.datatypes import Descriptor, Verification
 from simsearch.duplicates.lanes import Suspects
 from simsearch.duplicates.photo import PhotoTest, photo_test, placement
-from simsearch.duplicates.pixels import SIDE, Picture, PixelTest, picture, pixel_test
+from simsearch.duplicates.pixels import SIDE, Box, Picture, picture, pixel_test
 from simsearch.duplicates.pool import Pool
 from simsearch.errors import CatalogError, ImageError
 from simsearch.methods.base import unpack
+from simsearch.methods.orb import Geometry
 from simsearch.verification import FEATURES, Verifier
 
 _BLOCK = 4096
@@ -41,7 +43,9 @@ class Seen(NamedTuple):
     """What keypoints and pixels say of a pair; see `Look`."""
 
     photo: PhotoTest | None = None
-    place: PixelTest | None = None
+    place: tuple[Box, Box] | None = None
+    differing: float = 0.0
+    printed: bool = False
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,12 @@ class Look:
     """Set only where both show one photo."""
     thorough: bool
     """Whether keypoints were compared, or could not have changed anything."""
-    place: PixelTest | None = None
-    """Set where both would show one photo but for one place, which is in it."""
+    place: tuple[Box, Box] | None = None
+    """Where the two differ, in the first photo and in the second; set where they are one photo in all else."""
+    differing: float = 0.0
+    """All places where they do, as a share of what both show."""
+    printed: bool = False
+    """Whether the place lies among the keypoints that agree: another print, not a banner at the rim."""
 
 
 class Judge:
@@ -95,7 +103,7 @@ class Judge:
         kept = np.flatnonzero(one | (probability >= self.floor)).tolist()
         verdicts = self.verifier.verdicts(features[kept])
         looks = {
-            pairs[row]: Look(verdict, seen.photo, bool(near[row]), seen.place)
+            pairs[row]: Look(verdict, seen.photo, bool(near[row]), seen.place, seen.differing, seen.printed)
             for row, verdict in zip(kept, verdicts, strict=True)
             for seen in (found.get(row, Seen()),)
         }
@@ -106,7 +114,7 @@ class Judge:
         features = self._quick([(a, b)])
         [seen] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
         [verdict] = self.verifier.verdicts(features)
-        return Look(verdict, seen.photo, True, seen.place)
+        return Look(verdict, seen.photo, True, seen.place, seen.differing, seen.printed)
 
     # -- features ----------------------------------------------------------------------------------------------------
 
@@ -168,8 +176,8 @@ class Judge:
         pixels = None
         if pictures[0] is not None and pictures[1] is not None:
             pixels = pixel_test(pictures[0], pictures[1], placed.factor, placed.shift * SIDE / size)
-            different = pixels is None or pixels.differing > _PLACE or verification.probability < self.floor
-            if different and not (pixels and pixels.same):
+            exact = placed.miss < _EXACT and verification.probability >= self.floor
+            if pixels is None or not (pixels.same or (exact and pixels.differing < _PLACE)):
                 return Seen()
         photo = photo_test(a["orb"], b["orb"], placed, frames, size)
         if pixels and pixels.same:
@@ -177,7 +185,10 @@ class Judge:
         pills = self.pool.pills(pair[0]) or self.pool.pills(pair[1])
         if not one_photo(photo, verification, pills=pills, least=self.settings.same_photo_similarity):
             return Seen()
-        return Seen(None, pixels) if pixels else Seen(photo)
+        if pixels is None:
+            return Seen(photo)
+        printed = _among(pixels.places, pictures[0], geometry, size)
+        return Seen(None, printed or pixels.places[0], pixels.differing, printed is not None)
 
     def _picture(self, place: int) -> Picture | None:
         """The pixels of a file; None where it is gone, cannot be read or is another one by now."""
@@ -215,7 +226,23 @@ class Judge:
         return described
 
 
+def _among(
+    places: Sequence[tuple[Box, Box]], shown: Picture | None, geometry: Geometry, size: int
+) -> tuple[Box, Box] | None:
+    """The first place whose middle lies within the hull of the keypoints of the first photo that agree."""
+    assert shown is not None
+    hull = cv2.convexHull(geometry.query_xy)
+    height, width = np.array(shown.shape[:2]) * size / SIDE
+    for place in places:
+        left, top, right, bottom = place[0]
+        middle = (left + right) / 2 * width, (top + bottom) / 2 * height
+        if cv2.pointPolygonTest(hull, middle, False) >= 0:
+            return place
+    return None
+
+
 _OUTSIDE, _MISS = 6.0, 3.5  # pixels that a frame may leave the other one by, and keypoints may miss their places by
+_EXACT = 1.0  # the miss above which two are photos of their own, from nearly one viewpoint
 _PLACE = 0.1  # of what both show: what differs in more than that is no longer one photo that was changed in a place
 _CROP_ALLOWANCE = 0.08
 """By how much less alike a cropped or turned photo may look to the network than a re-encoded one."""

@@ -25,6 +25,7 @@ _RIM = 4  # pixels at the border of the common part that interpolation and encod
 _LEAST_COMMON = 0.05  # of the smaller photo; less in common shows nothing
 _NOISE, _CONTRAST = 12.0, 0.3  # grey levels, and share of the local contrast, that encoding and scaling change
 _BRIGHT, _DARK = 235.0, 12.0  # grey levels beyond which brightening may have cut off what was there
+_MOST = 8
 _LARGEST = 3e-4  # of the common part: a place that differs and is larger was changed, 20 to 30 pixels
 _OFFSETS = [(1, 1), (0, 1), (1, 0), (2, 1), (1, 2)]  # the transform may be wrong by a pixel
 _SAMPLE = 2000  # pixels that the light is fitted to
@@ -38,13 +39,13 @@ class PixelTest:
     """The largest place that differs, as a share of what both show, 0 to 1."""
     differing: float
     """All places that differ, likewise."""
-    boxes: tuple[Box, Box]
-    """The largest place in the first photo and in the second; of no area where none differs."""
+    places: tuple[tuple[Box, Box], ...]
+    """Those too large to come of encoding, in the first photo and in the second; the largest first, at most `_MOST`."""
 
     @property
     def same(self) -> bool:
         """Whether no place differs by more than what encoding, scaling and brightening do."""
-        return self.largest <= _LARGEST
+        return not self.places
 
 
 def picture(pixels: Pixels) -> Picture:
@@ -63,7 +64,7 @@ def pixel_test(a: Picture, b: Picture, factor: complex, shift: complex) -> Pixel
     """
     if abs(factor) > 1:  # the photo with more detail is brought to the scale of the other one
         other = pixel_test(b, a, 1 / factor, -shift / factor)
-        return other and PixelTest(other.largest, other.differing, other.boxes[::-1])
+        return other and PixelTest(other.largest, other.differing, tuple((x, y) for y, x in other.places))
     height, width = b.shape[:2]
     matrix = np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
     detailed = a if abs(factor) > 0.95 else cv2.GaussianBlur(a, (0, 0), 0.5 * np.sqrt(1 / abs(factor) ** 2 - 1))
@@ -76,14 +77,16 @@ def pixel_test(a: Picture, b: Picture, factor: complex, shift: complex) -> Pixel
     here, there = (_softened(pixels) for pixels in (moved, b))
     here = _lit(here, there, inside)
     bad = _apart(here, there) & inside
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(bad.astype(np.uint8))
-    if count < 2:
-        return PixelTest(0.0, 0.0, ((0.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0, 0.0)))
-    biggest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-    rows, columns = np.nonzero(labels == biggest)
-    spots = columns + 1j * rows
-    boxes = _box((spots - shift) / factor, a), _box(spots, b)
-    return PixelTest(len(spots) / int(inside.sum()), float(bad.sum() / inside.sum()), boxes)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(bad.astype(np.uint8))
+    shown = int(inside.sum())
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    large = [1 + int(i) for i in np.argsort(-areas, kind="stable")[:_MOST] if areas[i] > _LARGEST * shown]
+    places = []
+    for label in large:
+        rows, columns = np.nonzero(labels == label)
+        spots = columns + 1j * rows
+        places.append((_box((spots - shift) / factor, a), _box(spots, b)))
+    return PixelTest(float(areas.max(initial=0)) / shown, float(bad.sum()) / shown, tuple(places))
 
 
 def _softened(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
