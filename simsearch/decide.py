@@ -100,7 +100,7 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
     first = found[0]
     seen = first.best.verification
     if seen.probability < threshold:
-        reason = f"the nearest product reaches {percent(seen.probability)}, a match needs {percent(threshold)}"
+        reason = f"the nearest product reaches {_below(seen.probability, threshold)}, a match needs {percent(threshold)}"
         return Said(Outcome.UNKNOWN, reason, _hits(found))
     filed = {facts.sku: facts for facts in twins(first.best.facts) if facts.sku != first.sku}
     found = [first, *_with(found[1:], filed, first)]
@@ -160,6 +160,12 @@ def basis(v: Verification) -> str:
     alike = "and it looks alike" if v.similarity >= _ALIKE else "though it looks less alike"
     points = "point of the photo agrees" if v.inliers == 1 else "points of the photo agree"
     return f"{v.inliers} {points} with the catalog's, {alike} ({looks})"
+
+
+def _below(probability: float, threshold: float) -> str:
+    """What rounds to the same as the threshold that it misses is not told by a figure."""
+    said = percent(probability)
+    return said if said != percent(threshold) else f"not quite {said}"
 
 
 def percent(probability: float) -> str:

@@ -377,6 +377,11 @@ def test_below_the_threshold_nothing_is_named(world: World) -> None:
     assert decision.reason == "the nearest product reaches 89.9%, a match needs 90.0%"
 
 
+def test_a_probability_that_rounds_to_the_threshold_is_said_to_miss_it(world: World) -> None:
+    world.add("a", "0/0/0.89999/40")
+    assert world.ask().reason == "the nearest product reaches not quite 90.0%, a match needs 90.0%"
+
+
 def test_the_threshold_itself_is_enough(world: World) -> None:
     world.add("a", "0/0/0.5/40")
     world.engine = world.open(threshold=0.5)
