@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from simsearch import images
 from simsearch.config import ImageSettings
 from simsearch.datatypes import Descriptor
-from simsearch.indexes.votes import VoteIndex, votes
+from simsearch.indexes.votes import VoteIndex, nearest, tally
 from simsearch.lookup import indexed_keypoints
 from simsearch.methods import create
 from simsearch.methods.orb import Orb, column, sane
@@ -105,13 +105,15 @@ def main(data: Path, every: int, settings: Mapping[str, float]) -> None:
     for i in range(0, len(train), every):
         wrong = [j for j in shelf if unlike(i, j)]
         near = sorted(wrong, key=lambda j: -float(vectors[i] @ vectors[j]))[:HARD]
-        voted = votes((index,), column(keypoints[i], "bits"), k=16, without=frozenset())[0].tolist()
+        around = nearest((index,), column(keypoints[i], "bits"), k=17, without=frozenset((i,)))
+        voted = tally(around)[0].tolist()
         allowed = set(wrong)
         hard = sorted({*near, *[j for j in voted if j in allowed][:HARD]})
         right = [j for j in range(len(train)) if j != i and skus[j] == skus[i] and (skus[i], names[j]) not in unsure]
         others = right + hard
         started = time.process_time()
-        found = orb.geometries(keypoints[i], [keypoints[j] for j in others])
+        elsewhere = [around.elsewhere([k for k in shelf if k == j or (skus[j] and skus[k] == skus[j])]) for j in others]
+        found = orb.geometries(keypoints[i], [keypoints[j] for j in others], elsewhere)
         spent += time.process_time() - started
         plain = [plain_inliers(orb, keypoints[i], keypoints[j]) for j in others]
         rows += [(*p, g.inliers, g.support) for p, g in zip(plain, found, strict=True)]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from simsearch.config import QuerySettings
 from simsearch.errors import TrainingError
-from simsearch.indexes.votes import VoteIndex, votes
-from simsearch.lookup import indexed_keypoints
+from simsearch.indexes.votes import Nearest, VoteIndex, nearest, tally
+from simsearch.lookup import fuse, indexed_keypoints
 from simsearch.methods.orb import column
 from simsearch.siamese.calibration import Calibration, threshold_for_far
 from simsearch.siamese.fusion import Fusion, Monotone
@@ -76,20 +76,31 @@ def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings,
     asking = [i for i, sku in enumerate(sample.skus) if sku in several]
     alone = [i for i, sku in enumerate(sample.skus) if sku not in several and i not in sample.distractors]
     asking += alone[:: max(1, -(-len(alone) // SINGLES))]
+    photos: dict[str, list[int]] = {}
+    for i, sku in enumerate(sample.skus):
+        photos.setdefault(sku, []).append(i)
     index = _vote_index(sample, settings.vote_keypoints)
     for done, i in enumerate(asking, 1):
         similarity = embeddings @ embeddings[i]
         similarity[i] = -np.inf
-        nearest = np.argsort(-similarity, kind="stable")[: min(settings.candidates, len(skus) - 1)]
+        by_embedding = np.argsort(-similarity, kind="stable")[: min(settings.candidates, len(skus) - 1)]
+        near = _nearest(index, sample, i, settings)
+        ids, counts = tally(near) if near else (np.zeros(0, np.int64), np.zeros(0, np.float32))
+        voted = slice(settings.vote_candidates)
+        lanes = {
+            "siamese": [(int(j), float(similarity[j])) for j in by_embedding],
+            "votes": list(zip(ids[voted].tolist(), counts[voted].tolist(), strict=True)),
+        }
+        chosen = [c.image_id for c in fuse(lanes)]
         # A right photo that the lookup would miss still teaches what a right pair looks like.
-        own = np.flatnonzero((skus == skus[i]) & (np.arange(len(skus)) != i))
-        chosen = np.unique(np.concatenate([nearest, own, _voted(index, sample, i, settings)]))
+        own = np.flatnonzero((skus == skus[i]) & (np.arange(len(skus)) != i)).tolist()
+        chosen += sorted({*own} - {*chosen})
         features.append(
             verifier.features(
                 sample.described[i],
                 [sample.described[j] for j in chosen],
                 geometry=settings.geometry,
-                owners=skus[chosen].tolist(),
+                elsewhere=[near.elsewhere(photos[skus[j]]) for j in chosen] if near else None,
             )
         )
         same.append(skus[chosen] == skus[i])
@@ -107,13 +118,11 @@ def _vote_index(sample: Sample, keypoints: int) -> VoteIndex | None:
     return index
 
 
-def _voted(index: VoteIndex | None, sample: Sample, asking: int, settings: QuerySettings) -> NDArray[np.int64]:
+def _nearest(index: VoteIndex | None, sample: Sample, asking: int, settings: QuerySettings) -> Nearest | None:
     if index is None or not len(index) or not settings.vote_candidates:
-        return np.zeros(0, np.int64)
+        return None
     bits = column(sample.described[asking]["orb"], "bits")
-    return votes((index,), bits, k=settings.vote_neighbours, without=frozenset((asking,)))[0][
-        : settings.vote_candidates
-    ]
+    return nearest((index,), bits, k=settings.vote_neighbours + 1, without=frozenset((asking,)))
 
 
 def calibrate(

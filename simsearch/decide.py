@@ -100,7 +100,9 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
     first = found[0]
     seen = first.best.verification
     if seen.probability < threshold:
-        reason = f"the nearest product reaches {_below(seen.probability, threshold)}, a match needs {percent(threshold)}"
+        reason = (
+            f"the nearest product reaches {_below(seen.probability, threshold)}, a match needs {percent(threshold)}"
+        )
         return Said(Outcome.UNKNOWN, reason, _hits(found))
     filed = {facts.sku: facts for facts in twins(first.best.facts) if facts.sku != first.sku}
     found = [first, *_with(found[1:], filed, first)]

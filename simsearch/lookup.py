@@ -19,7 +19,7 @@ from simsearch.datatypes import Candidate, Descriptor, Ids, LaneShare
 from simsearch.errors import CatalogError
 from simsearch.indexes import VectorIndex, create
 from simsearch.indexes.generations import Generation, Generations
-from simsearch.indexes.votes import Bits, VoteIndex, votes
+from simsearch.indexes.votes import Bits, Nearest, VoteIndex, nearest, tally
 from simsearch.methods.base import Method, MetricMethod, unpack
 from simsearch.methods.orb import column
 from simsearch.verification import Described
@@ -45,6 +45,8 @@ class LookedUp:
     candidates: tuple[Candidate, ...]
     """Most promising first."""
     lanes: tuple[LaneShare, ...]
+    nearest: Nearest | None = None
+    """The catalog's keypoints nearest to those of the photo; None without the lane of votes."""
 
 
 def fuse(lanes: Mapping[str, Found]) -> list[Candidate]:
@@ -168,24 +170,29 @@ class Lookup:
         """Images that at least one lane returned, fused."""
         found: dict[str, Found] = {}
         took: dict[str, float] = {}
+        near = None
         for name, method in self.methods.items():
             started = time.perf_counter()
             found[name] = self._neighbours(name, method, query[name])
             took[name] = (time.perf_counter() - started) * 1e3
         if self._votes:
             started = time.perf_counter()
-            found[VOTES] = self._voted(query)
+            near = self._nearest(query)
+            found[VOTES] = self._voted(near)
             took[VOTES] = (time.perf_counter() - started) * 1e3
         candidates = fuse(found)
         alone = [next(iter(c.ranks)) for c in candidates if len(c.ranks) == 1]
         shares = (LaneShare(name, took[name], len(found[name]), alone.count(name)) for name in found)
-        return LookedUp(tuple(candidates), tuple(shares))
+        return LookedUp(tuple(candidates), tuple(shares), near)
 
-    def _voted(self, query: Described) -> Found:
+    def _nearest(self, query: Described) -> Nearest:
         """Asked for loose pills too: what lies on every ruler has no vote, and an imprint or a shape's edge has one."""
         assert self.keypoints is not None
         bits = column(query[self.keypoints.name], "bits")
-        ids, counted = votes(self._votes, bits, k=self.settings.vote_neighbours, without=self._retired)
+        return nearest(self._votes, bits, k=self.settings.vote_neighbours + 1, without=self._retired)
+
+    def _voted(self, near: Nearest) -> Found:
+        ids, counted = tally(near)
         best = slice(self.settings.vote_candidates)
         return list(zip(ids[best].tolist(), counted[best].tolist(), strict=True))
 

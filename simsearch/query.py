@@ -15,8 +15,10 @@ from simsearch.decide import Verified, percent
 from simsearch.filtered import FilteredLookup
 from simsearch.filters import Condition, matching
 from simsearch.indexes.generations import Generations
+from simsearch.indexes.votes import Nearest
 from simsearch.lookup import LookedUp, Lookup
 from simsearch.methods.base import Method
+from simsearch.methods.orb import Elsewhere
 from simsearch.verification import SURFACE, Described, Verifier, describe, stored
 
 __all__ = ["NO_GENERATION", "QueryEngine", "percent"]
@@ -59,7 +61,7 @@ class QueryEngine:
             started = time.perf_counter()
             looked_up = lookup.search(query)
             lookup_ms = (time.perf_counter() - started) * 1e3
-            verified = self._verified(query, looked_up.candidates)
+            verified = self._verified(query, looked_up.candidates, looked_up.nearest)
             took = (time.perf_counter() - started) * 1e3
             stages = {"describe": share, "lookup": lookup_ms, "verify": took - lookup_ms}
             found = decide.contenders(verified)
@@ -85,7 +87,7 @@ class QueryEngine:
             # What another photo brought up is asked of this one too: its silence must not count against a product.
             ids = {c.image_id for c in own.candidates}
             candidates = [*own.candidates, *(c for i, c in every.items() if i not in ids)]
-            faces.setdefault(face(query), []).append(self._verified(query, candidates))
+            faces.setdefault(face(query), []).append(self._verified(query, candidates, own.nearest))
         stages["verify"] = (time.perf_counter() - started) * 1e3
         found = decide.contenders_together(list(faces.values()))
         name = " + ".join(photo.name for photo in photos)
@@ -115,21 +117,14 @@ class QueryEngine:
 
     # -- verification ------------------------------------------------------------------------------------------------
 
-    def _verified(self, query: Described, candidates: Sequence[Candidate]) -> list[Verified]:
+    def _verified(self, query: Described, candidates: Sequence[Candidate], nearest: Nearest | None) -> list[Verified]:
         facts = self.catalog.facts(c.image_id for c in candidates)
         others = stored(self.catalog, self.methods, facts)
         whole = [c for c in candidates if c.image_id in others]
-        # The lanes together say better than the pair head alone whose keypoints are worth comparing.
-        near, far = whole[: self.settings.geometry], whole[self.settings.geometry :]
-        verdicts = [
-            *self.verifier.verify(
-                query,
-                [others[c.image_id] for c in near],
-                geometry=len(near),
-                owners=[facts[c.image_id].sku for c in near],
-            ),
-            *self.verifier.verify(query, [others[c.image_id] for c in far], geometry=0),
-        ]
+        verdicts = self.verifier.verify(
+            query, [others[c.image_id] for c in whole], geometry=self.settings.geometry,
+            elsewhere=_elsewhere(nearest, [facts[c.image_id] for c in whole]),
+        )  # fmt: skip
         return [Verified(facts[c.image_id], v, c) for c, v in zip(whole, verdicts, strict=True)]
 
     # -- decision ----------------------------------------------------------------------------------------------------
@@ -161,6 +156,16 @@ class QueryEngine:
             sum(stages.values()), reason, lanes, stages, said.hits[: decide.RECORDED], said.named, compared,
             said.look_alikes,
         )  # fmt: skip
+
+
+def _elsewhere(nearest: Nearest | None, facts: Sequence[ImageFacts]) -> list[Elsewhere] | None:
+    """Of each image; photos of its own product, as far as they are among those given, do not make keypoints common."""
+    if nearest is None:
+        return None
+    photos: dict[str, list[int]] = {}
+    for image in facts:
+        photos.setdefault(image.sku, []).append(image.id)
+    return [nearest.elsewhere(photos[image.sku]) for image in facts]
 
 
 def face(query: Described) -> Surface:

@@ -16,7 +16,7 @@ from simsearch.config import NEEDED
 from simsearch.datatypes import Descriptor, Image, Surface, Verification
 from simsearch.methods.base import Method, unpack
 from simsearch.methods.hashes import PHash
-from simsearch.methods.orb import Geometry, Orb
+from simsearch.methods.orb import Elsewhere, Geometry, Orb
 from simsearch.methods.siamese import Siamese
 from simsearch.siamese.calibration import Calibration
 from simsearch.siamese.weightfile import sigmoid
@@ -156,14 +156,10 @@ class Verifier:
         return self.orb.geometry(query["orb"], other["orb"])
 
     def geometries(
-        self,
-        query: Described,
-        others: Sequence[Described],
-        owners: Sequence[object] | None = None,
-        wanted: Sequence[bool] | None = None,
+        self, query: Described, others: Sequence[Described], elsewhere: Sequence[Elsewhere] | None = None
     ) -> list[Geometry]:
-        """The same with each of `others`, with what photos of several `owners` share counted less; see `Orb`."""
-        return self.orb.geometries(query["orb"], [o["orb"] for o in others], owners, wanted) if others else []
+        """The same with each of `others`, with what lies `elsewhere` counted less; see `Orb`."""
+        return self.orb.geometries(query["orb"], [other["orb"] for other in others], elsewhere) if others else []
 
     def features(
         self,
@@ -171,25 +167,22 @@ class Verifier:
         others: Sequence[Described],
         *,
         geometry: int,
-        owners: Sequence[object] | None = None,
+        elsewhere: Sequence[Elsewhere] | None = None,
     ) -> NDArray[np.float64]:
-        """Features (n, 6); geometry is looked for with the `geometry` most promising of `others`.
+        """Features (n, 6); geometry is looked for with the first `geometry` of `others`, most promising first.
 
-        `owners`: the product of each of `others`; None takes each for a product of its own.
+        `elsewhere`: of each of `others`, how near the query's keypoints come to photos of other products than its own.
 
         Two strange pills on the same ruler agree in hundreds of points, and a ruler's photo without pills agrees with
-        both, so that none count where either photo shows loose pills: they only show which keypoints are common. Such
-        pairs, and different faces of a package, which share no print, are judged by what remains: the last two features
-        keep the lack of inliers from counting against them.
+        both, so that none are looked for where either photo shows loose pills. Such pairs, and different faces of a
+        package, which share no print, are judged by what remains: the last two features keep the lack of inliers from
+        counting against them.
         """
         features = self.quick(query, others)
-        near = np.argsort(-features[:, 0], kind="stable")[:geometry]
-        if loose_pills(query):
-            return features
-        named = None if owners is None else [owners[i] for i in near]
-        wanted = [not loose_pills(others[i]) for i in near]
-        found = self.geometries(query, [others[i] for i in near], named, wanted)
-        features[near, 2] = np.sqrt([geometry.support for geometry in found])
+        near = np.flatnonzero(features[:geometry, FEATURES.index("pills")] == 0).tolist()
+        common = None if elsewhere is None else [elsewhere[i] for i in near]
+        found = self.geometries(query, [others[i] for i in near], common)
+        features[near, FEATURES.index("root_support")] = np.sqrt([g.support for g in found])
         return features
 
     def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> Geometry | None:
@@ -209,12 +202,12 @@ class Verifier:
         others: Sequence[Described],
         *,
         geometry: int,
-        owners: Sequence[object] | None = None,
+        elsewhere: Sequence[Elsewhere] | None = None,
     ) -> list[Verification]:
         """A verdict on each of `others`, in order; arguments as for `features`."""
         if not others:
             return []
-        return self.verdicts(self.features(query, others, geometry=geometry, owners=owners))
+        return self.verdicts(self.features(query, others, geometry=geometry, elsewhere=elsewhere))
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Features (n, 6) as the probability of being one product, (n,)."""

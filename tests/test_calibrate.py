@@ -30,9 +30,9 @@ class StubVerifier:
     phash = SimpleNamespace(name="phash", fingerprint="phash-1")
 
     def features(
-        self, query: Look, others: Sequence[Look], *, geometry: int, owners: Sequence[object]
+        self, query: Look, others: Sequence[Look], *, geometry: int, elsewhere: Sequence[object] | None
     ) -> NDArray[np.float64]:
-        assert len(owners) == len(others)
+        assert elsewhere is None or len(elsewhere) == len(others)
         rows = []
         for other in others:
             same = float(query["product"][0] == other["product"][0])

@@ -20,7 +20,7 @@ from simsearch.filters import parse
 from simsearch.indexes.generations import Generations, Lane
 from simsearch.methods import create
 from simsearch.methods.base import Method, MetricMethod, NoSettings
-from simsearch.methods.orb import Geometry
+from simsearch.methods.orb import Elsewhere, Geometry
 from simsearch.query import NO_GENERATION, QueryEngine, percent
 from simsearch.siamese.calibration import Calibration
 from simsearch.verification import FEATURES, SURFACE, Described, Verifier
@@ -58,7 +58,7 @@ class StubVerifier:
     """Probability and inliers as the candidate's name says."""
 
     def verify(
-        self, query: Look, others: Sequence[Look], *, geometry: int, owners: Sequence[object] | None = None
+        self, query: Look, others: Sequence[Look], *, geometry: int, elsewhere: Sequence[object] | None = None
     ) -> list[Verification]:
         cosines = [float(query["siamese"] @ other["siamese"]) for other in others]
         facts = [other["orb"].tolist() for other in others]
@@ -430,14 +430,10 @@ class Counting(Verifier):
     looked: list[Described]
 
     def geometries(
-        self,
-        query: Described,
-        others: Sequence[Described],
-        owners: Sequence[object] | None = None,
-        wanted: Sequence[bool] | None = None,
+        self, query: Described, others: Sequence[Described], elsewhere: Sequence[Elsewhere] | None = None
     ) -> list[Geometry]:
         self.looked += others
-        counts = [int(o["inliers"][0]) if w else 0 for o, w in zip(others, wanted or [True] * len(others), strict=True)]
+        counts = [int(other["inliers"][0]) for other in others]
         points = [np.zeros((count, 2), np.float32) for count in counts]
         return [Geometry(p, p, len(p), None) for p in points]
 
@@ -486,13 +482,11 @@ def test_the_features_are_in_their_columns(counting: Counting, looks: Looks) -> 
     assert not counting.quick(query, others)[:, 2].any()
 
 
-def test_geometry_is_looked_for_with_the_most_promising_only(counting: Counting, looks: Looks) -> None:
+def test_geometry_is_looked_for_with_the_first_only(counting: Counting, looks: Looks) -> None:
     query, others = looks(0), [looks(i, 10) for i in range(1, 9)]
-    logits = counting.quick(query, others)[:, 0]
     features = counting.features(query, others, geometry=3)
-    best = set(np.argsort(-logits)[:3].tolist())
-    assert {i for i, other in enumerate(others) if any(other is o for o in counting.looked)} == best
-    assert set(np.flatnonzero(features[:, 2]).tolist()) == best
+    assert [i for i, other in enumerate(others) if any(other is o for o in counting.looked)] == [0, 1, 2]
+    assert np.flatnonzero(features[:, 2]).tolist() == [0, 1, 2]
     counting.looked.clear()
     counting.features(query, others, geometry=0)
     assert counting.looked == []

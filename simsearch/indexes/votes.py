@@ -15,6 +15,8 @@ descriptor, so that a repeated pattern does not count for itself (burstiness: JÃ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 from simsearch.datatypes import Ids, Metric
 from simsearch.errors import GenerationError
 from simsearch.indexes.base import one_thread
+from simsearch.methods.orb import Elsewhere
 
 Bits = NDArray[np.uint8]
 """Binary descriptors, shape (n, dim / 8)."""
@@ -43,6 +46,8 @@ _FEW_LISTS = 1024
 _EXACT = 10_000
 """Descriptors up to which all are compared: some fifty images, as lie beside a generation most of the time."""
 _SEED = 20
+_FARTHEST = 256
+"""Bits by which nothing differs more: stands for what is not there."""
 _DEEPEST = 1024
 """Neighbours that are asked for at most where those of retired images stand before the others."""
 
@@ -164,30 +169,66 @@ class VoteIndex:
         return index
 
 
-def votes(
-    indexes: Sequence[VoteIndex], descriptors: Bits, *, k: int, without: frozenset[int] = frozenset()
-) -> tuple[Ids, NDArray[np.float32]]:
-    """Images that the descriptors (n, dim / 8) of a photo vote for: ids (m,) and votes (m,), most votes first.
+@dataclass(frozen=True, eq=False)
+class Nearest:
+    """The descriptors of a catalog nearest to those of a photo."""
 
-    At most `ASKED` of the descriptors are looked up. A vote is a difference of Hamming distances, 0 to dim / 2; an
-    image has at most one of each. The indexes are asked as if they were one; images in `without` get no votes, and
-    their descriptors do not stand before those of others.
+    asked: NDArray[np.int64]
+    """(n,) which of the photo's descriptors were looked up."""
+    distances: Distances
+    """(n, k) Hamming, nearest first."""
+    ids: Ids
+    """(n, k) of their images; -1 where there is none."""
+
+    @cached_property
+    def _once(self) -> Distances:
+        # Of an image that holds several, the nearest counts: those behind it are as far as bits can be.
+        again = np.zeros(self.ids.shape, bool)
+        for place in range(1, self.ids.shape[1]):
+            again[:, place] = (self.ids[:, :place] == self.ids[:, place, None]).any(axis=1)
+        return np.where(again | (self.ids < 0), _FARTHEST, self.distances)
+
+    def elsewhere(self, without: Sequence[int]) -> Elsewhere:
+        """How near other images come, each counted once; images in `without` are left out."""
+        own = np.isin(self.ids, np.asarray(without, np.int64))
+        return Elsewhere(self.asked, np.where(own, _FARTHEST, self._once))
+
+
+def nearest(
+    indexes: Sequence[VoteIndex], descriptors: Bits, *, k: int, without: frozenset[int] = frozenset()
+) -> Nearest:
+    """The k nearest of the descriptors (n, dim / 8) of a photo, at most `ASKED` of which are looked up.
+
+    The indexes are asked as if they were one; descriptors of images in `without` do not stand before those of others.
     """
-    asked = [index for index in indexes if len(index)] or indexes[:1]
-    if not asked or not len(descriptors):
-        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    asked = np.arange(len(descriptors))
     if len(descriptors) > ASKED:
-        descriptors = descriptors[np.arange(ASKED) * len(descriptors) // ASKED]
+        asked = np.arange(ASKED) * len(descriptors) // ASKED
+    some = [index for index in indexes if len(index)] or indexes[:1]
+    if not some or not len(asked):
+        none = np.zeros((0, k), np.int64)
+        return Nearest(np.zeros(0, np.int64), none.astype(np.int32), none)
     gone = np.array(sorted(without), np.int64)
-    found = [_live(index, descriptors, k + 1, gone) for index in asked]
+    found = [_live(index, descriptors[asked], k, gone) for index in some]
     distances, ids = found[0]
     if len(found) > 1:
         distances = np.concatenate([d for d, _ in found], axis=1)
         ids = np.concatenate([i for _, i in found], axis=1)
-        order = np.argsort(distances, axis=1, kind="stable")[:, : k + 1]
+        order = np.argsort(distances, axis=1, kind="stable")[:, :k]
         distances, ids = np.take_along_axis(distances, order, axis=1), np.take_along_axis(ids, order, axis=1)
-    worth = distances[:, k:] - distances[:, :k]
-    voting = np.where(worth > 0, ids[:, :k], -1)
+    return Nearest(asked, distances, ids)
+
+
+def tally(found: Nearest) -> tuple[Ids, NDArray[np.float32]]:
+    """Images that a photo's descriptors vote for: ids (m,) and votes (m,), most votes first.
+
+    The farthest neighbour has no vote and gives the measure: a vote is by how much nearer one lies, 0 to dim / 2. An
+    image has at most one of each descriptor.
+    """
+    if not len(found.asked):
+        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+    worth = found.distances[:, -1:] - found.distances[:, :-1]
+    voting = np.where(worth > 0, found.ids[:, :-1], -1)
     # Nearest first in every row, so of equal ids in a row the first counts: a stable sort brings it to the front.
     order = np.argsort(voting, axis=1, kind="stable")
     voting, worth = np.take_along_axis(voting, order, axis=1), np.take_along_axis(worth, order, axis=1)
@@ -197,6 +238,13 @@ def votes(
     sums = np.bincount(place, worth[counts], minlength=len(images)).astype(np.float32)
     best = np.argsort(-sums, kind="stable")  # of equal sums the lower id first
     return images[best], sums[best]
+
+
+def votes(
+    indexes: Sequence[VoteIndex], descriptors: Bits, *, k: int, without: frozenset[int] = frozenset()
+) -> tuple[Ids, NDArray[np.float32]]:
+    """`tally` of the k + 1 `nearest`: k of each descriptor vote."""
+    return tally(nearest(indexes, descriptors, k=k + 1, without=without))
 
 
 def _live(index: VoteIndex, descriptors: Bits, k: int, gone: Ids) -> tuple[Distances, Ids]:

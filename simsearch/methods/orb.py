@@ -31,10 +31,8 @@ _WIDER = 1.6
 _ALIKE_BITS = 80
 """Of 256, below which a keypoint is taken for the same where the homography leads to expect it."""
 _SLACK_BITS = 8
-_SHARED = 2
-"""A keypoint counts in full while at most so many other products' photos hold it, and for 1 / n with n - 1 more."""
-LEAST_CONTEXT = 20
-"""Photos that must be compared at once before it is known what they share."""
+_DOUBT = 0.5
+"""What keypoints count of which it is not known whether they are common, as one more that was looked up."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ class Geometry:
     homography: NDArray[np.float64] | None
     """(3, 3), query to other; None where there is no sane one, and then n = 0."""
     rarity: float = 1.0
-    """0 to 1: mean over the matches of how little the photos compared at the same time hold that keypoint too."""
+    """0 to 1: mean over the matches of how little photos of other products hold that keypoint too."""
 
     @property
     def inliers(self) -> int:
@@ -86,6 +84,16 @@ class Geometry:
     def support(self) -> float:
         """Inliers, those that many photos share counted less: 0 to n."""
         return self.inliers * self.rarity
+
+
+@dataclass(frozen=True, eq=False)
+class Elsewhere:
+    """How near the keypoints of a photo come to those of other products' photos: a table, a ruler, "Tablets IP"."""
+
+    asked: NDArray[np.int64]
+    """(n,) which keypoints of the photo were looked up."""
+    distances: NDArray[np.int32]
+    """(n, k) Hamming, each to another photo; 256 where there is none."""
 
 
 _NOTHING = np.zeros((0, 2), np.float32)
@@ -183,46 +191,20 @@ class Orb(_Keypoints):
 
     def geometry(self, query: Descriptor, other: Descriptor) -> Geometry:
         """Matches, and those of them that agree with one sane change of viewpoint."""
-        return self._geometry(query, other, *_neighbours(query, other), np.zeros((0, len(query)), np.int32))
+        return self._geometry(query, other, None)
 
     def geometries(
-        self,
-        query: Descriptor,
-        others: Sequence[Descriptor],
-        owners: Sequence[object] | None = None,
-        wanted: Sequence[bool] | None = None,
+        self, query: Descriptor, others: Sequence[Descriptor], elsewhere: Sequence[Elsewhere] | None = None
     ) -> list[Geometry]:
-        """The same with each of `others`; keypoints of the query that many of them hold count less (`support`).
+        """The same with each of `others`; keypoints that lie `elsewhere` too count less (`support`).
 
-        A shop's table, a ruler, "Tablets IP" agree between photos of any drug. `owners`: whose photo each is; those of
-        one owner count once, and not against each other. With fewer than LEAST_CONTEXT others nothing is known of what
-        is common, and every inlier counts in full. `wanted`: whose geometry is looked for; the others only show what is
-        common, and get none. None: all.
+        `elsewhere`: of each of `others`, without the photos of its product. None: every inlier counts in full.
         """
-        found = in_threads(lambda other: _neighbours(query, other), others)
-        first: dict[object, int] = {}
-        named = [first.setdefault(owner, i) for i, owner in enumerate(range(len(others)) if owners is None else owners)]
-        nearest = np.full((len(others), len(query)), 256, np.int32)
-        if len(others) >= LEAST_CONTEXT:
-            for owner, (distance, _) in zip(named, found, strict=True):
-                nearest[owner] = np.minimum(nearest[owner], distance[:, 0])
+        known: Sequence[Elsewhere | None] = elsewhere or [None] * len(others)
+        return in_threads(lambda i: self._geometry(query, others[i], known[i]), range(len(others)))
 
-        def judged(i: int) -> Geometry:
-            if wanted is not None and not wanted[i]:
-                return Geometry(_NOTHING, _NOTHING, 0, None)
-            return self._geometry(query, others[i], *found[i], np.delete(nearest, named[i], axis=0))
-
-        return in_threads(judged, range(len(others)))
-
-    def _geometry(
-        self,
-        query: Descriptor,
-        other: Descriptor,
-        distance: NDArray[np.int32],
-        index: NDArray[np.int64],
-        nearest: NDArray[np.int32],
-    ) -> Geometry:
-        """Of the two nearest neighbours (n, 2); `nearest` (owners, n): distances to the photos of the other owners."""
+    def _geometry(self, query: Descriptor, other: Descriptor, elsewhere: Elsewhere | None) -> Geometry:
+        distance, index = _neighbours(query, other)
         pairs = self._distinct(distance, index)
         none = Geometry(_NOTHING, _NOTHING, len(pairs), None)
         if len(pairs) < _LEAST_INLIERS:
@@ -240,7 +222,7 @@ class Orb(_Keypoints):
         pairs = _guided(a, b, distance, index, homography, _WIDER * tolerance)
         if len(pairs) < _LEAST_INLIERS:
             return none
-        rarity = _rarity(pairs, distance, index, nearest)
+        rarity = 1.0 if elsewhere is None else _rarity(pairs, distance, index, elsewhere)
         return Geometry(a[pairs[:, 0]], b[pairs[:, 1]], none.matches, homography, rarity)
 
 
@@ -314,12 +296,17 @@ def _guided(
 
 
 def _rarity(
-    pairs: NDArray[np.int64], distance: NDArray[np.int32], index: NDArray[np.int64], nearest: NDArray[np.int32]
+    pairs: NDArray[np.int64], distance: NDArray[np.int32], index: NDArray[np.int64], elsewhere: Elsewhere
 ) -> float:
+    """Mean of 1 / n over the pairs, where n products' photos hold the keypoint, this one among them."""
     own = pairs[:, 0]
     bits = np.where(index[own, 0] == pairs[:, 1], distance[own, 0], distance[own, 1])
-    others = (nearest[:, own] <= bits + _SLACK_BITS).sum(axis=0)
-    return float((1 / np.maximum(1, others - _SHARED + 1)).mean())
+    row = np.full(len(distance), -1)
+    row[elsewhere.asked] = np.arange(len(elsewhere.asked))
+    known = row[own] >= 0
+    others = (elsewhere.distances[row[own[known]]] <= bits[known, None] + _SLACK_BITS).sum(axis=1)
+    shares = 1 / (1 + others)
+    return float((shares.sum() + _DOUBT) / (len(shares) + 1))
 
 
 def column(descriptor: Descriptor, name: str) -> NDArray[Any]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simsearch.errors import GenerationError
 from simsearch.indexes import discover
-from simsearch.indexes.votes import VoteIndex, votes
+from simsearch.indexes.votes import ASKED, VoteIndex, nearest, tally, votes
 
 BITS = 256
 
@@ -233,3 +233,30 @@ def test_an_index_of_another_kind_or_width_is_refused(tmp_path: Path) -> None:
     faiss.write_index_binary(single, str(path))
     with pytest.raises(GenerationError, match="is an index of single descriptors"):
         VoteIndex.load(path)
+
+
+def test_what_lies_elsewhere_counts_each_image_once_and_not_its_own() -> None:
+    rng = np.random.default_rng(4)
+    photo = rng.integers(0, 256, (3, 32), dtype=np.uint8)
+    near = photo.copy()
+    near[:, 0] ^= 1  # one bit away
+    index = VoteIndex()
+    index.add(np.array([7, 7, 7, 7, 7, 7, 9, 9, 9]), np.concatenate([photo, near, near]))
+    found = nearest([index], photo, k=9)
+    assert found.ids[0, :3].tolist() == [7, 7, 9]
+    everywhere = found.elsewhere([])
+    assert everywhere.asked.tolist() == [0, 1, 2]
+    assert np.sort(everywhere.distances, axis=1)[:, :3].tolist() == [[0, 1, 256]] * 3
+    assert np.sort(found.elsewhere([7]).distances, axis=1)[:, :2].tolist() == [[1, 256]] * 3
+    assert (found.elsewhere([7, 9]).distances == 256).all()
+
+
+def test_of_many_descriptors_some_are_looked_up_all_over() -> None:
+    photo = np.random.default_rng(5).integers(0, 256, (500, 32), dtype=np.uint8)
+    index = VoteIndex()
+    index.add(np.full(500, 3), photo)
+    found = nearest([index], photo, k=2)
+    assert (len(found.asked), found.asked[0], found.asked[-1] > 490) == (ASKED, 0, True)
+    assert (found.distances[:, 0] == 0).all()
+    nothing = nearest([VoteIndex()], photo[:0], k=2)
+    assert (len(nothing.asked), tally(nothing)[0].tolist()) == (0, [])

@@ -15,7 +15,7 @@ from simsearch.datatypes import Descriptor
 from simsearch.errors import ConfigError
 from simsearch.methods.orb import (
     KEYPOINT,
-    LEAST_CONTEXT,
+    Elsewhere,
     Orb,
     OrbMatching,
     OrbMatchingSettings,
@@ -100,18 +100,22 @@ def test_what_many_photos_hold_supports_none_of_them(scene: NDArray[np.uint8], t
 
     query, same, *others = method.describe(
         [make_image(beside_scribble(50)), make_image(warped(beside_scribble(50), rotation(8)))]
-        + [make_image(beside_scribble(seed)) for seed in range(51, 51 + LEAST_CONTEXT)]
+        + [make_image(beside_scribble(seed)) for seed in range(51, 71)]
     )
-    right, *wrong = method.geometries(query, [same, *others])
+    photos = [same, *others]
+    distances = np.stack([_nearest(query, other, 1)[0][:, 0] for other in photos], axis=1)
+    asked = np.arange(0, len(query), 2)  # not all keypoints are looked up
+    elsewhere = [Elsewhere(asked, np.delete(distances[asked], i, axis=1)) for i in range(len(photos))]
+    right, *wrong = method.geometries(query, photos, elsewhere)
     assert min(g.inliers for g in wrong) > 40  # by their number alone they agree
-    assert max(g.support for g in wrong) < 0.2 * right.support
-    assert right.inliers > 40
-    # Photos of one product do not make its keypoints common.
-    one = method.geometries(query, [same, *others], ["a"] * (1 + len(others)))
-    assert [g.support for g in one] == [g.inliers for g in one]
-    alone = method.geometries(query, [same, others[0]])
-    assert [g.support for g in alone] == [g.inliers for g in alone]  # two photos do not tell what is common
-    assert alone[1].inliers == wrong[0].inliers == method.geometry(query, others[0]).inliers
+    assert max(g.support for g in wrong) < 0.25 * right.support
+    assert right.support < right.inliers  # half of what agrees is the scribble
+    plain = method.geometries(query, photos)
+    assert [g.support for g in plain] == [g.inliers for g in plain] == [g.inliers for g in (right, *wrong)]
+    assert plain[1].inliers == method.geometry(query, others[0]).inliers
+    # What is known of no keypoint is not taken for rare.
+    blind = Elsewhere(np.zeros(0, np.int64), np.zeros((0, 3), np.int32))
+    assert method.geometries(query, [same], [blind])[0].support == pytest.approx(0.5 * right.inliers)
 
 
 def mirrored(descriptor: Descriptor) -> Descriptor:
