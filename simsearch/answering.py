@@ -16,6 +16,7 @@ from simsearch.filters import parse
 from simsearch.indexes import manifest
 from simsearch.query import NO_GENERATION, QueryEngine, Where
 from simsearch.siamese.calibration import Calibration
+from simsearch.threads import in_threads
 from simsearch.verification import FEATURES
 
 BATCH = 32
@@ -41,7 +42,7 @@ class Answering:
         return [answer for part in parts for answer in self._batch(part, k, conditions, record)]
 
     def _batch(self, photos: Sequence[Photo], k: int | None, where: Where, record: bool) -> list[Decision | ImageError]:
-        loaded = [self.load(photo) for photo in photos]
+        loaded = in_threads(self.load, photos)
         sound = [image for image in loaded if isinstance(image, Image)]
         decisions = self.engine.answer(sound, k=k, where=where)
         if record:
@@ -54,7 +55,7 @@ class Answering:
     ) -> tuple[Decision | None, list[ImageError]]:
         """One answer for photos of one package, from those that can be read, and what is wrong with the others."""
         conditions = parse(where)
-        loaded = [self.load(photo) for photo in photos]
+        loaded = in_threads(self.load, photos)
         sound = [image for image in loaded if isinstance(image, Image)]
         unreadable = [error for error in loaded if isinstance(error, ImageError)]
         if not sound:

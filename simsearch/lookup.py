@@ -49,6 +49,18 @@ class LookedUp:
     """The catalog's keypoints nearest to those of the photo; None without the lane of votes."""
 
 
+@dataclass(frozen=True)
+class Lanes:
+    """What some lanes found for one photo."""
+
+    found: Mapping[str, Found]
+    took: Mapping[str, float]
+    """Milliseconds."""
+    nearest: Nearest | None = None
+    asked: frozenset[str] = frozenset()
+    """Methods whose descriptors were there."""
+
+
 def fuse(lanes: Mapping[str, Found]) -> list[Candidate]:
     """The images of all lanes, those first that many lanes rank high; ties go by id."""
     similarities: dict[int, dict[str, float]] = {}
@@ -166,24 +178,33 @@ class Lookup:
             built, since = self._own_votes
         return built, vote_index(self.catalog, self.keypoints, most, since=since)
 
-    def search(self, query: Described) -> LookedUp:
-        """Images that at least one lane returned, fused."""
+    def search(self, query: Described, known: Lanes | None = None) -> LookedUp:
+        """Images that at least one lane returned, fused. `known`: what `lanes` found with a part of the description."""
+        done = known or Lanes({}, {})
+        rest = self.lanes({name: query[name] for name in query if name not in done.asked})
+        both, took = {**done.found, **rest.found}, {**done.took, **rest.took}
+        found = {name: both[name] for name in (*self.methods, VOTES) if name in both}  # sums in one order, always
+        candidates = fuse(found)
+        alone = [next(iter(c.ranks)) for c in candidates if len(c.ranks) == 1]
+        shares = (LaneShare(name, took[name], len(found[name]), alone.count(name)) for name in found)
+        return LookedUp(tuple(candidates), tuple(shares), done.nearest or rest.nearest)
+
+    def lanes(self, query: Described) -> Lanes:
+        """What those lanes find that what is described serves."""
         found: dict[str, Found] = {}
         took: dict[str, float] = {}
         near = None
         for name, method in self.methods.items():
-            started = time.perf_counter()
-            found[name] = self._neighbours(name, method, query[name])
-            took[name] = (time.perf_counter() - started) * 1e3
-        if self._votes:
+            if name in query:
+                started = time.perf_counter()
+                found[name] = self._neighbours(name, method, query[name])
+                took[name] = (time.perf_counter() - started) * 1e3
+        if self._votes and self.keypoints is not None and self.keypoints.name in query:
             started = time.perf_counter()
             near = self._nearest(query)
             found[VOTES] = self._voted(near)
             took[VOTES] = (time.perf_counter() - started) * 1e3
-        candidates = fuse(found)
-        alone = [next(iter(c.ranks)) for c in candidates if len(c.ranks) == 1]
-        shares = (LaneShare(name, took[name], len(found[name]), alone.count(name)) for name in found)
-        return LookedUp(tuple(candidates), tuple(shares), near)
+        return Lanes(found, took, near, frozenset(query))
 
     def _nearest(self, query: Described) -> Nearest:
         """Asked for loose pills too: what lies on every ruler has no vote, and an imprint or a shape's edge has one."""

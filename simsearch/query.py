@@ -16,10 +16,11 @@ from simsearch.filtered import FilteredLookup
 from simsearch.filters import Condition, matching
 from simsearch.indexes.generations import Generations
 from simsearch.indexes.votes import Nearest
-from simsearch.lookup import LookedUp, Lookup
+from simsearch.lookup import Lanes, LookedUp, Lookup
 from simsearch.methods.base import Method
 from simsearch.methods.orb import Elsewhere
-from simsearch.verification import SURFACE, Described, Verifier, describe, stored
+from simsearch.threads import in_threads
+from simsearch.verification import SURFACE, Described, Verifier, describe, describe_one, stored
 
 __all__ = ["NO_GENERATION", "QueryEngine", "percent"]
 
@@ -54,20 +55,27 @@ class QueryEngine:
         """One decision a photo, in order."""
         lookup = self._lookup(where)
         started = time.perf_counter()
-        described = describe(self.methods, photos)
+        known: Sequence[Lanes | None] = [None] * len(photos)
+        if len(photos) == 1:
+            described, early = describe_one(self.methods, photos[0], lookup.lanes)
+            whole, known = [described], [early]
+        else:
+            whole = describe(self.methods, photos)
         share = (time.perf_counter() - started) * 1e3 / max(1, len(photos))
-        decisions = []
-        for photo, query in zip(photos, described, strict=True):
-            started = time.perf_counter()
-            looked_up = lookup.search(query)
-            lookup_ms = (time.perf_counter() - started) * 1e3
-            verified = self._verified(query, looked_up.candidates, looked_up.nearest)
-            took = (time.perf_counter() - started) * 1e3
-            stages = {"describe": share, "lookup": lookup_ms, "verify": took - lookup_ms}
-            found = decide.contenders(verified)
-            compared = len(verified)
-            decisions.append(self._decide(photo.name, found, k, lookup, looked_up.lanes, stages, compared))
-        return decisions
+        return in_threads(
+            lambda i: self._answer(photos[i].name, whole[i], known[i], lookup, k, share), range(len(photos))
+        )
+
+    def _answer(
+        self, name: str, query: Described, known: Lanes | None, lookup: Lookup, k: int | None, describe_ms: float
+    ) -> Decision:
+        started = time.perf_counter()
+        looked_up = lookup.search(query, known)
+        lookup_ms = (time.perf_counter() - started) * 1e3
+        verified = self._verified(query, looked_up.candidates, looked_up.nearest)
+        took = (time.perf_counter() - started) * 1e3
+        stages = {"describe": describe_ms, "lookup": lookup_ms, "verify": took - lookup_ms}
+        return self._decide(name, decide.contenders(verified), k, lookup, looked_up.lanes, stages, len(verified))
 
     def answer_together(self, photos: Sequence[Image], *, k: int | None = None, where: Where = ()) -> Decision:
         """One decision for several photos (one or more) of one package; see `together`."""

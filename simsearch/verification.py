@@ -5,7 +5,8 @@ Used by everything that judges pairs: query, duplicates, verify, evaluation. Wor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,8 @@ SURFACE = "surface"
 Described = Mapping[str, Descriptor]
 """Method name -> descriptor of one image; `SURFACE` where that is known."""
 
+R = TypeVar("R")
+
 _SURFACES = tuple(Surface)
 _FACES = frozenset({Surface.FRONT, Surface.BACK, Surface.SIDE, Surface.TOP})
 """Of one package: any two of them share next to no print."""
@@ -57,23 +60,36 @@ def counted(features: NDArray[np.float64]) -> NDArray[np.float64]:
 def describe(methods: Mapping[str, Method], images: Sequence[Image]) -> list[dict[str, Descriptor]]:
     """Each image described by all `methods`, with its surface where the network is among them.
 
-    Of one photo the network describes it on one core while the other methods do on another; of several, each core
-    takes some through all methods.
+    Each core takes some through all methods; of one photo see `describe_one`.
     """
-    if len(images) > 1:
-        size = min(_PART, -(-len(images) // cores()))
-        parts = [images[i : i + size] for i in range(0, len(images), size)]
-        with SingleThreaded() as single:
-            return [d for part in in_threads(lambda part: _described(methods, part, single), parts) for d in part]
+    if len(images) == 1:
+        return [describe_one(methods, images[0], lambda described: None)[0]]
+    size = min(_PART, max(1, -(-len(images) // cores())))
+    parts = [images[i : i + size] for i in range(0, len(images), size)]
+    with SingleThreaded() as single:
+        return [d for part in in_threads(lambda part: _described(methods, part, single), parts) for d in part]
+
+
+def describe_one(
+    methods: Mapping[str, Method], image: Image, then: Callable[[Described], R]
+) -> tuple[dict[str, Descriptor], R]:
+    """One image: the network describes it on one core while the other methods do on another, and after them `then`.
+
+    `then` gets what those methods say; what it returns comes second.
+    """
     network = {n: m for n, m in methods.items() if isinstance(m, Siamese)}
     rest = {n: m for n, m in methods.items() if n not in network}
+    early: list[R] = []
+
+    def part(some: Mapping[str, Method]) -> dict[str, Descriptor]:
+        [described] = _described(some, [image], single)
+        if some is rest:
+            early.append(then(described))
+        return described
+
     with SingleThreaded() as single:
-        found = in_threads(lambda some: _described(some, images, single), [some for some in (network, rest) if some])
-    merged: list[dict[str, Descriptor]] = [{} for _ in images]
-    for part in found:
-        for into, described in zip(merged, part, strict=True):
-            into |= described
-    return merged
+        seen, others = in_threads(part, [network, rest])
+    return {**others, **seen}, early[0]
 
 
 _PART = 8
