@@ -98,7 +98,7 @@ def retrieval(
     out: Out = None,
     as_json: Json = False,
 ) -> None:
-    """How often the right product comes first, before and after verification."""
+    """How often the right product comes first: in each lane of the lookup, fused, and after verification."""
     from simsearch.evaluation.answer_plots import draw_retrieval
     from simsearch.evaluation.written import write_answers
     from simsearch.evaluation_run import evaluate_retrieval

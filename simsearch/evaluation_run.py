@@ -20,8 +20,9 @@ from simsearch.app import App
 from simsearch.config import NEEDED
 from simsearch.datatypes import Descriptor, Image, Outcome
 from simsearch.errors import ImageError, SourceError, UsageError, WeightsError
-from simsearch.evaluation.answers import STAGES, Asked
+from simsearch.evaluation.answers import Asked, milliseconds
 from simsearch.evaluation.compare_methods import Rival
+from simsearch.evaluation.lanes import lookup_ranks
 from simsearch.evaluation.probabilities import CalibrationReport, JudgedPairs, calibration_report
 from simsearch.evaluation.protocol import LabelledPhoto, Protocol, open_set
 from simsearch.evaluation.ranking import list_ranks, product_ranks
@@ -95,7 +96,7 @@ def evaluate_methods(
 def evaluate_retrieval(
     app: App, protocol: Protocol, *, work: Path | None, seed: int, facts: Mapping[str, Any], progress: Progress
 ) -> RetrievalReport:
-    """Ranks before and after verification, and pairs. SourceError when the catalog has no product that is asked for."""
+    """Ranks at each stage, and pairs. SourceError when the catalog has no product that is asked for."""
     if not any(protocol.known(q.sku) for q in protocol.queries):
         raise SourceError("no photo that asks shows a product of the catalog; `evaluate open-set` measures the others")
     with _bench(app, work) as bench:
@@ -221,20 +222,20 @@ def _ask(app: App, protocol: Protocol, gallery: _Gallery, photo: LabelledPhoto, 
     [described] = describe(app.methods, [image])
     candidates = engine.candidates(described)
     [decision] = engine.answer([image], k=_ALL_HITS)
-    times = {"read": read_ms, **decision.stages_ms, "answer": decision.took_ms}
 
     hits = [h for h in decision.hits if h.image not in doubtful]
     [rank] = list_ranks([["" if h.sku in right else h.sku for h in hits]], [""])
     embedding = _by_embedding(gallery, described["siamese"].astype(np.float32), right, doubtful)
-    found = [gallery.by_id[c.image_id] for c in candidates]
-    listed = {sku for sku, path in found if path not in doubtful}
+    found = ((c.image_id, *gallery.by_id[c.image_id]) for c in candidates)
+    skus = {image_id: sku for image_id, sku, path in found if path not in doubtful}
+    places = lookup_ranks(candidates, [lane.name for lane in decision.lanes], skus, right)
     first = hits[0] if hits else None
     named = decision.sku if decision.outcome is not Outcome.UNKNOWN else None
     return Asked(
-        photo.sku, photo.path, protocol.known(photo.sku), *embedding, not right.isdisjoint(listed), float(rank),
+        photo.sku, photo.path, protocol.known(photo.sku), *embedding, places, float(rank),
         first.sku if first else "", first is not None and first.sku in right,
         first.verification.probability if first else 0.0, decision.outcome, named or "", named in right,
-        {stage: times[stage] for stage in STAGES},
+        milliseconds(decision, read_ms),
     )  # fmt: skip
 
 

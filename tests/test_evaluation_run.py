@@ -89,6 +89,7 @@ def test_the_retrieval_command_prints_and_writes(manifest: Path, run: Run, tmp_p
     code, out, err = run(*arguments)
     assert code == 0, err
     assert "embedding alone" in out
+    assert "without votes" in out
     assert "after verification" in out
     assert "24 photos asked, 18 of products in the catalog; 9 images there" in out
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
@@ -100,6 +101,19 @@ def test_the_retrieval_command_prints_and_writes(manifest: Path, run: Run, tmp_p
     assert len(lines) == 18
     assert told["verified_r1"] == pytest.approx(sum(line["rank"] == "1.0" for line in lines) / 18, abs=1e-4)
     assert told["embedding_r1"] == pytest.approx(sum(line["embedding_rank"] == "1.0" for line in lines) / 18, abs=1e-4)
+    lanes = ("phash", "siamese", "votes")
+    stages = (*lanes, *(f"without_{lane}" for lane in lanes), "fused")
+    for stage in stages:
+        places = [float(line[f"{stage}_rank"] or "inf") for line in lines]
+        assert told[f"{stage}_r10"] == pytest.approx(sum(p <= 10 for p in places) / 18, abs=1e-4)
+        assert told[f"{stage}_candidates"] == pytest.approx(sum(p < 1000 for p in places) / 18, abs=1e-4)
+        assert told["fused_candidates"] >= told[f"{stage}_candidates"] >= told[f"{stage}_r10"] >= told[f"{stage}_r1"]
+    assert list(told["times_ms"]) == [
+        "read", "describe", "lookup", *(f"lookup_{lane}" for lane in lanes), "verify", "answer",
+    ]  # fmt: skip
+    shown = (tmp_path / "out" / "retrieval.md").read_text(encoding="utf-8").splitlines()
+    names = [line.split(" | ")[0].removeprefix("| ") for line in shown[4 : 4 + len(stages) + 2]]
+    assert names == ["embedding alone", *(stage.replace("_", " ") for stage in stages), "after verification"]
     assert 0.0 <= told["verified_r1_95"][0] <= told["verified_r1"] <= told["verified_r1_95"][1] <= 1.0
     code, out, err = run(*arguments[:-2], "--json")  # the second time nothing is described anew
     again = json.loads(out)

@@ -1,7 +1,6 @@
-"""The lanes of the coarse lookup side by side, the kinds of index that could hold keypoints, and their growth.
+"""The kinds of index that could hold keypoints, and their growth; `simsearch evaluate retrieval` compares the lanes.
 
-    python scripts/bench/votes.py lanes HOME DATA [--split train] [--distractors boxes_unlabelled,tfda]
-    python scripts/bench/votes.py kinds HOME DATA
+    python scripts/bench/votes.py kinds HOME DATA [--split train] [--distractors boxes_unlabelled,tfda]
     python scripts/bench/votes.py scale HOME [--images 10000,100000]
 
 HOME: a home into which boxes.csv, boxes_unlabelled and tfda.csv of DATA were indexed; their descriptors are read, no
@@ -26,7 +25,7 @@ from numpy.typing import NDArray
 
 from simsearch import App, open_app
 from simsearch.indexes.votes import VoteIndex, lists_for, votes
-from simsearch.lookup import Found, fuse, indexed_keypoints
+from simsearch.lookup import Found, indexed_keypoints
 from simsearch.methods.base import unpack
 
 DEPTH = 50
@@ -43,8 +42,6 @@ class Bench:
     questions: list[tuple[int, int, set[int]]]
     """Row asked, row that is right, rows that do not count."""
     keypoints: list[NDArray[Any]]
-    embeddings: NDArray[np.float32]
-    hashes: NDArray[np.uint8]
 
     def bits(self, row: int) -> NDArray[np.uint8]:
         """All of a photo's, as it is asked."""
@@ -65,8 +62,9 @@ def gather(app: App, data: Path, split: str, distractors: Sequence[str], test: s
     known = {str(Path(i.path).resolve()): i.id for i in app.catalog.known_images([]) if i.verdict == "ok"}
     ids = {path.removeprefix(f"{data.resolve()}/"): i for path, i in known.items()}
     order = {path: row for row, path in enumerate(ids)}
-    stored = {n: app.catalog.descriptors(m.fingerprint, ids.values()) for n, m in app.methods.items()}
-    described = {n: [unpack(app.methods[n], found[i]) for i in ids.values()] for n, found in stored.items()}
+    method = app.methods["orb"]
+    stored = app.catalog.descriptors(method.fingerprint, ids.values())
+    keypoints = [unpack(method, stored[i]) for i in ids.values()]
     ambiguous: dict[str, set[int]] = {}
     for line in table(data / "boxes_ambiguous.csv"):
         ambiguous.setdefault(line["sku"], set()).add(order.get(line["image"], -1))
@@ -87,10 +85,7 @@ def gather(app: App, data: Path, split: str, distractors: Sequence[str], test: s
         rows |= {row for path, row in order.items() if path.startswith("boxes_unlabelled/")}
     if "tfda" in distractors:
         rows |= {row for _, row in medicines}
-    return Bench(
-        np.array(sorted(rows)), questions, described["orb"], np.stack(described["siamese"]).astype(np.float32),
-        np.stack(described["phash"]).astype(np.uint8),
-    )  # fmt: skip
+    return Bench(np.array(sorted(rows)), questions, keypoints)
 
 
 def recalls(ranks: Sequence[float]) -> str:
@@ -101,50 +96,6 @@ def rank_of(right: int, found: Found, not_counted: set[int]) -> float:
     """Place of the right row; among equals it comes last."""
     counted = {row: similarity for row, similarity in found if row not in not_counted}
     return sum(s >= counted[right] for s in counted.values()) if right in counted else np.inf
-
-
-def lanes(options: argparse.Namespace) -> None:
-    with open_app(options.home) as app:
-        settings = app.config.query
-        bench = gather(app, options.data, options.split, options.distractors.split(","), options.test)
-    started = time.process_time()
-    index = VoteIndex()
-    index.add(*bench.indexed(settings.vote_keypoints))
-    print(f"{len(bench.questions)} photos asked among {len(bench.catalog)}; votes built in "
-          f"{time.process_time() - started:.1f} s")  # fmt: skip
-    embeddings, hashes = bench.embeddings[bench.catalog], bench.hashes[bench.catalog]
-    found: dict[str, list[Found]] = {"siamese": [], "phash": [], "votes": []}
-    took = []
-    for row, _, _ in bench.questions:
-        near = embeddings @ bench.embeddings[row]
-        bits = 1 - np.bitwise_count(hashes ^ bench.hashes[row]).sum(axis=1) / 64
-        started = time.process_time()
-        images, counted = votes([index], bench.bits(row), k=settings.vote_neighbours)
-        took.append((time.process_time() - started) * 1e3)
-        found["siamese"].append(listed(bench.catalog, near, 2 * DEPTH))
-        radius = [(i, s) for i, s in listed(bench.catalog, bits, 10) if s >= settings.hash_similarity]
-        found["phash"].append(radius)
-        best = 2 * DEPTH
-        found["votes"].append(list(zip(images[:best].tolist(), counted[:best].tolist(), strict=True)))
-    print(f"votes: {np.median(took):.1f} ms a photo (median), {np.percentile(took, 99):.1f} ms (p99)")
-    print(f"{'lanes':<24}{HEADER}     all")
-    for names in (("phash",), ("siamese",), ("votes",), ("siamese", "phash"), ("siamese", "votes"),
-                  ("siamese", "phash", "votes")):  # fmt: skip
-        ranks = []
-        for i, (_, right, not_counted) in enumerate(bench.questions):
-            if len(names) == 1:
-                answer = [x for x in found[names[0]][i] if x[0] not in not_counted][:DEPTH]
-            else:
-                most = {"siamese": settings.candidates, "votes": settings.vote_candidates}
-                kept = {n: [x for x in found[n][i] if x[0] not in not_counted][: most.get(n, DEPTH)] for n in names}
-                answer = [(c.image_id, c.score) for c in fuse(kept)]
-            ranks.append(rank_of(right, answer, not_counted))
-        print(f"{' + '.join(names):<24}{recalls(ranks)}{np.mean(np.isfinite(ranks)):8.3f}")
-
-
-def listed(rows: NDArray[np.int64], similarities: NDArray[Any], most: int) -> Found:
-    best = np.argsort(-similarities, kind="stable")[:most]
-    return list(zip(rows[best].tolist(), similarities[best].tolist(), strict=True))
 
 
 def kinds(options: argparse.Namespace) -> None:
@@ -273,18 +224,16 @@ def one_scale(pool: NDArray[np.uint8], images: int, most: int, folder: Path) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     jobs = parser.add_subparsers(required=True)
-    for name, job in (("lanes", lanes), ("kinds", kinds)):
-        sub = jobs.add_parser(name)
-        sub.add_argument("home", type=Path)
-        sub.add_argument("data", type=Path)
-        sub.add_argument("--split", default="train")
-        sub.add_argument("--test", default="boxes", choices=("boxes", "tfda"))
-        sub.add_argument("--distractors", default="boxes_unlabelled", help="boxes_unlabelled, tfda or both")
-        sub.set_defaults(job=job)
-        if name == "kinds":
-            sub.add_argument("--most", default="500,200", help="keypoints of a catalog image")
-            sub.add_argument("--kinds", default="", help="only these, by name")
-            sub.add_argument("--every", type=int, default=1, help="ask only every so many photos")
+    sub = jobs.add_parser("kinds")
+    sub.add_argument("home", type=Path)
+    sub.add_argument("data", type=Path)
+    sub.add_argument("--split", default="train")
+    sub.add_argument("--test", default="boxes", choices=("boxes", "tfda"))
+    sub.add_argument("--distractors", default="boxes_unlabelled", help="boxes_unlabelled, tfda or both")
+    sub.add_argument("--most", default="500,200", help="keypoints of a catalog image")
+    sub.add_argument("--kinds", default="", help="only these, by name")
+    sub.add_argument("--every", type=int, default=1, help="ask only every so many photos")
+    sub.set_defaults(job=kinds)
     sub = jobs.add_parser("scale")
     sub.add_argument("home", type=Path)
     sub.add_argument("--images", default="10000,100000")

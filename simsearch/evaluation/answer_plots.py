@@ -28,7 +28,7 @@ def draw_retrieval(report: RetrievalReport, folder: Path) -> list[Path]:
     axes = figure.subplots()
     for name, colour, label in (("embedding_rank", "tab:blue", "embedding alone"), ("rank", "tab:orange", "verified")):
         _recall(axes, report.asked, name, colour, label)
-    share = report.figures["candidates"].value
+    share = report.figures["fused_candidates"].value
     axes.axhline(share, color="grey", ls=":", lw=1.2, label=f"among the candidates: {share:.1%}")
     axes.set(
         xlabel="k", ylabel="share with the right product among the first k", ylim=(None, 1.005), xscale="log",

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from simsearch.datatypes import Outcome
+from simsearch.datatypes import Decision, Outcome
 from simsearch.evaluation.sheets import Sheet, finite
 
-STAGES = ("read", "describe", "lookup", "verify", "answer")
-"""Parts of the time of an answer; `answer` is describe, lookup, verification and decision together."""
-STAGE_NOTES = {
+STAGES = {
     "read": "file to pixels", "describe": "network, keypoints, hash", "lookup": "candidates from the indexes",
     "verify": "pairwise look and decision", "answer": "all but reading",
 }  # fmt: skip
+"""Parts of the time of an answer, and what they are; `lookup_` and the name of a lane is a part of `lookup`."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +33,8 @@ class Asked:
     """Largest cosine with an image of the right product; nan where there is none."""
     wrong_similarity: float
     """Largest cosine with an image of another product."""
-    candidate: bool
-    """Whether the lookup handed the right product to verification."""
+    lookup_ranks: Mapping[str, float]
+    """Of the right product in each stage of the lookup (see `lanes.lookup_ranks`); inf where that lacks it."""
     rank: float
     """Of the right product after verification; inf when it is not listed."""
     first: str
@@ -58,9 +57,21 @@ class Asked:
     @property
     def record(self) -> dict[str, Any]:
         """Flat, for a table."""
-        flat = {k: v for k, v in asdict(self).items() if k != "milliseconds"} | {"outcome": self.outcome.value}
+        flat = {k: v for k, v in asdict(self).items() if not isinstance(v, Mapping)} | {"outcome": self.outcome.value}
+        flat |= {f"{stage}_rank": rank for stage, rank in self.lookup_ranks.items()}
         shown = {k: (finite(v, 6) if isinstance(v, float) else v) for k, v in flat.items()}
         return shown | {f"{stage}_ms": round(ms, 2) for stage, ms in self.milliseconds.items()}
+
+
+def milliseconds(decision: Decision, read_ms: float) -> dict[str, float]:
+    """Time of each stage; each lane's follows that of the lookup, which it is a part of."""
+    known = {"read": read_ms, **decision.stages_ms, "answer": decision.took_ms}
+    out = {}
+    for stage in STAGES:
+        out[stage] = known[stage]
+        if stage == "lookup":
+            out |= {f"lookup_{lane.name}": lane.took_ms for lane in decision.lanes}
+    return out
 
 
 def decisions(asked: Sequence[Asked]) -> dict[str, int]:
@@ -81,14 +92,14 @@ def decision_sheet(groups: Mapping[str, Sequence[Asked]]) -> Sheet:
 def times(asked: Sequence[Asked]) -> dict[str, dict[str, float]]:
     """Median and 99th percentile of each stage, in milliseconds."""
     out = {}
-    for stage in STAGES:
-        ms = np.array([a.milliseconds[stage] for a in asked])
-        p50, p99 = np.percentile(ms, [50, 99]) if len(ms) else (0.0, 0.0)
+    for stage in asked[0].milliseconds if asked else ():
+        p50, p99 = np.percentile([a.milliseconds[stage] for a in asked], [50, 99])
         out[stage] = {"p50": round(float(p50), 2), "p99": round(float(p99), 2)}
     return out
 
 
 def time_sheet(asked: Sequence[Asked]) -> Sheet:
     """Times of the stages."""
-    rows = [(s, f"{t['p50']:.1f}", f"{t['p99']:.1f}", STAGE_NOTES[s]) for s, t in times(asked).items()]
+    took = times(asked).items()
+    rows = [(s, f"{t['p50']:.1f}", f"{t['p99']:.1f}", STAGES.get(s, "of these, one lane")) for s, t in took]
     return Sheet("Milliseconds a photo, one at a time", ("stage", "p50", "p99", "what"), tuple(rows))

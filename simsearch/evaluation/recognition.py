@@ -10,15 +10,18 @@ import numpy as np
 
 from simsearch.evaluation.answers import Asked, decision_sheet, decisions, time_sheet, times
 from simsearch.evaluation.intervals import Indices
-from simsearch.evaluation.metrics import NAN, open_set_at_rate
+from simsearch.evaluation.metrics import NAN, Floats, open_set_at_rate
 from simsearch.evaluation.probabilities import JudgedPairs, pair_sheet
 from simsearch.evaluation.ranking import retrieval_figures
 from simsearch.evaluation.sheets import Figure, Sheet, finite, measured, plain
 
+_LABELS = {"embedding": "embedding alone", "verified": "after verification"}
+"""The stages of the lookup are called as `lanes.lookup_ranks` calls them."""
+
 
 @dataclass(frozen=True, eq=False)
 class RetrievalReport:
-    """Which product comes first, before and after verification."""
+    """Which product comes first at each stage, from the embedding alone to after verification."""
 
     asked: tuple[Asked, ...]
     """Of products in the catalog."""
@@ -38,17 +41,14 @@ class RetrievalReport:
     def sheets(self) -> list[Sheet]:
         """The tables."""
         f = self.figures
-        stages = (
-            ("embedding alone", f["embedding_r1"], f["embedding_r10"], f["embedding_r50"], f["embedding_mrr"]),
-            ("after verification", f["verified_r1"], f["verified_r10"], None, f["verified_mrr"]),
-        )
-        rows = [(name, *(x.share if x else "" for x in shares), mrr.number) for name, *shares, mrr in stages]
-        found = Sheet("Right product among the first k", ("stage", "R@1", "R@10", "R@50", "MRR"), tuple(rows))
-        lookup = Sheet(
-            "Right product among the candidates of the lookup", ("stage", "share"),
-            (("lookup, all lanes", f["candidates"].share),),
-        )  # fmt: skip
-        out = [found, lookup, decision_sheet({"product in the catalog": self.asked})]
+        rows = []
+        for stage in _ranks(self.asked):
+            listed = f[f"{stage}_candidates"].share if f"{stage}_candidates" in f else ""
+            shares = f[f"{stage}_r1"].share, f[f"{stage}_r10"].share, listed
+            rows.append((_LABELS.get(stage, stage.replace("_", " ")), *shares, f[f"{stage}_mrr"].number))
+        head = ("stage", "R@1", "R@10", "among the candidates", "MRR")
+        found = Sheet("Right product among the first k", head, tuple(rows))
+        out = [found, decision_sheet({"product in the catalog": self.asked})]
         return [*out, *([pair_sheet(self.pairs, self.pair_figures)] if self.pairs else []), time_sheet(self.asked)]
 
 
@@ -57,19 +57,28 @@ def retrieval_report(
 ) -> RetrievalReport:
     """Figures of the photos whose product is in the catalog."""
     known = tuple(a for a in asked if a.known)
-    before, after = (np.array([getattr(a, name) for a in known]) for name in ("embedding_rank", "rank"))
-    candidate = np.array([a.candidate for a in known])
+    ranks = _ranks(known)
+    lookup = known[0].lookup_ranks
 
     def values(i: Indices) -> dict[str, float]:
-        one, two = retrieval_figures(before[i]), retrieval_figures(after[i])
-        return {
-            "embedding_r1": one.recall[1], "embedding_r10": one.recall[10], "embedding_r50": one.recall[50],
-            "embedding_mrr": one.mean_reciprocal_rank, "candidates": float(candidate[i].mean()),
-            "verified_r1": two.recall[1], "verified_r10": two.recall[10], "verified_mrr": two.mean_reciprocal_rank,
-        }  # fmt: skip
+        out: dict[str, float] = {}
+        for stage, r in ranks.items():
+            found = retrieval_figures(r[i])
+            out |= {f"{stage}_r{k}": found.recall[k] for k in ((1, 10, 50) if stage == "embedding" else (1, 10))}
+            out[f"{stage}_mrr"] = found.mean_reciprocal_rank
+            if stage in lookup:
+                out[f"{stage}_candidates"] = float(np.isfinite(r[i]).mean())
+        return out
 
     figures = measured(values, len(known), [a.sku for a in known], seed=seed)
     return RetrievalReport(known, figures, pairs, pairs.figures(seed) if pairs else {}, facts)
+
+
+def _ranks(asked: Sequence[Asked]) -> dict[str, Floats]:
+    """Of the right products, by stage, in the order in which the stages follow each other."""
+    lookup = {stage: np.array([a.lookup_ranks[stage] for a in asked]) for stage in asked[0].lookup_ranks}
+    before, after = (np.array([getattr(a, name) for a in asked]) for name in ("embedding_rank", "rank"))
+    return {"embedding": before, **lookup, "verified": after}
 
 
 @dataclass(frozen=True, eq=False)

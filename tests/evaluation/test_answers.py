@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simsearch.datatypes import Outcome
+from simsearch.datatypes import Decision, LaneShare, Outcome
 from simsearch.evaluation.answer_plots import draw_calibration, draw_open_set, draw_retrieval
-from simsearch.evaluation.answers import STAGES, Asked, times
+from simsearch.evaluation.answers import STAGES, Asked, milliseconds, time_sheet, times
 from simsearch.evaluation.probabilities import JudgedPairs, calibration_report
 from simsearch.evaluation.recognition import AT_95, AT_95_RIGHT, AT_DEFAULT, open_set_report, retrieval_report
 from simsearch.evaluation.samples import LabelledPairs
@@ -34,8 +34,8 @@ def asked(sku: str, rank: float = 1, p: float = 0.9, **changes: Any) -> Asked:
     """An answer: right when `rank` is 1, a MATCH from 0.9 on."""
     outcome = Outcome.MATCH if p >= 0.9 else Outcome.UNKNOWN
     made = Asked(
-        sku, f"{sku}.jpg", True, rank, 0.8, 0.5, rank < 60, rank, "x", rank == 1, p, outcome, "x", rank == 1,
-        dict.fromkeys(STAGES, 10.0),
+        sku, f"{sku}.jpg", True, rank, 0.8, 0.5, {"votes": inf, "fused": rank}, rank, "x", rank == 1, p, outcome, "x",
+        rank == 1, dict.fromkeys(STAGES, 10.0),
     )  # fmt: skip
     return replace(made, **changes)
 
@@ -48,7 +48,8 @@ def pairs(probability: list[float], same: list[bool]) -> JudgedPairs:
 
 def test_retrieval_by_hand() -> None:
     answers = [asked("a", 1), asked("b", 2, embedding_rank=11.0), asked("c", inf, 0.1, embedding_rank=70.0)]
-    answers += [asked("d", 1, embedding_rank=3.0), asked("absent", 1, known=False)]
+    answers += [asked("d", 1, embedding_rank=3.0, lookup_ranks={"votes": 10.0, "fused": 2.0})]
+    answers += [asked("absent", 1, known=False)]
     report = retrieval_report(answers, pairs([0.9, 0.6, 0.2, 0.4], [True, False, False, True]), FACTS, 0)
     value = {name: f.value for name, f in report.figures.items()}
     assert value["embedding_r1"] == 1 / 4
@@ -56,7 +57,12 @@ def test_retrieval_by_hand() -> None:
     assert value["embedding_r50"] == 3 / 4
     assert value["verified_r1"] == 2 / 4
     assert value["verified_r10"] == 3 / 4
-    assert value["candidates"] == 3 / 4
+    assert (value["fused_r1"], value["fused_r10"], value["fused_candidates"]) == (1 / 4, 3 / 4, 3 / 4)
+    assert (value["votes_r1"], value["votes_r10"], value["votes_candidates"]) == (0.0, 1 / 4, 1 / 4)
+    assert value["fused_mrr"] == pytest.approx((1 + 0.5 + 0 + 0.5) / 4)
+    [found, *_] = report.sheets()
+    assert [row[0] for row in found.rows] == ["embedding alone", "votes", "fused", "after verification"]
+    assert found.rows[1][1].startswith("0.0% (0.0% to 49.0%)")  # Wilson: 0 of 4 products
     assert value["verified_mrr"] == pytest.approx((1 + 0.5 + 0 + 1) / 4)
     told = report.json()
     assert told["decisions"] == {"match": 3, "ambiguous": 0, "unknown": 1}
@@ -124,6 +130,19 @@ def test_calibration_of_pairs_and_answers() -> None:
 def test_times_are_percentiles_of_each_stage() -> None:
     answers = [asked("a", milliseconds={s: float(i) for s in STAGES}) for i in range(101)]
     assert times(answers)["verify"] == {"p50": 50.0, "p99": 99.0}
+
+
+def test_each_lane_has_its_time_after_that_of_the_lookup() -> None:
+    lanes = (LaneShare("siamese", 2.0, 50, 40), LaneShare("votes", 3.0, 20, 10))
+    stages = {"describe": 10.0, "lookup": 6.0, "verify": 20.0}
+    said = Decision("q", Outcome.UNKNOWN, None, None, 0.0, (), "none", 36.0, lanes=lanes, stages_ms=stages)
+    took = milliseconds(said, 4.0)
+    assert list(took.items()) == [
+        ("read", 4.0), ("describe", 10.0), ("lookup", 6.0), ("lookup_siamese", 2.0), ("lookup_votes", 3.0),
+        ("verify", 20.0), ("answer", 36.0),
+    ]  # fmt: skip
+    shown = time_sheet([asked("a", milliseconds=took)])
+    assert shown.rows[4] == ("lookup_votes", "3.0", "3.0", "of these, one lane")
 
 
 def test_sheets_and_figures_in_words() -> None:
