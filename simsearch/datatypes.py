@@ -64,6 +64,16 @@ class Image:
         return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
+@dataclass(frozen=True, eq=False)
+class Elsewhere:
+    """How near the keypoints of a photo come to those of other products' photos: a table, a ruler, "Tablets IP"."""
+
+    asked: NDArray[np.int64]
+    """(n,) which keypoints of the photo were looked up."""
+    distances: NDArray[np.int32]
+    """(n, k) Hamming, each to another photo; 256 where there is none."""
+
+
 class Verdict(StrEnum):
     """What indexing said about an image."""
 

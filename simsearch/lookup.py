@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from simsearch.config import QuerySettings
 from simsearch.datatypes import Candidate, Descriptor, Ids, LaneShare
 from simsearch.errors import CatalogError
 from simsearch.indexes import VectorIndex, create
+from simsearch.indexes.base import one_thread
 from simsearch.indexes.generations import Generation, Generations
 from simsearch.indexes.votes import Bits, Nearest, VoteIndex, nearest, tally
 from simsearch.methods.base import Method, MetricMethod, unpack
@@ -29,6 +31,8 @@ VOTES = "votes"
 _FLAT_RANK = 10
 """Cormack et al. take 60, for many lanes that see much the same. Here lanes see different things, and the first place
 of one must count more than a middling place in two."""
+_SHARED_WORK = 50_000
+"""Vectors from which FAISS shares a search between threads: for fewer they only wait for each other."""
 _BLOCK = 1024
 """Images whose keypoints are read from the catalog at once: 20 MB."""
 _SAMPLE = 2048
@@ -231,7 +235,8 @@ class Lookup:
         """The most similar images of one index; retired ones still sit in it, so ask for more until enough live."""
         k = wanted
         while k:
-            ids, similarities = index.search(vector[None], k)
+            with one_thread() if len(index) < _SHARED_WORK else nullcontext():
+                ids, similarities = index.search(vector[None], k)
             near = {int(i): float(s) for i, s in zip(ids[0], similarities[0], strict=True) if i >= 0}
             live = {i: s for i, s in near.items() if i not in self._retired}
             if len(live) >= wanted or k == len(index):

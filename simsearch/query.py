@@ -10,7 +10,7 @@ from simsearch import decide
 from simsearch.catalog import Catalog
 from simsearch.catalog.store import ImageFacts
 from simsearch.config import QuerySettings
-from simsearch.datatypes import Candidate, Decision, Image, LaneShare, Outcome, Surface
+from simsearch.datatypes import Candidate, Decision, Elsewhere, Image, LaneShare, Outcome, Surface
 from simsearch.decide import Verified, percent
 from simsearch.filtered import FilteredLookup
 from simsearch.filters import Condition, matching
@@ -18,7 +18,6 @@ from simsearch.indexes.generations import Generations
 from simsearch.indexes.votes import Nearest
 from simsearch.lookup import Lanes, LookedUp, Lookup
 from simsearch.methods.base import Method
-from simsearch.methods.orb import Elsewhere
 from simsearch.threads import in_threads
 from simsearch.verification import SURFACE, Described, Verifier, describe, describe_one, stored
 

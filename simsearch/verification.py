@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.catalog.store import ImageFacts
 from simsearch.config import NEEDED
-from simsearch.datatypes import Descriptor, Image, Surface, Verification
+from simsearch.datatypes import Descriptor, Elsewhere, Image, Surface, Verification
 from simsearch.methods.base import Method, unpack
 from simsearch.methods.hashes import PHash
-from simsearch.methods.orb import Elsewhere, Geometry, Orb
+from simsearch.methods.orb import Geometry, Orb
 from simsearch.methods.siamese import Siamese
 from simsearch.siamese.calibration import Calibration
 from simsearch.siamese.weightfile import sigmoid

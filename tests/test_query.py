@@ -15,12 +15,22 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.catalog.store import NewImage
 from simsearch.config import CatalogSettings, GenerationSettings, QuerySettings
-from simsearch.datatypes import Decision, Descriptor, Image, Metric, Outcome, SourceRow, Surface, Verification
+from simsearch.datatypes import (
+    Decision,
+    Descriptor,
+    Elsewhere,
+    Image,
+    Metric,
+    Outcome,
+    SourceRow,
+    Surface,
+    Verification,
+)
 from simsearch.filters import parse
 from simsearch.indexes.generations import Generations, Lane
 from simsearch.methods import create
 from simsearch.methods.base import Method, MetricMethod, NoSettings
-from simsearch.methods.orb import Elsewhere, Geometry
+from simsearch.methods.orb import Geometry
 from simsearch.query import NO_GENERATION, QueryEngine, percent
 from simsearch.siamese.calibration import Calibration
 from simsearch.verification import FEATURES, SURFACE, Described, Verifier

@@ -24,10 +24,9 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.datatypes import Ids, Metric
+from simsearch.datatypes import Elsewhere, Ids, Metric
 from simsearch.errors import GenerationError
 from simsearch.indexes.base import one_thread
-from simsearch.methods.orb import Elsewhere
 
 Bits = NDArray[np.uint8]
 """Binary descriptors, shape (n, dim / 8)."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.config import setting
-from simsearch.datatypes import Descriptor, Image, Similarities
+from simsearch.datatypes import Descriptor, Elsewhere, Image, Similarities
 from simsearch.methods.base import fingerprint
 from simsearch.threads import in_threads
 
@@ -84,16 +84,6 @@ class Geometry:
     def support(self) -> float:
         """Inliers, those that many photos share counted less: 0 to n."""
         return self.inliers * self.rarity
-
-
-@dataclass(frozen=True, eq=False)
-class Elsewhere:
-    """How near the keypoints of a photo come to those of other products' photos: a table, a ruler, "Tablets IP"."""
-
-    asked: NDArray[np.int64]
-    """(n,) which keypoints of the photo were looked up."""
-    distances: NDArray[np.int32]
-    """(n, k) Hamming, each to another photo; 256 where there is none."""
 
 
 _NOTHING = np.zeros((0, 2), np.float32)

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from simsearch import methods
 from simsearch.config import parse_settings
-from simsearch.datatypes import Descriptor
+from simsearch.datatypes import Descriptor, Elsewhere
 from simsearch.errors import ConfigError
 from simsearch.methods.orb import (
     KEYPOINT,
-    Elsewhere,
     Orb,
     OrbMatching,
     OrbMatchingSettings,
