@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from simsearch.verification import Verifier
 
 DEFAULT_HOME = "simsearch-home"
+_DECODED = 64
+"""Photos of pairs that are held decoded at once."""
 
 Progress = Callable[[int, int, str], None]
 """Called with units done, units in all and a short text."""
@@ -286,17 +288,21 @@ class App:
 
     def verify(self, pairs: Sequence[tuple[str, str]], *, method: str | None = None) -> list[PairVerdict]:
         """Whether each pair of files shows the same product; with `method`, its bare similarity instead."""
+        from simsearch.threads import in_threads
         from simsearch.verification import describe
 
         chosen = {method: self.method(method)} if method else {name: self.methods[name] for name in NEEDED}
         described: dict[str, dict[str, Descriptor] | ImageError] = {}
-        for path in dict.fromkeys(p for pair in pairs for p in pair):
-            image = self._load(path)
-            if isinstance(image, ImageError):
-                described[path] = image
-            else:
-                [described[path]] = describe(chosen, [image])
-        return [self._verdict(a, b, described[a], described[b], chosen) for a, b in pairs]
+        paths = list(dict.fromkeys(p for pair in pairs for p in pair))
+        for start in range(0, len(paths), _DECODED):
+            part = paths[start : start + _DECODED]
+            loaded = dict(zip(part, in_threads(self._load, part), strict=True))
+            sound = {path: image for path, image in loaded.items() if not isinstance(image, ImageError)}
+            described |= {path: image for path, image in loaded.items() if isinstance(image, ImageError)}
+            described |= dict(zip(sound, describe(chosen, list(sound.values())), strict=True))
+        if not method:
+            _ = self.verifier, self.calibration  # made here once, not in every thread
+        return in_threads(lambda pair: self._verdict(*pair, described[pair[0]], described[pair[1]], chosen), pairs)
 
     def _verdict(
         self,
