@@ -21,6 +21,11 @@ from simsearch.datatypes import Descriptor, Image, Metric, Similarities
 from simsearch.methods.base import NoSettings, fingerprint
 
 _BITS = np.array([bin(i).count("1") for i in range(256)], np.uint8)
+_DCT = 2 * np.cos(np.pi / 64 * np.outer(np.arange(8), 2 * np.arange(32) + 1))
+"""The 8 lowest frequencies of SciPy's DCT-II of 32 numbers, (8, 32). SciPy's own takes a fifth of a second to load."""
+_SURE = 1e-6
+"""Rounding moves coefficients, which are up to 1e6, by some 1e-10: one nearer than this to the median may fall on its
+other side."""
 
 
 def _small(image: Image) -> Pillow.Image:
@@ -99,11 +104,16 @@ class PHash(_Hash):
         self.fingerprint = fingerprint(self.name, settings)
 
     def _bits(self, image: Image) -> NDArray[np.bool_]:
-        if self.settings.statistic == "median":
-            return np.asarray(imagehash.phash(_small(image)).hash)
-        small = _small(image).resize((32, 32), Pillow.Resampling.LANCZOS)
-        low = cv2.dct(np.asarray(small, np.float32))[:8, :8]
-        return np.asarray(low > low.mean())
+        small = _small(image)
+        pixels = np.asarray(small.resize((32, 32), Pillow.Resampling.LANCZOS), np.float64)
+        if self.settings.statistic == "mean":
+            low = cv2.dct(pixels.astype(np.float32))[:8, :8]
+            return np.asarray(low > low.mean())
+        low = _DCT @ pixels @ _DCT.T
+        above = low - np.median(low)
+        if np.abs(above).min() < _SURE:  # a flat or mirrored picture: its bits are how SciPy rounds
+            return np.asarray(imagehash.phash(small).hash)
+        return np.asarray(above > 0)
 
 
 METHODS = (AHash, DHash, PHash)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import cv2
+import imagehash
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -87,6 +90,37 @@ def test_phash_is_the_transform_against_its_median(picture: tuple[str, Image]) -
     clear = (np.abs(values - np.median(values)) > 1e-6).reshape(-1)
     assert clear.sum() >= 62
     assert np.array_equal(bits("phash", picture[1])[clear], (values > np.median(values)).reshape(-1)[clear])
+
+
+FLAT = np.full((192, 256), 77)
+PLAIN = {
+    "flat": FLAT,
+    "black": 0 * FLAT,
+    "mirrored": np.where((np.abs(COLUMNS - 127.5) < 60) & (np.abs(ROWS - 95.5) < 40), 200, 20),
+    "chequered": np.where((ROWS // 24 + COLUMNS // 32) % 2, 255, 0),
+    "graded": COLUMNS,
+}
+
+
+@pytest.mark.parametrize("title", [*PICTURES, *PLAIN])
+def test_phash_has_the_bits_of_imagehash_even_where_rounding_decides(title: str, make_image: Any) -> None:
+    image = make_image(np.round({**PICTURES, **PLAIN}[title]).astype(np.uint8))
+    shrunk = Pillow.fromarray(cv2.resize(image.grey, (128, 128), interpolation=cv2.INTER_AREA))
+    assert np.array_equal(bits("phash", image), imagehash.phash(shrunk).hash.reshape(-1))
+
+
+def test_phash_of_a_photo_does_not_wait_for_scipy() -> None:
+    script = """
+import sys
+import numpy as np
+from simsearch import methods
+from simsearch.datatypes import Image
+pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+methods.create("phash").describe([Image(pixels, "0" * 64, 64, 64)])
+print("scipy" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_phash_can_take_the_paper_s_mean(picture: tuple[str, Image]) -> None:
