@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
-from contextlib import AbstractContextManager
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +41,40 @@ def progress_bar(label: str) -> AbstractContextManager[Progress]:
     from simsearch.printing import output
 
     return output.progress_bar(label, quiet=Choice.quiet)
+
+
+@contextmanager
+def brief() -> Iterator[None]:
+    """For calls on a few photos, which mostly load libraries; to be entered before these are.
+
+    The libraries make half a million objects, which all stay, and Python would look through them again and again for
+    garbage. NumPy, OpenCV and FAISS each bring an OpenBLAS, whose threads spin while they wait for work: it is told as
+    it loads that there is none for them.
+    """
+    collects, told = gc.isenabled(), _THREADS in os.environ
+    gc.disable()
+    os.environ.setdefault(_THREADS, "1")
+    try:
+        yield
+    finally:
+        if not told:
+            del os.environ[_THREADS]
+        if collects:
+            gc.enable()
+
+
+_THREADS = "OPENBLAS_NUM_THREADS"
+
+
+def leave_quickly() -> None:
+    """At the end of the process nothing is looked through for garbage: it took a third of a second after an answer."""
+    atexit.unregister(_keep_garbage)  # once, however often this is called
+    atexit.register(_keep_garbage)
+
+
+def _keep_garbage() -> None:
+    if "triton" not in sys.modules:  # that part of PyTorch counts what is left of it, and says so on stderr
+        gc.freeze()
 
 
 class _Notes(logging.Handler):

@@ -14,7 +14,7 @@ from typer.exceptions import TyperException
 from typer.main import get_command
 
 from simsearch import __version__, cli_augment, cli_decisions, cli_duplicates, cli_evaluate, cli_maintenance, cli_query
-from simsearch.calls import Choice, Json, note, opened_app, progress_bar, show_warnings
+from simsearch.calls import Choice, Json, leave_quickly, note, opened_app, progress_bar, show_warnings
 from simsearch.errors import RefusedError, SimsearchError, UsageError
 
 app = typer.Typer(
@@ -153,6 +153,7 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no defect
     show_warnings()
+    leave_quickly()
     code = 0
     try:
         # Not app(): typer would swallow Ctrl-C and a closed pipe.

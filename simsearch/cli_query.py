@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Argument, Option
 
-from simsearch.calls import Json, note, opened_app, progress_bar
+from simsearch.calls import Json, brief, note, opened_app, progress_bar
 from simsearch.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -44,10 +44,12 @@ def query(
     """Say which drug a photo shows: match, ambiguous or unknown."""
     if photos.count("-") > 1:
         raise UsageError("- is given twice, but there is one standard input; name the other photos as files")
-    from simsearch import printing
-
     failed = 0
     with ExitStack() as stack:
+        if len(photos) <= _BATCH:  # of more photos, loading takes a small part of the time
+            stack.enter_context(brief())
+        from simsearch import printing
+
         opened, progress = stack.enter_context(opened_app()), stack.enter_context(progress_bar("asking"))
         kept = _kept(opened, evidence, html)
         if kept:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import os
@@ -19,7 +20,8 @@ import sqlalchemy as sa
 
 from simsearch import cli
 from simsearch.app import App
-from simsearch.errors import SimsearchError
+from simsearch.calls import brief
+from simsearch.errors import SimsearchError, UsageError
 from simsearch.printing import trained
 from simsearch.printing.output import _Output, print_json, progress_bar, table, text
 from simsearch.siamese.training import TrainResult
@@ -106,6 +108,38 @@ print(json.dumps(sorted(sys.modules)))
     assert not HEAVY & set(json.loads(done.stdout.splitlines()[-1]))
     for command in COMMANDS:
         assert f"Usage: simsearch {command} " in done.stdout
+
+
+def test_at_the_end_of_the_process_no_garbage_is_looked_for() -> None:
+    script = """
+import atexit, gc, sys
+from simsearch import cli
+atexit.register(lambda: print(gc.get_freeze_count() > 0))
+sys.argv = ["simsearch", "--version"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.splitlines()[-1] == "True"
+
+
+def test_a_brief_call_leaves_the_process_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails() -> None:
+        with brief(), brief():
+            assert not gc.isenabled()
+            assert os.environ["OPENBLAS_NUM_THREADS"] == threads
+            raise UsageError("no such thing")
+
+    before = os.environ.get("OPENBLAS_NUM_THREADS")
+    threads = before or "1"
+    assert gc.isenabled()
+    with pytest.raises(UsageError):
+        fails()
+    assert gc.isenabled()
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == before
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", threads := "3")  # who says so has a reason
+    with pytest.raises(UsageError):
+        fails()
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
 
 
 def test_the_list_of_commands_is_whole(run: Run) -> None:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from simsearch.config import Config
 from simsearch.datatypes import Refusal
-from simsearch.indexer import IndexReport
 from simsearch.printing.answers import answer, answer_json, together
 from simsearch.printing.output import OUT, print_json, table, text
 
 if TYPE_CHECKING:
+    from simsearch.indexer import IndexReport
     from simsearch.siamese.training import TrainResult
 
 __all__ = [
