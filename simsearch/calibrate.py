@@ -100,7 +100,7 @@ def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings,
                 sample.described[i],
                 [sample.described[j] for j in chosen],
                 geometry=settings.geometry,
-                elsewhere=[near.elsewhere(photos[skus[j]]) for j in chosen] if near else None,
+                elsewhere=[near.elsewhere(photos[skus[j]]) for j in chosen[: settings.geometry]] if near else None,
             )
         )
         same.append(skus[chosen] == skus[i])

@@ -130,7 +130,7 @@ class QueryEngine:
         whole = [c for c in candidates if c.image_id in others]
         verdicts = self.verifier.verify(
             query, [others[c.image_id] for c in whole], geometry=self.settings.geometry,
-            elsewhere=_elsewhere(nearest, [facts[c.image_id] for c in whole]),
+            elsewhere=_elsewhere(nearest, [facts[c.image_id] for c in whole], self.settings.geometry),
         )  # fmt: skip
         return [Verified(facts[c.image_id], v, c) for c, v in zip(whole, verdicts, strict=True)]
 
@@ -165,14 +165,14 @@ class QueryEngine:
         )  # fmt: skip
 
 
-def _elsewhere(nearest: Nearest | None, facts: Sequence[ImageFacts]) -> list[Elsewhere] | None:
-    """Of each image; photos of its own product, as far as they are among those given, do not make keypoints common."""
+def _elsewhere(nearest: Nearest | None, facts: Sequence[ImageFacts], first: int) -> list[Elsewhere] | None:
+    """Of each of the first images; photos of its product, as far as they are among `facts`, make nothing common."""
     if nearest is None:
         return None
     photos: dict[str, list[int]] = {}
     for image in facts:
         photos.setdefault(image.sku, []).append(image.id)
-    return [nearest.elsewhere(photos[image.sku]) for image in facts]
+    return [nearest.elsewhere(photos[image.sku]) for image in facts[:first]]
 
 
 def face(query: Described) -> Surface:

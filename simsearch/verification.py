@@ -41,6 +41,8 @@ Described = Mapping[str, Descriptor]
 
 R = TypeVar("R")
 
+_ONE_PHOTO = 0.95
+"""Cosine from which photos whose points lie at the same pixels may be one photo, encoded anew."""
 _SURFACES = tuple(Surface)
 _FACES = frozenset({Surface.FRONT, Surface.BACK, Surface.SIDE, Surface.TOP})
 """Of one package: any two of them share next to no print."""
@@ -136,6 +138,11 @@ def loose_pills(described: Described) -> bool:
     return surface(described) is Surface.PILLS
 
 
+def overlaid(geometry: Geometry, cosine: float) -> bool:
+    """Whether what agrees was drawn over two photos, which are not one: a ruler, a frame, a printed form."""
+    return geometry.in_register and cosine < _ONE_PHOTO
+
+
 class Verifier:
     """Judges pairs of described images."""
 
@@ -187,7 +194,7 @@ class Verifier:
     ) -> NDArray[np.float64]:
         """Features (n, 6); geometry is looked for with the first `geometry` of `others`, most promising first.
 
-        `elsewhere`: of each of `others`, how near the query's keypoints come to photos of other products than its own.
+        `elsewhere`: of each of these, how near the query's keypoints come to photos of other products than its own.
 
         Two strange pills on the same ruler agree in hundreds of points, and a ruler's photo without pills agrees with
         both, so that none are looked for where either photo shows loose pills. Such pairs, and different faces of a
@@ -198,7 +205,9 @@ class Verifier:
         near = np.flatnonzero(features[:geometry, FEATURES.index("pills")] == 0).tolist()
         common = None if elsewhere is None else [elsewhere[i] for i in near]
         found = self.geometries(query, [others[i] for i in near], common)
-        features[near, FEATURES.index("root_support")] = np.sqrt([g.support for g in found])
+        cosines = features[near, FEATURES.index("cosine")].tolist()
+        counting = [0.0 if overlaid(g, cosine) else g.support for g, cosine in zip(found, cosines, strict=True)]
+        features[near, FEATURES.index("root_support")] = np.sqrt(counting)
         return features
 
     def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> Geometry | None:
@@ -209,7 +218,8 @@ class Verifier:
         if loose_pills(query) or loose_pills(other):
             return None
         geometry = self.geometry(query, other)
-        row[FEATURES.index("root_support")] = np.sqrt(geometry.support)
+        if not overlaid(geometry, float(row[FEATURES.index("cosine")])):
+            row[FEATURES.index("root_support")] = np.sqrt(geometry.support)
         return geometry
 
     def verify(

@@ -32,7 +32,7 @@ class StubVerifier:
     def features(
         self, query: Look, others: Sequence[Look], *, geometry: int, elsewhere: Sequence[object] | None
     ) -> NDArray[np.float64]:
-        assert elsewhere is None or len(elsewhere) == len(others)
+        assert elsewhere is None or len(elsewhere) == min(geometry, len(others))
         rows = []
         for other in others:
             same = float(query["product"][0] == other["product"][0])

@@ -438,6 +438,7 @@ class Counting(Verifier):
     """Finds as many inliers as the other says, and remembers where it looked."""
 
     looked: list[Described]
+    moved: float = 9.0
 
     def geometries(
         self, query: Described, others: Sequence[Described], elsewhere: Sequence[Elsewhere] | None = None
@@ -445,7 +446,7 @@ class Counting(Verifier):
         self.looked += others
         counts = [int(other["inliers"][0]) for other in others]
         points = [np.zeros((count, 2), np.float32) for count in counts]
-        return [Geometry(p, p, len(p), None) for p in points]
+        return [Geometry(p, p + np.float32(self.moved), len(p), None) for p in points]
 
 
 @pytest.fixture(scope="module")
@@ -508,6 +509,17 @@ def test_keypoints_of_loose_pills_do_not_count(counting: Counting, looks: Looks)
     others: list[Look] = [looks(1, 100) | pills, looks(2, 100) | box, looks(3, 100)]
     assert (counting.features(looks(0) | box, others, geometry=3)[:, 2] > 0).tolist() == [False, True, True]
     assert not counting.features(looks(0) | pills, others, geometry=3)[:, 2].any()
+
+
+def test_what_is_drawn_over_two_photos_does_not_count(
+    counting: Counting, looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = looks(0)
+    twin = {**looks(1, 50), "siamese": query["siamese"]}
+    monkeypatch.setattr(counting, "moved", 1.0)  # the same pixels: one photo, or one ruler
+    assert (counting.features(query, [looks(2, 50), twin], geometry=2)[:, 2] > 0).tolist() == [False, True]
+    monkeypatch.setattr(counting, "moved", 3.0)
+    assert (counting.features(query, [looks(2, 50), twin], geometry=2)[:, 2] > 0).all()
 
 
 def test_verdicts_are_the_calibrations(counting: Counting, looks: Looks) -> None:

@@ -31,6 +31,8 @@ _WIDER = 1.6
 _ALIKE_BITS = 80
 """Of 256, below which a keypoint is taken for the same where the homography leads to expect it."""
 _SLACK_BITS = 8
+_REGISTER = 2.0
+"""Pixels of the scaled photos within which points lie at one place."""
 _DOUBT = 0.5
 """What keypoints count of which it is not known whether they are common, as one more that was looked up."""
 
@@ -79,6 +81,15 @@ class Geometry:
     def inliers(self) -> int:
         """n: matches that agree."""
         return len(self.query_xy)
+
+    @property
+    def in_register(self) -> bool:
+        """Whether the matches lie at the same pixels: as in one photo, or on a ruler, frame or form drawn over two.
+
+        No camera is held in one place to two pixels.
+        """
+        apart = np.abs(self.query_xy - self.other_xy).max(axis=1, initial=0.0)
+        return self.inliers > 0 and float(np.quantile(apart, 0.8)) < _REGISTER
 
     @property
     def support(self) -> float:
