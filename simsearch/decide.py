@@ -9,12 +9,14 @@ from typing import NamedTuple
 from simsearch import together
 from simsearch.catalog.store import ImageFacts
 from simsearch.datatypes import Candidate, Hit, LookAlike, Outcome, Verification
-from simsearch.lookalikes import look_alikes, strength
+from simsearch.lookalikes import kind, look_alikes, strength
 
 RECORDED = 20
 """Products that a record of a decision holds."""
 _NEAR = 5
 """Runners-up that are looked through for look-alikes."""
+_UNREAD = 0.01
+"""Share that keeps another strength of the same drug in question, which looks the same but for a few digits."""
 _ALIKE = 0.5
 """Cosine from which two photos are said to look alike."""
 
@@ -106,7 +108,9 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
         return Said(Outcome.UNKNOWN, reason, _hits(found))
     filed = {facts.sku: facts for facts in twins(first.best.facts) if facts.sku != first.sku}
     found = [first, *_with(found[1:], filed, first)]
-    rivals = [c for c in found[1:] if c.sku in filed or together.probability(-lead(first, c)) > margin]
+    rivals = [
+        c for c in found[1:] if c.sku in filed or together.probability(-lead(first, c)) > _margin(first, c, margin)
+    ]
     others = [(c.best.facts, c.best.verification) for c in found[1 : _NEAR + 1]]
     alike = look_alikes(first.best.facts, others)
     if not rivals:
@@ -116,6 +120,12 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
     named = (first.sku, *(c.sku for c in rivals))
     found = [*(c for c in found if c.sku in named), *(c for c in found if c.sku not in named)]
     return Said(Outcome.AMBIGUOUS, _between(first, rivals, filed), _hits(found), alike, named)
+
+
+def _margin(first: Contender, second: Contender, margin: float) -> float:
+    """The share from which `second` is a rival: a small one where only a strength differs, which is not read."""
+    other = second.best
+    return min(margin, _UNREAD) if kind(first.best.facts, other.facts, other.verification) == "strength" else margin
 
 
 def _unread(facts: ImageFacts) -> str:

@@ -563,7 +563,7 @@ def test_the_same_photo_twice_under_one_sku_is_no_conflict(world: World) -> None
 
 def test_another_strength_behind_a_match_is_warned_of(world: World) -> None:
     world.add("ten", "0/0/0.99/200", name="Examplin", strength="10 mg", form="tablet")
-    world.add("twenty", "1/1/0.6/9", name="Examplin", strength="20 mg", form="tablet")
+    world.add("twenty", "1/1/0.4/9", name="Examplin", strength="20 mg", form="tablet")
     world.add("other", "2/2/0.3/0", name="Zabinex", strength="5 mg", form="tablet")
     decision = world.ask()
     assert (decision.outcome, decision.named) == (Outcome.MATCH, ("ten",))
@@ -571,6 +571,15 @@ def test_another_strength_behind_a_match_is_warned_of(world: World) -> None:
     assert world.ask().reason.endswith("; strengths are not read: check that the package says 10 mg")
     assert (alike.sku, alike.kind, alike.differences) == ("twenty", "strength", (("strength", "10 mg", "20 mg"),))
     assert alike.warning == "twenty Examplin 20 mg has the same name in another strength: strength 20 mg, not 10 mg"
+
+
+def test_another_strength_stays_in_question_longer_than_another_drug(world: World) -> None:
+    world.add("ten", "0/0/0.99/200", name="Examplin", strength="10 mg")
+    world.add("other", "1/1/0.8/20", name="Zabinex", strength="20 mg")
+    assert world.ask().outcome is Outcome.MATCH
+    world.add("twenty", "1/1/0.8/20", name="Examplin", strength="20 mg")
+    decision = world.ask()
+    assert (decision.outcome, decision.named) == (Outcome.AMBIGUOUS, ("ten", "twenty"))
 
 
 def test_an_unknown_warns_of_nothing(world: World) -> None:
