@@ -136,7 +136,8 @@ def calibrate(
 ) -> Calibration:
     """Fit fusion, correction and thresholds.
 
-    The probability is that of a pair drawn from equally many right and wrong ones. `thresholds["match"]` is the
+    The probability is that of a pair of packages (of loose pills, where there is nothing else) drawn from equally many
+    right and wrong ones. `thresholds["match"]` is the
     smallest that holds `target_far` over photos whose product is not in the catalog: each photo that asks is judged by
     its most probable wrong candidate.
 
@@ -163,7 +164,14 @@ def calibrate(
     logits = np.empty(len(pairs.same))
     for number in np.unique(fold):
         logits[fold == number] = fit(fold != number).logits(features[fold == number])
-    line = Fusion.fit(logits[:, None], pairs.same, ("logit",), l2=1e-6 * len(logits), prior=0.5, nonnegative=("logit",))
+    # Loose pills are many and can hardly be told apart: with them, any two packages would look too much alike.
+    packages = features[:, FEATURES.index("pills")] == 0
+    if pairs.same[packages].all() or not pairs.same[packages].any():
+        packages = np.ones(len(logits), bool)
+    line = Fusion.fit(
+        logits[packages, None], pairs.same[packages], ("logit",), l2=1e-6 * packages.sum(), prior=0.5,
+        nonnegative=("logit",),
+    )  # fmt: skip
     worst = _most_probable_wrong(line.probability(logits[:, None]), pairs.same, pairs.query)
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
     fusion = fit(np.ones(len(pairs.same), bool)).after(line)
