@@ -29,7 +29,7 @@ SINGLES = 8000
 """Photos alone of their product that ask at most: what is like them is a sibling, and must not be a match."""
 FOLDS = 5
 LEAST_PRODUCTS = 8
-"""With several photos each: fewer cannot be split into two halves that mean something."""
+"""With several photos each: fewer cannot be split into folds that mean something."""
 
 
 @dataclass(frozen=True)
@@ -137,9 +137,8 @@ def calibrate(
     """Fit fusion, correction and thresholds.
 
     The probability is that of a pair of packages (of loose pills, where there is nothing else) drawn from equally many
-    right and wrong ones. `thresholds["match"]` is the
-    smallest that holds `target_far` over photos whose product is not in the catalog: each photo that asks is judged by
-    its most probable wrong candidate.
+    right and wrong ones. `thresholds["match"]` is the smallest that holds `target_far` over photos whose product is not
+    in the catalog: each photo that asks is judged by its most probable wrong candidate.
 
     Raises:
         TrainingError: fewer than LEAST_PRODUCTS products have several photos, or no wrong candidate comes back.

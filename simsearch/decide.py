@@ -108,9 +108,7 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
         return Said(Outcome.UNKNOWN, reason, _hits(found))
     filed = {facts.sku: facts for facts in twins(first.best.facts) if facts.sku != first.sku}
     found = [first, *_with(found[1:], filed, first)]
-    rivals = [
-        c for c in found[1:] if c.sku in filed or together.probability(-lead(first, c)) > _margin(first, c, margin)
-    ]
+    rivals = [c for c in found[1:] if c.sku in filed or _rivals(first, c, margin)]
     others = [(c.best.facts, c.best.verification) for c in found[1 : _NEAR + 1]]
     alike = look_alikes(first.best.facts, others)
     if not rivals:
@@ -122,10 +120,13 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
     return Said(Outcome.AMBIGUOUS, _between(first, rivals, filed), _hits(found), alike, named)
 
 
-def _margin(first: Contender, second: Contender, margin: float) -> float:
-    """The share from which `second` is a rival: a small one where only a strength differs, which is not read."""
-    other = second.best
-    return min(margin, _UNREAD) if kind(first.best.facts, other.facts, other.verification) == "strength" else margin
+def _rivals(first: Contender, second: Contender, margin: float) -> bool:
+    """Whether the second keeps a share of more than `margin`, or a small one where only an unread strength differs."""
+    share = together.probability(-lead(first, second))
+    if share > margin:
+        return True
+    other = second.best  # names are compared, which takes its time, only where it matters
+    return share > _UNREAD and kind(first.best.facts, other.facts, other.verification) == "strength"
 
 
 def _unread(facts: ImageFacts) -> str:

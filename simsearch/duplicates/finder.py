@@ -106,8 +106,10 @@ class _Search:
         if self.reviewed.confirmed(x.sides, y.sides):
             return True
         look = self._look(x.place, y.place, known=known)
-        return look.photo is not None or (
-            look.verification.probability >= self.threshold and not look.printed and not self._differs(x.sides, y.sides)
+        return look.seen.photo is not None or (
+            look.verification.probability >= self.threshold
+            and not look.seen.printed
+            and not self._differs(x.sides, y.sides)
         )
 
     def _look(self, a: int, b: int, *, known: bool = False) -> Look:
@@ -149,8 +151,8 @@ class _Search:
         said = self.reviewed.said(_side(a), _side(b))
         if look is None:
             return DuplicatePair(a, b, None, Kind.IDENTICAL, _and("the same file", differs(a, b)), said)
-        kind = Kind.SAME_PHOTO if look.photo else Kind.SAME_PRODUCT
-        return DuplicatePair(a, b, look.verification, kind, _and(_basis(look), differs(a, b)), said, look.place)
+        kind = Kind.SAME_PHOTO if look.seen.photo else Kind.SAME_PRODUCT
+        return DuplicatePair(a, b, look.verification, kind, _and(_basis(look), differs(a, b)), said, look.seen.place)
 
     def _settled(self, group: DuplicateGroup) -> bool:
         """Whether a person has said of every two, or of every two SKUs, that they are duplicates."""
@@ -170,13 +172,13 @@ class _Search:
         home = {_side(image): number for number, group in enumerate(groups) for image in group.images}
         found = []
         for (a, b), look in self.looks.items():
-            if not look.photo and look.verification.probability < self.look_alike:
+            if not look.seen.photo and look.verification.probability < self.look_alike:
                 continue
             pair = next(filter(None, (self._apart(x, y, home) for x in self.piles[a] for y in self.piles[b])), None)
             if pair is None or not self._wanted(pair):
                 continue
             reason = _and(self._why_not(look, *pair), _basis(look))
-            found.append(DuplicatePair(*pair, look.verification, Kind.LOOK_ALIKE, reason, None, look.place))
+            found.append(DuplicatePair(*pair, look.verification, Kind.LOOK_ALIKE, reason, None, look.seen.place))
         return tuple(sorted(found, key=lambda p: (-round(p.probability, 6), p.a.id, p.b.id)))
 
     def _apart(self, x: Pile, y: Pile, home: Mapping[Side, int]) -> tuple[ImageFacts, ImageFacts] | None:
@@ -189,9 +191,13 @@ class _Search:
         return None
 
     def _why_not(self, look: Look, a: ImageFacts, b: ImageFacts) -> str:
-        if look.verification.probability < self.threshold and not look.photo:
+        if look.verification.probability < self.threshold and not look.seen.photo:
             return f"below the threshold of {self.threshold:.1%}"
-        return differs(a, b) or ("another print" if look.printed else "") or "not alike enough to the others of a group"
+        return (
+            differs(a, b)
+            or ("another print" if look.seen.printed else "")
+            or "not alike enough to the others of a group"
+        )
 
 
 _TOLD = 20
@@ -199,7 +205,7 @@ _TOLD = 20
 
 
 def _strength(look: Look) -> float:
-    return look.verification.probability + (look.photo is not None)
+    return look.verification.probability + (look.seen.photo is not None)
 
 
 def _side(image: ImageFacts) -> Side:
@@ -212,10 +218,12 @@ def _and(*words: str) -> str:
 
 def _basis(look: Look) -> str:
     v = look.verification
-    if look.photo:
-        return f"one photo, {look.photo.placement.words}: {look.photo.agreement:.0%} of the keypoints come back"
-    if look.place:
-        share = f"{look.differing:.1%}" if look.differing >= 0.001 else "a speck"
+    if look.seen.photo:
+        return (
+            f"one photo, {look.seen.photo.placement.words}: {look.seen.photo.agreement:.0%} of the keypoints come back"
+        )
+    if look.seen.place:
+        share = f"{look.seen.differing:.1%}" if look.seen.differing >= 0.001 else "a speck"
         return f"one photo but for {share} of it: compare what is printed there"
     points = f"{v.inliers} matching points" if v.inliers else "by appearance alone"
     return f"{points}, similarity {v.similarity:.2f}"

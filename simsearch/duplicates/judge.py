@@ -11,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -39,13 +38,18 @@ _PICTURES = 256
 _MOST_INLIERS = 500
 
 
-class Seen(NamedTuple):
-    """What keypoints and pixels say of a pair; see `Look`."""
+@dataclass(frozen=True)
+class Seen:
+    """What keypoints and pixels say of a pair."""
 
     photo: PhotoTest | None = None
+    """Set only where both show one photo."""
     place: tuple[Box, Box] | None = None
+    """Where the two differ, in the first photo and in the second; set where they are one photo in all else."""
     differing: float = 0.0
+    """All places where they do, as a share of what both show."""
     printed: bool = False
+    """Whether the place lies among the keypoints that agree: another print, not a banner at the rim."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,9 @@ class Look:
     """What is known of a pair of files."""
 
     verification: Verification
-    photo: PhotoTest | None
-    """Set only where both show one photo."""
+    seen: Seen
     thorough: bool
     """Whether keypoints were compared, or could not have changed anything."""
-    place: tuple[Box, Box] | None = None
-    """Where the two differ, in the first photo and in the second; set where they are one photo in all else."""
-    differing: float = 0.0
-    """All places where they do, as a share of what both show."""
-    printed: bool = False
-    """Whether the place lies among the keypoints that agree: another print, not a banner at the rim."""
 
 
 class Judge:
@@ -103,9 +100,8 @@ class Judge:
         kept = np.flatnonzero(one | (probability >= self.floor)).tolist()
         verdicts = self.verifier.verdicts(features[kept])
         looks = {
-            pairs[row]: Look(verdict, seen.photo, bool(near[row]), seen.place, seen.differing, seen.printed)
+            pairs[row]: Look(verdict, found.get(row, Seen()), bool(near[row]))
             for row, verdict in zip(kept, verdicts, strict=True)
-            for seen in (found.get(row, Seen()),)
         }
         return looks, end
 
@@ -114,7 +110,7 @@ class Judge:
         features = self._quick([(a, b)])
         [seen] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
         [verdict] = self.verifier.verdicts(features)
-        return Look(verdict, seen.photo, True, seen.place, seen.differing, seen.printed)
+        return Look(verdict, seen, True)
 
     # -- features ----------------------------------------------------------------------------------------------------
 
@@ -196,7 +192,7 @@ class Judge:
             if place in self._pictures:
                 self._pictures.move_to_end(place)
                 return self._pictures[place]
-            [facts] = self.catalog.facts([int(self.pool.ids[place])]).values()
+        [facts] = self.catalog.facts([int(self.pool.ids[place])]).values()
         try:
             image = images.load(Path(facts.path), self.reading)
         except ImageError:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.datatypes import Pixels
+from simsearch.methods.orb import scaled
 
 Picture: TypeAlias = NDArray[np.uint8]
 """(height, width, 3) RGB, `SIDE` pixels on the longer side."""
@@ -22,7 +23,7 @@ Box: TypeAlias = tuple[float, float, float, float]
 
 SIDE = 320
 _RIM = 4  # pixels at the border of the common part that interpolation and encoding blur
-_LEAST_COMMON = 0.05  # of the smaller photo; less in common shows nothing
+_LEAST_COMMON = 0.05  # of the photo with less detail; less in common shows nothing
 _NOISE, _CONTRAST = 12.0, 0.3  # grey levels, and share of the local contrast, that encoding and scaling change
 _BRIGHT, _DARK = 252.0, 3.0  # grey levels beyond which brightening may have cut off what was there
 _MOST = 8
@@ -50,11 +51,7 @@ class PixelTest:
 
 def picture(pixels: Pixels) -> Picture:
     """What is compared of a photo."""
-    height, width = pixels.shape[:2]
-    scale = SIDE / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
+    return scaled(pixels, SIDE)
 
 
 def pixel_test(a: Picture, b: Picture, factor: complex, shift: complex) -> PixelTest | None:

@@ -315,13 +315,13 @@ def column(descriptor: Descriptor, name: str) -> NDArray[Any]:
     return np.ascontiguousarray(cast("NDArray[np.void]", descriptor)[name])
 
 
-def scaled(grey: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Brought to `side` pixels on the longer side, up or down: keypoints of two photos then meet at similar scales."""
-    height, width = grey.shape
+def scaled(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Grey or colour, brought to `side` pixels on the longer side, up or down: photos then meet at similar scales."""
+    height, width = pixels.shape[:2]
     ratio = side / max(height, width)
     size = max(1, round(width * ratio)), max(1, round(height * ratio))
     interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(grey, size, interpolation=interpolation), dtype=np.uint8)
+    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), dtype=np.uint8)
 
 
 def sane(homography: NDArray[np.float64], points: NDArray[np.float32]) -> bool:
