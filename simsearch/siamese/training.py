@@ -29,6 +29,7 @@ from simsearch.errors import ImageError, TrainingError
 from simsearch.siamese import losses
 from simsearch.siamese.augment import AugmentSettings
 from simsearch.siamese.data import Batch, Batches, TrainingPhoto, Views, held_out
+from simsearch.siamese.lean import lean
 from simsearch.siamese.network import Network, bfloat16_trains, normalise, pick_device, save
 from simsearch.siamese.validation import Validation, draw_curves, embed
 from simsearch.siamese.weightfile import Architecture
@@ -252,8 +253,11 @@ class _Loop:
         self.frozen: list[nn.Module] = stages[: settings.optimiser.frozen_stages] if settings.start else []
         for stage in self.frozen:
             stage.requires_grad_(False)
+        self.backbone: nn.Module = self.network.backbone
         if settings.start and settings.optimiser.frozen_norms:
             self.frozen += [m for m in self.network.backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+            if device.type == "cpu":
+                self.backbone = lean(self.network.backbone)
         self.average = copy.deepcopy(self.network).eval()
         body = [p for p in self.network.backbone.parameters() if p.requires_grad]
         known = {id(p) for p in self.network.backbone.parameters()}
@@ -280,7 +284,7 @@ class _Loop:
             module.eval()
         labels, surfaces = batch.labels.to(self.device), batch.surfaces.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            maps = self.network.backbone(normalise(batch.pixels.to(self.device)))
+            maps = self.backbone(normalise(batch.pixels.to(self.device)))
         embeddings, surface_logits = self.network.heads(maps)
         parts = self._losses(embeddings, labels, surface_logits, surfaces)
         total = parts["metric"] + s.pair_weight * parts["pair"] + s.surface_weight * parts["surface"]
