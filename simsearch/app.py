@@ -288,7 +288,7 @@ class App:
 
     def verify(self, pairs: Sequence[tuple[str, str]], *, method: str | None = None) -> list[PairVerdict]:
         """Whether each pair of files shows the same product; with `method`, its bare similarity instead."""
-        from simsearch.threads import in_threads
+        from simsearch.threads import SingleThreaded, in_threads
         from simsearch.verification import describe
 
         chosen = {method: self.method(method)} if method else {name: self.methods[name] for name in NEEDED}
@@ -302,7 +302,8 @@ class App:
             described |= dict(zip(sound, describe(chosen, list(sound.values())), strict=True))
         if not method:
             _ = self.verifier, self.calibration  # made here once, not in every thread
-        return in_threads(lambda pair: self._verdict(*pair, described[pair[0]], described[pair[1]], chosen), pairs)
+        with SingleThreaded():
+            return in_threads(lambda pair: self._verdict(*pair, described[pair[0]], described[pair[1]], chosen), pairs)
 
     def _verdict(
         self,

@@ -18,8 +18,8 @@ from simsearch.indexes.generations import Generations
 from simsearch.indexes.votes import Nearest
 from simsearch.lookup import Lanes, LookedUp, Lookup
 from simsearch.methods.base import Method
-from simsearch.threads import in_threads
-from simsearch.verification import SURFACE, Described, Verifier, describe, describe_one, stored
+from simsearch.threads import SingleThreaded, in_threads
+from simsearch.verification import SURFACE, WITHOUT_KEYPOINTS, Described, Verifier, describe, describe_one, stored
 
 __all__ = ["NO_GENERATION", "QueryEngine", "percent"]
 
@@ -52,6 +52,10 @@ class QueryEngine:
 
     def answer(self, photos: Sequence[Image], *, k: int | None = None, where: Where = ()) -> list[Decision]:
         """One decision a photo, in order."""
+        with SingleThreaded():
+            return self._answered(photos, k, where)
+
+    def _answered(self, photos: Sequence[Image], k: int | None, where: Where) -> list[Decision]:
         lookup = self._lookup(where)
         started = time.perf_counter()
         known: Sequence[Lanes | None] = [None] * len(photos)
@@ -126,11 +130,18 @@ class QueryEngine:
 
     def _verified(self, query: Described, candidates: Sequence[Candidate], nearest: Nearest | None) -> list[Verified]:
         facts = self.catalog.facts(c.image_id for c in candidates)
-        others = stored(self.catalog, self.methods, facts)
-        whole = [c for c in candidates if c.image_id in others]
+        live = [c for c in candidates if c.image_id in facts]
+        near = {c.image_id for c in live[: self.settings.geometry]}
+        # Keypoints are nineteen in twenty of the bytes of an image, and few of the candidates are compared by them.
+        others = stored(self.catalog, self.methods, {i: facts[i] for i in near})
+        others |= stored(
+            self.catalog, self.methods, {i: f for i, f in facts.items() if i not in near}, WITHOUT_KEYPOINTS
+        )
+        whole = [c for c in live if c.image_id in others]
+        geometry = sum(c.image_id in near for c in whole)
         verdicts = self.verifier.verify(
-            query, [others[c.image_id] for c in whole], geometry=self.settings.geometry,
-            elsewhere=_elsewhere(nearest, [facts[c.image_id] for c in whole], self.settings.geometry),
+            query, [others[c.image_id] for c in whole], geometry=geometry,
+            elsewhere=_elsewhere(nearest, [facts[c.image_id] for c in whole], geometry),
         )  # fmt: skip
         return [Verified(facts[c.image_id], v, c) for c, v in zip(whole, verdicts, strict=True)]
 

@@ -7,13 +7,15 @@ only wait for each other, which on a busy machine takes many times as long as th
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from threading import Lock
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -53,26 +55,54 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(cores() - 1, "simsearch", initializer=lambda: setattr(_WITHIN, "pool", True))
 
 
-class SingleThreaded:
-    """While it is entered, OpenCV computes on the calling thread; so does PyTorch in threads that called `torch`."""
+@cache
+def _blas(faiss: bool) -> Any:
+    """The BLAS libraries in this process. FAISS brings one too, and is loaded later: then they are sought again."""
+    from threadpoolctl import ThreadpoolController
 
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._opencv = self._torch = 0
+    return ThreadpoolController().select(user_api="blas")
+
+
+@dataclass
+class _Before:
+    """Threads of each library outside of `SingleThreaded`."""
+
+    opencv: int
+    blas: Any = None
+    torch: int = 0
+    """0 where it was not told anything."""
+
+
+class SingleThreaded:
+    """While it is entered, OpenCV and BLAS compute on the calling thread, PyTorch in threads that called `torch`.
+
+    May be entered again within, and by several threads at once: the last one to leave restores what was before the
+    first. OpenBLAS is the worst of them: its threads go on spinning for tens of milliseconds after a product of
+    matrices, and a query, in which one takes microseconds, took half as long again (docs/benchmarks.md).
+    """
+
+    _lock = Lock()
+    _entered = 0
+    _before = _Before(0)
 
     def __enter__(self) -> Self:
         import cv2
 
-        self._opencv = cv2.getNumThreads()
-        cv2.setNumThreads(1)
+        cls = SingleThreaded
+        with cls._lock:
+            if not cls._entered:
+                cls._before = _Before(cv2.getNumThreads(), _blas("faiss" in sys.modules).limit(limits=1))
+                cv2.setNumThreads(1)
+            cls._entered += 1
         return self
 
     def torch(self) -> None:
         """Called by each thread before it computes with PyTorch, and only then, as it loads PyTorch."""
         import torch
 
-        with self._lock:
-            self._torch = self._torch or torch.get_num_threads()
+        with SingleThreaded._lock:
+            before = SingleThreaded._before
+            before.torch = before.torch or torch.get_num_threads()
             torch.set_num_threads(1)
 
     def __exit__(
@@ -80,8 +110,14 @@ class SingleThreaded:
     ) -> None:
         import cv2
 
-        cv2.setNumThreads(self._opencv)
-        if self._torch:
-            import torch
+        cls = SingleThreaded
+        with cls._lock:
+            cls._entered -= 1
+            if cls._entered:
+                return
+            cv2.setNumThreads(cls._before.opencv)
+            cls._before.blas.restore_original_limits()
+            if cls._before.torch:
+                import torch
 
-            torch.set_num_threads(self._torch)
+                torch.set_num_threads(cls._before.torch)

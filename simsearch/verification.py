@@ -33,6 +33,8 @@ INCREASING = FEATURES[:-1]
 
 _COUNTED = [FEATURES.index(name) for name in ("cosine", "root_support", "other_face", "pills")]
 
+WITHOUT_KEYPOINTS = tuple(name for name in NEEDED if name != "orb")
+
 SURFACE = "surface"
 """Key under which a description may hold what the photo shows: an array of one place in `tuple(Surface)`."""
 
@@ -114,14 +116,17 @@ def _described(
 
 
 def stored(
-    catalog: Catalog, methods: Mapping[str, Method], facts: Mapping[int, ImageFacts]
+    catalog: Catalog, methods: Mapping[str, Method], facts: Mapping[int, ImageFacts], needed: Sequence[str] = NEEDED
 ) -> dict[int, dict[str, Descriptor]]:
-    """What the catalog holds of images, by id, as far as pairs are judged by it; incomplete ones are left out."""
+    """What the catalog holds of images, by id, as far as pairs are judged by it; incomplete ones are left out.
+
+    `needed`: the methods whose descriptors are read, `WITHOUT_KEYPOINTS` for `Verifier.quick`.
+    """
     out: dict[int, dict[str, Descriptor]] = {i: {SURFACE: _code(Surface(f.surface))} for i, f in facts.items()}
-    names = {methods[name].fingerprint: name for name in NEEDED}
+    names = {methods[name].fingerprint: name for name in needed}
     for image_id, fingerprint, data in catalog.several_descriptors(list(names), facts):
         out[image_id][names[fingerprint]] = unpack(methods[names[fingerprint]], data)
-    return {i: described for i, described in out.items() if all(name in described for name in NEEDED)}
+    return {i: described for i, described in out.items() if all(name in described for name in needed)}
 
 
 def _code(surface: Surface) -> Descriptor:

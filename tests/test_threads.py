@@ -10,6 +10,7 @@ from contextlib import suppress
 import cv2
 import pytest
 import torch
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from simsearch.threads import SingleThreaded, cores, in_threads
 
@@ -38,6 +39,33 @@ def test_without_torch_torch_is_left_alone() -> None:
     with SingleThreaded():
         assert torch.get_num_threads() == 3
     assert (cv2.getNumThreads(), torch.get_num_threads()) == (3, 3)
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in ThreadpoolController().info() if library["user_api"] == "blas"}
+
+
+def test_blas_has_one_thread_within() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        with SingleThreaded():
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}
+
+
+def test_the_last_to_leave_restores() -> None:
+    first, second = SingleThreaded(), SingleThreaded()
+    with threadpool_limits(2, user_api="blas"):
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert cv2.getNumThreads() == 1
+        assert blas_threads() == {1}
+        with SingleThreaded():
+            pass
+        assert cv2.getNumThreads() == 1
+        second.__exit__(None, None, None)
+        assert cv2.getNumThreads() == 3
+        assert blas_threads() == {2}
 
 
 def test_an_error_ends_it_too() -> None:
