@@ -17,7 +17,8 @@ from simsearch.datatypes import Pixels, Surface
 from simsearch.siamese.augment import AugmentSettings, view
 from simsearch.siamese.network import SURFACES
 from simsearch.siamese.pairs import ALGORITHMS, ClassBatches, LabelledImages
-from simsearch.siamese.subject import crop_to_pills
+from simsearch.siamese.rearrange import rearranged
+from simsearch.siamese.subject import cropped_with_outlines
 
 _PILLS = SURFACES.index(Surface.PILLS)
 
@@ -69,6 +70,8 @@ class Views:
     whole: Pixels
     subject: Pixels | None = None
     """Where pills were found, the crop to them."""
+    outlines: tuple[NDArray[np.float32], ...] = ()
+    """Of each pill in the crop."""
 
     @property
     def seen(self) -> Pixels:
@@ -81,9 +84,12 @@ class Views:
         pixels = photo.load()
         if photo.surface != Surface.PILLS:
             return cls(shrink(pixels, side))
-        subject = crop_to_pills(pixels)
-        found = subject.shape != pixels.shape
-        return cls(shrink(pixels, side), shrink(subject, side) if found else None)
+        subject, outlines = cropped_with_outlines(pixels)
+        if subject.shape == pixels.shape:
+            return cls(shrink(pixels, side))
+        small = shrink(subject, side)
+        scale = np.float32(max(small.shape) / max(subject.shape))
+        return cls(shrink(pixels, side), small, tuple(outline * scale for outline in outlines))
 
 
 class Batches(Dataset[Batch]):
@@ -95,6 +101,7 @@ class Batches(Dataset[Batch]):
         photos: Sequence[TrainingPhoto],
         *,
         whole_share: float = 0.0,
+        rearranged_share: float = 0.0,
         augment: AugmentSettings,
         augment_pills: AugmentSettings | None = None,
         hard_share: float = 0.0,
@@ -111,7 +118,7 @@ class Batches(Dataset[Batch]):
         self.hard_share = hard_share
         self.neighbours: NDArray[np.int32] | None = None
         """Of each class, those that look like it; set between epochs, None before the first mining."""
-        self.whole_share = whole_share
+        self.whole_share, self.rearranged_share = whole_share, rearranged_share
         self.sampling, self.seed, self.steps = sampling, seed, steps
         names = sorted({p.sku for p in photos})
         index = {sku: i for i, sku in enumerate(names)}
@@ -144,5 +151,7 @@ class Batches(Dataset[Batch]):
         photo = self.pixels[image]
         # Pills are not always found: whole photos of them must stay near their crops.
         pixels = photo.whole if photo.subject is None or rng.random() < self.whole_share else photo.subject
+        if pixels is photo.subject and photo.outlines and rng.random() < self.rearranged_share:
+            pixels = rearranged(pixels, photo.outlines, rng)
         pills = photo.subject is not None or self.surfaces[image] == _PILLS
         return view(pixels, self.augment_pills if pills else self.augment, self.size, rng, behind)

@@ -37,24 +37,43 @@ class _Spot:
     area: int
     contrast: float
     """Mean difference from the ground around it."""
+    outline: NDArray[np.int32]
+    """(n, 2) points x, y."""
+
+
+@dataclass(frozen=True)
+class Pills:
+    """Where the pills are in a photo, in pixels."""
+
+    box: tuple[int, int, int, int]
+    """Left, top, right, bottom of the square around them, clipped at the photo's rim."""
+    outlines: tuple[NDArray[np.float32], ...]
+    """Of each: (n, 2) points x, y."""
 
 
 def crop_to_pills(pixels: Pixels) -> Pixels:
     """A square view (clipped at the photo's rim) of the pills in an RGB photo; the photo itself where none is found."""
+    return cropped_with_outlines(pixels)[0]
+
+
+def cropped_with_outlines(pixels: Pixels) -> tuple[Pixels, tuple[NDArray[np.float32], ...]]:
+    """The same, and of each pill its outline (n, 2) in pixels of the crop; none where none is found."""
+    outlines: tuple[NDArray[np.float32], ...] = ()
     for _ in range(_ROUNDS):
-        box = find_pills(pixels)
-        if box is None:
+        found = find_pills(pixels)
+        if found is None:
             break
-        left, top, right, bottom = box
+        left, top, right, bottom = found.box
         side, whole = max(right - left, bottom - top), max(pixels.shape[:2])
         pixels = pixels[top:bottom, left:right]
+        outlines = tuple(outline - np.array([left, top], np.float32) for outline in found.outlines)
         if side < 0.5 * whole:
             break  # near enough; a further look would take the print on a pill for pills
-    return np.ascontiguousarray(pixels)
+    return np.ascontiguousarray(pixels), outlines
 
 
-def find_pills(pixels: Pixels) -> tuple[int, int, int, int] | None:
-    """Left, top, right, bottom of the square around the pills, in pixels of the photo; None where there are none."""
+def find_pills(pixels: Pixels) -> Pills | None:
+    """Where the pills are; None where there are none."""
     scale = _SIDE / max(pixels.shape[:2])
     width, height = (max(1, round(n * scale)) for n in (pixels.shape[1], pixels.shape[0]))
     if min(width, height) < _SIDE // 6:
@@ -82,7 +101,8 @@ def find_pills(pixels: Pixels) -> tuple[int, int, int, int] | None:
     if box[2] - box[0] > 0.85 * width and box[3] - box[1] > 0.85 * height:
         return None
     found = [round(v / scale) for v in box]
-    return found[0], found[1], min(found[2], pixels.shape[1]), min(found[3], pixels.shape[0])
+    whole = found[0], found[1], min(found[2], pixels.shape[1]), min(found[3], pixels.shape[0])
+    return Pills(whole, tuple(np.asarray(s.outline / scale, np.float32) for s in pills))
 
 
 def _ground(clean: Pixels) -> Pixels:
@@ -146,7 +166,8 @@ def _spots(difference: NDArray[np.float32], ground: Pixels) -> Iterator[_Spot]:
         _, (a, b), _ = cv2.minAreaRect(outline)
         if hull <= 0 or area < 0.7 * hull or max(a, b) > 6 * min(a, b):
             continue
-        yield _Spot(left, top, right, bottom, area, float(difference[top:bottom, left:right][own].mean()))
+        contrast = float(difference[top:bottom, left:right][own].mean())
+        yield _Spot(left, top, right, bottom, area, contrast, outline.reshape(-1, 2) + np.array([left, top], np.int32))
 
 
 def _lab(pixels: Pixels) -> Pixels:

@@ -33,6 +33,7 @@ from simsearch.siamese.lean import lean
 from simsearch.siamese.network import Network, bfloat16_trains, normalise, pick_device, save
 from simsearch.siamese.validation import Validation, draw_curves, embed
 from simsearch.siamese.weightfile import Architecture
+from simsearch.threads import SingleThreaded, in_threads
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ class TrainSettings:
     train_size: int = setting(192, low=32, high=512)
     cache_side: int = setting(288, low=32, high=1023)
     whole_share: float = setting(0.2, low=0.0, high=1.0)
+    rearranged_share: float = setting(0.0, low=0.0, high=1.0)
     validation_share: float = setting(0.15, low=0.0, high=0.9)
     validate_every: int = setting(200, low=1)
     checkpoint_every: int = setting(100, low=1)
@@ -144,7 +146,7 @@ def train(
             augment_pills=settings.augment_pills, hard_share=settings.hard_share, size=settings.train_size,
             batch=settings.optimiser.batch, sampling=settings.sampling, unsure=settings.unsure,
             weights=settings.weights, seed=settings.seed, steps=settings.optimiser.steps,
-            whole_share=settings.whole_share,
+            whole_share=settings.whole_share, rearranged_share=settings.rearranged_share,
         )  # fmt: skip
     except ValueError as error:
         raise TrainingError(str(error)) from None
@@ -182,14 +184,16 @@ def train(
 
 
 def _read(photos: Sequence[TrainingPhoto], side: int) -> tuple[list[Views], list[TrainingPhoto], int]:
-    pixels, kept, refused = [], [], 0
-    for photo in photos:
+    def read(photo: TrainingPhoto) -> Views | None:
         try:
-            pixels.append(Views.of(photo, side))
-            kept.append(photo)
+            return Views.of(photo, side)
         except ImageError:
-            refused += 1  # counted in the card and in the message of the caller
-    return pixels, kept, refused
+            return None  # counted in the card and in the message of the caller
+
+    with SingleThreaded():
+        read_all = in_threads(read, photos)
+    kept = [photo for photo, views in zip(photos, read_all, strict=True) if views]
+    return [views for views in read_all if views], kept, len(photos) - len(kept)
 
 
 def _digest(photos: Sequence[TrainingPhoto]) -> str:

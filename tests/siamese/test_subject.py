@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simsearch.datatypes import Pixels, Surface
 from simsearch.methods import create
 from simsearch.methods.siamese import Siamese
-from simsearch.siamese.subject import crop_to_pills, find_pills
+from simsearch.siamese.subject import crop_to_pills, cropped_with_outlines, find_pills
 
 GROUND, PAPER, BLACK = (205, 205, 210), (255, 255, 255), (20, 20, 20)
 
@@ -45,9 +45,9 @@ def test_two_tablets_beside_a_ruler_fill_the_crop(colour: tuple[int, int, int]) 
     ruler(pixels)
     tablet(pixels, 200, 220, 22, colour)
     tablet(pixels, 255, 220, 22, colour)
-    box = find_pills(pixels)
-    assert box is not None
-    left, top, right, bottom = box
+    found = find_pills(pixels)
+    assert found is not None
+    left, top, right, bottom = found.box
     assert (left < 178, right > 277, top < 198, bottom > 242) == (True,) * 4, "both tablets are in it"
     assert max(right - left, bottom - top) < 180, "and little else"
     assert crop_to_pills(pixels).shape == (bottom - top, right - left, 3)
@@ -58,10 +58,25 @@ def test_tablets_in_the_corner_of_the_ruler() -> None:
     ruler(pixels)
     tablet(pixels, 68, 412, 22, (240, 200, 60))
     tablet(pixels, 122, 412, 22, (240, 200, 60))
-    box = find_pills(pixels)
-    assert box is not None
-    left, _, right, _ = box
+    found = find_pills(pixels)
+    assert found is not None
+    left, _, right, _ = found.box
     assert left < 48 < 142 < right < left + 220
+
+
+def test_each_pill_has_an_outline_in_the_crop() -> None:
+    pixels = sheet()
+    ruler(pixels)
+    tablet(pixels, 200, 220, 22, (230, 120, 60))
+    tablet(pixels, 265, 220, 22, (230, 120, 60))
+    crop, outlines = cropped_with_outlines(pixels)
+    assert len(outlines) == 2
+    for outline in outlines:
+        inside = np.zeros(crop.shape[:2], np.uint8)
+        cv2.fillPoly(inside, [np.rint(outline).astype(np.int32)], 1)
+        assert 1 < inside.sum() / (np.pi * 22**2) < 1.5, "the pill, and the shadow at its foot"
+        colours = crop[inside == 1].astype(int)
+        assert (np.abs(colours - [230, 120, 60]).max(axis=1) < 40).mean() > 0.6
 
 
 def test_a_photo_printed_on_a_page_is_entered() -> None:
@@ -100,7 +115,8 @@ def test_the_box_lies_in_the_photo_whatever_its_size() -> None:
         radius = max(4, min(height, width) // 12)
         tablet(pixels, int(rng.integers(radius, width - radius)), int(rng.integers(radius, height - radius)), radius,
                (230, 120, 60))  # fmt: skip
-        box = find_pills(pixels)
+        found = find_pills(pixels)
+        box = found.box if found else None
         assert box is None or (0 <= box[0] < box[2] <= width and 0 <= box[1] < box[3] <= height)
 
 
