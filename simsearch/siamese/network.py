@@ -10,10 +10,11 @@ eq. 3. Pair head: Wang, Huang, Cai (2024), improved Siamese network.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import cv2
 import numpy as np
@@ -242,11 +243,20 @@ class Inference:
     """
 
     def __init__(self, weights: Weights, *, precision: str = "auto", device: str = "auto") -> None:
-        self.device = pick_device(device)
-        use_bfloat16 = precision == "bfloat16" or (precision == "auto" and bfloat16_pays(self.device))
+        self._prepare(restore(weights), precision, pick_device(device))
+
+    @classmethod
+    def of(cls, network: Network, device: torch.device) -> Self:
+        """Of a network in memory, which stays as it is."""
+        out = cls.__new__(cls)
+        out._prepare(copy.deepcopy(network).eval(), "auto", device)
+        return out
+
+    def _prepare(self, network: Network, precision: str, device: torch.device) -> None:
+        self.device = device
+        use_bfloat16 = precision == "bfloat16" or (precision == "auto" and bfloat16_pays(device))
         self.dtype = torch.bfloat16 if use_bfloat16 else torch.float32
-        self.size = weights.architecture.input_size
-        network = restore(weights)
+        self.size = network.architecture.input_size
         fold(network.backbone)
         # Weights are rounded in every precision: the rounding would move embeddings ten times as far (cosine 0.99)
         # as computing in bfloat16 does (0.9996), and catalogs move between machines.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simsearch.datatypes import Pixels
 from simsearch.siamese.data import TrainingPhoto
-from simsearch.siamese.network import Network, letterbox, to_input
+from simsearch.siamese.network import Inference, Network, letterbox
 
 
 @dataclass(frozen=True)
@@ -64,14 +64,10 @@ class Validation:
 def embed(
     network: Network, pixels: Sequence[Pixels], size: int, device: torch.device, batch: int = 64
 ) -> NDArray[np.float32]:
-    """Embeddings (n, d) float32 of photos in any size."""
-    network.eval()
-    out = []
-    with torch.inference_mode():
-        for i in range(0, len(pixels), batch):
-            x = to_input([letterbox(p, size) for p in pixels[i : i + batch]]).to(device)
-            out.append(network(x)[0].float().cpu().numpy())
-    return np.concatenate(out)
+    """Embeddings (n, d) float32 of photos in any size, in the precision and form in which catalogs are described."""
+    ready = Inference.of(network, device)
+    parts = (pixels[i : i + batch] for i in range(0, len(pixels), batch))
+    return np.concatenate([ready.describe([letterbox(p, size) for p in part])[0] for part in parts])
 
 
 def draw_curves(run: Path) -> None:
