@@ -6,6 +6,7 @@ turned by the intensity centroid; 256 BRIEF bits; brute-force Hamming. Geometry:
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -331,20 +332,24 @@ def sane(homography: NDArray[np.float64], points: NDArray[np.float32]) -> bool:
     """
     if not np.isfinite(homography).all():
         return False
-    ones = np.concatenate([points, np.ones((len(points), 1), np.float32)], axis=1)
-    depth = ones @ homography[2]
+    depth = points @ homography[2, :2] + homography[2, 2]
     if not (np.all(depth > 1e-6) or np.all(depth < -1e-6)):
         return False
-    x, y = points.mean(axis=0).astype(np.float64)
-    u, v, w = homography @ [x, y, 1.0]
+    x, y = points.mean(axis=0).tolist()
+    (a, b, c), (d, e, f), (g, h, i) = homography.tolist()
+    w = g * x + h * y + i
     if abs(w) < 1e-9:
         return False
-    top = homography[:2, :2] / w
-    local = top - np.outer([u, v], homography[2, :2]) / w**2
-    if np.linalg.det(local) <= 0:
+    u, v = (a * x + b * y + c) / w, (d * x + e * y + f) / w
+    xx, xy, yx, yy = (a - u * g) / w, (b - u * h) / w, (d - v * g) / w, (e - v * h) / w
+    area = xx * yy - xy * yx
+    if area <= 0:
         return False
-    large, small = np.linalg.svd(local, compute_uv=False)
-    return bool(large < 8 and small > 1 / 8 and large / small < 5)
+    # Singular values of the derivative: their product is its determinant, the sum of their squares that of its places.
+    squares = xx * xx + xy * xy + yx * yx + yy * yy
+    large = math.sqrt((squares + math.sqrt(max(squares * squares - 4 * area * area, 0.0))) / 2)
+    small = area / large
+    return large < 8 and small > 1 / 8 and large / small < 5
 
 
 METHODS = (Orb, OrbMatching)
