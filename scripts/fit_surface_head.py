@@ -3,11 +3,12 @@
 
 usage: fit_surface_head.py WEIGHTS TABLE.csv DATA_DIR OUT.safetensors [--measure]
 
-Fitted on three sources: labels by eye (surface_training_labels.csv, images below DATA_DIR), loose pills of TABLE (that
-training_manifest.py writes; its other surfaces are too often wrong), and rendered packages, which alone show backs and
-tops. The penalty, and how much the last two count, are chosen by cross-validation on the labels by eye. --measure then
-prints accuracy and confusions on surface_labels.csv, whose products are left out of the fit. docs/surfaces.md has
-the definitions.
+Fitted on four sources: labels by eye (surface_training_labels.csv, images below DATA_DIR), loose pills of TABLE (that
+training_manifest.py writes; its other surfaces are too often wrong), rendered packages, which alone show backs and
+tops, and rendered blister strips, which hardly occur among the labels by eye and are easily taken for loose pills. The
+penalty, and how much loose pills and packages count, are chosen by cross-validation on the labels by eye. --measure
+then prints accuracy and confusions on surface_labels.csv, whose products are left out of the fit, and what is said of
+other rendered strips. docs/surfaces.md has the definitions.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ from simsearch.siamese.surface import (
     similar_groups,
 )
 from simsearch.siamese.weightfile import open_weights
-from simsearch.synthetic import TrainingPhotos, make_products
+from simsearch.synthetic import SyntheticProduct, TrainingPhotos, make_products
 
 HERE = Path(__file__).parent
 BY_EYE, EVALUATION = HERE / "surface_training_labels.csv", HERE / "surface_labels.csv"
 WEAK = {"pills"}
-WEAK_MOST, RENDERED = 600, 900
+WEAK_MOST, RENDERED, STRIPS = 600, 900, 400
+STRIP_SHARE = 0.3  # what a rendered strip counts, beside 1 by eye
 SHARES = ((0.1, 0.03), (0.1, 0.1))  # what a weak label and a rendered photo count, beside 1 by eye
 SAME_BOX = 0.9  # cosine of features from which unlabelled photos are kept on one side of the cross-validation
 DECODING = ImageSettings(working_size=320)
@@ -97,7 +99,16 @@ def weak(network: Network, table: list[dict[str, str]], banned: set[str], known:
 
 def rendered(network: Network) -> Labelled:
     """Drawn packages in simulated photos. A bottle seen from behind is a bottle, as it is among the labels by eye."""
-    products = make_products(500, seed=11)
+    return drawn(network, make_products(500, seed=11), RENDERED)
+
+
+def strips(network: Network, seed: int) -> Labelled:
+    """Drawn blister strips in simulated photos, many of them in a hand."""
+    return drawn(network, [p for p in make_products(1500, seed) if p.package == "blister"], STRIPS)
+
+
+def drawn(network: Network, products: Sequence[SyntheticProduct], number: int) -> Labelled:
+    """`number` simulated photos of `products`."""
     package = {p.sku: p.package for p in products}
     source, codes = TrainingPhotos(products, seed=11), []
 
@@ -106,7 +117,7 @@ def rendered(network: Network) -> Labelled:
         codes.append(CODE["bottle" if package[sample.sku] == "bottle" else str(sample.surface)])
         return sample.pixels
 
-    return extra(features(network, RENDERED, draw), codes)
+    return extra(features(network, number, draw), codes)
 
 
 def together(parts: Sequence[Labelled], shares: Sequence[float]) -> Labelled:
@@ -138,6 +149,9 @@ def measure(network: Network, root: Path) -> None:
     for surface in SURFACES:
         counts = Counter(s for s, t in zip(said, truth, strict=True) if t == surface.value)
         print(f"  {surface.value:7}" + "".join(f"{counts[s.value]:5}" for s in SURFACES))
+    other = strips(network, seed=13)
+    called = Counter(SURFACES[c].value for c in (other.features @ weight.T + bias).argmax(axis=1))
+    print(f"{len(other.features)} other rendered strips:", dict(called))
 
 
 def main(weights: Path, table: Path, data: Path, out: Path, *, measured: bool) -> None:
@@ -149,18 +163,21 @@ def main(weights: Path, table: Path, data: Path, out: Path, *, measured: bool) -
     evaluated = {r["image"] for r in rows(EVALUATION)}
     banned = {r["sku"] for name in ("boxes.csv", "tfda.csv") for r in rows(root / name) if r["image"] in evaluated}
     known = {str(root / r["image"]) for r in rows(BY_EYE)}
-    parts = by_eye(network, root, skus, banned), weak(network, listed, banned, known), rendered(network)
-    for name, part in zip(("by eye", "weak", "rendered"), parts, strict=True):
+    parts = (
+        by_eye(network, root, skus, banned), weak(network, listed, banned, known), rendered(network),
+        strips(network, seed=12),
+    )  # fmt: skip
+    for name, part in zip(("by eye", "weak", "rendered", "rendered strips"), parts, strict=True):
         print(f"{name}:", dict(Counter(SURFACES[c].value for c in part.surfaces)))
     tried = []
     for shares, l2 in product(SHARES, sorted(PENALTIES, reverse=True)):
-        loss, right = held_out_loss(together(parts, (1.0, *shares)), l2)
+        loss, right = held_out_loss(together(parts, (1.0, *shares, STRIP_SHARE)), l2)
         told = f"weak {shares[0]}, rendered {shares[1]}, penalty {l2:g}"
         print(f"  {told}: loss {loss:.4f}, right {right:.1%}", flush=True)
         tried.append((loss, shares, l2))
     _, shares, l2 = min(tried, key=lambda t: t[0])
     print(f"chosen: weak {shares[0]}, rendered {shares[1]}, penalty {l2:g}")
-    fit_surface_head(network, together(parts, (1.0, *shares)), l2=l2)
+    fit_surface_head(network, together(parts, (1.0, *shares, STRIP_SHARE)), l2=l2)
     save(network, out, opened.card)
     if measured:
         measure(restore(open_weights(out)), root)

@@ -42,7 +42,7 @@ class Answering:
         return [answer for part in parts for answer in self._batch(part, k, conditions, record)]
 
     def _batch(self, photos: Sequence[Photo], k: int | None, where: Where, record: bool) -> list[Decision | ImageError]:
-        loaded = in_threads(self.load, photos)
+        loaded = self._loaded(photos)
         sound = [image for image in loaded if isinstance(image, Image)]
         decisions = self.engine.answer(sound, k=k, where=where)
         if record:
@@ -55,7 +55,7 @@ class Answering:
     ) -> tuple[Decision | None, list[ImageError]]:
         """One answer for photos of one package, from those that can be read, and what is wrong with the others."""
         conditions = parse(where)
-        loaded = in_threads(self.load, photos)
+        loaded = self._loaded(photos)
         sound = [image for image in loaded if isinstance(image, Image)]
         unreadable = [error for error in loaded if isinstance(error, ImageError)]
         if not sound:
@@ -65,14 +65,8 @@ class Answering:
             [decision] = self._record([decision], [sound], conditions)
         return decision, unreadable
 
-    def load(self, photo: Photo) -> Image | ImageError:
-        """The photo decoded, or why it cannot be."""
-        try:
-            if isinstance(photo, bytes):
-                return images.decode(photo, self.config.images, "-")
-            return images.load(Path(photo), self.config.images)
-        except ImageError as error:
-            return error
+    def _loaded(self, photos: Sequence[Photo]) -> list[Image | ImageError]:
+        return in_threads(lambda photo: images.load_or_error(photo, self.config.images), photos)
 
     # -- record ------------------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from simsearch.locking import writing
 if TYPE_CHECKING:
     from simsearch.answering import Answering
     from simsearch.catalog import Catalog
-    from simsearch.datatypes import Decision, Descriptor, Image, Refusal
+    from simsearch.datatypes import Decision, Descriptor, Refusal
     from simsearch.decisions import DecisionDesk
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.review import Desk
@@ -276,18 +276,9 @@ class App:
 
         return DecisionDesk(self.catalog)
 
-    def _load(self, photo: str | Path | bytes) -> Image | ImageError:
-        from simsearch import images
-
-        try:
-            if isinstance(photo, bytes):
-                return images.decode(photo, self.config.images, "-")
-            return images.load(Path(photo), self.config.images)
-        except ImageError as error:
-            return error
-
     def verify(self, pairs: Sequence[tuple[str, str]], *, method: str | None = None) -> list[PairVerdict]:
         """Whether each pair of files shows the same product; with `method`, its bare similarity instead."""
+        from simsearch import images
         from simsearch.threads import SingleThreaded, in_threads
         from simsearch.verification import describe
 
@@ -296,7 +287,8 @@ class App:
         paths = list(dict.fromkeys(p for pair in pairs for p in pair))
         for start in range(0, len(paths), _DECODED):
             part = paths[start : start + _DECODED]
-            loaded = dict(zip(part, in_threads(self._load, part), strict=True))
+            read = in_threads(lambda path: images.load_or_error(path, self.config.images), part)
+            loaded = dict(zip(part, read, strict=True))
             sound = {path: image for path, image in loaded.items() if not isinstance(image, ImageError)}
             described |= {path: image for path, image in loaded.items() if isinstance(image, ImageError)}
             described |= dict(zip(sound, describe(chosen, list(sound.values())), strict=True))

@@ -71,6 +71,14 @@ def load(path: Path, settings: ImageSettings) -> Image:
     return decode(read(path, settings), settings, str(path))
 
 
+def load_or_error(photo: str | Path | bytes, settings: ImageSettings) -> Image | ImageError:
+    """A file, or the content of one, decoded; or why it cannot be."""
+    try:
+        return decode(photo, settings, "-") if isinstance(photo, bytes) else load(Path(photo), settings)
+    except ImageError as error:
+        return error
+
+
 def read(path: Path, settings: ImageSettings) -> bytes:
     """The bytes of `path`, at most one more than the limit: :func:`decode` refuses what has more.
 
