@@ -49,12 +49,9 @@ def photos(data: Path) -> Iterator[tuple[str, str, str, str]]:
         image = f"boxes_unlabelled/{path.name}"
         if image not in doubtful:
             yield f"unlabelled-{path.stem}", image, "unlabelled", ""
-    medicines = [r for r in rows(data / "tfda.csv") if r["sku"] not in never and r["split"] != "eval"]
-    # One in forty has a second photo. They are a set of their own, so that a config can have them drawn more often.
-    twice = {one.get(r["sku"], r["sku"]) for r in medicines if r["split"] == "train"}
-    for r in medicines:
-        sku = one.get(r["sku"], r["sku"])
-        yield sku, r["image"], "tfda_twice" if sku in twice else "tfda", surface(r)
+    for r in rows(data / "tfda.csv"):
+        if r["sku"] not in never and r["split"] != "eval":
+            yield one.get(r["sku"], r["sku"]), r["image"], "tfda", surface(r)
     for name in ("grocery", "nihpills", "nihref"):
         for r in rows(data / f"{name}.csv"):
             yield f"{name}-{r['sku']}", r["image"], name, "" if name == "grocery" else "pills"

@@ -28,6 +28,9 @@ Progress = Callable[[int, int, str], None]
 SINGLES = 8000
 """Photos alone of their product that ask at most: what is like them is a sibling, and must not be a match."""
 FOLDS = 5
+LEAST_GEOMETRY = 16
+"""Candidates of a photo whose keypoints are compared here at least. A query may compare fewer: support counts as much
+as it should nevertheless, and a wrong candidate that is not compared can only seem less probable."""
 LEAST_PRODUCTS = 8
 """With several photos each: fewer cannot be split into folds that mean something."""
 
@@ -80,6 +83,7 @@ def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings,
     for i, sku in enumerate(sample.skus):
         photos.setdefault(sku, []).append(i)
     index = _vote_index(sample, settings.vote_keypoints)
+    geometry = max(settings.geometry, LEAST_GEOMETRY) if settings.geometry else 0
     for done, i in enumerate(asking, 1):
         similarity = embeddings @ embeddings[i]
         similarity[i] = -np.inf
@@ -99,8 +103,8 @@ def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings,
             verifier.features(
                 sample.described[i],
                 [sample.described[j] for j in chosen],
-                geometry=settings.geometry,
-                elsewhere=[near.elsewhere(photos[skus[j]]) for j in chosen[: settings.geometry]] if near else None,
+                geometry=geometry,
+                elsewhere=[near.elsewhere(photos[skus[j]]) for j in chosen[:geometry]] if near else None,
             )
         )
         same.append(skus[chosen] == skus[i])

@@ -124,9 +124,8 @@ def _rendered(settings: TrainSettings) -> list[TrainingPhoto]:
     out = []
     for i in range(len(products) * settings.rendered_photos):
         sample = source.sample(i)
-        kind = products[i % len(products)].package
         keep = partial(np.asarray, sample.pixels)
-        out.append(TrainingPhoto(f"rendered-{sample.sku}", keep, f"rendered_{kind}", str(sample.surface)))
+        out.append(TrainingPhoto(f"rendered-{sample.sku}", keep, "rendered", str(sample.surface)))
     return out
 
 
