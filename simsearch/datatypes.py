@@ -173,7 +173,7 @@ class Decision:
     probability: float
     """Of the best hit, 0 to 1; 0 when there is none."""
     hits: tuple[Hit, ...]
-    """One per product, best first."""
+    """One per product, best first; of an UNKNOWN all but the first as probability and lookup together rank them."""
     generation: str
     """Name of the indexes that answered."""
     took_ms: float

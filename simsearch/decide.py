@@ -10,6 +10,7 @@ from simsearch import together
 from simsearch.catalog.store import ImageFacts
 from simsearch.datatypes import Candidate, Hit, LookAlike, Outcome, Verification
 from simsearch.lookalikes import kind, look_alikes, strength
+from simsearch.lookup import fuse
 
 RECORDED = 20
 """Products that a record of a decision holds."""
@@ -52,7 +53,7 @@ class Said:
     outcome: Outcome
     reason: str
     hits: tuple[Hit, ...]
-    """One per product, best first; all of them."""
+    """One per product, best first; all of them. Of an UNKNOWN see `_nearest`."""
     look_alikes: tuple[LookAlike, ...] = ()
     named: tuple[str, ...] = ()
     """SKUs: one of a match, all that an ambiguous answer cannot tell apart."""
@@ -105,7 +106,7 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
         reason = (
             f"the nearest product reaches {_below(seen.probability, threshold)}, a match needs {percent(threshold)}"
         )
-        return Said(Outcome.UNKNOWN, reason, _hits(found))
+        return Said(Outcome.UNKNOWN, reason, _hits(_nearest(found)))
     filed = {facts.sku: facts for facts in twins(first.best.facts) if facts.sku != first.sku}
     found = [first, *_with(found[1:], filed, first)]
     rivals = [c for c in found[1:] if c.sku in filed or _rivals(first, c, margin)]
@@ -118,6 +119,21 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
     named = (first.sku, *(c.sku for c in rivals))
     found = [*(c for c in found if c.sku in named), *(c for c in found if c.sku not in named)]
     return Said(Outcome.AMBIGUOUS, _between(first, rivals, filed), _hits(found), alike, named)
+
+
+def _nearest(found: Sequence[Contender]) -> list[Contender]:
+    """What is listed where nothing matches: the most probable first, the others as probability and lookup rank them.
+
+    Of photos that verification can say little of, loose pills and strange faces of a package above all, the lanes of
+    the lookup know what is lost in the probability (docs/lookup.md).
+    """
+    by_lookup = sorted(found, key=lambda c: (-c.best.candidate.score, c.best.facts.id))
+    ranked = fuse({
+        "probability": [(c.best.facts.id, c.best.verification.probability) for c in found],
+        "lookup": [(c.best.facts.id, c.best.candidate.score) for c in by_lookup],
+    })  # fmt: skip
+    of_image = {c.best.facts.id: c for c in found}
+    return [found[0], *(of_image[c.image_id] for c in ranked if c.image_id != found[0].best.facts.id)]
 
 
 def _rivals(first: Contender, second: Contender, margin: float) -> bool:

@@ -28,7 +28,8 @@ ROWS = (
     {"methods", "siamese", "catalog", "indexes", "synthetic"},
     {"verification"},  # the look at a pair, shared by all that judge pairs
     {"lookalikes", "filters", "together"},  # what the catalog says of products, what several photos say
-    {"lookup", "decide"},  # which images are worth that look, and what to say of them
+    {"lookup"},  # which images are worth that look
+    {"decide"},  # and what to say of them
     {"filtered"},
     {"indexer", "query", "duplicates", "calibrate", "evaluation", "decisions"},
     {"reports"},  # pictures and pages of what was found

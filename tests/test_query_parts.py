@@ -141,6 +141,21 @@ def said(faces: list[list[list[Verified]]]) -> tuple[Outcome, tuple[str, ...]]:
     return answer.outcome, answer.named
 
 
+def test_where_nothing_matches_probability_and_lookup_rank_what_is_listed() -> None:
+    def one(sku: str, p: float, score: float) -> Verified:
+        return verified(sku, p)._replace(candidate=Candidate(1, {}, {}, score))
+
+    # By probability a b c d e, by lookup e b d a c: e stands first there and last here, b near the front in both.
+    photos = [one("a", 0.5, 0.01), one("b", 0.4, 0.08), one("c", 0.3, 0.005), one("d", 0.2, 0.03), one("e", 0.1, 0.09)]
+
+    def listed(threshold: float) -> list[str]:
+        answer = decide(contenders(photos), threshold=threshold, margin=0.4, twins=lambda f: [])
+        return [hit.sku for hit in answer.hits]
+
+    assert listed(0.9) == ["a", "b", "e", "d", "c"]
+    assert listed(0.45) == ["a", "b", "c", "d", "e"], "an answer stands on probability alone"
+
+
 def test_two_faces_that_agree_are_a_match_where_neither_is() -> None:
     front, back = [verified("a", 0.85), verified("b", 0.1)], [verified("a", 0.85), verified("b", 0.1)]
     assert decide(contenders(front), threshold=0.9, margin=0.15, twins=lambda f: []).outcome is Outcome.UNKNOWN
