@@ -50,12 +50,9 @@ class QueryEngine:
         """Name of the generation that answers."""
         return self.lookup.generation.name if self.lookup.generation else NO_GENERATION
 
+    @SingleThreaded()
     def answer(self, photos: Sequence[Image], *, k: int | None = None, where: Where = ()) -> list[Decision]:
         """One decision a photo, in order."""
-        with SingleThreaded():
-            return self._answered(photos, k, where)
-
-    def _answered(self, photos: Sequence[Image], k: int | None, where: Where) -> list[Decision]:
         lookup = self._lookup(where)
         started = time.perf_counter()
         known: Sequence[Lanes | None] = [None] * len(photos)
@@ -80,6 +77,7 @@ class QueryEngine:
         stages = {"describe": describe_ms, "lookup": lookup_ms, "verify": took - lookup_ms}
         return self._decide(name, decide.contenders(verified), k, lookup, looked_up.lanes, stages, len(verified))
 
+    @SingleThreaded()
     def answer_together(self, photos: Sequence[Image], *, k: int | None = None, where: Where = ()) -> Decision:
         """One decision for several photos (one or more) of one package; see `together`."""
         if len(photos) == 1:

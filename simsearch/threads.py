@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ContextDecorator
 from dataclasses import dataclass
 from functools import cache
 from threading import Lock
@@ -73,12 +74,13 @@ class _Before:
     """0 where it was not told anything."""
 
 
-class SingleThreaded:
+class SingleThreaded(ContextDecorator):
     """While it is entered, OpenCV and BLAS compute on the calling thread, PyTorch in threads that called `torch`.
 
-    May be entered again within, and by several threads at once: the last one to leave restores what was before the
-    first. OpenBLAS is the worst of them: its threads go on spinning for tens of milliseconds after a product of
-    matrices, and a query, in which one takes microseconds, took half as long again (docs/benchmarks.md).
+    By `with`, or over a function. May be entered again within, and by several threads at once: the last one to leave
+    restores what was before the first. OpenBLAS is the worst of them: its threads go on spinning for tens of
+    milliseconds after a product of matrices, and a query, in which one takes microseconds, took half as long again
+    (docs/benchmarks.md).
     """
 
     _lock = Lock()

@@ -67,10 +67,10 @@ class Siamese:
         """Loaded at first use, once for all threads: what only compares stored embeddings never loads torch."""
         with self._loading:
             if self._inference is None:
-                from simsearch.siamese.network import Inference
+                from simsearch.siamese.network import Inference, restore
 
                 self._inference = Inference(
-                    self.weights, precision=self.settings.precision, device=self.settings.device
+                    restore(self.weights), precision=self.settings.precision, device=self.settings.device
                 )
             return self._inference
 

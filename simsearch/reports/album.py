@@ -98,12 +98,8 @@ class Album:
         return image.pixels if image else None
 
     def _image(self, photo: Path | bytes) -> Image | None:
-        try:
-            if isinstance(photo, bytes):
-                return images.decode(photo, self.settings, "-")
-            return images.load(photo, self.settings)
-        except ImageError:
-            return None
+        image = images.load_or_error(photo, self.settings)
+        return None if isinstance(image, ImageError) else image
 
 
 def label(facts: ImageFacts, name: str) -> str:

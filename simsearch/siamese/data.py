@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from torch.utils.data import Dataset
 
 from simsearch.datatypes import Pixels, Surface
 from simsearch.siamese.augment import AugmentSettings, view
-from simsearch.siamese.network import SURFACES
+from simsearch.siamese.network import SURFACES, shrink
 from simsearch.siamese.pairs import ALGORITHMS, ClassBatches, LabelledImages
 from simsearch.siamese.rearrange import rearranged
 from simsearch.siamese.subject import cropped_with_outlines
@@ -51,16 +50,6 @@ class Batch:
 def held_out(sku: str, share: float) -> bool:
     """Whether a product belongs to the validation part: a fixed function of its SKU, so that it never moves."""
     return zlib.crc32(sku.encode()) % 10_000 < share * 10_000
-
-
-def shrink(pixels: Pixels, side: int) -> Pixels:
-    """Scaled down to at most `side` pixels on the longer side."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ gradient of depthwise convolutions with a stride, for which oneDNN has no fast p
 from __future__ import annotations
 
 import copy
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from simsearch.siamese.network import fold
 
 
 def lean(backbone: nn.Module) -> nn.Module:
@@ -23,18 +24,7 @@ def lean(backbone: nn.Module) -> nn.Module:
     """
     shared: dict[int, Any] = {id(t): t for t in (*backbone.parameters(), *backbone.buffers())}
     out = copy.deepcopy(backbone, shared)
-    _fold(out)
-    return out
-
-
-def _fold(module: nn.Module) -> None:
-    children = list(module.named_children())
-    for (name, child), (following, other) in pairwise(children):
-        if isinstance(child, nn.Conv2d) and isinstance(other, nn.BatchNorm2d):
-            setattr(module, name, _Scaled(child, other))
-            setattr(module, following, nn.Identity())
-    for _, child in children:
-        _fold(child)
+    return fold(out, _Scaled)
 
 
 class _Scaled(nn.Module):

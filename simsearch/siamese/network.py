@@ -10,11 +10,10 @@ eq. 3. Pair head: Wang, Huang, Cai (2024), improved Siamese network.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -145,6 +144,16 @@ def letterbox(pixels: Pixels, size: int) -> Pixels:
     return out
 
 
+def shrink(pixels: Pixels, side: int) -> Pixels:
+    """Scaled down to at most `side` pixels on the longer side."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
 def to_input(squares: Sequence[Pixels]) -> Tensor:
     """n squares (s, s, 3) uint8 -> (n, 3, s, s) float32, normalised as ImageNet is, channels_last."""
     batch = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
@@ -189,15 +198,15 @@ def restore(weights: Weights) -> Network:
     return network.eval()
 
 
-def fold(module: nn.Module) -> nn.Module:
-    """Batch norms of an evaluated network folded into the convolutions before them, in place."""
+def fold(module: nn.Module, joined: Callable[[nn.Conv2d, nn.BatchNorm2d], nn.Module] = fuse_conv_bn_eval) -> nn.Module:
+    """Each convolution of an evaluated network and the batch norm behind it become what `joined` makes of them."""
     children = list(module.named_children())
     for (name, child), (following, other) in pairwise(children):
         if isinstance(child, nn.Conv2d) and isinstance(other, nn.BatchNorm2d):
-            setattr(module, name, fuse_conv_bn_eval(child, other))
+            setattr(module, name, joined(child, other))
             setattr(module, following, nn.Identity())
     for _, child in children:
-        fold(child)
+        fold(child, joined)
     return module
 
 
@@ -218,7 +227,7 @@ def pick_device(wanted: str) -> torch.device:
 
 
 def bfloat16_pays(device: torch.device) -> bool:
-    """Whether bfloat16 is the faster precision: on GPUs, and on CPUs that multiply it. Elsewhere it is slower.
+    """Whether bfloat16 is the faster precision, to describe and to train: on GPUs, and on CPUs that multiply it.
 
     Such CPUs have AMX tiles, or AVX-512 with bfloat16 (AMD since Zen 4, Intel's Cooper Lake): docs/benchmarks.md.
     """
@@ -231,30 +240,15 @@ _AT_ONCE = 8
 """Photos in one pass on a CPU: the activations of more do not stay in its cache, and each then takes longer."""
 
 
-def bfloat16_trains(device: torch.device) -> bool:
-    """Whether a training step is faster in mixed precision: with AVX512-BF16 too, 78 against 60 photos/s on Zen 4."""
-    return bfloat16_pays(device) or (device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported()))
-
-
 class Inference:
     """A network made ready to describe photos: batch norms folded, precision and device chosen.
 
-    May be called from several threads at once.
+    Takes over the network it is given, in evaluation mode. May be called from several threads at once.
     """
 
-    def __init__(self, weights: Weights, *, precision: str = "auto", device: str = "auto") -> None:
-        self._prepare(restore(weights), precision, pick_device(device))
-
-    @classmethod
-    def of(cls, network: Network, device: torch.device) -> Self:
-        """Of a network in memory, which stays as it is."""
-        out = cls.__new__(cls)
-        out._prepare(copy.deepcopy(network).eval(), "auto", device)
-        return out
-
-    def _prepare(self, network: Network, precision: str, device: torch.device) -> None:
-        self.device = device
-        use_bfloat16 = precision == "bfloat16" or (precision == "auto" and bfloat16_pays(device))
+    def __init__(self, network: Network, *, precision: str = "auto", device: str = "auto") -> None:
+        self.device = pick_device(device)
+        use_bfloat16 = precision == "bfloat16" or (precision == "auto" and bfloat16_pays(self.device))
         self.dtype = torch.bfloat16 if use_bfloat16 else torch.float32
         self.size = network.architecture.input_size
         fold(network.backbone)

@@ -16,6 +16,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from simsearch.datatypes import Pixels
+from simsearch.siamese.network import shrink
 
 _COUNTS = (0.25, 0.6, 0.15)  # chances of one, two and three pills
 _RIM = 3  # pixels around an outline that go with the pill: its own edge, and the shadow at its foot
@@ -27,9 +28,8 @@ def rearranged(crop: Pixels, outlines: Sequence[NDArray[np.float32]], rng: Gener
 
     `outlines`, one or more: (n, 2) points x, y of each pill, in pixels of the crop.
     """
-    scale = min(1.0, _SIDE / max(crop.shape[:2]))
-    size = max(1, round(crop.shape[1] * scale)), max(1, round(crop.shape[0] * scale))
-    small = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = shrink(crop, _SIDE)
+    scale = max(small.shape[:2]) / max(crop.shape[:2])
     shapes = [np.rint(outline * scale).astype(np.int32) for outline in outlines]
     ground = _ground(small, shapes)
     number = 1 + int(rng.choice(len(_COUNTS), p=_COUNTS))

@@ -30,7 +30,7 @@ from simsearch.siamese import losses
 from simsearch.siamese.augment import AugmentSettings
 from simsearch.siamese.data import Batch, Batches, TrainingPhoto, Views, held_out
 from simsearch.siamese.lean import lean
-from simsearch.siamese.network import Network, bfloat16_trains, normalise, pick_device, save
+from simsearch.siamese.network import Network, bfloat16_pays, normalise, pick_device, save
 from simsearch.siamese.validation import Validation, draw_curves, embed
 from simsearch.siamese.weightfile import Architecture
 from simsearch.threads import SingleThreaded, in_threads
@@ -273,7 +273,7 @@ class _Loop:
             weight_decay=o.weight_decay,
         )
         self.step, self.best = 0, -1.0
-        self.bfloat16 = o.precision == "bfloat16" or (o.precision == "auto" and bfloat16_trains(device))
+        self.bfloat16 = o.precision == "bfloat16" or (o.precision == "auto" and bfloat16_pays(device))
         self.neighbours: NDArray[np.int32] | None = None
         self.memory = torch.zeros(0, settings.network.embedding, device=device)
         self.memory_labels = torch.zeros(0, dtype=torch.int64, device=device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def embed(
     network: Network, pixels: Sequence[Pixels], size: int, device: torch.device, batch: int = 64
 ) -> NDArray[np.float32]:
     """Embeddings (n, d) float32 of photos in any size, in the precision and form in which catalogs are described."""
-    ready = Inference.of(network, device)
+    ready = Inference(copy.deepcopy(network).eval(), device=str(device))
     parts = (pixels[i : i + batch] for i in range(0, len(pixels), batch))
     return np.concatenate([ready.describe([letterbox(p, size) for p in part])[0] for part in parts])
 

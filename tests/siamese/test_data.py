@@ -8,7 +8,8 @@ from torch.utils.data import DataLoader
 
 from simsearch.datatypes import Pixels
 from simsearch.siamese.augment import AugmentSettings
-from simsearch.siamese.data import Batch, Batches, TrainingPhoto, Views, held_out, shrink
+from simsearch.siamese.data import Batch, Batches, TrainingPhoto, Views, held_out
+from simsearch.siamese.network import shrink
 
 
 def photo(colour: int) -> Pixels:

@@ -154,8 +154,8 @@ def test_bfloat16_agrees(tmp_path: Path) -> None:
     save(net, tmp_path / "w.safetensors", {})
     weights = open_weights(tmp_path / "w.safetensors")
     pictures = squares(8)
-    full, full_surfaces = Inference(weights, precision="float32", device="cpu").describe(pictures)
-    half, half_surfaces = Inference(weights, precision="bfloat16", device="cpu").describe(pictures)
+    full, full_surfaces = Inference(restore(weights), precision="float32", device="cpu").describe(pictures)
+    half, half_surfaces = Inference(restore(weights), precision="bfloat16", device="cpu").describe(pictures)
     assert (full != half).any()
     assert full.dtype == half.dtype == np.float32
     assert cosines(full, half).min() >= 0.999
@@ -167,7 +167,9 @@ def test_bfloat16_agrees(tmp_path: Path) -> None:
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_weights_are_rounded_in_every_precision(precision: str, file: Path) -> None:
     # With trained weights it is this rounding that moves embeddings, to a cosine of 0.99.
-    values = Inference(open_weights(file), precision=precision, device="cpu").network.backbone.state_dict().values()
+    values = (
+        Inference(restore(open_weights(file)), precision=precision, device="cpu").network.backbone.state_dict().values()
+    )
     assert len(values) > 50
     assert all((value.float() == value.bfloat16().float()).all() for value in values)
 
@@ -177,13 +179,13 @@ def test_bfloat16_agrees_for_the_weights_in_the_package() -> None:
     if not path.exists():
         pytest.skip("there are no weights in this checkout")
     weights, pictures = open_weights(path), squares(4, 96)
-    full, _ = Inference(weights, precision="float32", device="cpu").describe(pictures)
-    half, _ = Inference(weights, precision="bfloat16", device="cpu").describe(pictures)
+    full, _ = Inference(restore(weights), precision="float32", device="cpu").describe(pictures)
+    half, _ = Inference(restore(weights), precision="bfloat16", device="cpu").describe(pictures)
     assert cosines(full, half).min() >= 0.999
 
 
 def test_one_photo_is_described_as_in_a_batch(file: Path) -> None:
-    inference = Inference(open_weights(file), precision="float32", device="cpu")
+    inference = Inference(restore(open_weights(file)), precision="float32", device="cpu")
     together, _ = inference.describe(squares(5))
     alone, _ = inference.describe(squares(5)[2:3])
     assert alone[0] == pytest.approx(together[2], abs=1e-5)
