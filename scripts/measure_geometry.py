@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from simsearch import images
 from simsearch.config import ImageSettings
 from simsearch.datatypes import Descriptor
-from simsearch.indexes.votes import VoteIndex, nearest, tally
+from simsearch.indexes.votes import VoteIndex, nearest
 from simsearch.lookup import indexed_keypoints
 from simsearch.methods import create
 from simsearch.methods.orb import Orb, column, sane
@@ -106,7 +106,7 @@ def main(data: Path, every: int, settings: Mapping[str, float]) -> None:
         wrong = [j for j in shelf if unlike(i, j)]
         near = sorted(wrong, key=lambda j: -float(vectors[i] @ vectors[j]))[:HARD]
         around = nearest((index,), column(keypoints[i], "bits"), k=17, without=frozenset((i,)))
-        voted = tally(around)[0].tolist()
+        voted = around.tally[0].tolist()
         allowed = set(wrong)
         hard = sorted({*near, *[j for j in voted if j in allowed][:HARD]})
         right = [j for j in range(len(train)) if j != i and skus[j] == skus[i] and (skus[i], names[j]) not in unsure]

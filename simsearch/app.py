@@ -149,6 +149,7 @@ class App:
         """The home's own where `simsearch calibrate` made one, else the one beside the weights."""
         from simsearch.methods.siamese import Siamese
         from simsearch.siamese.calibration import Calibration
+        from simsearch.verification import FEATURES
 
         siamese = self.methods["siamese"]
         assert isinstance(siamese, Siamese)
@@ -157,9 +158,12 @@ class App:
         calibration = Calibration.load(path)
         try:
             calibration.check({name: m.fingerprint for name, m in self.methods.items()})
+            # What an earlier version fitted lacks the features that came since.
+            return replace(calibration, fusion=calibration.fusion.on(FEATURES))
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}") from None
-        return calibration
+        except ValueError as error:
+            raise WeightsError(f"{path}: {error}; run `simsearch calibrate`") from None
 
     @cached_property
     def verifier(self) -> Verifier:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from simsearch.config import QuerySettings
 from simsearch.errors import TrainingError
-from simsearch.indexes.votes import Nearest, VoteIndex, nearest, tally
+from simsearch.indexes.votes import Nearest, VoteIndex, nearest
 from simsearch.lookup import fuse, indexed_keypoints
 from simsearch.methods.orb import column
 from simsearch.siamese.calibration import Calibration, threshold_for_far
@@ -89,7 +89,7 @@ def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings,
         similarity[i] = -np.inf
         by_embedding = np.argsort(-similarity, kind="stable")[: min(settings.candidates, len(skus) - 1)]
         near = _nearest(index, sample, i, settings)
-        ids, counts = tally(near) if near else (np.zeros(0, np.int64), np.zeros(0, np.float32))
+        ids, counts = near.tally if near else (np.zeros(0, np.int64), np.zeros(0, np.float32))
         voted = slice(settings.vote_candidates)
         lanes = {
             "siamese": [(int(j), float(similarity[j])) for j in by_embedding],
@@ -105,6 +105,7 @@ def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings,
                 [sample.described[j] for j in chosen],
                 geometry=geometry,
                 elsewhere=[near.elsewhere(photos[skus[j]]) for j in chosen[:geometry]] if near else None,
+                votes=near.votes(chosen) if near else None,
             )
         )
         same.append(skus[chosen] == skus[i])

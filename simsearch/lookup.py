@@ -21,7 +21,7 @@ from simsearch.errors import CatalogError
 from simsearch.indexes import VectorIndex, create
 from simsearch.indexes.base import one_thread
 from simsearch.indexes.generations import Generation, Generations
-from simsearch.indexes.votes import Bits, Nearest, VoteIndex, nearest, tally
+from simsearch.indexes.votes import Bits, Nearest, VoteIndex, nearest
 from simsearch.methods.base import Method, MetricMethod, unpack
 from simsearch.methods.orb import column
 from simsearch.verification import Described
@@ -217,7 +217,7 @@ class Lookup:
         return nearest(self._votes, bits, k=self.settings.vote_neighbours + 1, without=self._retired)
 
     def _voted(self, near: Nearest) -> Found:
-        ids, counted = tally(near)
+        ids, counted = near.tally
         best = slice(self.settings.vote_candidates)
         return list(zip(ids[best].tolist(), counted[best].tolist(), strict=True))
 

@@ -140,6 +140,7 @@ class QueryEngine:
         verdicts = self.verifier.verify(
             query, [others[c.image_id] for c in whole], geometry=geometry,
             elsewhere=_elsewhere(nearest, [facts[c.image_id] for c in whole], geometry),
+            votes=nearest.votes([c.image_id for c in whole]) if nearest else None,
         )  # fmt: skip
         return [Verified(facts[c.image_id], v, c) for c, v in zip(whole, verdicts, strict=True)]
 

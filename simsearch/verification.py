@@ -23,15 +23,15 @@ from simsearch.siamese.calibration import Calibration
 from simsearch.siamese.weightfile import sigmoid
 from simsearch.threads import SingleThreaded, cores, in_threads
 
-FEATURES = ("pair_logit", "cosine", "root_support", "hash_similarity", "other_face", "pills")
+FEATURES = ("pair_logit", "cosine", "root_support", "hash_similarity", "other_face", "pill_votes", "pills")
 """Columns of the fusion: pair head before its sigmoid, cosine, root of the support of the geometry, share of equal
-pHash bits, and two that say what the lack of inliers means: 1 where the photos show different faces of packages, 1
-where one of them or both show loose pills.
+pHash bits, 1 where the photos show different faces of packages, and of pairs of which one or both show loose pills,
+whose geometry is not looked for: log(1 + keypoint votes), and 1. Both are 0 of all other pairs.
 """
 INCREASING = FEATURES[:-1]
 """Those of which more never makes "same product" less likely. Of pills it may: they are more alike than packages."""
 
-_COUNTED = [FEATURES.index(name) for name in ("cosine", "root_support", "other_face", "pills")]
+_COUNTED = [FEATURES.index(name) for name in ("cosine", "root_support", "other_face", "pill_votes", "pills")]
 
 WITHOUT_KEYPOINTS = tuple(name for name in NEEDED if name != "orb")
 
@@ -51,7 +51,7 @@ _FACES = frozenset({Surface.FRONT, Surface.BACK, Surface.SIDE, Surface.TOP})
 
 
 def counted(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Features (n, 6) with 0 in the columns that the probability does not rest on, so that a fit gives them no weight.
+    """Features (n, 7) with 0 in the columns that the probability does not rest on, so that a fit gives them no weight.
 
     pHash agrees between a third of all strange packages, and the pair head says on strange products nothing that its
     own embeddings do not (docs/verification.md): with either, fewer right pairs stood above the wrong ones.
@@ -162,7 +162,7 @@ class Verifier:
         self.calibration: Calibration | None = calibration
 
     def quick(self, query: Described, others: Sequence[Described]) -> NDArray[np.float64]:
-        """Features (n, 6) without geometry: as if there were no inliers."""
+        """Features (n, 7) without keypoints: as if there were no inliers and no votes."""
         return self.quick_pairs([query] * len(others), others)
 
     def quick_pairs(self, left: Sequence[Described], right: Sequence[Described]) -> NDArray[np.float64]:
@@ -176,7 +176,7 @@ class Verifier:
             features[:, 3] = self.phash.compare(hashes, [side["phash"] for side in right])
             shown = [(surface(x), surface(y)) for x, y in zip(left, right, strict=True)]
             features[:, 4] = [x is not y and {x, y} <= _FACES for x, y in shown]
-            features[:, 5] = [Surface.PILLS in (x, y) for x, y in shown]
+            features[:, -1] = [Surface.PILLS in (x, y) for x, y in shown]
         return features
 
     def geometry(self, query: Described, other: Described) -> Geometry:
@@ -196,17 +196,21 @@ class Verifier:
         *,
         geometry: int,
         elsewhere: Sequence[Elsewhere] | None = None,
+        votes: Sequence[float] | None = None,
     ) -> NDArray[np.float64]:
-        """Features (n, 6); geometry is looked for with the first `geometry` of `others`, most promising first.
+        """Features (n, 7); geometry is looked for with the first `geometry` of `others`, most promising first.
 
         `elsewhere`: of each of these, how near the query's keypoints come to photos of other products than its own.
+        `votes`: of each of `others`, what the lane of votes counted for it.
 
         Two strange pills on the same ruler agree in hundreds of points, and a ruler's photo without pills agrees with
-        both, so that none are looked for where either photo shows loose pills. Such pairs, and different faces of a
-        package, which share no print, are judged by what remains: the last two features keep the lack of inliers from
-        counting against them.
+        both, so that none are looked for where either photo shows loose pills. What is on every ruler has no votes,
+        though, and an imprint or the edge of an odd shape has some: they stand in. Different faces of a package share
+        no print, and are judged by what remains.
         """
         features = self.quick(query, others)
+        if votes is not None:
+            features[:, FEATURES.index("pill_votes")] = np.log1p(votes) * features[:, FEATURES.index("pills")]
         near = np.flatnonzero(features[:geometry, FEATURES.index("pills")] == 0).tolist()
         common = None if elsewhere is None else [elsewhere[i] for i in near]
         found = self.geometries(query, [others[i] for i in near], common)
@@ -216,7 +220,7 @@ class Verifier:
         return features
 
     def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> Geometry | None:
-        """Completes one row (6,) of `quick` in place, of a pair without others to tell what is common.
+        """Completes one row (7,) of `quick` in place, of a pair without others to tell what is common.
 
         None where keypoints mean nothing, and the row is left alone.
         """
@@ -234,19 +238,20 @@ class Verifier:
         *,
         geometry: int,
         elsewhere: Sequence[Elsewhere] | None = None,
+        votes: Sequence[float] | None = None,
     ) -> list[Verification]:
         """A verdict on each of `others`, in order; arguments as for `features`."""
         if not others:
             return []
-        return self.verdicts(self.features(query, others, geometry=geometry, elsewhere=elsewhere))
+        return self.verdicts(self.features(query, others, geometry=geometry, elsewhere=elsewhere, votes=votes))
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Features (n, 6) as the probability of being one product, (n,)."""
+        """Features (n, 7) as the probability of being one product, (n,)."""
         assert self.calibration is not None, "a verifier without calibration only computes features"
         return self.calibration.probability(features)
 
     def verdicts(self, features: NDArray[np.float64]) -> list[Verification]:
-        """Features (n, 6) as verdicts."""
+        """Features (n, 7) as verdicts."""
         probabilities = self.probability(features)
         siamese = sigmoid(features[:, 0].astype(np.float32))
         return [

@@ -96,8 +96,9 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     # 0.5 at 120 inliers, 0.99 at 270: two photos match when one was made from the other. The backs of rendered boxes
     # have much in common, and what an untrained network says is left out.
     fusion = Fusion(
-        FEATURES, (0.0, 0.0, 4.8, 0.5, 0.0, 0.0), (1.0, 1.0, 0.5, 0.25, 1.0, 1.0), (0.0, 0.0, 3.0, 0.1, 0.0, 0.0), 0.0
-    )
+        FEATURES, (0.0, 0.0, 4.8, 0.5, 0.0, 0.0, 0.0), (1.0, 1.0, 0.5, 0.25, 1.0, 1.0, 1.0),
+        (0.0, 0.0, 3.0, 0.1, 0.0, 0.0, 0.0), 0.0,
+    )  # fmt: skip
     fingerprints = {m.name: m.fingerprint for m in methods}
     calibration = Calibration(fusion, Monotone(), {"match": 0.9, "pair": 0.5}, fingerprints, {"source": "by hand"})
     calibration.save(kit.calibration)

@@ -27,6 +27,7 @@ from simsearch.errors import (
     WeightsError,
 )
 from simsearch.siamese.calibration import Calibration
+from simsearch.verification import FEATURES
 
 if TYPE_CHECKING:
     from tests.conftest import Kit, Shop
@@ -163,6 +164,22 @@ def test_a_calibration_is_needed_and_must_be_of_these_weights(tmp_path: Path, ki
     other.save(tmp_path / "home" / "calibration.json")
     said = complaint(with_weights(tmp_path, alone))
     assert said.startswith(f"{tmp_path / 'home' / 'calibration.json'}: the calibration was fitted for siamese ")
+    assert said.endswith("run `simsearch calibrate`")
+
+
+def test_a_calibration_of_an_earlier_version_still_serves(tmp_path: Path, kit: Kit) -> None:
+    made = Calibration.load(kit.calibration)
+    keep = [i for i, name in enumerate(made.fusion.names) if name != "pill_votes"]
+    parts = {f: tuple(getattr(made.fusion, f)[i] for i in keep) for f in ("names", "mean", "scale", "weights")}
+    older = replace(made, fusion=replace(made.fusion, **parts))
+    (tmp_path / "home").mkdir()
+    older.save(tmp_path / "home" / "calibration.json")
+    app = with_weights(tmp_path, kit.weights)
+    assert app.calibration.fusion == made.fusion.on(FEATURES)
+    strange = replace(older, fusion=replace(older.fusion, names=("smell", *older.fusion.names[1:])))
+    strange.save(tmp_path / "home" / "calibration.json")
+    said = complaint(with_weights(tmp_path, kit.weights))
+    assert said.startswith(f"{tmp_path / 'home' / 'calibration.json'}: there is no feature 'smell'; there are ")
     assert said.endswith("run `simsearch calibrate`")
 
 

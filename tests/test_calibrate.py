@@ -30,16 +30,24 @@ class StubVerifier:
     phash = SimpleNamespace(name="phash", fingerprint="phash-1")
 
     def features(
-        self, query: Look, others: Sequence[Look], *, geometry: int, elsewhere: Sequence[object] | None
+        self,
+        query: Look,
+        others: Sequence[Look],
+        *,
+        geometry: int,
+        elsewhere: Sequence[object] | None,
+        votes: Sequence[float] | None,
     ) -> NDArray[np.float64]:
         assert elsewhere is None or len(elsewhere) == min(geometry, len(others))
+        assert (votes is None) == (elsewhere is None)
+        assert votes is None or len(votes) == len(others)
         rows = []
         for other in others:
             same = float(query["product"][0] == other["product"][0])
             random = np.random.default_rng([int(query["mark"][0]), int(other["mark"][0])])
             blur = float(query["blur"][0]) * random.normal(size=2)
             cosine = float(query["siamese"] @ other["siamese"])
-            rows.append([blur[0], cosine, 6 * same - 3 + blur[1], 0, float(query["product"][0]) / 1000, 0])
+            rows.append([blur[0], cosine, 6 * same - 3 + blur[1], 0, float(query["product"][0]) / 1000, 0, 0])
         return np.array(rows)
 
 

@@ -39,7 +39,7 @@ PRINTS = {"siamese": "siamese-1", "orb": "orb-1", "phash": "phash-1"}
 SHARED = {"fingerprints": PRINTS, "features": list(FEATURES), "match_threshold": 0.9, "margin": 0.15}
 
 
-def hit(sku: str, p: float, features: Sequence[float] = (0.0, 0.5, 1.0, 0.5, 0.0, 0.0)) -> Hit:
+def hit(sku: str, p: float, features: Sequence[float] = (0.0, 0.5, 1.0, 0.5, 0.0, 0.0, 0.0)) -> Hit:
     return Hit(sku, f"Name {sku}", 1, f"{sku}.jpg", Verification(p, 0.5, p, 2, 0.5, tuple(features)))
 
 
@@ -218,7 +218,7 @@ def test_an_older_database_keeps_its_decisions(tmp_path: Path, version: str) -> 
 
 # -- calibration -----------------------------------------------------------------------------------------------------
 
-TRUSTS_POINTS = Fusion(FEATURES, (0.0, 0.0, 3.0, 0.5, 0.0, 0.0), (1.0,) * 6, (0.0, 0.0, 2.0, 0.0, 0.0, 0.0), 0.0)
+TRUSTS_POINTS = Fusion(FEATURES, (0.0, 0.0, 3.0, 0.5, 0.0, 0.0, 0.0), (1.0,) * 7, (0.0, 0.0, 2.0, *(0.0,) * 4), 0.0)
 BASE = Calibration(TRUSTS_POINTS, Monotone(), {"match": 0.9, "pair": 0.5}, PRINTS, {"source": "a table"})
 
 
@@ -227,9 +227,9 @@ def reviewed(desk: DecisionDesk, count: int, wrong: float, *, right: bool = True
     rng = np.random.default_rng(5)
     for i in range(count):
         noise = rng.normal(0, 0.3, 2)
-        hits = [hit(f"wrong{i}", 0.5, (0.0, 0.2, wrong + noise[0], 0.5, 0.0, 0.0))]
+        hits = [hit(f"wrong{i}", 0.5, (0.0, 0.2, wrong + noise[0], 0.5, 0.0, 0.0, 0.0))]
         if right:
-            hits.insert(0, hit("a", 0.9, (1.0, 0.9, 6.0 + noise[1], 0.5, 0.0, 0.0)))
+            hits.insert(0, hit("a", 0.9, (1.0, 0.9, 6.0 + noise[1], 0.5, 0.0, 0.0, 0.0)))
         [number] = record(desk, decision(Outcome.UNKNOWN, *hits), prints=prints)
         sku = "a" if right else None
         desk.catalog.review_decision(number, Found.CORRECTED if right else Found.CONFIRMED, sku)
@@ -282,15 +282,15 @@ def test_many_reviews_fit_the_fusion_anew(desk: DecisionDesk, monkeypatch: pytes
     reviewed(desk, 70, 1.0)
     for number in range(70, 140):  # another product, so that there are two halves
         hits = [
-            hit("d", 0.9, (1.0, 0.9, 5.5 + number % 7 / 10, 0.5, 0.0, 0.0)),
-            hit("x", 0.5, (0.0, 0.2, 1 + number % 5 / 10, 0.5, 0.0, 0.0)),
+            hit("d", 0.9, (1.0, 0.9, 5.5 + number % 7 / 10, 0.5, 0.0, 0.0, 0.0)),
+            hit("x", 0.5, (0.0, 0.2, 1 + number % 5 / 10, 0.5, 0.0, 0.0, 0.0)),
         ]
         [new] = record(desk, decision(Outcome.UNKNOWN, *hits))
         desk.catalog.review_decision(new, Found.CORRECTED, "d")
     made = calibrate_from_decisions(desk.catalog, BASE, target_far=0.05)
     assert made.facts["fusion_refitted"]
     assert made.fusion != BASE.fusion
-    right, wrong = made.probability([[1.0, 0.9, 6.0, 0.5, 0.0, 0.0], [0.0, 0.2, 1.0, 0.5, 0.0, 0.0]])
+    right, wrong = made.probability([[1.0, 0.9, 6.0, 0.5, 0.0, 0.0, 0.0], [0.0, 0.2, 1.0, 0.5, 0.0, 0.0, 0.0]])
     assert right > 0.95 > 0.05 > wrong
 
 

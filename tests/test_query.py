@@ -68,8 +68,15 @@ class StubVerifier:
     """Probability and inliers as the candidate's name says."""
 
     def verify(
-        self, query: Look, others: Sequence[Look], *, geometry: int, elsewhere: Sequence[object] | None = None
+        self,
+        query: Look,
+        others: Sequence[Look],
+        *,
+        geometry: int,
+        elsewhere: Sequence[object] | None = None,
+        votes: Sequence[float] | None = None,
     ) -> list[Verification]:
+        assert votes is None or len(votes) == len(others)
         cosines = [float(query["siamese"] @ other["siamese"]) for other in others]
         facts = [other["orb"].tolist() for other in others]
         return [Verification(p, c, p, int(n), 1.0) for c, (p, n) in zip(cosines, facts, strict=True)]
@@ -481,8 +488,10 @@ Looks = Callable[..., Look]
 def test_the_features_are_in_their_columns(counting: Counting, looks: Looks) -> None:
     query, others = looks(0), [looks(1, 7), looks(2, 0), looks(3, 20)]
     features = counting.features(query, others, geometry=3)
-    assert FEATURES == ("pair_logit", "cosine", "root_support", "hash_similarity", "other_face", "pills")
-    assert features.shape == (3, 6)
+    assert FEATURES == (
+        "pair_logit", "cosine", "root_support", "hash_similarity", "other_face", "pill_votes", "pills",
+    )  # fmt: skip
+    assert features.shape == (3, 7)
     np.testing.assert_allclose(features[:, 1], [query["siamese"] @ o["siamese"] for o in others], rtol=1e-5)
     np.testing.assert_allclose(features[:, 2], np.sqrt([7, 0, 20]), rtol=1e-6)
     bits = [np.bitwise_count(query["phash"] ^ o["phash"]).sum() for o in others]
@@ -509,6 +518,18 @@ def test_keypoints_of_loose_pills_do_not_count(counting: Counting, looks: Looks)
     others: list[Look] = [looks(1, 100) | pills, looks(2, 100) | box, looks(3, 100)]
     assert (counting.features(looks(0) | box, others, geometry=3)[:, 2] > 0).tolist() == [False, True, True]
     assert not counting.features(looks(0) | pills, others, geometry=3)[:, 2].any()
+
+
+def test_votes_stand_in_for_keypoints_of_loose_pills(counting: Counting, looks: Looks) -> None:
+    kinds = {s: {SURFACE: np.array([i])} for i, s in enumerate(Surface)}
+    pills, box = kinds[Surface.PILLS], kinds[Surface.FRONT]
+    others: list[Look] = [looks(1) | pills, looks(2) | box, looks(3)]
+    votes = FEATURES.index("pill_votes")
+    seen = counting.features(looks(0) | box, others, geometry=3, votes=[99.0, 99.0, 99.0])
+    np.testing.assert_allclose(seen[:, votes], [np.log(100), 0, 0])
+    seen = counting.features(looks(0) | pills, others, geometry=3, votes=[99.0, 0.0, 9.0])
+    np.testing.assert_allclose(seen[:, votes], [np.log(100), 0, np.log(10)])
+    assert not counting.features(looks(0) | pills, others, geometry=3)[:, votes].any(), "a pair without a catalog"
 
 
 def test_what_is_drawn_over_two_photos_does_not_count(

@@ -187,6 +187,32 @@ class Nearest:
             again[:, place] = (self.ids[:, :place] == self.ids[:, place, None]).any(axis=1)
         return np.where(again | (self.ids < 0), _FARTHEST, self.distances)
 
+    @cached_property
+    def tally(self) -> tuple[Ids, NDArray[np.float32]]:
+        """Images that the descriptors vote for: ids (m,) and votes (m,), most votes first.
+
+        The farthest neighbour has no vote and gives the measure: a vote is by how much nearer one lies, 0 to dim / 2.
+        An image has at most one of each descriptor.
+        """
+        if not len(self.asked):
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        worth = self.distances[:, -1:] - self.distances[:, :-1]
+        voting = np.where(worth > 0, self.ids[:, :-1], -1)
+        # Nearest first in every row, so of equal ids in a row the first counts: a stable sort brings it to the front.
+        order = np.argsort(voting, axis=1, kind="stable")
+        voting, worth = np.take_along_axis(voting, order, axis=1), np.take_along_axis(worth, order, axis=1)
+        counts = voting >= 0
+        counts[:, 1:] &= voting[:, 1:] != voting[:, :-1]
+        images, place = np.unique(voting[counts], return_inverse=True)
+        sums = np.bincount(place, worth[counts], minlength=len(images)).astype(np.float32)
+        best = np.argsort(-sums, kind="stable")  # of equal sums the lower id first
+        return images[best], sums[best]
+
+    def votes(self, ids: Sequence[int]) -> list[float]:
+        """Of each of these images, 0 where it has none."""
+        counted = dict(zip(*(part.tolist() for part in self.tally), strict=True))
+        return [counted.get(i, 0.0) for i in ids]
+
     def elsewhere(self, without: Sequence[int]) -> Elsewhere:
         """How near other images come, each counted once; images in `without` are left out."""
         own = np.isin(self.ids, np.asarray(without, np.int64))
@@ -218,32 +244,11 @@ def nearest(
     return Nearest(asked, distances, ids)
 
 
-def tally(found: Nearest) -> tuple[Ids, NDArray[np.float32]]:
-    """Images that a photo's descriptors vote for: ids (m,) and votes (m,), most votes first.
-
-    The farthest neighbour has no vote and gives the measure: a vote is by how much nearer one lies, 0 to dim / 2. An
-    image has at most one of each descriptor.
-    """
-    if not len(found.asked):
-        return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    worth = found.distances[:, -1:] - found.distances[:, :-1]
-    voting = np.where(worth > 0, found.ids[:, :-1], -1)
-    # Nearest first in every row, so of equal ids in a row the first counts: a stable sort brings it to the front.
-    order = np.argsort(voting, axis=1, kind="stable")
-    voting, worth = np.take_along_axis(voting, order, axis=1), np.take_along_axis(worth, order, axis=1)
-    counts = voting >= 0
-    counts[:, 1:] &= voting[:, 1:] != voting[:, :-1]
-    images, place = np.unique(voting[counts], return_inverse=True)
-    sums = np.bincount(place, worth[counts], minlength=len(images)).astype(np.float32)
-    best = np.argsort(-sums, kind="stable")  # of equal sums the lower id first
-    return images[best], sums[best]
-
-
 def votes(
     indexes: Sequence[VoteIndex], descriptors: Bits, *, k: int, without: frozenset[int] = frozenset()
 ) -> tuple[Ids, NDArray[np.float32]]:
-    """`tally` of the k + 1 `nearest`: k of each descriptor vote."""
-    return tally(nearest(indexes, descriptors, k=k + 1, without=without))
+    """`Nearest.tally` of the k + 1 `nearest`: k of each descriptor vote."""
+    return nearest(indexes, descriptors, k=k + 1, without=without).tally
 
 
 def _live(index: VoteIndex, descriptors: Bits, k: int, gone: Ids) -> tuple[Distances, Ids]:

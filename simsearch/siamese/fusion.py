@@ -81,6 +81,17 @@ class Fusion:
         weights = tuple(slope * w for w in self.weights)
         return replace(self, weights=weights, bias=line.bias + slope * (self.bias - line.mean[0]))
 
+    def on(self, names: Sequence[str]) -> Fusion:
+        """The same of a table with the columns `names`, of which those it was not fitted with count nothing.
+
+        ValueError where one that it was fitted with is not among them.
+        """
+        if missing := sorted({*self.names} - {*names}):
+            raise ValueError(f"there is no feature {missing[0]!r}; there are {', '.join(names)}")
+        own = dict(zip(self.names, zip(self.mean, self.scale, self.weights, strict=True), strict=True))
+        mean, scale, weights = zip(*(own.get(name, (0.0, 1.0, 0.0)) for name in names), strict=True)
+        return Fusion(tuple(names), mean, scale, weights, self.bias)
+
     def logits(self, features: ArrayLike) -> Floats:
         """Before the sigmoid: `features` (n, f) -> (n,)."""
         x = _table(features, self.names)

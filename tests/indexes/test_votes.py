@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simsearch.errors import GenerationError
 from simsearch.indexes import discover
-from simsearch.indexes.votes import ASKED, VoteIndex, nearest, tally, votes
+from simsearch.indexes.votes import ASKED, VoteIndex, nearest, votes
 
 BITS = 256
 
@@ -251,6 +251,18 @@ def test_what_lies_elsewhere_counts_each_image_once_and_not_its_own() -> None:
     assert (found.elsewhere([7, 9]).distances == 256).all()
 
 
+def test_votes_of_images_by_their_ids() -> None:
+    rng = np.random.default_rng(6)
+    photo = rng.integers(0, 256, (4, 32), dtype=np.uint8)
+    index = VoteIndex()
+    others = rng.integers(0, 256, (40, 32), np.uint8)
+    index.add(np.array([3, 3, 8, *range(100, 140)]), np.concatenate([photo[:3], others]))
+    found = nearest([index], photo, k=5)
+    counted = dict(zip(*(part.tolist() for part in found.tally), strict=True))
+    assert found.votes([8, 3, 77]) == [counted[8], counted[3], 0.0]
+    assert counted[3] > counted[8] > max(v for i, v in counted.items() if i >= 100)
+
+
 def test_of_many_descriptors_some_are_looked_up_all_over() -> None:
     photo = np.random.default_rng(5).integers(0, 256, (500, 32), dtype=np.uint8)
     index = VoteIndex()
@@ -259,4 +271,4 @@ def test_of_many_descriptors_some_are_looked_up_all_over() -> None:
     assert (len(found.asked), found.asked[0], found.asked[-1] > 490) == (ASKED, 0, True)
     assert (found.distances[:, 0] == 0).all()
     nothing = nearest([VoteIndex()], photo[:0], k=2)
-    assert (len(nothing.asked), tally(nothing)[0].tolist()) == (0, [])
+    assert (len(nothing.asked), nothing.tally[0].tolist()) == (0, [])

@@ -374,3 +374,15 @@ def test_missing_large_and_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "MAX_BYTES", 100)
     with pytest.raises(WeightsError, match="larger"):
         Calibration.load(tmp_path / "c.json")
+
+
+def test_a_fusion_counts_nothing_of_columns_that_it_was_not_fitted_with() -> None:
+    fusion = Fusion(("a", "b"), (1.0, 2.0), (1.0, 0.5), (0.5, -2.0), 0.3)
+    table = np.random.default_rng(0).normal(size=(9, 2))
+    wider = fusion.on(("new", "b", "a"))
+    np.testing.assert_allclose(
+        wider.logits(np.column_stack([table[:, 0] * 100, table[:, 1], table[:, 0]])), fusion.logits(table), rtol=1e-12
+    )
+    assert fusion.on(fusion.names) == fusion
+    with pytest.raises(ValueError, match="no feature 'b'; there are a, c"):
+        fusion.on(("a", "c"))
