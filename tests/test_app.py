@@ -27,6 +27,7 @@ from simsearch.errors import (
     WeightsError,
 )
 from simsearch.siamese.calibration import Calibration
+from simsearch.siamese.fusion import Fusion
 from simsearch.verification import FEATURES
 
 if TYPE_CHECKING:
@@ -169,9 +170,18 @@ def test_a_calibration_is_needed_and_must_be_of_these_weights(tmp_path: Path, ki
 
 def test_a_calibration_of_an_earlier_version_still_serves(tmp_path: Path, kit: Kit) -> None:
     made = Calibration.load(kit.calibration)
-    keep = [i for i, name in enumerate(made.fusion.names) if name != "pill_votes"]
-    parts = {f: tuple(getattr(made.fusion, f)[i] for i in keep) for f in ("names", "mean", "scale", "weights")}
-    older = replace(made, fusion=replace(made.fusion, **parts))
+    place = made.fusion.names.index("pill_votes")
+
+    def without(part: tuple[Any, ...]) -> tuple[Any, ...]:
+        return part[:place] + part[place + 1 :]
+
+    fusion = made.fusion
+    older = replace(
+        made,
+        fusion=Fusion(
+            without(fusion.names), without(fusion.mean), without(fusion.scale), without(fusion.weights), fusion.bias
+        ),
+    )
     (tmp_path / "home").mkdir()
     older.save(tmp_path / "home" / "calibration.json")
     app = with_weights(tmp_path, kit.weights)
