@@ -10,7 +10,7 @@ from simsearch import together
 from simsearch.catalog.store import ImageFacts
 from simsearch.datatypes import Candidate, Hit, LookAlike, Outcome, Verification
 from simsearch.lookalikes import kind, look_alikes, strength
-from simsearch.lookup import fuse
+from simsearch.lookup import reciprocal
 
 RECORDED = 20
 """Products that a record of a decision holds."""
@@ -127,13 +127,12 @@ def _nearest(found: Sequence[Contender]) -> list[Contender]:
     Of photos that verification can say little of, loose pills and strange faces of a package above all, the lanes of
     the lookup know what is lost in the probability (docs/lookup.md).
     """
-    by_lookup = sorted(found, key=lambda c: (-c.best.candidate.score, c.best.facts.id))
-    ranked = fuse({
-        "probability": [(c.best.facts.id, c.best.verification.probability) for c in found],
-        "lookup": [(c.best.facts.id, c.best.candidate.score) for c in by_lookup],
-    })  # fmt: skip
-    of_image = {c.best.facts.id: c for c in found}
-    return [found[0], *(of_image[c.image_id] for c in ranked if c.image_id != found[0].best.facts.id)]
+    by_lookup = sorted(range(len(found)), key=lambda i: (-found[i].best.candidate.score, found[i].best.facts.id))
+    score = [reciprocal(rank) for rank in range(1, len(found) + 1)]
+    for rank, i in enumerate(by_lookup, 1):
+        score[i] += reciprocal(rank)
+    rest = sorted(range(1, len(found)), key=lambda i: (-score[i], found[i].best.facts.id))
+    return [found[0], *(found[i] for i in rest)]
 
 
 def _rivals(first: Contender, second: Contender, margin: float) -> bool:

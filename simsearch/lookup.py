@@ -65,6 +65,11 @@ class Lanes:
     """Methods whose descriptors were there."""
 
 
+def reciprocal(rank: int) -> float:
+    """What a place in a list counts, 1 the first."""
+    return 1 / (_FLAT_RANK + rank)
+
+
 def fuse(lanes: Mapping[str, Found]) -> list[Candidate]:
     """The images of all lanes, those first that many lanes rank high; ties go by id."""
     similarities: dict[int, dict[str, float]] = {}
@@ -73,7 +78,7 @@ def fuse(lanes: Mapping[str, Found]) -> list[Candidate]:
         for rank, (image_id, similarity) in enumerate(found, 1):
             similarities.setdefault(image_id, {})[name] = similarity
             ranks.setdefault(image_id, {})[name] = rank
-    fused = [Candidate(i, similarities[i], r, sum(1 / (_FLAT_RANK + n) for n in r.values())) for i, r in ranks.items()]
+    fused = [Candidate(i, similarities[i], r, sum(map(reciprocal, r.values()))) for i, r in ranks.items()]
     return sorted(fused, key=lambda c: (-c.score, c.image_id))
 
 

@@ -163,6 +163,11 @@ class VoteIndex:
             raise GenerationError(f"{path}: is not an index of keypoints of {dim} bits; run `simsearch rebuild`")
         if isinstance(read, faiss.IndexBinaryIVF):
             index._index = read
+            lists = faiss.downcast_InvertedLists(read.invlists)
+            if isinstance(lists, faiss.OnDiskInvertedLists):
+                # It would start 32 threads with each search, to read ahead what the page cache holds already: they took
+                # half of its time, and the core that the network needs.
+                lists.prefetch_nthread = 0
         elif read.ntotal:
             raise GenerationError(f"{path}: is an index of single descriptors; run `simsearch rebuild`")
         return index
@@ -215,7 +220,7 @@ class Nearest:
 
     def elsewhere(self, without: Sequence[int]) -> Elsewhere:
         """How near other images come, each counted once; images in `without` are left out."""
-        own = np.isin(self.ids, np.asarray(without, np.int64))
+        own = (self.ids[:, :, None] == np.asarray(without, np.int64)).any(axis=2)  # np.isin: three times as long
         return Elsewhere(self.asked, np.where(own, _FARTHEST, self._once))
 
 
