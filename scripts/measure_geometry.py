@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from simsearch import images
 from simsearch.config import ImageSettings
 from simsearch.datatypes import Descriptor
+from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.votes import VoteIndex, nearest
-from simsearch.lookup import indexed_keypoints
 from simsearch.methods import create
 from simsearch.methods.orb import Orb, column, sane
 

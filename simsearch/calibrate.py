@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from simsearch.config import QuerySettings
 from simsearch.errors import TrainingError
+from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.votes import Nearest, VoteIndex, nearest
-from simsearch.lookup import fuse, indexed_keypoints
+from simsearch.lookup import fuse
 from simsearch.methods.orb import column
 from simsearch.siamese.calibration import Calibration, threshold_for_far
 from simsearch.siamese.fusion import Fusion, Monotone

@@ -12,7 +12,8 @@ import numpy as np
 
 from simsearch.datatypes import Ids
 from simsearch.indexes import create
-from simsearch.lookup import Lookup, vote_index
+from simsearch.indexes.catalog_keypoints import vote_index
+from simsearch.lookup import Lookup
 from simsearch.methods.base import MetricMethod
 
 OWN_VOTES = 2000

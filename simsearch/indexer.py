@@ -114,13 +114,7 @@ class Indexer:
         refusals = [refusal for source in sources for refusal in source.refusals]
         known = {(k.sku, k.path): k for k in self.catalog.known_images(self.fingerprints)}
         jobs, listed = self._plan(sources, known, counts, refusals)
-        step = _Step()
-        for done, seen in enumerate(self._work(jobs), 1):
-            self._settle(seen, step, counts, refusals)
-            if len(step) >= self.settings.commit_every:
-                step = self._commit(step)
-            progress(done, len(jobs), f"{len(refusals)} refused" if refusals else "")
-        self._commit(step)
+        self._carry_out(jobs, counts, refusals, progress)
         if prune:
             kept = {source.key for source in sources}
             gone = [k.id for key, k in known.items() if k.source in kept and key not in listed]
@@ -133,6 +127,24 @@ class Indexer:
             counts["added"], counts["changed"], counts["redescribed"], counts["unchanged"], counts["retired"],
             len(refusals), tuple(refusals), time.perf_counter() - started,
         )  # fmt: skip
+
+    def redescribe(self, rows: Sequence[tuple[str, SourceRow]], progress: Progress) -> None:
+        """Describe active images anew from their files: (source, row) of each, as `Catalog.stale` gives them."""
+        known = {(k.sku, k.path): k for k in self.catalog.known_images(self.fingerprints)}
+        jobs = [_Job(row, source, known[row.sku, row.path]) for source, row in rows if (row.sku, row.path) in known]
+        self._carry_out(jobs, Counter(), [], progress)
+
+    def _carry_out(
+        self, jobs: Sequence[_Job], counts: Counter[str], refusals: list[Refusal], progress: Progress
+    ) -> None:
+        """Do `jobs`, commit every `commit_every` of them, and count what came out."""
+        step = _Step()
+        for done, seen in enumerate(self._work(jobs), 1):
+            self._settle(seen, step, counts, refusals)
+            if len(step) >= self.settings.commit_every:
+                step = self._commit(step)
+            progress(done, len(jobs), f"{len(refusals)} refused" if refusals else "")
+        self._commit(step)
 
     def _plan(
         self,

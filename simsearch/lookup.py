@@ -8,7 +8,7 @@ fused by reciprocal rank (Cormack, Clarke, Büttcher 2009), as their similaritie
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -16,13 +16,13 @@ import numpy as np
 
 from simsearch.catalog import Catalog
 from simsearch.config import QuerySettings
-from simsearch.datatypes import Candidate, Descriptor, Ids, LaneShare
-from simsearch.errors import CatalogError
+from simsearch.datatypes import Candidate, Descriptor, LaneShare
 from simsearch.indexes import VectorIndex, create
 from simsearch.indexes.base import one_thread
+from simsearch.indexes.catalog_keypoints import vote_index
 from simsearch.indexes.generations import Generation, Generations
-from simsearch.indexes.votes import Bits, Nearest, VoteIndex, nearest
-from simsearch.methods.base import Method, MetricMethod, unpack
+from simsearch.indexes.votes import Nearest, VoteIndex, nearest
+from simsearch.methods.base import Method, MetricMethod
 from simsearch.methods.orb import column
 from simsearch.verification import Described
 
@@ -33,10 +33,6 @@ _FLAT_RANK = 10
 of one must count more than a middling place in two."""
 _SHARED_WORK = 50_000
 """Vectors from which FAISS shares a search between threads: for fewer they only wait for each other."""
-_BLOCK = 1024
-"""Images whose keypoints are read from the catalog at once: 20 MB."""
-_SAMPLE = 2048
-"""Images that the centres of a vote index are drawn from."""
 
 Found = Sequence[tuple[int, float]]
 """Images of one lane with their similarities there, best first."""
@@ -80,54 +76,6 @@ def fuse(lanes: Mapping[str, Found]) -> list[Candidate]:
             ranks.setdefault(image_id, {})[name] = rank
     fused = [Candidate(i, similarities[i], r, sum(map(reciprocal, r.values()))) for i, r in ranks.items()]
     return sorted(fused, key=lambda c: (-c.score, c.image_id))
-
-
-# -- keypoints of the catalog ----------------------------------------------------------------------------------------
-
-
-def indexed_keypoints(keypoints: Descriptor, most: int) -> Bits:
-    """Binary descriptors (n, 32) of at most `most` keypoints of an image, spread evenly over the stored order.
-
-    OpenCV stores octave by octave and, within one, in no order: an even spread keeps the share of each octave. The
-    coarsest ones alone find much less (docs/lookup.md).
-    """
-    bits = column(keypoints, "bits")
-    if len(bits) > most:
-        bits = bits[np.arange(most) * len(bits) // most]
-    return bits.reshape(-1, 32)
-
-
-def vote_index(catalog: Catalog, keypoints: Method, most: int, *, since: int = -1, ids: Ids | None = None) -> VoteIndex:
-    """The stored keypoints of the images `ids`, or else of the active ones described after the revision `since`.
-
-    At most `most` an image.
-
-    Memory: the index itself, and a block of images.
-    """
-    ids = catalog.active_ids(keypoints.fingerprint, since=since) if ids is None else ids
-    index = VoteIndex(expected=most * len(ids))
-    if len(ids) > _SAMPLE:
-        for _, sample in _blocks(catalog, keypoints, most, ids[:: -(-len(ids) // _SAMPLE)], _SAMPLE):
-            if len(sample):
-                index.train(sample)
-    for repeated, bits in _blocks(catalog, keypoints, most, ids, _BLOCK):
-        index.add(repeated, bits)
-    return index
-
-
-def _blocks(catalog: Catalog, method: Method, most: int, ids: Ids, size: int) -> Iterator[tuple[Ids, Bits]]:
-    for start in range(0, len(ids), size):
-        stored = catalog.descriptors(method.fingerprint, ids[start : start + size].tolist())
-        parts = {}
-        for image_id, data in sorted(stored.items()):
-            try:
-                parts[image_id] = indexed_keypoints(unpack(method, data), most)
-            except ValueError:
-                text = f"image {image_id}: its {method.fingerprint} descriptor is damaged; restore a backup"
-                raise CatalogError(text) from None
-        counts = [len(bits) for bits in parts.values()]
-        repeated = np.repeat(np.array(list(parts), np.int64), counts)
-        yield repeated, np.concatenate([np.zeros((0, 32), np.uint8), *parts.values()])
 
 
 # -- all lanes -------------------------------------------------------------------------------------------------------

@@ -24,9 +24,9 @@ from simsearch.errors import ConfigError, GenerationError
 from simsearch.indexer import Indexer
 from simsearch.indexes import gpu
 from simsearch.indexes.build import Keypoints
+from simsearch.indexes.catalog_keypoints import indexed_keypoints, vote_index
 from simsearch.indexes.generations import Generations, Lane
 from simsearch.indexes.kinds import choose
-from simsearch.lookup import indexed_keypoints, vote_index
 from simsearch.methods.base import Method, MetricMethod, unpack
 
 Progress = Callable[[int, int, str], None]
@@ -102,19 +102,18 @@ class Maintenance:
         Raises:
             GenerationError: some cannot be read any more.
         """
-        sources = self.catalog.stale(self.fingerprints.values())
-        count = sum(len(source.rows) for source in sources)
-        if not count:
+        stale = self.catalog.stale(self.fingerprints.values())
+        if not stale:
             return 0
         indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
-        indexer.run(sources, prune=False, progress=progress)
-        left = [row.path for source in self.catalog.stale(self.fingerprints.values()) for row in source.rows]
+        indexer.redescribe(stale, progress)
+        left = [row.path for _, row in self.catalog.stale(self.fingerprints.values())]
         if left:
             raise GenerationError(
                 f"{len(left)} images lack descriptors of these settings and cannot be read, for instance {left[0]}; "
                 "the old generation goes on serving: put the photos back, or take them out by `simsearch index --prune`"
             )
-        return count
+        return len(stale)
 
     def build(self) -> str:
         """A generation from the catalog as it is."""
@@ -191,7 +190,7 @@ class Maintenance:
     def plan(self) -> Plan:
         """What a rebuild would make, how large and how long; nothing is changed."""
         images = self.catalog.counts()["images_ok"]
-        stale = sum(len(source.rows) for source in self.catalog.stale(self.fingerprints.values()))
+        stale = len(self.catalog.stale(self.fingerprints.values()))
         known = self._known_lanes()
         lanes = []
         for m in self.lanes:

@@ -25,7 +25,8 @@ ROWS = (
         "locking",
         "threads",
     },  # may import each other, without a cycle
-    {"methods", "siamese", "catalog", "indexes", "synthetic"},
+    {"methods", "siamese", "catalog", "synthetic"},
+    {"indexes"},
     {"verification"},  # the look at a pair, shared by all that judge pairs
     {"lookalikes", "filters", "together"},  # what the catalog says of products, what several photos say
     {"lookup"},  # which images are worth that look

@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simsearch import lookup
 from simsearch.catalog import Catalog
 from simsearch.catalog.store import NewImage
 from simsearch.config import CatalogSettings, QuerySettings
 from simsearch.datatypes import Descriptor, SourceRow
 from simsearch.errors import CatalogError
+from simsearch.indexes import catalog_keypoints
+from simsearch.indexes.catalog_keypoints import indexed_keypoints, vote_index
 from simsearch.indexes.generations import Generations
-from simsearch.lookup import VOTES, Lookup, fuse, indexed_keypoints, vote_index
+from simsearch.lookup import VOTES, Lookup, fuse
 from simsearch.methods import create
 from simsearch.methods.orb import KEYPOINT
 
@@ -117,8 +118,8 @@ def test_what_is_left_out_is_spread_evenly() -> None:
 
 
 def test_the_index_holds_what_the_catalog_does(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookup, "_BLOCK", 3)
-    monkeypatch.setattr(lookup, "_SAMPLE", 4)
+    monkeypatch.setattr(catalog_keypoints, "_BLOCK", 3)
+    monkeypatch.setattr(catalog_keypoints, "_SAMPLE", 4)
     ids = world.add(*range(10))
     since = world.catalog.revision()
     late = world.add(20, 21)

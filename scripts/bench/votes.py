@@ -24,8 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch import App, open_app
+from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.votes import VoteIndex, lists_for, votes
-from simsearch.lookup import Found, indexed_keypoints
+from simsearch.lookup import Found
 from simsearch.methods.base import unpack
 
 DEPTH = 50

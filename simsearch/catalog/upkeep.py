@@ -14,9 +14,8 @@ import sqlalchemy as sa
 
 from simsearch.catalog.database import Database, chunks
 from simsearch.catalog.descriptors import usable
-from simsearch.catalog.manifest import Source
-from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, ProductRow, RefusalRow
-from simsearch.datatypes import Ids, Refusal, SourceRow, Verdict
+from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, ProductRow
+from simsearch.datatypes import Ids, SourceRow, Verdict
 from simsearch.errors import CatalogError
 
 
@@ -75,10 +74,10 @@ class Upkeep(Database):
 
     # -- stale images ------------------------------------------------------------------------------------------------
 
-    def stale(self, fingerprints: Collection[str]) -> list[Source]:
-        """Active images that lack a descriptor under one of `fingerprints`, as the sources that listed them.
+    def stale(self, fingerprints: Collection[str]) -> list[tuple[str, SourceRow]]:
+        """Active images that lack a descriptor under one of `fingerprints`: source and row of each, by image id.
 
-        With what was noted of the refused rows of these sources, and the surface where a source said it.
+        A row has the surface where the source gave one; name and attributes are left blank.
         """
         described = (
             sa.select(sa.func.count())
@@ -92,17 +91,12 @@ class Upkeep(Database):
             ImageRow.surface_probability,
         )  # fmt: skip
         query = sa.select(*columns).join(ProductRow).where(usable(), described < len(fingerprints))
-        found: dict[str, Source] = {}
+        found = []
         with self._read() as c:
             for source, sku, path, image, surface, probability in c.execute(query.order_by(ImageRow.id)):
                 said = surface if probability is None and surface != "unknown" else ""
-                row = SourceRow(sku, path, image, path, surface=said)
-                found.setdefault(source, Source(source)).rows.append(row)
-            noted = sa.select(RefusalRow.source, RefusalRow.location, RefusalRow.code, RefusalRow.message)
-            for source, where, code, message in c.execute(noted.order_by(RefusalRow.id)):
-                if source in found:
-                    found[source].refusals.append(Refusal(where, code, message))
-        return list(found.values())
+                found.append((source, SourceRow(sku, path, image, path, surface=said)))
+        return found
 
     # -- letting go --------------------------------------------------------------------------------------------------
 

@@ -18,8 +18,8 @@ from simsearch.catalog import Catalog
 from simsearch.config import DuplicateSettings
 from simsearch.duplicates.pool import Pool
 from simsearch.indexes import create, one_thread
+from simsearch.indexes.catalog_keypoints import indexed_keypoints, vote_index
 from simsearch.indexes.votes import votes
-from simsearch.lookup import indexed_keypoints, vote_index
 from simsearch.methods.base import Method, MetricMethod, unpack
 from simsearch.threads import cores
 
