@@ -22,16 +22,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from simsearch.datatypes import Pixels
-from simsearch.siamese.data import held_out
-from simsearch.synthetic import (
-    PhotoConditions,
-    SyntheticProduct,
-    make_products,
-    photograph,
-    studio_photo,
-    surfaces,
-)
+from simsearch.core.types import Pixels
+from simsearch.synthetic import PhotoConditions, SyntheticProduct, make_products, photograph, studio_photo, surfaces
+from simsearch.training.batches import held_out
 
 SHARE = 0.15
 """validation_share of configs/siamese.toml."""

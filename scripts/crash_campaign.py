@@ -40,17 +40,17 @@ import numpy as np
 from PIL import Image as Pillow
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.manifest import read_source
-from simsearch.config import Config
-from simsearch.datatypes import Descriptor, Image, Metric, Similarities
-from simsearch.errors import SimsearchError
-from simsearch.images import SUFFIXES
-from simsearch.indexer import Indexer
+from simsearch.core.config import Config
+from simsearch.core.errors import SimsearchError
+from simsearch.core.images import SUFFIXES
+from simsearch.core.types import Descriptor, Image, Metric, Similarities
+from simsearch.features.base import Method, NoSettings
 from simsearch.indexes.generations import Generations
-from simsearch.lookup import Lookup
-from simsearch.maintenance import Maintenance
-from simsearch.methods.base import Method, NoSettings
-from simsearch.nightly import Nightly
+from simsearch.ingest.indexer import Indexer
+from simsearch.ingest.nightly import Nightly
+from simsearch.ingest.rebuild import Maintenance
+from simsearch.ingest.sources import read_source
+from simsearch.recognition.retrieval import Lookup
 
 
 class Stand:

@@ -141,8 +141,16 @@ def _write(path: Path, head: Sequence[str], rows: Sequence[Sequence[str]]) -> No
 def simsearch(home: Path, config: Path | None, *rest: str) -> str:
     """Standard output of the program."""
     options = ["--config", str(config)] if config else []
-    call = [sys.executable, "-c", "from simsearch.cli import main; main()", "--quiet", *options, "--home", str(home)]
-    return subprocess.run([*call, *rest], check=True, stdout=subprocess.PIPE, text=True).stdout
+    call = [
+        sys.executable,
+        "-c",
+        "from simsearch.cli.main import main; main()",
+        "--quiet",
+        *options,
+        "--home",
+        str(home),
+    ]
+    return subprocess.run([*call, "--home", str(home), *rest], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def report(planted: Sequence[Planted], groups: Sequence[dict[str, Any]], shas: dict[str, str]) -> dict[str, Any]:

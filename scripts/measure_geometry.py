@@ -22,13 +22,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch import images
-from simsearch.config import ImageSettings
-from simsearch.datatypes import Descriptor
+from simsearch.core import images
+from simsearch.core.config import ImageSettings
+from simsearch.core.types import Descriptor
+from simsearch.features import create
+from simsearch.features.orb import Orb, column, sane
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
-from simsearch.indexes.votes import VoteIndex, nearest
-from simsearch.methods import create
-from simsearch.methods.orb import Orb, column, sane
+from simsearch.indexes.keypoint_votes import VoteIndex, nearest
 
 HARD = 25
 SCORES = ("matches", "their inliers", "guided inliers", "support")

@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from simsearch import open_app
-from simsearch.datatypes import Decision
-from simsearch.errors import ImageError
+from simsearch.core.errors import ImageError
+from simsearch.core.types import Decision
 from simsearch.evaluation.intervals import wilson
 from simsearch.synthetic import PhotoConditions, SyntheticProduct, make_products, photograph, studio_photo, surfaces
 from simsearch.synthetic.photos import jpeg_bytes

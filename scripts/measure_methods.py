@@ -19,9 +19,9 @@ from pathlib import Path
 from evaluation_manifests import manifests, records, write
 
 from simsearch import open_app
-from simsearch.evaluation.rendered import write_rendered
-from simsearch.evaluation.run import markdown, write_methods
-from simsearch.evaluation_run import evaluate_methods
+from simsearch.evaluation.methods import markdown, write_methods
+from simsearch.evaluation.rendered_set import write_rendered
+from simsearch.evaluation.run import evaluate_methods
 
 SETS = ("boxes", "strips", "tfda", "rendered")
 RENDERED = {"products": 120, "photos": 2, "seed": 21}

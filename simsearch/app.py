@@ -12,27 +12,27 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from simsearch.config import NEEDED, Config, load_config
-from simsearch.datatypes import PairVerdict, Status
-from simsearch.errors import CatalogError, ConfigError, ImageError, UsageError, WeightsError
-from simsearch.locking import writing
+from simsearch.core.config import NEEDED, Config, load_config
+from simsearch.core.errors import CatalogError, ConfigError, ImageError, UsageError, WeightsError
+from simsearch.core.files import writing
+from simsearch.core.types import PairVerdict, Status
 
 if TYPE_CHECKING:
-    from simsearch.answering import Answering
     from simsearch.catalog import Catalog
-    from simsearch.datatypes import Decision, Descriptor, Refusal
-    from simsearch.decisions import DecisionDesk
+    from simsearch.core.types import Decision, Descriptor, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
-    from simsearch.duplicates.review import Desk
-    from simsearch.indexer import IndexReport
+    from simsearch.duplicates.feedback import Desk
+    from simsearch.features.base import Method, MetricMethod
     from simsearch.indexes.generations import Generations
-    from simsearch.maintenance import Maintenance, Plan
-    from simsearch.methods.base import Method, MetricMethod
-    from simsearch.nightly import NightlyReport
-    from simsearch.query import QueryEngine
-    from simsearch.siamese.calibration import Calibration
-    from simsearch.siamese.training import TrainResult
-    from simsearch.verification import Verifier
+    from simsearch.ingest.indexer import IndexReport
+    from simsearch.ingest.nightly import NightlyReport
+    from simsearch.ingest.rebuild import Maintenance, Plan
+    from simsearch.recognition.calibration import Calibration
+    from simsearch.recognition.engine import QueryEngine
+    from simsearch.recognition.feedback import DecisionDesk
+    from simsearch.recognition.service import Answering
+    from simsearch.recognition.verification import Verifier
+    from simsearch.training.trainer import TrainResult
 
 DEFAULT_HOME = "simsearch-home"
 _DECODED = 64
@@ -114,19 +114,19 @@ class App:
     @property
     def lanes(self) -> list[MetricMethod]:
         """Those of the methods that can be indexed."""
-        from simsearch.methods.base import MetricMethod
+        from simsearch.features.base import MetricMethod
 
         return [m for m in self.methods.values() if isinstance(m, MetricMethod)]
 
     def check_settings(self) -> None:
         """ConfigError when a method is named that there is none of, or a setting that a method does not have."""
-        from simsearch.methods import check
+        from simsearch.features import check
 
         check({**{name: {} for name in self.config.indexing.stored}, **self.config.methods})
 
     def method(self, name: str) -> Method:
         """Any method, with its settings in force."""
-        from simsearch.methods import create
+        from simsearch.features import create
 
         return create(name, self.config.methods.get(name, {}))
 
@@ -140,16 +140,16 @@ class App:
     @cached_property
     def upkeep(self) -> Maintenance:
         """What keeps the indexes in step with the catalog."""
-        from simsearch.maintenance import Maintenance
+        from simsearch.ingest.rebuild import Maintenance
 
         return Maintenance(self.home, self.config, self.catalog, self.methods, self.generations)
 
     @cached_property
     def calibration(self) -> Calibration:
         """The home's own where `simsearch calibrate` made one, else the one beside the weights."""
-        from simsearch.methods.siamese import Siamese
-        from simsearch.siamese.calibration import Calibration
-        from simsearch.verification import FEATURES
+        from simsearch.features.siamese import Siamese
+        from simsearch.recognition.calibration import Calibration
+        from simsearch.recognition.verification import FEATURES
 
         siamese = self.methods["siamese"]
         assert isinstance(siamese, Siamese)
@@ -168,14 +168,14 @@ class App:
     @cached_property
     def verifier(self) -> Verifier:
         """What judges pairs."""
-        from simsearch.verification import Verifier
+        from simsearch.recognition.verification import Verifier
 
         return Verifier(self.methods, self.calibration)
 
     @cached_property
     def engine(self) -> QueryEngine:
         """What answers photos."""
-        from simsearch.query import QueryEngine
+        from simsearch.recognition.engine import QueryEngine
 
         return QueryEngine(
             self.catalog, self.generations, self.methods, self.verifier, self.config.query, self.match_threshold
@@ -216,9 +216,9 @@ class App:
         Raises:
             SourceError: a source cannot be read at all; nothing was changed.
         """
-        from simsearch.catalog.manifest import read_source
-        from simsearch.images import SUFFIXES
-        from simsearch.indexer import Indexer
+        from simsearch.core.images import SUFFIXES
+        from simsearch.ingest.indexer import Indexer
+        from simsearch.ingest.sources import read_source
 
         read = [read_source(Path(source), SUFFIXES) for source in sources]
         with self._writing():
@@ -268,7 +268,7 @@ class App:
     @cached_property
     def answering(self) -> Answering:
         """What asks the engine and keeps records."""
-        from simsearch.answering import Answering
+        from simsearch.recognition.service import Answering
 
         return Answering(self.engine, self.calibration, self.config)
 
@@ -276,15 +276,15 @@ class App:
     def decisions(self) -> DecisionDesk:
         """Recorded answers, and what people say of them."""
         self._existing()
-        from simsearch.decisions import DecisionDesk
+        from simsearch.recognition.feedback import DecisionDesk
 
         return DecisionDesk(self.catalog)
 
     def verify(self, pairs: Sequence[tuple[str, str]], *, method: str | None = None) -> list[PairVerdict]:
         """Whether each pair of files shows the same product; with `method`, its bare similarity instead."""
-        from simsearch import images
-        from simsearch.threads import SingleThreaded, in_threads
-        from simsearch.verification import describe
+        from simsearch.core import images
+        from simsearch.core.threads import SingleThreaded, in_threads
+        from simsearch.recognition.verification import describe
 
         chosen = {method: self.method(method)} if method else {name: self.methods[name] for name in NEEDED}
         described: dict[str, dict[str, Descriptor] | ImageError] = {}
@@ -317,7 +317,7 @@ class App:
             [(name, method)] = chosen.items()
             return PairVerdict(a, b, similarity=float(method.compare(query[name], [other[name]])[0]))
         verification = self.verifier.verify(query, [other], geometry=1)[0]
-        from simsearch.duplicates.lists import basis
+        from simsearch.recognition.pairs import basis
 
         least = self.calibration.thresholds["pair"]
         same = verification.probability >= least
@@ -336,8 +336,8 @@ class App:
             UsageError: there never was such a generation.
         """
         self._existing()
+        from simsearch.duplicates.feedback import built_at
         from simsearch.duplicates.finder import DuplicateFinder
-        from simsearch.duplicates.review import built_at
 
         least = self.config.duplicates.threshold or self.match_threshold if threshold is None else threshold
         finder = DuplicateFinder(
@@ -348,7 +348,7 @@ class App:
     def review_duplicates(self) -> Desk:
         """Where a person's word on suspected pairs is taken down and read."""
         self._existing()
-        from simsearch.duplicates.review import Desk
+        from simsearch.duplicates.feedback import Desk
 
         return Desk(self.catalog)
 
@@ -371,7 +371,7 @@ class App:
         self, sources: Sequence[str | Path], *, keep: int | None = None, progress: Progress = silent
     ) -> NightlyReport:
         """Bring catalog and indexes up to the sources, and leave a report. See `nightly`."""
-        from simsearch.nightly import Nightly
+        from simsearch.ingest.nightly import Nightly
 
         with self._writing():
             return Nightly(self.upkeep, keep=keep).run(sources, progress)
@@ -384,14 +384,14 @@ class App:
 
     def status(self, *, verify: bool = False) -> Status:
         """What there is, without changing anything. `verify`: every byte is read."""
-        from simsearch.nightly import last_report
+        from simsearch.ingest.nightly import last_report
 
         self._existing()
         return replace(self.upkeep.status(verify=verify), nightly=last_report(self.home / "nightly"))
 
     def late(self, hours: float) -> str:
         """Why the last good nightly run is older than `hours`; empty where it is not."""
-        from simsearch.nightly import last_success
+        from simsearch.ingest.nightly import last_success
 
         age = (time.time() - last_success(self.home / "nightly")) / 3600
         return "" if age <= hours else f"no nightly run has succeeded for {hours:g} hours; look at {self.home}/nightly"
@@ -407,7 +407,7 @@ class App:
         self, config: Path, table: Path | None, run: Path, *, device: str = "auto", progress: Progress = silent
     ) -> TrainResult:
         """Train a network from a config and a table of photos; weights, card, curves and calibration go to `run`."""
-        from simsearch.training_run import train_from_files
+        from simsearch.training.run import train_from_files
 
         return train_from_files(self.config, config, table, run, device=device, progress=progress)
 
@@ -418,8 +418,8 @@ class App:
 
         On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`.
         """
-        from simsearch.decisions import calibrate_from_decisions
-        from simsearch.training_run import calibrate_from_table
+        from simsearch.recognition.feedback import calibrate_from_decisions
+        from simsearch.training.run import calibrate_from_table
 
         if not 0 < target_far < 1:
             raise UsageError(f"--target-far {target_far}: must be between 0 and 1, for instance 0.001")

@@ -62,13 +62,13 @@ class Shop:
 def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
     import torch
 
-    from simsearch.datatypes import Surface
-    from simsearch.methods import create
-    from simsearch.siamese.calibration import Calibration
-    from simsearch.siamese.fusion import Fusion, Monotone
-    from simsearch.siamese.network import SURFACES, Network, save
-    from simsearch.siamese.weightfile import Architecture
-    from simsearch.verification import FEATURES
+    from simsearch.core.types import Surface
+    from simsearch.features import create
+    from simsearch.features.network.network import SURFACES, Network, save
+    from simsearch.features.network.weights_file import Architecture
+    from simsearch.recognition.calibration import Calibration
+    from simsearch.recognition.score_fusion import Fusion, Monotone
+    from simsearch.recognition.verification import FEATURES
 
     folder = tmp_path_factory.mktemp("kit")
     kit = Kit(folder / "small.safetensors", folder / "small.calibration.json", folder / "small.toml")

@@ -15,9 +15,7 @@ import sqlalchemy as sa
 
 from simsearch import open_app
 from simsearch.app import App
-from simsearch.datatypes import Decision, Image, Outcome
-from simsearch.duplicates.found import Kind
-from simsearch.errors import (
+from simsearch.core.errors import (
     CatalogError,
     ConfigError,
     GenerationError,
@@ -26,9 +24,11 @@ from simsearch.errors import (
     UsageError,
     WeightsError,
 )
-from simsearch.siamese.calibration import Calibration
-from simsearch.siamese.fusion import Fusion
-from simsearch.verification import FEATURES
+from simsearch.core.types import Decision, Image, Outcome
+from simsearch.duplicates.results import Kind
+from simsearch.recognition.calibration import Calibration
+from simsearch.recognition.score_fusion import Fusion
+from simsearch.recognition.verification import FEATURES
 
 if TYPE_CHECKING:
     from tests.conftest import Kit, Shop

@@ -14,51 +14,26 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# From the foundations up. A room is a module or package directly in simsearch/; it imports from lower rows and itself.
+# From the ground up. A room is a package or module directly in simsearch/; it imports from lower rows and from itself.
 ROWS = (
-    {
-        "errors",
-        "datatypes",
-        "images",
-        "config",
-        "resources",
-        "locking",
-        "threads",
-    },  # may import each other, without a cycle
-    {"methods", "siamese", "catalog", "synthetic"},
+    {"core"},
+    {"features", "catalog", "synthetic"},
     {"indexes"},
-    {"verification"},  # the look at a pair, shared by all that judge pairs
-    {"lookalikes", "filters", "together"},  # what the catalog says of products, what several photos say
-    {"lookup"},  # which images are worth that look
-    {"decide"},  # and what to say of them
-    {"filtered"},
-    {"indexer", "query", "duplicates", "calibrate", "evaluation", "decisions"},
-    {"reports"},  # pictures and pages of what was found
-    {"training_run", "maintenance", "prometheus", "answering"},
-    {"nightly"},
+    {"ingest"},
+    {"recognition"},
+    {"duplicates", "training"},
     {"app"},
-    {"evaluation_run"},  # measures the application as a whole
-    {"printing"},
-    {"demo"},
-    {"calls"},
-    {"cli_augment", "cli_duplicates", "cli_evaluate", "cli_maintenance", "cli_query", "cli_decisions"},
+    {"evaluation"},  # measures the application from outside
+    {"views"},
     {"cli"},
-    {"__main__"},
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
-EXCEPTIONS = {
-    "simsearch.methods.siamese": {
-        "simsearch.siamese.network",
-        "simsearch.siamese.subject",
-        "simsearch.siamese.weightfile",
-    }
-}
 LAZY = {"App": "app", "open_app": "app"}  # what simsearch/__init__.py hands out, and from where
 HEAVY = {"torch", "torchvision", "faiss", "cv2", "sqlalchemy", "matplotlib", "scipy"}
 
 
 def module_name(path: str) -> str:
-    """`simsearch/methods/orb.py` -> `simsearch.methods.orb`; a package is named without `__init__`."""
+    """`simsearch/features/orb.py` -> `simsearch.features.orb`; a package is named without `__init__`."""
     return ".".join(Path(path).with_suffix("").parts).removesuffix(".__init__")
 
 
@@ -92,30 +67,27 @@ def allowed(importer: str, target: str) -> bool:
         return True  # its own room; `from simsearch import __version__`
     if not here:
         return there in LAZY.values()
-    if target in EXCEPTIONS.get(importer, ()):
-        return True
     row, below = ROW_OF.get(here), ROW_OF.get(there)
-    return row is not None and below is not None and (below < row or row == below == 0)
+    return row is not None and below is not None and below < row
 
 
 def wrong_imports(sources: Mapping[str, str]) -> list[str]:
     """`file:line imports module` for each import that points the wrong way; `sources` is path -> content."""
     modules = {module_name(path) for path in sources}
     found = [f"{path}:1 is in no row of ROWS" for path in sources if not known(module_name(path))]
-    bottom: dict[str, set[str]] = {room: set() for room in ROWS[0]}
+    core: dict[str, set[str]] = {name: set() for name in modules if name.startswith("simsearch.core.")}
     for path, source in sources.items():
         importer = module_name(path)
         package = importer if path.endswith("__init__.py") else importer.rpartition(".")[0]
         for line, target in imported(ast.parse(source), package, modules):
             if not allowed(importer, target):
                 found.append(f"{path}:{line} imports {target}")
-            here, there = importer.split(".")[-1], target.split(".")[-1]
-            if here in bottom and there in bottom and here != there:
-                bottom[here].add(there)
+            if importer in core and target in core and importer != target:
+                core[importer].add(target)
     try:
-        TopologicalSorter(bottom).prepare()
+        TopologicalSorter(core).prepare()
     except CycleError as error:
-        found.append(f"the lowest row imports in a circle: {' -> '.join(error.args[1])}")
+        found.append(f"core imports in a circle: {' -> '.join(error.args[1])}")
     return found
 
 
@@ -133,21 +105,19 @@ def test_imports_point_one_way() -> None:
 @pytest.mark.parametrize(
     ("path", "source", "target"),
     [
-        ("simsearch/methods/orb.py", "from simsearch.catalog import store", "simsearch.catalog.store"),
-        ("simsearch/methods/orb.py", "import simsearch.query", "simsearch.query"),
-        ("simsearch/methods/orb.py", "from ..query import Query", "simsearch.query"),
-        ("simsearch/methods/orb.py", "from .. import query", "simsearch.query"),
-        ("simsearch/methods/orb.py", "from simsearch import open_app", "simsearch.app"),
-        ("simsearch/methods/orb.py", "from simsearch.siamese import network", "simsearch.siamese.network"),
-        ("simsearch/methods/siamese.py", "from simsearch.siamese.training import fit", "simsearch.siamese.training"),
-        ("simsearch/methods/siamese.py", "from simsearch.siamese import training", "simsearch.siamese.training"),
-        ("simsearch/siamese/network.py", "from simsearch.methods.base import Method", "simsearch.methods.base"),
-        ("simsearch/query.py", "def f():\n    from simsearch import reports", "simsearch.reports"),
-        ("simsearch/query.py", "if TYPE_CHECKING:\n    from simsearch.app import App", "simsearch.app"),
-        ("simsearch/query.py", "importlib.import_module('simsearch.cli')", "simsearch.cli"),
-        ("simsearch/app.py", "import os, simsearch.demo", "simsearch.demo"),
-        ("simsearch/errors.py", "from simsearch.methods import base", "simsearch.methods.base"),
-        ("simsearch/__init__.py", "from simsearch.query import Query", "simsearch.query"),
+        ("simsearch/features/orb.py", "from simsearch.catalog import catalog", "simsearch.catalog.catalog"),
+        ("simsearch/features/orb.py", "import simsearch.recognition", "simsearch.recognition"),
+        ("simsearch/features/orb.py", "from ..recognition.engine import QueryEngine", "simsearch.recognition.engine"),
+        ("simsearch/features/orb.py", "from .. import recognition", "simsearch.recognition"),
+        ("simsearch/features/orb.py", "from simsearch import open_app", "simsearch.app"),
+        ("simsearch/indexes/flat.py", "from simsearch.ingest import indexer", "simsearch.ingest.indexer"),
+        ("simsearch/duplicates/finder.py", "from simsearch.training import trainer", "simsearch.training.trainer"),
+        ("simsearch/recognition/engine.py", "def f():\n    from simsearch import views", "simsearch.views"),
+        ("simsearch/recognition/engine.py", "if TYPE_CHECKING:\n    from simsearch.app import App", "simsearch.app"),
+        ("simsearch/recognition/engine.py", "importlib.import_module('simsearch.cli')", "simsearch.cli"),
+        ("simsearch/app.py", "import os, simsearch.evaluation", "simsearch.evaluation"),
+        ("simsearch/core/errors.py", "from simsearch.features import base", "simsearch.features.base"),
+        ("simsearch/__init__.py", "from simsearch.recognition import engine", "simsearch.recognition.engine"),
     ],
 )
 def test_a_wrong_import_is_found(path: str, source: str, target: str) -> None:
@@ -159,14 +129,13 @@ def test_a_wrong_import_is_found(path: str, source: str, target: str) -> None:
     ("path", "source"),
     [
         ("simsearch/__init__.py", "from simsearch.app import open_app\nfrom simsearch import app"),
-        ("simsearch/methods/siamese.py", "from simsearch.siamese import network\nimport simsearch.siamese.weightfile"),
         (
-            "simsearch/methods/orb.py",
-            "from simsearch.methods import base\nfrom . import base\nfrom .base import Method",
+            "simsearch/features/orb.py",
+            "from simsearch.features import base\nfrom .base import Method",
         ),
-        ("simsearch/query.py", "from simsearch import __version__, errors\nfrom simsearch.siamese import training"),
-        ("simsearch/cli.py", "from simsearch.demo import run\nfrom simsearch import open_app, query, images"),
-        ("simsearch/images.py", "import numpy\nfrom simsearch.errors import ImageError\nfrom os import path"),
+        ("simsearch/recognition/engine.py", "from simsearch import __version__\nfrom simsearch.indexes import flat"),
+        ("simsearch/cli/main.py", "from simsearch.cli.demo import run\nfrom simsearch import open_app, recognition"),
+        ("simsearch/core/images.py", "import numpy\nfrom simsearch.core.errors import ImageError\nfrom os import path"),
     ],
 )
 def test_a_right_import_is_not(path: str, source: str) -> None:
@@ -177,15 +146,15 @@ def test_a_module_outside_the_map_is_found() -> None:
     assert wrong_imports({"simsearch/helpers.py": ""}) == ["simsearch/helpers.py:1 is in no row of ROWS"]
 
 
-def test_a_circle_in_the_lowest_row_is_found() -> None:
+def test_a_circle_in_the_core_is_found() -> None:
     [found] = wrong_imports(
-        {"simsearch/images.py": "from . import config", "simsearch/config.py": "import simsearch.images"}
+        {"simsearch/core/images.py": "from . import config", "simsearch/core/config.py": "import simsearch.core.images"}
     )
-    assert found.startswith("the lowest row imports in a circle: ")
+    assert found.startswith("core imports in a circle: ")
 
 
 def test_the_command_line_loads_no_heavy_library() -> None:
-    code = "import json, sys, simsearch.cli; print(json.dumps(list(sys.modules)))"
+    code = "import json, sys, simsearch.cli.main; print(json.dumps(list(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert HEAVY & set(json.loads(done.stdout)) == set()
 
@@ -193,11 +162,12 @@ def test_the_command_line_loads_no_heavy_library() -> None:
 HOUSE = dict.fromkeys(
     (
         "simsearch/__init__.py",
-        *(f"simsearch/{name}.py" for name in ("errors", "datatypes", "images", "config", "query", "reports", "app")),
-        *(f"simsearch/{name}.py" for name in ("demo", "cli")),
-        *(f"simsearch/methods/{name}.py" for name in ("__init__", "base", "orb", "siamese")),
-        *(f"simsearch/siamese/{name}.py" for name in ("__init__", "network", "weightfile", "training")),
-        *(f"simsearch/catalog/{name}.py" for name in ("__init__", "store")),
+        "simsearch/app.py",
+        *(f"simsearch/{room}/__init__.py" for rooms in ROWS for room in rooms if room != "app"),
+        *(f"simsearch/core/{name}.py" for name in ("errors", "types", "images", "config")),
+        *(f"simsearch/features/{name}.py" for name in ("base", "orb", "siamese")),
+        *(f"simsearch/{name}.py" for name in ("catalog/catalog", "indexes/flat", "ingest/indexer", "training/trainer")),
+        *(f"simsearch/{name}.py" for name in ("recognition/engine", "duplicates/finder", "cli/main", "cli/demo")),
     ),
     "",
 )

@@ -68,7 +68,7 @@ def photo(path: Path, colour: str, shape: str) -> Path:
 def test_the_wheel_has_code_and_resources_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    assert {"simsearch/py.typed", "simsearch/cli.py", "simsearch/resources.py"} <= names
+    assert {"simsearch/py.typed", "simsearch/cli/main.py", "simsearch/core/resources.py"} <= names
     for source, target in (
         ("simsearch", "simsearch"),
         ("migrations", "simsearch/migrations"),
@@ -82,7 +82,9 @@ def test_the_wheel_has_code_and_resources_and_nothing_else(wheel: Path) -> None:
 
 
 def test_the_installed_wheel_is_what_runs(installed: Path, tmp_path: Path) -> None:
-    code = "import simsearch, simsearch.resources as r; print(simsearch.__file__); print(r.resource_dir('configs'))"
+    code = (
+        "import simsearch, simsearch.core.resources as r; print(simsearch.__file__); print(r.resource_dir('configs'))"
+    )
     package, configs = run(str(installed / "python"), "-c", code, at=tmp_path).split("\n")[:2]
     assert Path(package).is_relative_to(installed.parent)
     assert Path(configs) == Path(package).parent / "configs"

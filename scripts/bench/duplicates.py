@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from simsearch.app import App, open_app
-from simsearch.catalog.store import NewImage
-from simsearch.datatypes import SourceRow
-from simsearch.methods.orb import KEYPOINT
+from simsearch.catalog.catalog import NewImage
+from simsearch.core.types import SourceRow
+from simsearch.features.orb import KEYPOINT
 
 _BLOCK = 1000
 _KEYPOINTS = 500

@@ -21,10 +21,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.config import GenerationSettings
+from simsearch.core.config import GenerationSettings
 from simsearch.indexes import gpu
-from simsearch.indexes.faiss_factory import FactoryIndex
-from simsearch.indexes.kinds import choose
+from simsearch.indexes.choice import choose
+from simsearch.indexes.factory import FactoryIndex
 
 K = 50
 FACTORIES = ("Flat", "SQfp16", "IVF{lists},Flat", "IVF{lists},SQfp16", "IVF{lists},PQ{codes}")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.siamese.pairs import ALGORITHMS, LabelledImages
+from simsearch.training.pairs import ALGORITHMS, LabelledImages
 
 CLASSES = (100, 1_000, 10_000)
 

@@ -31,12 +31,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
-from simsearch.config import Config
+from simsearch.core.config import Config
+from simsearch.features import create
+from simsearch.features.base import Method
+from simsearch.indexes.choice import choose
 from simsearch.indexes.generations import Generations
-from simsearch.indexes.kinds import choose
-from simsearch.maintenance import Maintenance
-from simsearch.methods import create
-from simsearch.methods.base import Method
+from simsearch.ingest.rebuild import Maintenance
 
 BLOCK = 20_000
 QUERIES = 500

@@ -27,16 +27,17 @@ from typing import Any
 
 import numpy as np
 
-from simsearch import App, images, open_app
-from simsearch.catalog.manifest import read_source
-from simsearch.indexer import IndexReport
-from simsearch.methods.base import pack
-from simsearch.methods.siamese import Siamese
-from simsearch.threads import SingleThreaded
-from simsearch.verification import describe
+from simsearch import App, open_app
+from simsearch.core import images
+from simsearch.core.threads import SingleThreaded
+from simsearch.features.base import pack
+from simsearch.features.siamese import Siamese
+from simsearch.ingest.indexer import IndexReport
+from simsearch.ingest.sources import read_source
+from simsearch.recognition.verification import describe
 
 Row = dict[str, Any]
-CLI = [sys.executable, "-c", "from simsearch.cli import main; main()"]
+CLI = [sys.executable, "-c", "from simsearch.cli.main import main; main()"]
 WORSE = 0.85
 """Share of the old ratio below which a row has got worse."""
 

@@ -24,10 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch import App, open_app
+from simsearch.features.base import unpack
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
-from simsearch.indexes.votes import VoteIndex, lists_for, votes
-from simsearch.lookup import Found
-from simsearch.methods.base import unpack
+from simsearch.indexes.keypoint_votes import VoteIndex, lists_for, votes
+from simsearch.recognition.retrieval import Found
 
 DEPTH = 50
 HEADER = f"{'R@1':>8}{'R@10':>8}{'R@20':>8}{f'R@{DEPTH}':>8}"

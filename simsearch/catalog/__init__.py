@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from simsearch.catalog.store import Catalog
+from simsearch.catalog.catalog import Catalog
 
 __all__ = ["Catalog"]

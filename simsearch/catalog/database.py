@@ -17,9 +17,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from simsearch.catalog.tables import HEAD
-from simsearch.config import CatalogSettings
-from simsearch.errors import CatalogError
-from simsearch.resources import resource_dir
+from simsearch.core.config import CatalogSettings
+from simsearch.core.errors import CatalogError
+from simsearch.core.resources import resource_dir
 
 _CHUNK = 500
 """Ids in one IN (...): SQLite's oldest limit on bound parameters is 999."""

@@ -10,8 +10,8 @@ import sqlalchemy as sa
 
 from simsearch.catalog.database import Database, chunks
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow
-from simsearch.datatypes import Ids, Verdict
-from simsearch.errors import CatalogError
+from simsearch.core.errors import CatalogError
+from simsearch.core.types import Ids, Verdict
 
 
 class Descriptors(Database):

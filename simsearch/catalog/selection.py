@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from simsearch.catalog.database import Database, chunks
 from simsearch.catalog.descriptors import usable
 from simsearch.catalog.tables import ImageRow, ProductRow
-from simsearch.datatypes import Ids
+from simsearch.core.types import Ids
 
 
 @dataclass(frozen=True)

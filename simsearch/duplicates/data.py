@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from simsearch.catalog.store import ImageFacts
-from simsearch.lookalikes import doses
+from simsearch.catalog.catalog import ImageFacts
+from simsearch.recognition.look_alikes import doses
 
 
 def differs(a: ImageFacts, b: ImageFacts) -> str:

@@ -9,17 +9,17 @@ from functools import cached_property
 from itertools import combinations
 
 from simsearch.catalog import Catalog
+from simsearch.catalog.catalog import ImageFacts
 from simsearch.catalog.reviews import Said, Side
-from simsearch.catalog.store import ImageFacts
-from simsearch.config import DuplicateSettings, ImageSettings
+from simsearch.core.config import DuplicateSettings, ImageSettings
+from simsearch.duplicates.candidates import Setting, suspects
 from simsearch.duplicates.data import differs
-from simsearch.duplicates.found import KINDS, DuplicateGroup, DuplicatePair, Findings, Kind
-from simsearch.duplicates.grouping import Pile, Reviewed, linked, piles
-from simsearch.duplicates.judge import Judge, Look
-from simsearch.duplicates.lanes import Setting, suspects
-from simsearch.duplicates.pool import Pool, fill
-from simsearch.methods.base import Method
-from simsearch.verification import Verifier
+from simsearch.duplicates.distinct_files import Pool, fill
+from simsearch.duplicates.linkage import Pile, Reviewed, linked, piles
+from simsearch.duplicates.pair_check import Judge, Look
+from simsearch.duplicates.results import KINDS, DuplicateGroup, DuplicatePair, Findings, Kind
+from simsearch.features.base import Method
+from simsearch.recognition.verification import Verifier
 
 Progress = Callable[[int, int, str], None]
 

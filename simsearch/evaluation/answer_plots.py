@@ -11,12 +11,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from simsearch.evaluation.answers import Asked
+from simsearch.evaluation.calibration_report import CalibrationReport
+from simsearch.evaluation.evaluated_query import Asked
 from simsearch.evaluation.intervals import Indices, bootstrap
-from simsearch.evaluation.probabilities import CalibrationReport
-from simsearch.evaluation.recognition import OpenSetReport, RetrievalReport
+from simsearch.evaluation.recognition_report import OpenSetReport, RetrievalReport
 from simsearch.evaluation.reliability import Reliability
-from simsearch.evaluation.sheets import Figure as Measured
+from simsearch.evaluation.tables import Figure as Measured
 
 _RIGHT, _WRONG, _ABSENT = "tab:green", "tab:red", "tab:purple"
 _DEEPEST = 50

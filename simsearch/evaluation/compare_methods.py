@@ -11,13 +11,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch import images
-from simsearch.config import ImageSettings
-from simsearch.datatypes import Image
-from simsearch.errors import ImageError
+from simsearch.core import images
+from simsearch.core.config import ImageSettings
+from simsearch.core.errors import ImageError
+from simsearch.core.types import Image
 from simsearch.evaluation.intervals import Interval
 from simsearch.evaluation.metrics import PairFigures, best_threshold, pair_figures, pair_intervals
-from simsearch.evaluation.samples import LabelledPairs
+from simsearch.evaluation.pairs import LabelledPairs
 
 Progress = Callable[[int, int, str], None]
 

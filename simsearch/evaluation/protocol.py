@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from simsearch.catalog.manifest import read_source, read_table
-from simsearch.datatypes import SourceRow
-from simsearch.errors import SourceError
-from simsearch.images import SUFFIXES
+from simsearch.core.errors import SourceError
+from simsearch.core.images import SUFFIXES
+from simsearch.core.types import SourceRow
+from simsearch.ingest.sources import read_source, read_table
 
 REFERENCE, DISTRACTOR, QUERY = "reference", "distractor", "query"
 ROLES = (REFERENCE, DISTRACTOR, QUERY)

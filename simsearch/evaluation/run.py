@@ -1,225 +1,291 @@
-"""From tables of pairs or photos to the comparison of methods: what `simsearch evaluate methods` does."""
+"""What `simsearch evaluate` does around the figures: the application asked for labelled photos, as users ask it."""
 
 from __future__ import annotations
 
 import csv
-import json
-import os
-import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.catalog.manifest import read_source, read_table
-from simsearch.config import ImageSettings
-from simsearch.datatypes import Image, SourceRow
-from simsearch.errors import SourceError, UsageError
-from simsearch.evaluation.compare_methods import PAPER, Comparison, Rival, compare_methods, load_photos
-from simsearch.evaluation.plots import draw_roc, draw_scores
-from simsearch.evaluation.samples import LabelledPairs, draw_pairs, given_pairs
-from simsearch.images import SUFFIXES
-from simsearch.methods.base import Method
+from simsearch.app import App
+from simsearch.core import images
+from simsearch.core.config import NEEDED
+from simsearch.core.errors import ImageError, SourceError, UsageError, WeightsError
+from simsearch.core.types import Descriptor, Image, Outcome
+from simsearch.evaluation.calibration_report import CalibrationReport, JudgedPairs, calibration_report
+from simsearch.evaluation.compare_methods import Rival
+from simsearch.evaluation.evaluated_query import Asked, milliseconds
+from simsearch.evaluation.methods import MethodsReport, machine
+from simsearch.evaluation.methods import evaluate_methods as compare
+from simsearch.evaluation.pairs import draw_pairs
+from simsearch.evaluation.protocol import LabelledPhoto, Protocol, open_set
+from simsearch.evaluation.ranking import list_ranks, product_ranks
+from simsearch.evaluation.recognition_report import OpenSetReport, RetrievalReport, open_set_report, retrieval_report
+from simsearch.evaluation.retrieval_stages import lookup_ranks
+from simsearch.features import discover
+from simsearch.recognition.verification import Described, describe
 
 Progress = Callable[[int, int, str], None]
+VERIFICATION = "verification"
+"""The name of the whole verification among the methods."""
+_ALL_HITS = 1000
+_TABLE = "protocol.csv"
+"""What a measurement indexed; marks a folder as one of a measurement."""
 
 
-@dataclass(frozen=True, eq=False)
-class MethodsReport:
-    """A comparison and what it was made on."""
+# -- methods ---------------------------------------------------------------------------------------------------------
 
-    comparison: Comparison
-    facts: Mapping[str, Any]
-    """Source, protocol, counts, machine."""
 
-    def json(self) -> dict[str, Any]:
-        """All of it, as JSON can hold it."""
-        return {**self.facts, "methods": self.comparison.table(), "note": PAPER, "negatives_note": self.negatives}
+class Verification:
+    """The whole verification as one more method: the probability that `query` and `verify` go by."""
 
-    @property
-    def negatives(self) -> str:
-        """Where the wrong pairs come from, and whom that handicaps."""
-        share, embedder = self.facts["hard_share"], self.facts["embedder"]
-        if share is None:
-            return "All pairs were given."
-        if not share:
-            return "Wrong pairs were drawn at random: easier for every method than what a lookup brings up."
-        return (
-            f"{share:.0%} of the wrong pairs were chosen because {embedder} takes them for alike: {embedder} and what "
-            "rests on it are measured on their own worst cases, the other methods are not (--negatives random chooses "
-            "all of them by the seed alone)."
-        )
+    def __init__(self, app: App) -> None:
+        self.verifier = app.verifier
+        self.needed = {name: app.methods[name] for name in NEEDED}
+
+    def describe(self, images: Sequence[Image]) -> list[dict[str, Descriptor]]:
+        """All that pairs are judged by."""
+        return describe(self.needed, images)
+
+    def compare(self, query: Described, others: Sequence[Described]) -> NDArray[np.float64]:
+        """Probabilities (n,), 0 to 1, geometry looked for in all."""
+        found = self.verifier.verify(query, others, geometry=len(others))
+        return np.array([v.probability for v in found])
 
 
 def evaluate_methods(
-    methods: Mapping[str, Rival],
-    embedder: Method,
-    settings: ImageSettings,
+    app: App,
     *,
-    pairs: Path | None,
-    manifest: Path | None,
-    split: str | None,
-    ambiguous: Path | None,
-    seed: int,
-    progress: Progress,
+    pairs: Path | None = None,
+    manifest: Path | None = None,
+    split: str | None = None,
+    ambiguous: Path | None = None,
+    methods: Sequence[str] = (),
+    seed: int = 0,
     hard_share: float = 0.5,
+    progress: Progress = lambda done, total, text: None,
 ) -> MethodsReport:
-    """Compare `methods` on a list of pairs (a, b, same) or on pairs drawn from a manifest (sku, image).
+    """The named methods, or all whose weights are there and the verification, on the same labelled pairs.
 
-    Of the wrong pairs of a manifest a share `hard_share` is chosen by `embedder`. A column `part` in it says which
-    photos choose thresholds (`validation`) and which are measured on (`test`); without it products are divided.
-
-    Raises:
-        UsageError: not exactly one of `pairs` and `manifest`, or too little to measure on. SourceError: a table.
+    See `evaluation.run.evaluate_methods`.
     """
-    if (pairs is None) == (manifest is None):
-        raise UsageError("give either --pairs FILE.csv (a, b, same) or --manifest FILE.csv (sku, image)")
-    try:
-        if pairs is not None:
-            photos, labelled, refused = _listed(pairs, settings)
-        else:
-            assert manifest is not None
-            photos, labelled, refused = _drawn(manifest, split, ambiguous, embedder, settings, seed, hard_share)
-    except ValueError as error:
-        raise UsageError(f"{pairs or manifest}: {error}") from None
-    comparison = compare_methods(methods, photos, labelled, settings, progress=progress)
-    test = ~labelled.validation
-    facts = {
-        "source": str(pairs or manifest), "split": split, "seed": seed, "photos": len(photos), "refused": refused,
-        "validation_pairs": int(labelled.validation.sum()), "test_pairs": int(test.sum()),
-        "test_positives": int(labelled.same[test].sum()), "machine": machine(),
-        "hard_share": None if pairs else hard_share, "embedder": embedder.name,
-    }  # fmt: skip
-    return MethodsReport(comparison, facts)
-
-
-def _drawn(
-    manifest: Path,
-    split: str | None,
-    ambiguous: Path | None,
-    embedder: Method,
-    settings: ImageSettings,
-    seed: int,
-    hard_share: float,
-) -> tuple[list[Image], LabelledPairs, list[str]]:
-    rows = [r for r in read_source(manifest, SUFFIXES).rows if split is None or r.attributes.get("split") == split]
-    if not rows:
-        raise SourceError(f"{manifest}: has no row with split = {split!r}")
-    photos, places, refused = load_photos([r.path for r in rows], settings)
-    skus = [rows[i].sku for i in places]
-    index = {os.path.realpath(rows[i].path): k for k, i in enumerate(places)}
-    doubtful: dict[str, set[int]] = {}
-    for r in read_source(ambiguous, SUFFIXES).rows if ambiguous else ():
-        if (k := index.get(os.path.realpath(r.path))) is not None:
-            doubtful.setdefault(r.sku, set()).add(k)
-    embeddings = np.stack([d for i in range(0, len(photos), 32) for d in embedder.describe(photos[i : i + 32])])
-    frozen = {sku: frozenset(photos_) for sku, photos_ in doubtful.items()}
-    drawn = draw_pairs(
-        skus, embeddings.astype(np.float32), seed=seed, ambiguous=frozen, hard_share=hard_share,
-        validation=_validation([rows[i] for i in places]),
+    chosen: dict[str, Rival] = {}
+    for name in methods or (*discover(), VERIFICATION):
+        try:
+            chosen[name] = Verification(app) if name == VERIFICATION else app.method(name)
+        except WeightsError:
+            if name in methods:
+                raise  # asked for by name; else what has no weights or calibration has nothing to show
+    return compare(
+        chosen, app.method("siamese"), app.config.images, pairs=pairs, manifest=manifest, split=split,
+        ambiguous=ambiguous, seed=seed, progress=progress, hard_share=hard_share,
     )  # fmt: skip
-    return photos, drawn, refused
 
 
-def _validation(rows: Sequence[SourceRow]) -> NDArray[np.bool_] | None:
-    """What the column `part` says; None where there is none."""
-    parts = [row.attributes.get("part", "").lower() for row in rows]
-    if not any(parts):
+# -- recognition -----------------------------------------------------------------------------------------------------
+
+
+def evaluate_retrieval(
+    app: App, protocol: Protocol, *, work: Path | None, seed: int, facts: Mapping[str, Any], progress: Progress
+) -> RetrievalReport:
+    """Ranks at each stage, and pairs. SourceError when the catalog has no product that is asked for."""
+    if not any(protocol.known(q.sku) for q in protocol.queries):
+        raise SourceError("no photo that asks shows a product of the catalog; `evaluate open-set` measures the others")
+    with _bench(app, work) as bench:
+        asked, found = ask(bench, protocol, progress)
+        pairs = judge_pairs(bench, protocol, seed, progress)
+        shared = _facts(bench, protocol, asked, seed)
+    return retrieval_report(asked, pairs, {**facts, **shared, **found}, seed)
+
+
+def evaluate_open_set(
+    app: App, protocol: Protocol, *, work: Path | None, seed: int, facts: Mapping[str, Any], progress: Progress
+) -> OpenSetReport:
+    """Acceptance of photos whose product the catalog has, and of those whose product it lacks."""
+    divided = open_set(protocol)
+    if len({divided.known(q.sku) for q in divided.queries}) < 2:
+        raise SourceError("an open set needs photos of products in the catalog and of others; give more products")
+    with _bench(app, work) as bench:
+        asked, found = ask(bench, divided, progress)
+        threshold, shared = bench.match_threshold, _facts(bench, divided, asked, seed)
+    return open_set_report(asked, threshold, {**facts, **shared, **found}, seed)
+
+
+def evaluate_calibration(
+    app: App, protocol: Protocol, *, work: Path | None, seed: int, facts: Mapping[str, Any], progress: Progress
+) -> CalibrationReport:
+    """Probabilities of pairs and of first answers against how often they are right."""
+    with _bench(app, work) as bench:
+        asked, found = ask(bench, protocol, progress)
+        pairs = judge_pairs(bench, protocol, seed, progress)
+        shared = _facts(bench, protocol, asked, seed)
+    return calibration_report(asked, pairs, {**facts, **shared, **found}, seed)
+
+
+@contextmanager
+def _bench(app: App, work: Path | None) -> Iterator[App]:
+    """An application with the settings and calibration of `app` on a home of its own, `work` or one that is deleted."""
+    with tempfile.TemporaryDirectory(prefix="simsearch-evaluate-") as aside:
+        home = work or Path(aside)
+        if home.is_file() or (home.is_dir() and any(home.iterdir()) and not (home / _TABLE).is_file()):
+            raise UsageError(f"--work {home}: holds what no measurement made; name a new folder")
+        home.mkdir(parents=True, exist_ok=True)
+        (home / _TABLE).touch()
+        own, copied = app.home / "calibration.json", home / "calibration.json"
+        copied.unlink(missing_ok=True)
+        if own.is_file():
+            shutil.copyfile(own, copied)
+        settings = replace(app.config, catalog=replace(app.config.catalog, url=""))
+        with App(home.absolute(), settings, app.origin) as bench:
+            assert bench.verifier  # missing weights are told before anything is read
+            yield bench
+
+
+def _facts(bench: App, protocol: Protocol, asked: Sequence[Asked], seed: int) -> dict[str, Any]:
+    return {
+        "catalog_images": bench.catalog.counts()["images_ok"], "references": len(protocol.references),
+        "distractors": len(protocol.distractors), "queries": len(asked), "queries_known": sum(a.known for a in asked),
+        "queries_hidden": sum(a.known and protocol.hidden(a.sku) for a in asked),
+        "seed": seed, "match_threshold": bench.match_threshold,
+        "fingerprints": {name: m.fingerprint for name, m in bench.methods.items()}, "machine": machine(),
+    }  # fmt: skip
+
+
+# -- asking ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Gallery:
+    """What is in the catalog, for the embedding alone."""
+
+    skus: NDArray[np.str_]
+    images: Sequence[str]
+    vectors: NDArray[np.float32]
+    by_id: Mapping[int, tuple[str, str]]
+    """Image id -> SKU and image."""
+
+
+def ask(app: App, protocol: Protocol, progress: Progress) -> tuple[list[Asked], dict[str, Any]]:
+    """Index the protocol's catalog in the home of `app` and ask each of its queries; also what was refused."""
+    app.home.mkdir(parents=True, exist_ok=True)
+    table = app.home / _TABLE
+    with table.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("sku", "image"))
+        writer.writerows((p.sku, p.path) for p in protocol.catalog)
+    report = app.index([table], prune=True, progress=progress)
+    app.engine.refresh()
+    gallery = _gallery(app)
+    if not len(gallery.skus):
+        raise SourceError("no photo of the catalog can be read")
+    asked: list[Asked] = []
+    refused = [*protocol.refused, *(r.message for r in report.refusals)]
+    for done, photo in enumerate(protocol.queries):
+        progress(done, len(protocol.queries), "asking")
+        started = time.perf_counter()
+        try:
+            image = images.load(Path(photo.path), app.config.images)
+        except ImageError as error:
+            refused.append(str(error))
+            continue
+        read = (time.perf_counter() - started) * 1e3
+        if not asked:
+            app.engine.answer([image])  # the first pass of a network is slow, and no photo's fault
+        asked.append(_ask(app, protocol, gallery, photo, image, read))
+    if not asked:
+        raise SourceError("no photo that asks can be read")
+    return asked, {"refused": refused}
+
+
+def _gallery(app: App) -> _Gallery:
+    siamese = app.verifier.siamese
+    ids, vectors = app.catalog.matrix(siamese.fingerprint, siamese.dtype, siamese.shape[0])
+    facts = app.catalog.facts(ids.tolist())
+    listed = [facts[int(i)] for i in ids]
+    return _Gallery(
+        np.array([f.sku for f in listed]), [f.image for f in listed], vectors.astype(np.float32),
+        {f.id: (f.sku, f.image) for f in listed},
+    )  # fmt: skip
+
+
+def _ask(app: App, protocol: Protocol, gallery: _Gallery, photo: LabelledPhoto, image: Image, read_ms: float) -> Asked:
+    engine, right = app.engine, protocol.right(photo.sku)
+    doubtful = protocol.doubtful.get(photo.sku, frozenset())
+    [described] = describe(app.methods, [image])
+    candidates = engine.candidates(described)
+    [decision] = engine.answer([image], k=_ALL_HITS)
+
+    hits = [h for h in decision.hits if h.image not in doubtful]
+    [rank] = list_ranks([["" if h.sku in right else h.sku for h in hits]], [""])
+    embedding = _by_embedding(gallery, described["siamese"].astype(np.float32), right, doubtful)
+    found = ((c.image_id, *gallery.by_id[c.image_id]) for c in candidates)
+    skus = {image_id: sku for image_id, sku, path in found if path not in doubtful}
+    places = lookup_ranks(candidates, [lane.name for lane in decision.lanes], skus, right)
+    first = hits[0] if hits else None
+    named = decision.sku if decision.outcome is not Outcome.UNKNOWN else None
+    return Asked(
+        photo.sku, photo.path, protocol.known(photo.sku), *embedding, places, float(rank),
+        first.sku if first else "", first is not None and first.sku in right,
+        first.verification.probability if first else 0.0, decision.outcome, named or "", named in right,
+        milliseconds(decision, read_ms),
+    )  # fmt: skip
+
+
+def _by_embedding(
+    gallery: _Gallery, vector: NDArray[np.float32], right: frozenset[str], doubtful: frozenset[str]
+) -> tuple[float, float, float]:
+    """Rank of the right product, its largest cosine, and the largest of another product."""
+    cosine = gallery.vectors @ vector
+    own = np.isin(gallery.skus, list(right))
+    skip = np.array([path in doubtful for path in gallery.images])
+    [rank] = product_ranks(cosine[None], [""], np.where(own, "", gallery.skus), skip[None])
+    # A product all of whose images are doubtful cannot be listed after verification either: a miss.
+    rank = float("inf") if np.isnan(rank) else float(rank)
+    parts = (cosine[own & ~skip], cosine[~own & ~skip])
+    inside, outside = (float(part.max()) if len(part) else float("nan") for part in parts)
+    return rank, inside, outside
+
+
+# -- pairs -----------------------------------------------------------------------------------------------------------
+
+
+def judge_pairs(app: App, protocol: Protocol, seed: int, progress: Progress) -> JudgedPairs | None:
+    """All pairs of one product among the labelled photos and as many of different ones, half of these hard.
+
+    None where too few products have several photos. The threshold is the calibration's: nothing is chosen here.
+    """
+    rival, described, kept = Verification(app), [], []
+    photos = protocol.several
+    for done, photo in enumerate(photos):
+        progress(done, len(photos), "pairs")
+        try:
+            described += rival.describe([images.load(Path(photo.path), app.config.images)])
+            kept.append(photo)
+        except ImageError:
+            continue  # told where it asked
+    skus = [min(protocol.right(p.sku)) for p in kept]
+    place = {p.path: i for i, p in enumerate(kept)}
+    doubtful: dict[str, frozenset[int]] = {}
+    for sku, paths in protocol.doubtful.items():
+        product = min(protocol.right(sku))
+        doubtful[product] = doubtful.get(product, frozenset()) | {place[p] for p in paths if p in place}
+    if not kept:
         return None
-    for row, part in zip(rows, parts, strict=True):
-        if part not in ("validation", "test"):
-            raise SourceError(f"{row.where}: part {part!r} is none of validation, test")
-    both = {row.sku for row, part in zip(rows, parts, strict=True) if part == "test"} & {
-        row.sku for row, part in zip(rows, parts, strict=True) if part == "validation"
-    }
-    if both:
-        raise SourceError(f"{rows[0].where.rsplit(' line', 1)[0]}: product {min(both)!r} is in both parts")
-    return np.array([part == "validation" for part in parts])
-
-
-def _listed(table: Path, settings: ImageSettings) -> tuple[list[Image], LabelledPairs, list[str]]:
-    records, refusals = read_table(table, ("a", "b", "same"))
-    words = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "same": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "different": False,
-    }
-    listed: list[tuple[str, str, bool]] = []
-    refused = [r.message for r in refusals]
-    for where, record in records:
-        said = words.get(record.get("same", "").strip().lower())
-        if said is None:
-            refused.append(f"{where}: same must be 1 or 0, not {record.get('same')!r}")
-        else:
-            listed.append((str(table.parent / record["a"]), str(table.parent / record["b"]), said))
-    paths = list(dict.fromkeys(p for a, b, _ in listed for p in (a, b)))
-    photos, places, unreadable = load_photos(paths, settings)
-    index = {paths[i]: k for k, i in enumerate(places)}
-    kept = [(index[a], index[b], y) for a, b, y in listed if a in index and b in index]
-    return photos, given_pairs([(a, b) for a, b, _ in kept], [y for _, _, y in kept]), refused + unreadable
-
-
-def write_methods(report: MethodsReport, folder: Path) -> list[Path]:
-    """`methods.json`, `methods.md`, `methods.csv`, `roc.png` and `scores.png` in `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    table = report.comparison.table()
-    (folder / "methods.json").write_text(json.dumps(report.json(), indent=1) + "\n", encoding="utf-8")
-    (folder / "methods.md").write_text(markdown(report), encoding="utf-8")
-    with (folder / "methods.csv").open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(table[0]))
-        writer.writeheader()
-        writer.writerows(table)
-    draw_roc(report.comparison, folder / "roc.png")
-    draw_scores(report.comparison, folder / "scores.png")
-    return [*sorted(folder.glob("methods.*")), folder / "roc.png", folder / "scores.png"]
-
-
-def markdown(report: MethodsReport) -> str:
-    """The table for a document."""
-    f = report.facts
-    head = (
-        "method",
-        "accuracy (95 %)",
-        "precision",
-        "recall",
-        "F1",
-        "ROC AUC",
-        "FPR at 95 % TPR",
-        "pairs/s files",
-        "cached",
-    )
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    for r in report.comparison.table():
-        low, high = r["accuracy_95"]
-        cells = (
-            r["method"],
-            f"{r['accuracy']:.2%} ({low:.1%} to {high:.1%})",
-            *(f"{r[key]:.3f}" for key in ("precision", "recall", "f1", "auc", "fpr_at_95_tpr")),
-            f"{r['pairs_per_s_files']:.0f}",
-            f"{r['pairs_per_s_cached']:,.0f}",
-        )
-        lines.append("| " + " | ".join(cells) + " |")
-    counted = (
-        f"{f['test_pairs']} test pairs, {f['test_positives']} of them right; "
-        f"thresholds from {f['validation_pairs']} pairs of other products"
-    )
-    return "\n".join([*lines, "", f"{counted}. {report.negatives} {f['machine']}.", "", PAPER, ""])
-
-
-def machine() -> str:
-    """Processor, cores and operating system, for the line under a figure."""
-    model = platform.processor() or platform.machine()
+    embeddings = np.stack([d["siamese"] for d in described]).astype(np.float32)
     try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as stream:
-            model = next((line.split(":", 1)[1].strip() for line in stream if line.startswith("model name")), model)
-    except OSError:
-        pass  # not Linux: the name from `platform` has to do
-    return f"{model}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+        pairs = draw_pairs(skus, embeddings, seed=seed, ambiguous=doubtful, validation=np.zeros(len(kept), bool))
+    except ValueError:
+        return None
+    probability = np.empty(len(pairs))
+    for i, (a, b) in enumerate(zip(pairs.a.tolist(), pairs.b.tolist(), strict=True)):
+        progress(i, len(pairs), "pairs")
+        [probability[i]] = rival.compare(described[a], [described[b]])
+    return JudgedPairs(pairs, probability, app.calibration.thresholds["pair"])

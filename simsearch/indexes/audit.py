@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from simsearch.config import GenerationSettings
-from simsearch.datatypes import Ids, Metric
+from simsearch.core.config import GenerationSettings
+from simsearch.core.types import Ids, Metric
 from simsearch.indexes.base import VectorIndex
-from simsearch.indexes.faiss_factory import FactoryIndex
+from simsearch.indexes.factory import FactoryIndex
 
 _BLOCK = 32_768
 """Vectors compared at once: the similarities of all samples to them are held."""

@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from simsearch.datatypes import Ids, Metric
-from simsearch.errors import GenerationError
+from simsearch.core.errors import GenerationError
+from simsearch.core.types import Ids, Metric
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from simsearch.config import GenerationSettings
-from simsearch.datatypes import Ids
+from simsearch.core.config import GenerationSettings
+from simsearch.core.types import Ids
 from simsearch.indexes import gpu
 from simsearch.indexes.audit import audit, tune
 from simsearch.indexes.base import Lane, VectorIndex, create, load
-from simsearch.indexes.faiss_binary import BinaryFactoryIndex
-from simsearch.indexes.faiss_factory import FactoryIndex
-from simsearch.indexes.kinds import Kind, choose
+from simsearch.indexes.binary import BinaryFactoryIndex
+from simsearch.indexes.choice import Kind, choose
+from simsearch.indexes.factory import FactoryIndex
+from simsearch.indexes.keypoint_votes import VoteIndex, votes
 from simsearch.indexes.manifest import file_facts, sync
 from simsearch.indexes.rerank import Reranked
-from simsearch.indexes.votes import VoteIndex, votes
 
 
 @dataclass(frozen=True)

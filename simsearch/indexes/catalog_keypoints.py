@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from simsearch.catalog import Catalog
-from simsearch.datatypes import Descriptor, Ids
-from simsearch.errors import CatalogError
-from simsearch.indexes.votes import Bits, VoteIndex
-from simsearch.methods.base import Method, unpack
-from simsearch.methods.orb import column
+from simsearch.core.errors import CatalogError
+from simsearch.core.types import Descriptor, Ids
+from simsearch.features.base import Method, unpack
+from simsearch.features.orb import column
+from simsearch.indexes.keypoint_votes import Bits, VoteIndex
 
 _BLOCK = 1024
 """Images whose keypoints are read from the catalog at once: 20 MB."""

@@ -27,16 +27,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from simsearch.config import GenerationSettings
-from simsearch.datatypes import Ids
-from simsearch.errors import GenerationError
+from simsearch.core.config import GenerationSettings
+from simsearch.core.errors import GenerationError
+from simsearch.core.types import Ids
 from simsearch.indexes import manifest as manifests
 from simsearch.indexes.base import Lane, VectorIndex, load
 from simsearch.indexes.build import Keypoints, build_lane, build_votes
-from simsearch.indexes.faiss_factory import FactoryIndex
+from simsearch.indexes.factory import FactoryIndex
+from simsearch.indexes.keypoint_votes import VoteIndex
 from simsearch.indexes.manifest import FORMAT, REPAIR, sync
 from simsearch.indexes.rerank import Reranked
-from simsearch.indexes.votes import VoteIndex
 
 __all__ = ["Generation", "Generations", "Lane", "Truth"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import faiss
 
-from simsearch.errors import ConfigError
+from simsearch.core.errors import ConfigError
 
 _LOG = logging.getLogger("simsearch")
 _RESOURCES: dict[int, Any] = {}

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simsearch.errors import GenerationError
+from simsearch.core.errors import GenerationError
 
 FORMAT = 2
 REPAIR = "run `simsearch rebuild`"

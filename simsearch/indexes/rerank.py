@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from simsearch.datatypes import Ids, Metric
+from simsearch.core.types import Ids, Metric
 from simsearch.indexes.base import VectorIndex
 
 Vectors = Callable[[Ids], Mapping[int, np.ndarray[Any, Any]]]

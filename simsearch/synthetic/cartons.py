@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from simsearch.datatypes import Pixels
+from simsearch.core.types import Pixels
 from simsearch.synthetic import barcode, emblems, layouts, typefaces
 from simsearch.synthetic.canvas import INK, WHITE, Canvas, Colour, Rect, mix, readable
 from simsearch.synthetic.products import SyntheticProduct

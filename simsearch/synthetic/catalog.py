@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from simsearch.datatypes import Pixels
+from simsearch.core.types import Pixels
 from simsearch.synthetic.conditions import PhotoConditions
 from simsearch.synthetic.photos import jpeg_bytes, jpeg_pixels, photograph
 from simsearch.synthetic.products import SyntheticProduct

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.datatypes import Pixels
+from simsearch.core.types import Pixels
 from simsearch.synthetic.canvas import Colour, mix
 from simsearch.synthetic.typefaces import Mask
 

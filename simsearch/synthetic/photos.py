@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.datatypes import Pixels
+from simsearch.core.types import Pixels
 from simsearch.synthetic import scene
 from simsearch.synthetic.backgrounds import background
 from simsearch.synthetic.canvas import over

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.store import NewImage
-from simsearch.config import CatalogSettings
-from simsearch.datatypes import SourceRow
+from simsearch.catalog.catalog import NewImage
+from simsearch.core.config import CatalogSettings
+from simsearch.core.types import SourceRow
 
 MakeNew = Callable[..., NewImage]
 

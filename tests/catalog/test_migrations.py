@@ -19,8 +19,8 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.tables import HEAD, Table
-from simsearch.config import CatalogSettings
-from simsearch.resources import resource_dir
+from simsearch.core.config import CatalogSettings
+from simsearch.core.resources import resource_dir
 
 
 @pytest.fixture

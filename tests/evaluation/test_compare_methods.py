@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from simsearch.config import ImageSettings
-from simsearch.errors import UsageError
-from simsearch.evaluation.run import evaluate_methods, write_methods
-from simsearch.methods import create
+from simsearch.core.config import ImageSettings
+from simsearch.core.errors import UsageError
+from simsearch.evaluation.methods import evaluate_methods, write_methods
+from simsearch.features import create
 
 
 @pytest.fixture(scope="module")

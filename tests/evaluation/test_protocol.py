@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simsearch.errors import SourceError
+from simsearch.core.errors import SourceError
 from simsearch.evaluation.protocol import Protocol, open_set, read_protocol
 
 

@@ -17,7 +17,7 @@ TOY = '''
 
     import numpy as np
 
-    from simsearch.errors import GenerationError
+    from simsearch.core.errors import GenerationError
 
 
     class Toy:

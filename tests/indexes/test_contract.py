@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from simsearch import indexes
-from simsearch.datatypes import Ids
-from simsearch.errors import GenerationError
+from simsearch.core.errors import GenerationError
+from simsearch.core.types import Ids
 from simsearch.indexes import VectorIndex
 
 Index = type[VectorIndex]

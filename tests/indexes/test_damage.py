@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simsearch.config import GenerationSettings
-from simsearch.errors import GenerationError
+from simsearch.core.config import GenerationSettings
+from simsearch.core.errors import GenerationError
 from simsearch.indexes import generations, manifest
 from simsearch.indexes.generations import Generations, Lane
 

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simsearch.config import GenerationSettings
-from simsearch.datatypes import Ids
-from simsearch.errors import GenerationError
+from simsearch.core.config import GenerationSettings
+from simsearch.core.errors import GenerationError
+from simsearch.core.types import Ids
 from simsearch.indexes import VectorIndex, manifest
 from simsearch.indexes import build as builds
-from simsearch.indexes.faiss_binary import BinaryFlatIndex
-from simsearch.indexes.faiss_index import FlatIndex
+from simsearch.indexes.binary import BinaryFlatIndex
+from simsearch.indexes.flat import FlatIndex
 from simsearch.indexes.generations import Generations, Lane
 
 SETTINGS = GenerationSettings(audit_sample=20, audit_k=5)

@@ -15,10 +15,10 @@ import pytest
 from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.store import NewImage
-from simsearch.config import CatalogSettings, GenerationSettings
-from simsearch.datatypes import Ids, SourceRow
-from simsearch.errors import GenerationError
+from simsearch.catalog.catalog import NewImage
+from simsearch.core.config import CatalogSettings, GenerationSettings
+from simsearch.core.errors import GenerationError
+from simsearch.core.types import Ids, SourceRow
 from simsearch.indexes.generations import Generations, Lane
 
 WANTED = {"phash": "phash-1"}

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simsearch.datatypes import Surface
+from simsearch.core.types import Surface
 from simsearch.synthetic import (
     BACKGROUNDS,
     PhotoConditions,

@@ -1,0 +1,104 @@
+"""`simsearch decisions`: what was answered, and what people found out about it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from typer import Argument, Context, Option
+
+from simsearch.cli.context import Json, note, opened_app
+from simsearch.core.errors import UsageError
+
+commands = typer.Typer(rich_markup_mode=None, no_args_is_help=False, invoke_without_command=True)
+
+Id = Annotated[int, Argument(help="As `decisions` and the answer give it.", metavar="ID")]
+Note = Annotated[str, Option(help="Why, for those who ask later.")]
+LIMIT = 50
+
+
+@commands.callback()
+def decisions(
+    context: Context,
+    since: Annotated[str | None, Option(help="Only from this day or time (UTC) on, or the last 12h, 7d, 2w.")] = None,
+    outcome: Annotated[str | None, Option(help="Only match, ambiguous or unknown.")] = None,
+    sku: Annotated[
+        str | None, Option(help="Only those that name this product, or had it among the candidates.")
+    ] = None,
+    reviewed: Annotated[
+        bool | None, Option("--reviewed/--not-reviewed", help="Only those of which a person said something, or not.")
+    ] = None,
+    limit: Annotated[
+        int | None, Option(min=1, help="At most so many, the newest.", show_default=f"{LIMIT}; all with --export")
+    ] = None,
+    export: Annotated[
+        str | None, Option(help="Write the complete records as JSONL to this file; - for standard output.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """List recorded answers, newest first. The photos themselves are not kept."""
+    if context.invoked_subcommand is not None:
+        return
+    from simsearch.views.text import decisions as printing
+
+    with opened_app() as opened:
+        most = limit or (None if export else LIMIT)
+        found = opened.decisions.listed(since=since, outcome=outcome, sku=sku, reviewed=reviewed, limit=most)
+        if export is None:
+            printing.decisions(found, as_json, most or 0)
+            return
+        try:
+            count = printing.export(found, export)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            reason = error.strerror or error
+            raise UsageError(f"--export {export}: cannot be written ({reason}); name another file") from None
+    if export != "-":
+        note(f"{export}: {count} decisions written")
+
+
+@commands.command()
+def show(decision: Id, as_json: Json = False) -> None:
+    """Everything that was recorded of one answer."""
+    from simsearch.views.text import decisions as printing
+
+    with opened_app() as opened:
+        printing.one(opened.decisions.get(decision), as_json)
+
+
+@commands.command()
+def confirm(
+    decision: Id,
+    sku: Annotated[str | None, Argument(help="Of an ambiguous answer: which of the named it is.")] = None,
+    note: Note = "",
+    as_json: Json = False,
+) -> None:
+    """Say that an answer was right."""
+    from simsearch.views.text import decisions as printing
+
+    with opened_app() as opened:
+        printing.said(opened.decisions.confirm(decision, sku, note), as_json)
+
+
+@commands.command()
+def correct(
+    decision: Id,
+    sku: Annotated[str | None, Argument(help="What the photo shows.", show_default="none of the catalog")] = None,
+    note: Note = "",
+    as_json: Json = False,
+) -> None:
+    """Say that an answer was wrong, and which product it is, or without SKU that the catalog has none of it."""
+    from simsearch.views.text import decisions as printing
+
+    with opened_app() as opened:
+        printing.said(opened.decisions.correct(decision, sku, note), as_json)
+
+
+@commands.command()
+def forget(decision: Id, as_json: Json = False) -> None:
+    """Take back what was said of an answer."""
+    from simsearch.views.text import decisions as printing
+
+    with opened_app() as opened:
+        printing.said(opened.decisions.forget(decision), as_json)

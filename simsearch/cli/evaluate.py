@@ -1,0 +1,206 @@
+"""`simsearch evaluate ...`: the commands that measure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from simsearch.cli.context import Json, note, opened_app, progress_bar
+
+if TYPE_CHECKING:
+    from simsearch.evaluation.protocol import Protocol
+
+commands = typer.Typer(
+    help="Measure recognition, probabilities and methods on labelled photos.",
+    rich_markup_mode=None, no_args_is_help=False,
+)  # fmt: skip
+
+
+@commands.callback()
+def _evaluate() -> None:
+    """Measure recognition, probabilities and methods on labelled photos."""
+
+
+class Negatives(StrEnum):
+    """How wrong pairs are drawn."""
+
+    HARD = "hard"
+    RANDOM = "random"
+
+
+Ambiguous = Annotated[
+    Path | None, Option(help="CSV (sku, image): photos that may show a product although labelled otherwise.")
+]
+Split = Annotated[str | None, Option(help="Only rows of the manifest whose column `split` says so.")]
+Seed = Annotated[int, Option(min=0, help="Another number draws other pairs and resamples.")]
+Manifest = Annotated[
+    Path,
+    Option(
+        help="CSV with sku and image, and a column role (reference, distractor, query); without it the first photo of "
+        "a product is its reference and the others ask."
+    ),
+]
+Distractors = Annotated[
+    list[Path] | None, Option(help="Folder or CSV of photos that join the catalog; may be given several times.")
+]
+Same = Annotated[Path | None, Option(help="CSV whose column skus lists SKUs that are one product: A|B.")]
+Work = Annotated[
+    Path | None,
+    Option(help="Home for the measured catalog, kept: a second run is quicker.", show_default="one that is deleted"),
+]
+Out = Annotated[Path | None, Option(help="Folder for the tables (JSON, Markdown, CSV) and plots (PNG).")]
+
+
+@commands.command()
+def methods(
+    pairs: Annotated[Path | None, Option(help="CSV with the columns a, b and same (1 or 0).")] = None,
+    manifest: Annotated[Path | None, Option(help="Labelled photos to draw pairs from: CSV with sku and image.")] = None,
+    split: Split = None,
+    ambiguous: Ambiguous = None,
+    method: Annotated[list[str] | None, Option(help="Only this method; may be given several times.")] = None,
+    negatives: Annotated[
+        Negatives, Option(help="hard: half of the wrong pairs are the most similar by the embedding.")
+    ] = Negatives.HARD,
+    seed: Seed = 0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Compare the methods of the paper, and the whole verification, on the same labelled pairs."""
+    from simsearch.evaluation.methods import write_methods
+    from simsearch.evaluation.run import evaluate_methods
+    from simsearch.views.text import evaluation
+
+    with opened_app() as opened, progress_bar("comparing") as progress:
+        report = evaluate_methods(
+            opened, pairs=pairs, manifest=manifest, split=split, ambiguous=ambiguous, methods=method or (), seed=seed,
+            hard_share=0.5 if negatives is Negatives.HARD else 0.0, progress=progress,
+        )  # fmt: skip
+    evaluation.comparison(report, as_json)
+    if out is not None:
+        for path in write_methods(report, out):
+            note(f"{path}: written")
+
+
+@commands.command()
+def retrieval(
+    manifest: Manifest,
+    split: Split = None,
+    distractors: Distractors = None,
+    ambiguous: Ambiguous = None,
+    same: Same = None,
+    work: Work = None,
+    seed: Seed = 0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """How often the right product comes first: in each lane of the lookup, fused, and after verification."""
+    from simsearch.evaluation.answer_plots import draw_retrieval
+    from simsearch.evaluation.export import write_answers
+    from simsearch.evaluation.run import evaluate_retrieval
+    from simsearch.views.text import evaluation
+
+    protocol, facts = _protocol(manifest, split, distractors, ambiguous, same)
+    with opened_app() as opened, progress_bar("evaluating") as progress:
+        report = evaluate_retrieval(opened, protocol, work=work, seed=seed, facts=facts, progress=progress)
+    evaluation.recognition(report, as_json)
+    if out is not None:
+        for path in [*write_answers("retrieval", report, out, report.asked), *draw_retrieval(report, out)]:
+            note(f"{path}: written")
+
+
+@commands.command()
+def open_set(
+    manifest: Manifest,
+    split: Split = None,
+    distractors: Distractors = None,
+    ambiguous: Ambiguous = None,
+    same: Same = None,
+    work: Work = None,
+    seed: Seed = 0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """What is said of photos whose product is not in the catalog.
+
+    Where all products that ask are in the catalog, every second one is taken out of it.
+    """
+    from simsearch.evaluation.answer_plots import draw_open_set
+    from simsearch.evaluation.export import write_answers
+    from simsearch.evaluation.run import evaluate_open_set
+    from simsearch.views.text import evaluation
+
+    protocol, facts = _protocol(manifest, split, distractors, ambiguous, same)
+    with opened_app() as opened, progress_bar("evaluating") as progress:
+        report = evaluate_open_set(opened, protocol, work=work, seed=seed, facts=facts, progress=progress)
+    evaluation.recognition(report, as_json)
+    if out is not None:
+        for path in [*write_answers("open_set", report, out, report.asked), *draw_open_set(report, out)]:
+            note(f"{path}: written")
+
+
+@commands.command()
+def calibration(
+    manifest: Manifest,
+    split: Split = None,
+    distractors: Distractors = None,
+    ambiguous: Ambiguous = None,
+    same: Same = None,
+    work: Work = None,
+    seed: Seed = 0,
+    out: Out = None,
+    as_json: Json = False,
+) -> None:
+    """Whether probabilities come true: of pairs, and of the first answer to each photo."""
+    from simsearch.evaluation.answer_plots import draw_calibration
+    from simsearch.evaluation.export import write_answers
+    from simsearch.evaluation.run import evaluate_calibration
+    from simsearch.views.text import evaluation
+
+    protocol, facts = _protocol(manifest, split, distractors, ambiguous, same)
+    with opened_app() as opened, progress_bar("evaluating") as progress:
+        report = evaluate_calibration(opened, protocol, work=work, seed=seed, facts=facts, progress=progress)
+    evaluation.recognition(report, as_json)
+    if out is not None:
+        for path in [*write_answers("calibration", report, out), *draw_calibration(report, out)]:
+            note(f"{path}: written")
+
+
+@commands.command()
+def render(
+    folder: Annotated[Path, Argument(help="Folder for the pictures and manifest.csv.")],
+    products: Annotated[int, Option(min=4, max=5000, help="How many packages.")] = 60,
+    photos: Annotated[int, Option(min=1, max=50, help="Simulated phone photos of each.")] = 3,
+    severity: Annotated[float, Option(min=0.0, max=1.0, help="How bad the phone photos get.")] = 0.5,
+    absent: Annotated[float, Option(min=0.0, max=0.9, help="Share of products that the catalog lacks.")] = 0.25,
+    families: Annotated[float, Option(min=0.0, max=1.0, help="Share of products in look-alike families.")] = 0.0,
+    seed: Annotated[int, Option(min=0, help="Another number renders other packages.")] = 21,
+    as_json: Json = False,
+) -> None:
+    """Render packages with simulated phone photos, and the manifest that the other commands measure on."""
+    from simsearch.core.errors import UsageError
+    from simsearch.evaluation.rendered_set import write_rendered
+    from simsearch.views import text as printing
+
+    try:
+        path = write_rendered(
+            folder, products=products, photos=photos, seed=seed, severity=severity, absent=absent, family_share=families
+        )
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"{error.filename or folder}: cannot be written ({reason}); name another folder") from None
+    printing.fact({"manifest": str(path), "products": products}, f"{path}: written", as_json)
+
+
+def _protocol(
+    manifest: Path, split: str | None, distractors: list[Path] | None, ambiguous: Path | None, same: Path | None
+) -> tuple[Protocol, Mapping[str, Any]]:
+    """The protocol and what it was read from."""
+    from simsearch.evaluation.protocol import read_protocol
+
+    found = read_protocol(manifest, split=split, distractors=distractors or (), ambiguous=ambiguous, same=same)
+    return found, {"source": str(manifest), "split": split}

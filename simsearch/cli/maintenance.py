@@ -1,0 +1,73 @@
+"""`simsearch rebuild` and `simsearch status`: parse, call, print."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+from simsearch.cli.context import Json, opened_app, progress_bar
+from simsearch.core.errors import GenerationError, UsageError
+
+
+def rebuild(
+    sources: Annotated[
+        list[str] | None, Argument(help="With --nightly: what to read into the catalog first.", metavar="SOURCE")
+    ] = None,
+    nightly: Annotated[
+        bool,
+        Option("--nightly", help="Read the sources, build if anything changed, back up the catalog, write a report."),
+    ] = False,
+    rollback: Annotated[bool, Option("--rollback", help="Go back to the generation before the current one.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Only say what would be built, how large, how long.")] = False,
+    keep: Annotated[
+        int | None, Option(min=1, help="Generations to keep.", show_default="generations.keep of the settings")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Build the search indexes anew from the catalog; they replace the old ones once they are checked.
+
+    No photo is read, unless weights or settings changed: then the catalog's photos are described again first, while
+    the old indexes go on answering.
+    """
+    from simsearch.views.text import maintenance as printing
+
+    if nightly + rollback + dry_run > 1:
+        raise UsageError("--nightly, --rollback and --dry-run exclude each other")
+    if nightly != bool(sources):
+        raise UsageError("--nightly needs a SOURCE" if nightly else "a SOURCE is for --nightly; without, none is read")
+    if rollback and keep:
+        raise UsageError("--keep is for a build; --rollback removes nothing")
+    with opened_app() as opened, progress_bar("describing") as progress:
+        if dry_run:
+            return printing.plan(opened.plan(), as_json)
+        if nightly:
+            return printing.nightly(opened.nightly(sources or [], keep=keep, progress=progress), as_json)
+        name = opened.rollback() if rollback else opened.rebuild(keep=keep, progress=progress)
+    return printing.serves(name, rollback, as_json)
+
+
+def status(
+    refused: Annotated[bool, Option("--refused", help="List what could not be read, with reasons.")] = False,
+    verify: Annotated[
+        bool, Option("--verify", help="Read every byte of the catalog and all generations, and check them.")
+    ] = False,
+    max_age: Annotated[
+        float | None,
+        Option(min=0.0, help="For monitoring: hours that the last good nightly run may be old.", metavar="HOURS"),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the catalog holds and whether it can be searched. Exits with 6 where it cannot, and says why."""
+    from simsearch.views import text as printing
+    from simsearch.views.text import maintenance
+
+    with opened_app() as opened:
+        if refused:
+            printing.refusals(opened.refused(), as_json)
+            return
+        found = opened.status(verify=verify)
+        late = opened.late(max_age) if max_age is not None else ""
+    maintenance.status(found, as_json)
+    if found.problem or late:
+        raise GenerationError(found.problem or late)

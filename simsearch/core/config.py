@@ -1,0 +1,227 @@
+"""Settings: `configs/default.toml`, overlaid by a file of the user's, checked into frozen dataclasses.
+
+`configs/default.toml` explains every setting. A key that no dataclass has is an error that names it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from simsearch.core.errors import ConfigError
+from simsearch.core.resources import resource_dir
+
+T = TypeVar("T")
+
+NEEDED = ("phash", "orb", "siamese")
+"""The methods whose descriptors a pair is judged by: `indexing.stored` must name them, and may add others."""
+
+
+def setting(default: Any, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+    """A dataclass field with a default and the values it may take (both bounds included)."""
+    checks = {"low": low, "high": high, "choices": choices}
+    if isinstance(default, list | dict):
+        return field(default_factory=lambda: type(default)(default), metadata=checks)
+    return field(default=default, metadata=checks)
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """How a file becomes pixels."""
+
+    working_size: int = setting(640, low=64, high=1023)
+    max_pixels: int = setting(80_000_000, low=4096, high=89_478_485)
+    max_bytes: int = setting(100_000_000, low=1024)
+
+
+@dataclass(frozen=True)
+class CatalogSettings:
+    """Where the truth lies."""
+
+    url: str = ""
+    busy_timeout_s: float = setting(30.0, low=0.0)
+
+
+@dataclass(frozen=True)
+class IndexingSettings:
+    """How photos are described."""
+
+    stored: tuple[str, ...] = ("phash", "orb", "siamese")
+    workers: int = setting(0, low=0, high=256)
+    batch: int = setting(32, low=1, high=4096)
+    commit_every: int = setting(256, low=1)
+    rebuild_share: float = setting(0.05, low=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
+class GenerationSettings:
+    """How indexes are built and kept."""
+
+    keep: int = setting(3, low=1)
+    audit_sample: int = setting(200, low=1)
+    audit_k: int = setting(50, low=1)
+    audit_recall: float = setting(0.995, low=0.0, high=1.0)
+    factory: str = ""
+    storage: str = setting("auto", choices=("auto", "float32", "float16", "int8"))
+    device: str = setting("auto", choices=("auto", "cpu", "cuda"))
+
+
+@dataclass(frozen=True)
+class NightlySettings:
+    """What `rebuild --nightly` keeps, writes and refuses."""
+
+    backups: int = setting(7, low=0)
+    reports: int = setting(30, low=1)
+    metrics: str = ""
+    retire_share: float = setting(0.2, low=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
+class QuerySettings:
+    """How a photo is answered."""
+
+    k: int = setting(5, low=1, high=1000)
+    candidates: int = setting(50, low=1, high=10_000)
+    hash_candidates: int = setting(10, low=0, high=10_000)
+    hash_similarity: float = setting(0.85, low=0.0, high=1.0)
+    vote_candidates: int = setting(20, low=0, high=10_000)
+    vote_neighbours: int = setting(16, low=1, high=1000)
+    vote_keypoints: int = setting(200, low=1, high=5000)
+    geometry: int = setting(8, low=0, high=10_000)
+    match_threshold: float = setting(0.0, low=0.0, high=1.0)
+    margin: float = setting(0.15, low=0.0, high=0.5)
+
+
+@dataclass(frozen=True)
+class DuplicateSettings:
+    """How suspected pairs are found."""
+
+    neighbours: int = setting(10, low=1, high=1000)
+    least_similarity: float = setting(0.6, low=-1.0, high=1.0)
+    least_hash_similarity: float = setting(0.85, low=0.0, high=1.0)
+    vote_keypoints: int = setting(0, low=0, high=5000)
+    geometry: int = setting(3, low=0, high=255)
+    same_photo_similarity: float = setting(0.98, low=0.0, high=1.0)
+    threshold: float = setting(0.0, low=0.0, high=1.0)
+    look_alike: float = setting(0.5, low=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
+class Config:
+    """All settings in force. `methods` holds one table a method, checked by the method itself."""
+
+    images: ImageSettings = field(default_factory=ImageSettings)
+    catalog: CatalogSettings = field(default_factory=CatalogSettings)
+    indexing: IndexingSettings = field(default_factory=IndexingSettings)
+    generations: GenerationSettings = field(default_factory=GenerationSettings)
+    nightly: NightlySettings = field(default_factory=NightlySettings)
+    query: QuerySettings = field(default_factory=QuerySettings)
+    duplicates: DuplicateSettings = field(default_factory=DuplicateSettings)
+    methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; ConfigError names file and line."""
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file; name an existing TOML file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not valid TOML: {error}") from None
+
+
+def load_config(path: Path | None = None) -> tuple[Config, dict[str, str]]:
+    """The settings in force, and for each (`query.k`) where it comes from: a file's name or `built in`.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value in it cannot be meant.
+    """
+    layers = [resource_dir("configs") / "default.toml"]
+    if path is not None:
+        layers.append(path)
+    merged: dict[str, Any] = {}
+    origin: dict[str, str] = {}
+    for layer in layers:
+        tables = read_toml(layer)
+        parse_settings(Config, tables, where=str(layer))  # so that the message names the file at fault
+        label = str(layer) if layer == path else layer.name
+        _overlay(merged, tables, label, origin, "")
+    return parse_settings(Config, merged, where="configuration"), origin
+
+
+def _overlay(base: dict[str, Any], top: Mapping[str, Any], label: str, origin: dict[str, str], prefix: str) -> None:
+    for key, value in top.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            _overlay(base.setdefault(key, {}), value, label, origin, f"{name}.")
+        else:
+            base[key] = value
+            origin[name] = label
+
+
+def parse_settings(cls: type[T], table: Mapping[str, Any], *, where: str) -> T:
+    """`table` as an instance of the frozen dataclass `cls`, nested dataclasses included.
+
+    Raises:
+        ConfigError: unknown key (with the nearest known one), wrong type or out of range; `where` leads the message.
+    """
+    assert is_dataclass(cls)
+    known = {f.name: f for f in fields(cls)}
+    hints = typing.get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+            raise ConfigError(f"{where}: unknown setting {key!r}; {hint}")
+        values[key] = _checked(value, hints[key], known[key].metadata, f"{where}: {key}")
+    missing = [
+        f.name for f in known.values() if f.name not in values and f.default is MISSING and f.default_factory is MISSING
+    ]
+    if missing:
+        raise ConfigError(f"{where}: the setting {missing[0]!r} is required")
+    return cls(**values)
+
+
+def _checked(value: Any, hint: Any, checks: Mapping[str, Any], where: str) -> Any:
+    if isinstance(hint, type) and is_dataclass(hint):
+        if not isinstance(value, Mapping):
+            raise ConfigError(f"{where}: must be a table, not {value!r}")
+        return parse_settings(hint, value, where=where)
+    value = _typed(value, hint, where)
+    low, high, choices = checks.get("low"), checks.get("high"), checks.get("choices")
+    if low is not None and not value >= low:  # so that nan fails
+        raise ConfigError(f"{where}: {value!r} is below {low}")
+    if high is not None and not value <= high:
+        raise ConfigError(f"{where}: {value!r} is above {high}")
+    if choices and value not in choices:
+        raise ConfigError(f"{where}: {value!r} is none of {', '.join(choices)}")
+    return value
+
+
+def _typed(value: Any, hint: Any, where: str) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):
+        hint = next(a for a in args if a is not type(None))
+        return _typed(value, hint, where)
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_typed(v, args[0], where) for v in value)
+    if origin is not None and issubclass(origin, Mapping) and isinstance(value, Mapping):
+        return {str(k): _typed(v, args[1], where) for k, v in value.items()}
+    if hint is Any:
+        return value
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and isinstance(value, hint) and not (isinstance(value, bool) and hint is not bool):
+        return value
+    wanted = "a list" if origin is tuple else "a table" if origin is not None else getattr(hint, "__name__", str(hint))
+    raise ConfigError(f"{where}: must be {wanted}, not {value!r}")

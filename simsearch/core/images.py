@@ -1,0 +1,238 @@
+"""A file's bytes become one upright RGB array, or a named reason why not. The only place that decodes.
+
+Reads JPEG, PNG, WebP, GIF, BMP, TIFF, AVIF, JPEG 2000 and PPM, and HEIC where the extra `heif` is installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, UnidentifiedImageError
+from PIL import Image as Pillow
+
+from simsearch.core.config import ImageSettings
+from simsearch.core.errors import ImageError
+from simsearch.core.types import Image, Pixels
+
+SUFFIXES = frozenset(
+    ".jpg .jpeg .jpe .jfif .png .webp .gif .bmp .dib .tif .tiff .avif .heic .heif .hif .jp2 .ppm .pgm .pnm".split()
+)
+"""What counts as a photo when a folder is scanned. A file that a table names is read whatever it is called."""
+
+_READ = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "JPEG2000", "PPM")
+"""Pillow's names. Not all that it knows: EPS would start Ghostscript, and TGA or PCX are taken for what is none."""
+
+_STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"II*\0", b"MM\0*")
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_ENDS_EARLY = ("truncated", "unexpected end", "not enough", "premature", "end of file")
+
+_TURNS = {  # EXIF orientation -> what makes it upright; from 5 on, width and height change places
+    2: Pillow.Transpose.FLIP_LEFT_RIGHT,
+    3: Pillow.Transpose.ROTATE_180,
+    4: Pillow.Transpose.FLIP_TOP_BOTTOM,
+    5: Pillow.Transpose.TRANSPOSE,
+    6: Pillow.Transpose.ROTATE_270,
+    7: Pillow.Transpose.TRANSVERSE,
+    8: Pillow.Transpose.ROTATE_90,
+}
+
+# Our own limit, checked right after the header is read, refuses what Pillow would warn about. Its other warnings are on
+# odd metadata of photos that it reads all the same.
+warnings.filterwarnings("ignore", category=Pillow.DecompressionBombWarning)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+@cache
+def _formats() -> bool:
+    """Registers HEIC with Pillow once; whether it could."""
+    try:
+        import pillow_heif
+    except ImportError:
+        return False
+    pillow_heif.register_heif_opener()
+    return True
+
+
+def load(path: Path, settings: ImageSettings) -> Image:
+    """The photo in `path`.
+
+    Raises:
+        ImageError: it cannot be read or decoded; `code` says why.
+    """
+    return decode(read(path, settings), settings, str(path))
+
+
+def load_or_error(photo: str | Path | bytes, settings: ImageSettings) -> Image | ImageError:
+    """A file, or the content of one, decoded; or why it cannot be."""
+    try:
+        return decode(photo, settings, "-") if isinstance(photo, bytes) else load(Path(photo), settings)
+    except ImageError as error:
+        return error
+
+
+def read(path: Path, settings: ImageSettings) -> bytes:
+    """The bytes of `path`, at most one more than the limit: :func:`decode` refuses what has more.
+
+    Raises:
+        ImageError: "missing", where they cannot be read.
+    """
+    try:
+        if not (path.is_file() or path.is_dir()) and path.exists():
+            raise ImageError("missing", f"{path}: is no file but a device or pipe")  # reading might never end
+        with path.open("rb") as stream:
+            return stream.read(settings.max_bytes + 1)
+    except IsADirectoryError:
+        raise ImageError("missing", f"{path}: is a folder, not a photo") from None
+    except (OSError, ValueError) as error:  # ValueError: a null byte in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ImageError("missing", f"{path}: cannot be read ({reason})") from None
+
+
+def decode(data: bytes, settings: ImageSettings, name: str = "<bytes>", sha256: str = "") -> Image:
+    """The photo in `data`; `name` is for messages, `sha256` that of `data` where it is known already.
+
+    Raises:
+        ImageError: it cannot be decoded; `code` says why.
+    """
+    if not data:
+        raise ImageError("zero_size", f"{name}: the file is empty")
+    if len(data) > settings.max_bytes:
+        raise ImageError("too_large", f"{name}: has more than {settings.max_bytes} bytes (images.max_bytes)")
+    formats = (*_READ, "HEIF") if _formats() else _READ
+    try:
+        with Pillow.open(io.BytesIO(data), formats=formats) as opened:
+            upright, width, height = _upright(opened, settings, name)
+            pixels = _rgb(upright)
+    except ImageError:
+        raise
+    except (Pillow.DecompressionBombError, Pillow.DecompressionBombWarning):
+        limit = f"{settings.max_pixels} (images.max_pixels)"
+        raise ImageError("too_large", f"{name}: has far more pixels than {limit}") from None
+    except UnidentifiedImageError:
+        raise _unidentified(data, name) from None
+    except MemoryError:
+        raise ImageError("too_large", f"{name}: does not fit into memory") from None
+    except Exception as error:  # on damaged data decoders raise whatever they stumble over
+        raise _damaged(data, name, error) from error
+    digest = sha256 or hashlib.sha256(data).hexdigest()
+    return Image(_fit(pixels, settings.working_size), digest, width, height, name)
+
+
+def _upright(opened: Pillow.Image, settings: ImageSettings, name: str) -> tuple[Pillow.Image, int, int]:
+    width, height = opened.size
+    if width < 1 or height < 1:
+        raise ImageError("zero_size", f"{name}: the picture is {width} x {height} pixels")
+    if width * height > settings.max_pixels:
+        raise ImageError(
+            "too_large", f"{name}: {width} x {height} pixels are more than {settings.max_pixels} (images.max_pixels)"
+        )
+    # JPEG can leave out its fine detail while decoding: 1/2, 1/4 or 1/8 of the size, never less than asked for.
+    scale = settings.working_size / max(width, height)
+    opened.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
+    opened.seek(0)
+    opened.load()
+    orientation = _orientation(opened)
+    turn = _TURNS.get(orientation)
+    upright = opened if turn is None else opened.transpose(turn)
+    return (upright, height, width) if turn is not None and orientation >= 5 else (upright, width, height)
+
+
+def _orientation(opened: Pillow.Image) -> int:
+    """1 to 8; 1 is upright. Read after the pixels: PNG may keep it behind them, and TIFF is turned while loading."""
+    try:
+        value = opened.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # a damaged EXIF block does not spoil the picture
+        return 1
+    return value if isinstance(value, int) else 1
+
+
+def _rgb(image: Pillow.Image) -> Pixels:
+    """Any mode of Pillow's as RGB uint8; transparency on white."""
+    if image.mode in ("I;16", "I;16B", "I;16L", "I;16N", "I", "F"):
+        return _deep(np.asarray(image))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Pillow.new("RGBA", image.size, "white")
+        image = Pillow.alpha_composite(white, image)
+    return np.asarray(image.convert("RGB"), dtype=np.uint8)
+
+
+def _deep(values: NDArray[Any]) -> Pixels:
+    """Grey of more than 8 bits as 8 bits. 16-bit: 65,535 becomes 255.
+
+    32-bit and float say nothing of their white: it is the first of 1 (floats), 255 and 65,535 that nothing exceeds,
+    else the largest value.
+    """
+    x = values.astype(np.float32)
+    if values.dtype.itemsize == 2:
+        top = 65535.0
+    else:
+        most = float(x[np.isfinite(x)].max(initial=0.0))
+        usual = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (255.0, 65535.0)
+        top = next((white for white in usual if most <= white), most)
+    x = np.nan_to_num(x, nan=0.0, posinf=top, neginf=0.0)
+    grey = np.clip(x / top * 255.0, 0, 255).round().astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
+
+
+def _fit(pixels: Pixels, side: int) -> Pixels:
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return np.ascontiguousarray(pixels)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def _unidentified(data: bytes, name: str) -> ImageError:
+    if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS and not _formats():
+        return ImageError("unreadable", f"{name}: is a HEIC photo; install the extra: pip install 'simsearch[heif]'")
+    if _short(data):
+        return ImageError("truncated", f"{name}: ends before the picture does")
+    if data.startswith(_STARTS):
+        return ImageError("unreadable", f"{name}: begins like an image, but its header is damaged")
+    return ImageError("not_an_image", f"{name}: is not an image of a kind that simsearch reads")
+
+
+def _damaged(data: bytes, name: str, error: Exception) -> ImageError:
+    text = str(error).lower()
+    if isinstance(error, EOFError) or any(t in text for t in _ENDS_EARLY) or _short(data):
+        return ImageError("truncated", f"{name}: the file ends before the picture does")
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    return ImageError("unreadable", f"{name}: the image data is damaged ({reason})")
+
+
+def _short(data: bytes) -> bool:
+    """Whether a file with a known start is shorter than its own header says, or has hardly more than a start."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return len(data) < int.from_bytes(data[4:8], "little") + 8
+    if data[4:8] == b"ftyp" and data[8:12] in (*_HEIF_BRANDS, b"avif", b"avis"):
+        return _boxes_end(data) > len(data)
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        directory = int.from_bytes(
+            data[4:8], "little" if data[:1] == b"I" else "big"
+        )  # often the last thing in the file
+        return directory >= len(data) or len(data) < 64
+    return len(data) < 64 and data.startswith((*_STARTS, b"RIFF"))
+
+
+def _boxes_end(data: bytes) -> int:
+    """Where the last top-level box of an ISO media file (HEIC, AVIF) ends by its own account."""
+    at = 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if size == 1:  # then the size is a 64-bit number behind the name
+            size = int.from_bytes(data[at + 8 : at + 16], "big")
+        if size < 8:  # 0: up to the end of the file
+            return len(data)
+        at += size
+    return at if at >= len(data) else len(data) + 1

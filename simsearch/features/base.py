@@ -1,0 +1,82 @@
+"""The seam of every method: turn an image into a descriptor, score two descriptors.
+
+A method is one class in one module of this package. `methods.discover()` finds every class that a module lists
+in its `METHODS`; nothing else needs to know of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+from simsearch.core.types import Descriptor, Image, Metric, Similarities
+
+
+@dataclass(frozen=True)
+class NoSettings:
+    """For a method that has nothing to set."""
+
+
+@runtime_checkable
+class Method(Protocol):
+    """Describes images and compares descriptors.
+
+    Two descriptors may be compared only if they were made under equal fingerprints. Every similarity is higher for
+    more alike images; `similarity_range` says between which values. A class whose compare(a, [b]) is compare(b, [a])
+    may say so with `symmetric = True`; the contract tests then hold it to that.
+    """
+
+    name: ClassVar[str]
+    Settings: ClassVar[type]
+    """Frozen dataclass of the method's settings; its instance is the only argument of the constructor."""
+    similarity_range: ClassVar[tuple[float, float]]
+    """Lowest and highest similarity; infinities where it is not bounded."""
+    dtype: np.dtype[Any]
+    """Of a descriptor."""
+    shape: tuple[int, ...]
+    """Of a descriptor; -1 where the length varies from image to image."""
+    fingerprint: str
+    """Name, settings and weights digest in one short string."""
+
+    def describe(self, images: Sequence[Image]) -> list[Descriptor]:
+        """One descriptor an image, in order. Defined for every image, also flat and one-pixel ones."""
+        ...
+
+    def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
+        """Similarity of `query` to each of `others`, shape (len(others),)."""
+        ...
+
+
+@runtime_checkable
+class MetricMethod(Method, Protocol):
+    """A method whose descriptors live in a metric space, and so can be indexed.
+
+    cosine: descriptors are float32, L2-normalised, `dim` numbers. hamming: uint8, `dim` bits packed eight to a byte.
+    """
+
+    dim: int
+    metric: Metric
+
+
+def fingerprint(name: str, settings: Any, *, version: int = 1, digest: str = "") -> str:
+    """`name-0123456789abcdef`: equal exactly when name, settings, version and weights digest are equal.
+
+    `version` is raised by hand when the code of a method changes what it computes.
+    """
+    parts = json.dumps([name, version, asdict(settings), digest], sort_keys=True, default=str)
+    return f"{name}-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
+
+
+def pack(descriptor: Descriptor) -> bytes:
+    """The bytes that the catalog stores; little-endian C order."""
+    return np.ascontiguousarray(descriptor).tobytes()
+
+
+def unpack(method: Method, data: bytes) -> Descriptor:
+    """Inverse of :func:`pack` for a descriptor of `method`. ValueError when the size does not fit."""
+    return np.frombuffer(data, dtype=method.dtype).reshape(method.shape)

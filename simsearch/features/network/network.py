@@ -1,0 +1,274 @@
+"""The Siamese network: one shared backbone, an embedding, and heads on top of it.
+
+    photo -> backbone -> GeM pooling -> linear -> L2 norm = embedding f
+    pair head (the paper's improved network): sigmoid(FC(|f1 - f2|))
+    surface head: which face of the package the photo shows
+
+Sources: GeM pooling: Radenović, Tolias, Chum, "Fine-tuning CNN Image Retrieval with No Human Annotation" (2018),
+eq. 3. Pair head: Wang, Huang, Cai (2024), improved Siamese network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, cast
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from simsearch.core.errors import UsageError, WeightsError
+from simsearch.core.types import Pixels, Surface
+from simsearch.features.network.backbones import BACKBONES
+from simsearch.features.network.onednn import fuse
+from simsearch.features.network.weights_file import Architecture, Weights, open_weights, write_weights
+
+SURFACES: tuple[Surface, ...] = tuple(s for s in Surface if s is not Surface.UNKNOWN)
+_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
+_STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+
+
+class GeM(nn.Module):
+    """Generalised-mean pooling: (mean over places of x^p)^(1/p), p learned; 1 is the average, inf the maximum."""
+
+    def __init__(self, p: float = 3.0) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.tensor([p]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, c), in float32: x^p overflows half precision."""
+        p = self.p.float().clamp(1.0, 10.0)
+        return x.float().clamp(min=1e-6).pow(p).mean(dim=(2, 3)).pow(1.0 / p)
+
+
+class Network(nn.Module):
+    """Backbone, embedding and heads."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        self.architecture = architecture
+        if architecture.backbone not in BACKBONES:
+            raise WeightsError(f"there is no backbone {architecture.backbone!r}; there are {', '.join(BACKBONES)}")
+        row = BACKBONES[architecture.backbone]
+        self.backbone = row.build()
+        self.pool = GeM()
+        self.embed = nn.Linear(row.channels, architecture.embedding)
+        self.pair = nn.Sequential(
+            nn.Linear(architecture.embedding, architecture.pair_hidden),
+            nn.ReLU(),
+            nn.Linear(architecture.pair_hidden, 1),
+        )
+        self.surface = nn.Linear(row.channels, len(SURFACES))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Normalised input (n, 3, s, s) -> pooled features (n, channels)."""
+        return cast(Tensor, self.pool(self.backbone(x)))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised input (n, 3, s, s) -> embeddings (n, d) of length 1, surface logits (n, surfaces)."""
+        return self.heads(self.backbone(x))
+
+    def heads(self, maps: Tensor) -> tuple[Tensor, Tensor]:
+        """What the backbone gives, (n, channels, h, w) of any precision -> embeddings and surface logits in float32."""
+        pooled = self.pool(maps)
+        return functional.normalize(self.embed(pooled).float(), dim=1), self.surface(pooled)
+
+    def pair_logits(self, a: Tensor, b: Tensor) -> Tensor:
+        """Embeddings (n, d) and (n, d) -> logits (n,) of "same product"; as `weightfile.PairHead.logits`, trainable."""
+        scale = float(self.architecture.embedding) ** 0.5
+        return cast(Tensor, self.pair((a - b).abs() * scale)).squeeze(1)
+
+    def load_start(self, path: Path) -> None:
+        """Start from `path`: weights of simsearch's own (.safetensors), or a torchvision state dict (.pth).
+
+        Of a torchvision classifier the features are taken and the classifier is left.
+
+        Raises:
+            WeightsError: no such file, not one of these, or of another backbone.
+        """
+        if path.suffix == ".safetensors":
+            weights = open_weights(path)
+            if weights.architecture.backbone != self.architecture.backbone:
+                raise WeightsError(f"{path}: holds {weights.architecture.backbone}, not {self.architecture.backbone}")
+            own = self.state_dict()
+            known = {k: v for k, v in weights.tensors.items() if k in own and own[k].shape == v.shape}
+            fitting = {k: torch.from_numpy(v) for k, v in known.items()}
+            self.load_state_dict(fitting, strict=False)  # heads of other sizes start anew
+            return
+        row = BACKBONES[self.architecture.backbone]
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            raise WeightsError(f"{path}: there is no such file; set network.start to a weights file or to ''") from None
+        except Exception as error:  # torch raises whatever its zip, pickle and tensor readers raise
+            name = type(error).__name__
+            raise WeightsError(f"{path}: is no weights file that PyTorch reads safely ({name})") from error
+        if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
+            raise WeightsError(f"{path}: is no state dict of tensors; save the model's `state_dict()`")
+        wanted = self.backbone.state_dict()
+        renamed = _resnet_names(state) if self.architecture.backbone == "resnet18" else state
+        own = {k.removeprefix(row.strip): v.float() for k, v in renamed.items() if k.startswith(row.strip)}
+        picked = {k: v if v.ndim else v.long() for k, v in own.items() if k in wanted and wanted[k].shape == v.shape}
+        missing = [k for k in wanted if k not in picked and not k.endswith("num_batches_tracked")]
+        if missing:
+            name = self.architecture.backbone
+            raise WeightsError(f"{path}: holds no {name} ({missing[0]} is missing or of another shape)")
+        self.backbone.load_state_dict(picked, strict=False)
+
+
+def _resnet_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    places = {"conv1.": "0.0.", "bn1.": "0.1.", "layer1.": "1.", "layer2.": "2.", "layer3.": "3.", "layer4.": "4."}
+    return {new + k.removeprefix(old): v for k, v in state.items() for old, new in places.items() if k.startswith(old)}
+
+
+def letterbox(pixels: Pixels, size: int) -> Pixels:
+    """Scaled to fit a square of `size` pixels, aspect kept, padded with the mean colour of the picture's border."""
+    height, width = pixels.shape[:2]
+    scale = size / max(height, width)
+    w, h = max(1, round(width * scale)), max(1, round(height * scale))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    small = cv2.resize(pixels, (w, h), interpolation=interpolation)
+    if w == h == size:
+        return cast(Pixels, small)
+    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]]).mean(axis=0)
+    out = np.empty((size, size, 3), np.uint8)
+    out[:] = border.round().astype(np.uint8)
+    top, left = (size - h) // 2, (size - w) // 2
+    out[top : top + h, left : left + w] = small
+    return out
+
+
+def shrink(pixels: Pixels, side: int) -> Pixels:
+    """Scaled down to at most `side` pixels on the longer side."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def to_input(squares: Sequence[Pixels]) -> Tensor:
+    """n squares (s, s, 3) uint8 -> (n, 3, s, s) float32, normalised as ImageNet is, channels_last."""
+    batch = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
+    return normalise(batch)
+
+
+def normalise(batch: Tensor) -> Tensor:
+    """(n, 3, s, s) uint8 -> float32 with ImageNet's mean and deviation, channels_last."""
+    mean, std = _MEAN.to(batch.device), _STD.to(batch.device)
+    x = (batch.float() / 255.0 - mean) / std
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def save(network: Network, path: Path, card: Mapping[str, Any]) -> None:
+    """Weights in half precision as safetensors, architecture and `card` in its header."""
+    state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    tensors = {k: v.numpy() for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    write_weights(path, tensors, network.architecture, card)
+
+
+def restore(weights: Weights) -> Network:
+    """The network of a weights file, in evaluation mode.
+
+    Raises:
+        WeightsError: tensors that do not fit the architecture.
+    """
+    try:
+        network = Network(weights.architecture)
+    except WeightsError as error:
+        raise WeightsError(f"{weights.path}: {error}") from None
+    wanted = {k for k in network.state_dict() if not k.endswith("num_batches_tracked")}
+    odd = sorted(wanted ^ set(weights.tensors))
+    if odd:
+        raise WeightsError(f"{weights.path}: does not fit its own architecture ({odd[0]})")
+    try:
+        network.load_state_dict({k: torch.from_numpy(v).float() for k, v in weights.tensors.items()}, strict=False)
+    except RuntimeError as error:
+        text = str(error).splitlines()[-1].strip()
+        raise WeightsError(f"{weights.path}: does not fit its own architecture ({text})") from error
+    if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
+        raise WeightsError(f"{weights.path}: holds numbers that are not finite")
+    return network.eval()
+
+
+def fold(module: nn.Module, joined: Callable[[nn.Conv2d, nn.BatchNorm2d], nn.Module] = fuse_conv_bn_eval) -> nn.Module:
+    """Each convolution of an evaluated network and the batch norm behind it become what `joined` makes of them."""
+    children = list(module.named_children())
+    for (name, child), (following, other) in pairwise(children):
+        if isinstance(child, nn.Conv2d) and isinstance(other, nn.BatchNorm2d):
+            setattr(module, name, joined(child, other))
+            setattr(module, following, nn.Identity())
+    for _, child in children:
+        fold(child, joined)
+    return module
+
+
+def pick_device(wanted: str) -> torch.device:
+    """`auto` is the GPU where PyTorch sees one. UsageError when a device is asked for that is not there."""
+    if wanted == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(wanted)
+    except RuntimeError:
+        raise UsageError(f"{wanted!r} is no device; use auto, cpu or cuda") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UsageError(f"simsearch does not run on {wanted!r}; use auto, cpu or cuda")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        seen = torch.cuda.device_count() or "no"
+        raise UsageError(f"the device {wanted!r} was asked for, but PyTorch sees {seen} GPUs; use auto or cpu")
+    return device
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Whether bfloat16 is the faster precision, to describe and to train: on GPUs, and on CPUs that multiply it.
+
+    Such CPUs have AMX tiles, or AVX-512 with bfloat16 (AMD since Zen 4, Intel's Cooper Lake): docs/benchmarks.md.
+    """
+    if device.type == "cuda":
+        return True
+    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+
+
+_AT_ONCE = 8
+"""Photos in one pass on a CPU: the activations of more do not stay in its cache, and each then takes longer."""
+
+
+class Inference:
+    """A network made ready to describe photos: batch norms folded, precision and device chosen.
+
+    Takes over the network it is given, in evaluation mode. May be called from several threads at once.
+    """
+
+    def __init__(self, network: Network, *, precision: str = "auto", device: str = "auto") -> None:
+        self.device = pick_device(device)
+        use_bfloat16 = precision == "bfloat16" or (precision == "auto" and bfloat16_pays(self.device))
+        self.dtype = torch.bfloat16 if use_bfloat16 else torch.float32
+        self.size = network.architecture.input_size
+        fold(network.backbone)
+        # Weights are rounded in every precision: the rounding would move embeddings ten times as far (cosine 0.99)
+        # as computing in bfloat16 does (0.9996), and catalogs move between machines.
+        network.backbone.to(dtype=torch.bfloat16).to(dtype=self.dtype)
+        self.network = network.to(self.device).to(memory_format=torch.channels_last)
+        self.at_once = 0
+        if self.device.type == "cpu":
+            self.at_once = _AT_ONCE
+            fuse(self.network.backbone)
+
+    def describe(self, squares: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """n letterboxed squares -> embeddings (n, d) of length 1, probabilities of each surface (n, len(SURFACES))."""
+        size = self.at_once or len(squares)
+        parts = [self._pass(squares[i : i + size]) for i in range(0, len(squares), size)]
+        return np.concatenate([e for e, _ in parts]), np.concatenate([s for _, s in parts])
+
+    def _pass(self, squares: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        with torch.inference_mode():
+            x = to_input(squares).to(self.device, dtype=self.dtype)
+            embeddings, surfaces = self.network(x)
+            return embeddings.float().cpu().numpy(), surfaces.float().softmax(dim=1).cpu().numpy()

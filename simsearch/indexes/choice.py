@@ -1,0 +1,101 @@
+"""Which FAISS index a lane is built as: by the number of its images, from crossovers that were measured.
+
+`docs/scale.md` has the measurements (`scripts/bench/scale.py`). An exact index is built as fast as the catalog is read
+and loses nothing, so it serves as long as it answers in a small part of the time that describing the photo takes.
+Inverted lists (Sivic and Zisserman, "Video Google", 2003) look into a part of it, product quantisation (Jégou, Douze,
+Schmid, "Product quantization for nearest neighbor search", 2011) keeps a quarter of a byte a dimension, and what it
+blurs the catalog's own embeddings put right.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from simsearch.core.config import GenerationSettings
+from simsearch.core.errors import ConfigError
+from simsearch.core.types import Metric
+
+FLOAT32_IMAGES = 20_000
+"""Up to here float32: the file is small anyway, and the answers are those of NumPy to the last bit."""
+EXACT_IMAGES = 200_000
+"""Up to here every vector is compared: 12 ms a query at 100,000 on one core."""
+LISTS_IMAGES = 5_000_000
+"""Up to here inverted lists of whole vectors; above, of product codes, re-ranked from the catalog."""
+EXACT_HASHES = 5_000_000
+"""Up to here every hash is compared: about a millisecond for a million of 64 bits."""
+_TRAINING = 64
+"""Vectors a list that the centroids are fitted to; FAISS asks for 39 at least."""
+STORAGE = {"float32": ("Flat", 4.0, 1), "float16": ("SQfp16", 2.0, 1), "int8": ("SQ8", 1.0, 4)}
+"""Setting -> name in a FAISS factory string, bytes a dimension, re-ranking."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a lane is built."""
+
+    factory: str
+    """FAISS factory string; "Flat" and "BFlat" compare everything."""
+    rerank: int = 1
+    """This many times the wanted neighbours are fetched and put in order by the catalog's vectors; 1: not at all."""
+    training: int = 0
+    """Vectors to train on; 0 where nothing is learned from them."""
+    bytes_per_image: float = 0.0
+    """Estimate; 0 where nothing is known of a factory string from the settings."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether every vector is compared as it is."""
+        return self.factory in ("Flat", "BFlat")
+
+
+def choose(metric: Metric, dim: int, images: int, settings: GenerationSettings) -> Kind:
+    """The kind for `images` vectors of `dim` dimensions (bits for hamming).
+
+    Raises:
+        ConfigError: FAISS can make nothing of `generations.factory`.
+    """
+    if metric == "hamming":
+        if images <= EXACT_HASHES:
+            return Kind("BFlat", bytes_per_image=dim / 8 + 8)
+        lists = _lists(images)
+        return Kind(f"BIVF{lists}", training=min(images, _TRAINING * lists), bytes_per_image=dim / 8 + 8)
+    if settings.factory:
+        check_factory(settings.factory, dim)
+        # It is not known what a factory string loses: the catalog puts the order right for all but exact ones.
+        training = min(images, max(100_000, _TRAINING * _lists(images)))
+        rerank = 1 if settings.factory == "Flat" else 16 if "PQ" in settings.factory else 4
+        return Kind(settings.factory, rerank, training)
+    by_size = "float32" if images <= FLOAT32_IMAGES else "float16"
+    storage = by_size if settings.storage == "auto" else settings.storage
+    name, width, rerank = STORAGE[storage]
+    if images <= EXACT_IMAGES:
+        return Kind(name, rerank, min(images, 100_000) if name == "SQ8" else 0, width * dim + 8)
+    lists = _lists(images)
+    training = min(images, _TRAINING * lists)
+    if images <= LISTS_IMAGES or settings.storage != "auto" or dim % 4:
+        return Kind(f"IVF{lists},{name}", rerank, training, width * dim + 8 + 4 * dim * lists / images)
+    return Kind(f"IVF{lists},PQ{dim // 4}", 16, training, dim / 4 + 8 + 4 * dim * lists / images)
+
+
+def _lists(images: int) -> int:
+    """A power of two near four times the square root, as FAISS's guidelines have it: 4,096 for a million."""
+    return int(2 ** round(math.log2(4 * math.sqrt(max(1, images)))))
+
+
+def check_factory(factory: str, dim: int) -> None:
+    """ConfigError when FAISS can make no index of inner products of `factory`."""
+    import faiss
+
+    try:
+        made = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
+        reason = "" if made.metric_type == faiss.METRIC_INNER_PRODUCT else "it would not compare by inner product"
+    except RuntimeError as error:
+        # "Error in <signature> at <file>.cpp:<line>: <what is wrong>"
+        reason = re.split(r"\.(?:cpp|h):\d+: ", str(error))[-1].strip()[:200] or "FAISS refuses it"
+    if reason:
+        raise ConfigError(
+            f"generations.factory: {factory!r} makes no index of {dim} dimensions ({' '.join(reason.split())}); "
+            "write it as FAISS does, for instance 'IVF4096,SQfp16' or 'HNSW32', or leave it empty"
+        )

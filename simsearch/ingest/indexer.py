@@ -1,0 +1,290 @@
+"""Indexing: sources -> photos -> descriptors -> catalog. Unchanged photos cost one `stat`, a crash costs one batch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.catalog import Catalog
+from simsearch.catalog.catalog import KnownImage, NewImage
+from simsearch.core import images
+from simsearch.core.config import ImageSettings, IndexingSettings
+from simsearch.core.errors import ImageError
+from simsearch.core.threads import SingleThreaded
+from simsearch.core.types import Image, Refusal, SourceRow, Surface
+from simsearch.features.base import Method, pack
+from simsearch.features.siamese import Siamese
+from simsearch.ingest.sources import Source
+
+Progress = Callable[[int, int, str], None]
+"""Called with photos done, photos in all and a short text."""
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What a run did, in images."""
+
+    added: int
+    changed: int
+    redescribed: int
+    """Unchanged files that got descriptors of new weights or settings."""
+    unchanged: int
+    retired: int
+    refused: int
+    """Listed by the sources now, and not usable; `refusals` has the reasons."""
+    refusals: tuple[Refusal, ...]
+    seconds: float
+    generation: str = ""
+    """Built at the end of the run; empty where none was."""
+
+    @property
+    def described(self) -> int:
+        """Photos that were decoded and described."""
+        return self.added + self.changed + self.redescribed
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One image that may need work."""
+
+    row: SourceRow
+    source: str
+    known: KnownImage | None
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What a worker found."""
+
+    job: _Job
+    size: int
+    mtime_ns: int
+    digest: str | None
+    width: int | None = None
+    height: int | None = None
+    image: Image | None = None
+    descriptors: Mapping[str, bytes] = field(default_factory=dict)
+    surface: tuple[Surface, float] | None = None
+    error: ImageError | None = None
+
+
+@dataclass
+class _Step:
+    """Work for the next transaction."""
+
+    add: list[NewImage] = field(default_factory=list)
+    retire: list[int] = field(default_factory=list)
+    redescribe: dict[int, NewImage] = field(default_factory=dict)
+    touch: dict[int, tuple[str, int, int]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.add) + len(self.retire) + len(self.redescribe) + len(self.touch)
+
+
+class Indexer:
+    """Describes what sources list and the catalog does not have yet."""
+
+    def __init__(
+        self, catalog: Catalog, methods: Mapping[str, Method], settings: IndexingSettings, image_settings: ImageSettings
+    ) -> None:
+        self.catalog, self.settings, self.image_settings = catalog, settings, image_settings
+        self.siamese: list[Siamese] = []
+        self.others: list[Method] = []
+        for method in methods.values():
+            if isinstance(method, Siamese):
+                self.siamese.append(method)
+            else:
+                self.others.append(method)
+        self.fingerprints = sorted(m.fingerprint for m in methods.values())
+
+    def run(self, sources: Sequence[Source], *, prune: bool, progress: Progress) -> IndexReport:
+        """Bring the catalog up to what `sources` list; with `prune`, retire what they no longer list."""
+        started = time.perf_counter()
+        counts: Counter[str] = Counter()
+        refusals = [refusal for source in sources for refusal in source.refusals]
+        known = {(k.sku, k.path): k for k in self.catalog.known_images(self.fingerprints)}
+        jobs, listed = self._plan(sources, known, counts, refusals)
+        self._carry_out(jobs, counts, refusals, progress)
+        if prune:
+            kept = {source.key for source in sources}
+            gone = [k.id for key, k in known.items() if k.source in kept and key not in listed]
+            self.catalog.apply(retire=gone)
+            counts["retired"] += len(gone)
+        self.catalog.update_products([row for source in sources for row in source.rows])
+        for source in sources:
+            self.catalog.note_refusals(source.key, source.refusals)
+        return IndexReport(
+            counts["added"], counts["changed"], counts["redescribed"], counts["unchanged"], counts["retired"],
+            len(refusals), tuple(refusals), time.perf_counter() - started,
+        )  # fmt: skip
+
+    def redescribe(self, rows: Sequence[tuple[str, SourceRow]], progress: Progress) -> None:
+        """Describe active images anew from their files: (source, row) of each, as `Catalog.stale` gives them."""
+        known = {(k.sku, k.path): k for k in self.catalog.known_images(self.fingerprints)}
+        jobs = [_Job(row, source, known[row.sku, row.path]) for source, row in rows if (row.sku, row.path) in known]
+        self._carry_out(jobs, Counter(), [], progress)
+
+    def _carry_out(
+        self, jobs: Sequence[_Job], counts: Counter[str], refusals: list[Refusal], progress: Progress
+    ) -> None:
+        """Do `jobs`, commit every `commit_every` of them, and count what came out."""
+        step = _Step()
+        for done, seen in enumerate(self._work(jobs), 1):
+            self._settle(seen, step, counts, refusals)
+            if len(step) >= self.settings.commit_every:
+                step = self._commit(step)
+            progress(done, len(jobs), f"{len(refusals)} refused" if refusals else "")
+        self._commit(step)
+
+    def _plan(
+        self,
+        sources: Sequence[Source],
+        known: Mapping[tuple[str, str], KnownImage],
+        counts: Counter[str],
+        refusals: list[Refusal],
+    ) -> tuple[list[_Job], set[tuple[str, str]]]:
+        """The images that need a look, and the keys of all that are listed."""
+        jobs, listed, moved = [], set(), {}
+        for source in sources:
+            for row in source.rows:
+                key = (row.sku, row.path)
+                if key in listed:
+                    continue
+                listed.add(key)
+                have = known.get(key)
+                if have is None or (have.size, have.mtime_ns) != _stat(row.path):
+                    jobs.append(_Job(row, source.key, have))
+                    continue
+                if have.source != source.key:
+                    moved[have.id] = (source.key, have.size, have.mtime_ns)
+                # A refused photo is tried again: it fails early, and its reason may be gone (a limit, the extra).
+                if have.verdict == "refused" or not have.described:
+                    jobs.append(_Job(row, source.key, have))
+                else:
+                    counts["unchanged"] += 1
+        self.catalog.apply(touch=moved)
+        return jobs, listed
+
+    def _work(self, jobs: Sequence[_Job]) -> Iterator[_Seen]:
+        """Every job in order, described. Each thread takes a batch through all stages, on one core.
+
+        So no thread waits for another, and what a photo is between the stages stays where it was made. One batch more
+        than there are threads is read ahead.
+        """
+        workers = self.settings.workers or os.cpu_count() or 1
+        size = self.settings.batch
+        waiting: deque[Future[list[_Seen]]] = deque()
+        batches = (jobs[i : i + size] for i in range(0, len(jobs), size))
+        with SingleThreaded() as single, ThreadPoolExecutor(workers) as pool:
+            try:
+                while True:
+                    while len(waiting) <= workers and (batch := next(batches, None)) is not None:
+                        waiting.append(pool.submit(self._described, batch, single))
+                    if not waiting:
+                        break
+                    yield from waiting.popleft().result()
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    def _described(self, batch: Sequence[_Job], single: SingleThreaded) -> list[_Seen]:
+        """In a worker thread: look at each photo, then describe by the network those that were decoded."""
+        seen = [self._look(job) for job in batch]
+        todo = [one.image for one in seen if one.image is not None]
+        found: dict[str, Iterator[tuple[NDArray[np.float32], Surface, float]]] = {}
+        if todo and self.siamese:
+            single.torch()
+            found = {m.fingerprint: iter(m.describe_with_surface(todo)) for m in self.siamese}
+        return [self._complete(one, found) for one in seen]
+
+    def _complete(
+        self, seen: _Seen, found: Mapping[str, Iterator[tuple[NDArray[np.float32], Surface, float]]]
+    ) -> _Seen:
+        """With what the network says where the photo was decoded, and without its pixels."""
+        if seen.image is None:
+            return seen
+        descriptors, surface = dict(seen.descriptors), seen.surface
+        for fingerprint, results in found.items():
+            embedding, shown, probability = next(results)
+            descriptors[fingerprint], surface = pack(embedding), (shown, probability)
+        assert len(descriptors) == len(self.fingerprints)
+        return replace(seen, image=None, descriptors=descriptors, surface=surface)
+
+    def _look(self, job: _Job) -> _Seen:
+        """Read, compare the content hash, decode, describe with all but the network."""
+        path = Path(job.row.path)
+        size, mtime_ns = _stat(job.row.path)
+        digest = None
+        try:
+            data = images.read(path, self.image_settings)
+            digest = sha256(data).hexdigest()
+            if job.known and job.known.described and job.known.sha256 == digest:
+                return _Seen(job, size, mtime_ns, digest)
+            image = images.decode(data, self.image_settings, str(path), digest)
+            described = {m.fingerprint: pack(m.describe([image])[0]) for m in self.others}
+            return _Seen(job, size, mtime_ns, digest, image.width, image.height, image, described)
+        except ImageError as error:
+            return _Seen(job, size, mtime_ns, digest, error=error)
+
+    def _settle(self, seen: _Seen, step: _Step, counts: Counter[str], refusals: list[Refusal]) -> None:
+        """Turns what was seen into rows to write."""
+        job, known = seen.job, seen.job.known
+        if seen.error is not None:
+            refusals.append(Refusal(job.row.path, seen.error.code, str(seen.error)))
+            if known is None:
+                step.add.append(_refused(seen))
+            elif seen.digest is not None and seen.digest != known.sha256:  # other content than before, and unusable
+                step.retire.append(known.id)
+                step.add.append(_refused(seen))
+            # A file that is gone for the moment keeps what is known of it.
+        elif known is None:
+            step.add.append(_accepted(seen))
+            counts["added"] += 1
+        elif not seen.descriptors:
+            step.touch[known.id] = (job.source, seen.size, seen.mtime_ns)
+            counts["unchanged"] += 1
+        elif known.verdict == "ok" and known.sha256 == seen.digest:
+            step.redescribe[known.id] = _accepted(seen)
+            counts["redescribed"] += 1
+        else:
+            step.retire.append(known.id)
+            step.add.append(_accepted(seen))
+            counts["changed"] += 1
+
+    def _commit(self, step: _Step) -> _Step:
+        self.catalog.apply(add=step.add, retire=step.retire, redescribe=step.redescribe, touch=step.touch)
+        return _Step()
+
+
+def _stat(path: str) -> tuple[int, int]:
+    """Size and modification time; (-1, -1) where there is no file."""
+    with suppress(OSError, ValueError):
+        found = os.stat(path)
+        return found.st_size, found.st_mtime_ns
+    return -1, -1
+
+
+def _accepted(seen: _Seen) -> NewImage:
+    row, (guess, probability) = seen.job.row, seen.surface or (Surface.UNKNOWN, 0.0)
+    return NewImage(
+        row, seen.job.source, seen.size, seen.mtime_ns, seen.digest, seen.width, seen.height,
+        surface=row.surface or guess.value, surface_probability=None if row.surface else probability,
+        descriptors=seen.descriptors,
+    )  # fmt: skip
+
+
+def _refused(seen: _Seen) -> NewImage:
+    assert seen.error is not None
+    return NewImage(
+        seen.job.row, seen.job.source, seen.size, seen.mtime_ns, seen.digest,
+        reason_code=seen.error.code, reason=str(seen.error),
+    )  # fmt: skip

@@ -1,0 +1,243 @@
+"""Sources of a catalog: a folder, a CSV or a JSONL becomes rows of (product, image). Untrusted input.
+
+A row that cannot be meant becomes a refusal that names its line; only a source that cannot be read at all is an error.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from simsearch.core.errors import SourceError
+from simsearch.core.types import Refusal, SourceRow, Surface
+
+KNOWN = ("sku", "image", "name", "strength", "form", "manufacturer", "surface")
+MAX_FIELD = 10_000
+"""Characters in one field; longer ones are a damaged quote or an attack."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass
+class Source:
+    """What one source lists."""
+
+    key: str
+    """Absolute path; images of one source are pruned against it."""
+    rows: list[SourceRow] = field(default_factory=list)
+    refusals: list[Refusal] = field(default_factory=list)
+
+
+def read_source(path: Path, suffixes: frozenset[str]) -> Source:
+    """All rows of `path`; `suffixes` says which files of a folder are photos.
+
+    Raises:
+        SourceError: no such file, no columns `sku` and `image`, nothing in it, not a table.
+    """
+    try:
+        path = path.resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
+        raise SourceError(
+            f"{path}: there is no such file or folder; name a folder of photos, a CSV or a JSONL"
+        ) from None
+    if not _printable(str(path)):
+        raise SourceError(f"{str(path)!a}: its name is not valid text; rename it")
+    source = Source(str(path))
+    try:
+        if path.is_dir():
+            _read_folder(path, suffixes, source)
+        elif path.suffix.lower() in suffixes:
+            raise SourceError(f"{path}: is a photo; name its folder, or a CSV with the columns sku and image")
+        else:
+            records = _jsonl(path, source) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv(path, source)
+            for where, record in records:
+                _take(record, where, path.parent, source)
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
+    if not source.rows and not source.refusals:
+        what = f"photos ({', '.join(sorted(suffixes))}) and no folders of photos" if path.is_dir() else "rows"
+        raise SourceError(f"{path}: holds no {what}")
+    return source
+
+
+def read_pairs(path: Path) -> tuple[list[tuple[str, str]], list[Refusal]]:
+    """Pairs of photos from a CSV with the columns `a` and `b` (relative to the file), and the lines that are none.
+
+    Raises:
+        SourceError: no such file, or not a CSV with these columns.
+    """
+    pairs: list[tuple[str, str]] = []
+    records, refusals = read_table(path, ("a", "b"))
+    for where, record in records:
+        a, b = record.get("a", "").strip(), record.get("b", "").strip()
+        if a and b and _printable(a + b):
+            pairs.append((str(path.parent / a), str(path.parent / b)))
+        else:
+            refusals.append(Refusal(where, "bad_row", f"{where}: needs a photo in each of the columns a and b"))
+    return pairs, refusals
+
+
+def read_table(path: Path, columns: tuple[str, ...]) -> tuple[list[tuple[str, Mapping[str, str]]], list[Refusal]]:
+    """All records of a CSV that has `columns`, each with its place for messages, and the lines that are none.
+
+    Raises:
+        SourceError: no such file, or not a CSV with these columns.
+    """
+    source = Source(str(path))
+    try:
+        return list(_csv(path, source, columns)), source.refusals
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def _read_folder(root: Path, suffixes: frozenset[str], source: Source) -> None:
+    for entry in sorted(root.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            for photo in _photos(entry, suffixes, source):
+                _add_file(entry.name, photo, root, source)
+        elif entry.suffix.lower() in suffixes:
+            _add_file(entry.stem, entry, root, source)
+
+
+def _photos(top: Path, suffixes: frozenset[str], source: Source) -> list[Path]:
+    """Photos below `top`. Links to folders are not followed, so that a loop of links ends."""
+
+    def unlisted(error: OSError) -> None:
+        text = f"{error.filename}: cannot be listed ({error.strerror})".encode(errors="backslashreplace").decode()
+        source.refusals.append(Refusal(text.partition(": ")[0], "missing", text))
+
+    found: list[Path] = []
+    for folder, folders, files in os.walk(top, onerror=unlisted):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        photos = (Path(folder, name) for name in files if not name.startswith("."))
+        found += [photo for photo in photos if photo.suffix.lower() in suffixes]
+    return sorted(found)
+
+
+def _add_file(sku: str, photo: Path, root: Path, source: Source) -> None:
+    image = str(photo.relative_to(root))
+    if not _printable(image) or _CONTROL.search(image):
+        text = f"{str(photo)!a}: its name is not valid text; rename it"
+        source.refusals.append(Refusal(ascii(image), "bad_row", text))
+    elif not _inside(photo, root):
+        source.refusals.append(Refusal(image, "outside_root", f"{photo}: is a link that leaves {root}"))
+    else:
+        source.rows.append(SourceRow(sku, str(photo), image, str(photo)))
+
+
+def _csv(
+    path: Path, source: Source, required: tuple[str, ...] = ("sku", "image")
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    # surrogateescape: one row with a stray byte is refused by name below, the others are read.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        head = stream.readline(MAX_FIELD)
+        if len(head) == MAX_FIELD:
+            raise SourceError(f"{path} line 1: is longer than {MAX_FIELD} characters; is it a CSV?")
+        delimiter = max(",;\t", key=head.count)
+        names = [n.strip().lower() for n in next(csv.reader([head], delimiter=delimiter), [])]
+        for needed in required:
+            if needed not in names:
+                shown = ", ".join(n for n in names if _printable(n))[:200] or "nothing"
+                wanted = " and ".join(required)
+                raise SourceError(
+                    f"{path} line 1: has no column {needed!r} (found {shown}); the first line must name {wanted}"
+                )
+        if len(set(names)) != len(names):
+            raise SourceError(f"{path} line 1: a column is named twice")
+        # strict: a quote that is never closed is an error, and does not swallow the rows behind it unseen.
+        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        while True:
+            first = reader.line_num + 2  # line 1 was read above
+            where = f"{path} line {first}"
+            try:
+                values = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                if reader.line_num + 1 > first:
+                    where = f"{path} lines {first} to {reader.line_num + 1}"
+                source.refusals.append(Refusal(where, "bad_row", f"{where}: {error}"))
+                continue
+            if not any(v.strip() for v in values):
+                continue
+            if len(values) > len(names):
+                text = f"{where}: has {len(values)} fields, the first line names {len(names)}"
+                source.refusals.append(Refusal(where, "bad_row", text))
+                continue
+            yield where, dict(zip(names, values, strict=False))
+
+
+def _jsonl(path: Path, source: Source) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            where = f"{path} line {number}"
+            if not line.strip():
+                continue
+            try:
+                record = json.loads(line)
+            except (ValueError, RecursionError):
+                source.refusals.append(Refusal(where, "bad_row", f"{where}: is not JSON"))
+                continue
+            if not isinstance(record, dict):
+                source.refusals.append(Refusal(where, "bad_row", f"{where}: is not a JSON object"))
+                continue
+            yield where, {k.strip().lower(): v for k, v in record.items()}
+
+
+def _take(record: Mapping[str, Any], where: str, root: Path, source: Source) -> None:
+    values: dict[str, str] = {}
+    for key, value in record.items():
+        if isinstance(value, dict | list):
+            return _refuse(source, where, f"{key!r} must be text or a number, not {type(value).__name__}")
+        text = "" if value is None else str(value).strip()
+        if len(text) > MAX_FIELD:
+            return _refuse(source, where, f"{key!r} is longer than {MAX_FIELD} characters")
+        if not _printable(text) or not _printable(key):
+            return _refuse(source, where, f"{key!a} holds bytes that are not UTF-8 text; save the table as UTF-8")
+        values[key] = text
+    for needed in ("sku", "image"):
+        if not values.get(needed):
+            return _refuse(source, where, f"{needed!r} is empty")
+        if _CONTROL.search(values[needed]):
+            return _refuse(source, where, f"{needed!r} holds line breaks or other control characters")
+    surface = values.get("surface", "").lower()
+    if surface and surface not in set(Surface):
+        return _refuse(source, where, f"surface {surface!r} is none of {', '.join(Surface)}")
+    named = Path(values["image"])
+    path = named if named.is_absolute() else root / named
+    # An absolute path says what it means; a relative one stays under the table's folder, also through links.
+    if not named.is_absolute() and not _inside(path, root):
+        source.refusals.append(
+            Refusal(where, "outside_root", f"{where}: {values['image']} leaves the folder of the table")
+        )
+        return None
+    columns = {f.name for f in fields(SourceRow)} & set(KNOWN)
+    known = {k: v for k, v in values.items() if k in columns and k not in ("sku", "image", "surface")}
+    extra = {k: v for k, v in values.items() if k not in KNOWN and k and v}
+    source.rows.append(
+        SourceRow(values["sku"], str(path), values["image"], where, surface=surface, attributes=extra, **known)
+    )
+    return None
+
+
+def _refuse(source: Source, where: str, text: str) -> None:
+    source.refusals.append(Refusal(where, "bad_row", f"{where}: {text}"))
+
+
+def _inside(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, ValueError, RuntimeError):
+        return True  # cannot be resolved: reading it will name the reason
+
+
+def _printable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= c <= "\udfff" for c in text)

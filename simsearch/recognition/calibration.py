@@ -1,0 +1,138 @@
+"""One calibrated probability out of several scores, and the thresholds chosen from it. Needs no torch.
+
+    features -> Fusion (logistic regression) -> logit -> Monotone (optional, fitted on other products) -> probability
+
+A `Calibration` holds both stages (`fusion.py`), the thresholds, the fingerprints of the methods whose scores it was
+fitted on, and the facts of the fit; it lies beside the weights as one JSON file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simsearch.core.config import parse_settings
+from simsearch.core.errors import ConfigError, WeightsError
+from simsearch.recognition.score_fusion import Floats, Fusion, Monotone, sigmoid
+
+FORMAT = "simsearch-calibration-1"
+MAX_BYTES = 1_000_000
+NOTHING = float(np.nextafter(1.0, 2.0))
+"""The largest threshold there is: no probability reaches it."""
+
+
+@dataclass(frozen=True)
+class FarThreshold:
+    """A threshold chosen from a false-accept rate, and what is known about it: accept when probability >= threshold."""
+
+    threshold: float
+    target: float
+    far: float
+    """Of the sample's negatives, at the threshold."""
+    true_accept_rate: float
+    """Of the sample's positives, at the threshold; nan without positives."""
+    negatives: int
+    positives: int
+    shown: bool
+    """Whether there are at least 1 / target negatives. Fewer cannot show the target: the threshold then lies just above
+    the largest negative, and the true rate is, 19 times out of 20, below about 3 / negatives (the "rule of three")."""
+
+
+def threshold_for_far(probabilities: ArrayLike, same: ArrayLike, target_far: float) -> FarThreshold:
+    """The smallest threshold that accepts at most a share `target_far` of the negatives.
+
+    `probabilities` (n,) in [0, 1], `same` (n,). It lies just above the negative that would be one too many, so that
+    equal probabilities are rejected together. Raises ValueError without negatives, or for a target outside (0, 1).
+    """
+    p, y = np.asarray(probabilities, np.float64), np.asarray(same, np.bool_)
+    if p.ndim != 1 or y.shape != p.shape or y.all() or not ((p >= 0) & (p <= 1)).all():
+        raise ValueError(f"probabilities {p.shape} and same {y.shape} must be (n,), in [0, 1], with negatives")
+    if not 0 < target_far < 1:
+        raise ValueError(f"a false-accept rate of {target_far} is not within (0, 1)")
+    falling = np.sort(p[~y])[::-1]
+    allowed = int(target_far * len(falling) * (1 + 1e-12))  # 0.29 * 100 is 28.999...
+    threshold = float(np.nextafter(falling[allowed], 2.0))
+    positives = int(y.sum())
+    reached = float((p[y] >= threshold).mean()) if positives else float("nan")
+    far = float((falling >= threshold).mean())
+    return FarThreshold(threshold, target_far, far, reached, len(falling), positives, allowed >= 1)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns the scores of named methods into a probability and an answer."""
+
+    fusion: Fusion
+    correction: Monotone
+    """Of the fusion's logit; the identity where none was fitted."""
+    thresholds: Mapping[str, float]
+    """Purpose -> the smallest probability that is accepted, 0 to NOTHING."""
+    fingerprints: Mapping[str, str]
+    """Method -> the fingerprint it had when its scores were fitted; with any other the probabilities mean nothing."""
+    facts: Mapping[str, Any]
+    """Date, source and counts, as JSON can hold them."""
+
+    def __post_init__(self) -> None:
+        for name, value in self.thresholds.items():
+            if not 0 <= value <= NOTHING:
+                raise ValueError(f"the threshold {name!r} is {value}, which is no probability")
+
+    def probability(self, features: ArrayLike) -> Floats:
+        """`features` (n, f), columns as `fusion.names` -> calibrated P(same product), (n,)."""
+        return sigmoid(self.correction(self.fusion.logits(features)))
+
+    def check(self, fingerprints: Mapping[str, str]) -> None:
+        """WeightsError unless every method it was fitted for is there with the fingerprint of that time."""
+        for method, wanted in self.fingerprints.items():
+            if fingerprints.get(method) != wanted:
+                found = fingerprints.get(method, "not in use")
+                raise WeightsError(
+                    f"the calibration was fitted for {method} {wanted}, but it is {found}; run `simsearch calibrate`"
+                )
+
+    def save(self, path: Path) -> None:
+        """Write JSON in place of what was there, in one step. ValueError when the facts hold what JSON cannot."""
+        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1, allow_nan=False)
+        part = path.with_name(path.name + ".part")
+        part.write_text(text + "\n", encoding="utf-8")
+        os.replace(part, path)
+
+    @classmethod
+    def load(cls, path: Path) -> Calibration:
+        """Inverse of :meth:`save`.
+
+        Raises:
+            WeightsError: missing, too large, damaged, of another format, or with numbers that do not fit together.
+        """
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise WeightsError(f"{path}: is larger than any calibration of simsearch")
+            text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise WeightsError(f"{path}: cannot be read ({error.strerror}); run `simsearch calibrate`") from None
+        except UnicodeDecodeError:
+            raise WeightsError(f"{path}: is no calibration file (not UTF-8)") from None
+        try:
+            table = json.loads(text, parse_constant=_no_constant)
+        except (ValueError, RecursionError) as error:
+            raise WeightsError(f"{path}: is no calibration file, or a damaged one ({error})") from None
+        found = table.pop("format", None) if isinstance(table, dict) else None
+        if found != FORMAT:
+            raise WeightsError(f"{path}: is of format {found!r}, not {FORMAT}; run `simsearch calibrate` anew")
+        try:
+            return parse_settings(cls, table, where=str(path))
+        except ConfigError as error:
+            raise WeightsError(str(error)) from None
+        except (ValueError, OverflowError) as error:
+            raise WeightsError(f"{path}: {error}") from None
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number")

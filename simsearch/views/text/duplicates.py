@@ -1,0 +1,168 @@
+"""What `simsearch duplicates` prints: a table, JSON objects or CSV; and what was said of pairs."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+from simsearch.catalog.reviews import Review, Side
+from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings, Kind
+from simsearch.recognition.engine import percent
+from simsearch.views.text.output import OUT, print_json, table, text
+
+WORDS = {
+    Kind.IDENTICAL: "identical file", Kind.SAME_PHOTO: "same photo", Kind.SAME_PRODUCT: "same product",
+    Kind.LOOK_ALIKE: "look-alike",
+}  # fmt: skip
+COLUMNS = (
+    "group", "kind", "different_skus", "probability", "similarity", "inliers", "sku_a", "name_a", "a", "sku_b",
+    "name_b", "b", "reason", "said",
+)  # fmt: skip
+SHOWN_LOOK_ALIKES = 50
+
+
+def pair_json(p: DuplicatePair) -> dict[str, Any]:
+    """One pair; similarity and inliers are null for identical files."""
+    v = p.verification
+    return {
+        "a": p.a.image, "b": p.b.image, "identical_file": p.identical_file, "kind": p.kind.value,
+        "probability": round(p.probability, 6), "similarity": round(v.similarity, 6) if v else None,
+        "inliers": v.inliers if v else None, "reason": p.reason, "said": p.said.value if p.said else None,
+    }  # fmt: skip
+
+
+def group_json(group: DuplicateGroup) -> dict[str, Any]:
+    """One group of duplicates."""
+    return {
+        "kind": group.kind.value, "skus": list(group.skus), "conflict": group.conflict,
+        "probability": round(group.probability, 6),
+        "images": [{"sku": i.sku, "name": i.title, "image": i.image, "sha256": i.sha256} for i in group.images],
+        "pairs": [pair_json(p) for p in group.pairs],
+    }  # fmt: skip
+
+
+def look_alike_json(p: DuplicatePair) -> dict[str, Any]:
+    """A pair that is no duplicate, in the shape of a group."""
+    images = [{"sku": i.sku, "name": i.title, "image": i.image, "sha256": i.sha256} for i in (p.a, p.b)]
+    return {
+        "kind": p.kind.value, "skus": [p.a.sku, p.b.sku], "conflict": True, "probability": round(p.probability, 6),
+        "images": images, "pairs": [pair_json(p)],
+    }  # fmt: skip
+
+
+def findings(found: Findings, every: Findings, as_json: bool = False) -> None:
+    """What was asked for; `every`: what there is besides."""
+    if as_json:
+        for group in found.groups:
+            print_json(group_json(group))
+        for pair in found.look_alikes:
+            print_json(look_alike_json(pair))
+        return
+    groups(found.groups)
+    if found.look_alikes:
+        OUT.print()
+        look_alikes(found.look_alikes)
+    if every.settled:
+        OUT.print(f"{every.settled} more confirmed before: `simsearch duplicates reviews`")
+    hidden = len(every.look_alikes) - len(found.look_alikes)
+    if hidden:
+        OUT.print(f"{hidden} pair{'s' * (hidden != 1)} of look-alikes that are no duplicates: --kind look-alike")
+
+
+def groups(found: Sequence[DuplicateGroup]) -> None:
+    """Groups as a table, conflicts first."""
+    if not found:
+        OUT.print("no duplicates")
+        return
+    lines = table("group", "SKU", "name", "image", "least probability", "kind")
+    for number, group in enumerate(found, 1):
+        kind = ("different SKUs" if group.conflict else "same SKU") + f", {WORDS[group.kind]}"
+        for i, image in enumerate(group.images):
+            first = (str(number), percent(group.probability), kind) if i == 0 else ("", "", "")
+            lines.add_row(first[0], *map(text, (image.sku, image.title, image.image)), first[1], first[2])
+    OUT.print(lines)
+    conflicts = sum(g.conflict for g in found)
+    OUT.print(f"{len(found)} group{'s' * (len(found) != 1)}, {conflicts} with different SKUs")
+
+
+def look_alikes(found: Sequence[DuplicatePair]) -> None:
+    """Look-alikes, the most probable first."""
+    lines = table("SKU", "name", "SKU ", "name ", "probability", "why not a duplicate")
+    for p in found[:SHOWN_LOOK_ALIKES]:
+        names = map(text, (p.a.sku, p.a.title, p.b.sku, p.b.title))
+        lines.add_row(*names, percent(p.probability), text(p.reason))
+    OUT.print(lines)
+    more = len(found) - SHOWN_LOOK_ALIKES
+    also = f", of which {more} are only in --json, --csv and --html" if more > 0 else ""
+    OUT.print(f"{len(found)} pair{'s' * (len(found) != 1)} of look-alikes{also}")
+
+
+# -- CSV -------------------------------------------------------------------------------------------------------------
+
+
+def write_csv(found: Findings, path: Path) -> None:
+    """One line a pair. The columns a and b hold paths: `simsearch verify --pairs` reads the file."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        _csv(found, stream)
+
+
+def print_csv(found: Findings) -> None:
+    """The same on standard output."""
+    _csv(found, sys.stdout)
+
+
+def _csv(found: Findings, stream: TextIO) -> None:
+    rows = csv.writer(stream, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for number, p in _numbered(found):
+        v = p.verification
+        rows.writerow([
+            number, p.kind.value, int(p.conflict), f"{p.probability:.6f}", f"{v.similarity:.6f}" if v else "",
+            v.inliers if v else "", p.a.sku, p.a.title, p.a.path, p.b.sku, p.b.title, p.b.path, p.reason,
+            p.said.value if p.said else "",
+        ])  # fmt: skip
+
+
+def _numbered(found: Findings) -> Iterator[tuple[int | str, DuplicatePair]]:
+    """Pairs with the number of their group; look-alikes have none."""
+    for number, group in enumerate(found.groups, 1):
+        yield from ((number, pair) for pair in group.pairs)
+    yield from (("", pair) for pair in found.look_alikes)
+
+
+# -- reviews ---------------------------------------------------------------------------------------------------------
+
+
+def said(pair: tuple[Side, Side], verdict: str, as_json: bool) -> None:
+    """What is remembered now."""
+    a, b = pair
+    if as_json:
+        return print_json({"a": _side_json(a), "b": _side_json(b), "said": verdict})
+    return OUT.print(f"{verdict}: {_side(a)} and {_side(b)}")
+
+
+def reviews(found: Sequence[Review], as_json: bool) -> None:
+    """What people said, one a line."""
+    if as_json:
+        for r in found:
+            sides = {"a": _side_json(r.a), "b": _side_json(r.b)}
+            print_json({**sides, "said": r.said.value, "note": r.note, "at": f"{r.at.isoformat()}Z"})
+        return
+    if not found:
+        OUT.print("nothing was said of any pair")
+        return
+    lines = table("when (UTC)", "said", "A", "B", "note")
+    for r in found:
+        lines.add_row(f"{r.at:%Y-%m-%d %H:%M}", r.said.value, _side(r.a), _side(r.b), text(r.note))
+    OUT.print(lines)
+
+
+def _side(side: Side) -> str:
+    return f"{text(side.sku)}, {f'photo {side.sha256[:8]}' if side.sha256 else 'every photo'}"
+
+
+def _side_json(side: Side) -> dict[str, str | None]:
+    return {"sku": side.sku, "sha256": side.sha256 or None}

@@ -1,0 +1,65 @@
+"""How measurements are printed: the tables of a report, or all its figures as one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from simsearch.evaluation.export import Report
+from simsearch.evaluation.methods import MethodsReport
+from simsearch.views.text.output import OUT, print_json, table, text
+
+_SHOWN = 10
+
+
+def comparison(r: MethodsReport, as_json: bool) -> None:
+    """Every method on the same pairs, best accuracy first."""
+    if as_json:
+        print_json(r.json())
+        return
+    shown = table("method", "accuracy", "95 %", "precision", "recall", "F1", "AUC", "FPR95", "files/s", "cached/s")
+    for row in r.comparison.table():
+        low, high = row["accuracy_95"]
+        shares = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1", "auc", "fpr_at_95_tpr"))
+        interval = f"{low:.1%} to {high:.1%}"
+        speeds = f"{row['pairs_per_s_files']:.0f}", f"{row['pairs_per_s_cached']:,.0f}"
+        shown.add_row(row["method"], f"{row['accuracy']:.2%}", interval, *shares, *speeds)
+    OUT.print(shown)
+    f = r.facts
+    OUT.print(
+        f"{f['test_pairs']} test pairs ({f['test_positives']} of the same product); thresholds from "
+        f"{f['validation_pairs']} pairs of other products; FPR95: wrong pairs accepted where 95 % of the right ones are"
+    )
+    OUT.print(f"speeds: pairs a second from files, and on cached descriptors; {text(f['machine'])}")
+    _left_out(f["refused"])
+    OUT.print(r.negatives)
+    OUT.print(r.json()["note"])
+
+
+def recognition(r: Report, as_json: bool) -> None:
+    """The tables of a measurement, and what it was made on."""
+    if as_json:
+        print_json(r.json())
+        return
+    for sheet in r.sheets():
+        OUT.print(f"[bold]{text(sheet.title)}[/]")
+        shown = table(*sheet.columns)
+        for row in sheet.rows:
+            shown.add_row(*map(text, row))
+        OUT.print(shown)
+        OUT.print()
+    f = r.facts
+    OUT.print(
+        f"{f['queries']} photos asked, {f['queries_known']} of products in the catalog; {f['catalog_images']} images "
+        f"there, {f['distractors']} of them distractors; 95 % intervals by bootstrap over products"
+    )
+    if f["queries_hidden"]:
+        OUT.print(f"{f['queries_hidden']} photos can only be missed: every reference of theirs is listed as doubtful")
+    OUT.print(text(f["machine"]))
+    _left_out(f["refused"])
+
+
+def _left_out(reasons: Sequence[str]) -> None:
+    for reason in reasons[:_SHOWN]:
+        OUT.print(f"[red]left out[/]  {text(reason)}")
+    if len(reasons) > _SHOWN:
+        OUT.print(f"... and {len(reasons) - _SHOWN} more (--json lists them)")

@@ -1,0 +1,130 @@
+"""What `rebuild` and `status` print."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from simsearch.core.types import Status
+from simsearch.ingest.nightly import NightlyReport
+from simsearch.ingest.rebuild import Plan
+from simsearch.views.text.output import OUT, print_json, table, text
+
+
+def serves(name: str, rolled_back: bool, as_json: bool) -> None:
+    """After a build or a rollback."""
+    if as_json:
+        return print_json({"generation": name, "rolled_back": rolled_back})
+    return OUT.print(f"generation {name} serves now")
+
+
+# -- plan ------------------------------------------------------------------------------------------------------------
+
+
+def plan(p: Plan, as_json: bool) -> None:
+    """What a rebuild would do."""
+    if as_json:
+        return print_json({**asdict(p), "lanes": [asdict(lane) for lane in p.lanes], "bytes": p.bytes})
+    OUT.print(f"{p.name} would be built from {p.images} images; nothing was done")
+    if p.stale:
+        OUT.print(f"{p.stale} of them would be described first, from their files: weights or settings changed")
+    if not p.changed:
+        OUT.print("the generation that serves holds the same already")
+    lines = table("lane", "images", "FAISS index", "size", "time")
+    for lane in p.lanes:
+        lines.add_row(lane.name, str(lane.images), lane.factory, size(lane.bytes), duration(lane.seconds))
+    OUT.print(lines)
+    OUT.print(f"together {size(p.bytes)}, {duration(p.seconds)}; {size(p.free_bytes)} of disk are free")
+    return None
+
+
+# -- nightly ---------------------------------------------------------------------------------------------------------
+
+
+def nightly(r: NightlyReport, as_json: bool) -> None:
+    """What a night did."""
+    if as_json:
+        return print_json(r.json)
+    if r.outcome == "unchanged":
+        OUT.print(f"nothing changed: generation {r.generation} goes on serving")
+    else:
+        OUT.print(f"generation {r.generation} serves now, with {r.images} images")
+    names = {"redescribed": "described anew"}
+    changes = ", ".join(f"{n} {names.get(k, k)}" for k, n in r.changes.items() if n or k in ("added", "unchanged"))
+    OUT.print(f"photos       {changes}")
+    OUT.print(f"audit        {_recalls(r.audit)}")
+    steps = ", ".join(f"{k} {v:.1f} s" for k, v in r.steps_s.items() if v >= 0.05)
+    OUT.print(f"time         {r.seconds:.1f} s" + (f" ({steps})" if steps else ""))
+    if r.backup:
+        OUT.print(f"backup       {text(r.backup)}")
+    if r.pruned:
+        OUT.print(f"removed      {', '.join(r.pruned)}")
+    return None
+
+
+# -- status ----------------------------------------------------------------------------------------------------------
+
+
+def status_json(s: Status) -> dict[str, Any]:
+    """The whole status."""
+    kept = ("name", "images", "state", "audit")
+    generations = [{"created_at": str(g["created_at"]), **{key: g[key] for key in kept}} for g in s.generations]
+    return {
+        "home": s.home, **s.counts, "undescribed": dict(s.undescribed), "stale": dict(s.stale),
+        "generation": s.generation or None, "kept": list(s.kept), "problem": s.problem or None,
+        "verified": s.verified, "disk_bytes": dict(s.disk_bytes), "gpus": s.gpus,
+        "fingerprints": dict(s.fingerprints), "nightly": dict(s.nightly) if s.nightly else None,
+        "generations": generations,
+    }  # fmt: skip
+
+
+def status(s: Status, as_json: bool = False) -> None:
+    """The status in words."""
+    if as_json:
+        return print_json(status_json(s))
+    c = s.counts
+    OUT.print(f"home         {text(s.home)}")
+    images = f"{c['images_ok']} images, {c['images_refused']} refused, {c['images_retired']} retired"
+    OUT.print(f"catalog      {c['products']} products, {images}")
+    for name, n in s.undescribed.items():
+        old = min(n, s.stale.get(name, 0))
+        why = f", {old} of them have those of other settings or weights" if old else ""
+        OUT.print(f"[yellow]to do[/]        {n} images lack {name} descriptors{why}: run `simsearch rebuild`")
+    OUT.print(f"generation   {s.generation or 'none'}")
+    for g in s.generations[-5:]:
+        lanes = g["audit"].get("lanes")
+        audit = f"audit: {_recalls(lanes)}" if lanes else text(str(g["audit"].get("reason", "")))
+        gone = "" if g["name"] in s.kept or g["state"] != "built" else " (removed)"
+        facts = f"{g['name']}  {g['created_at']:%Y-%m-%d %H:%M}  {g['images']} images  {g['state']}{gone}"
+        OUT.print(f"             {facts}  {audit}")
+    OUT.print("disk         " + ", ".join(f"{size(n)} {part}" for part, n in s.disk_bytes.items()))
+    OUT.print(f"GPU          {s.gpus or 'none'}{' for the indexes' if s.gpus else ''}")
+    if s.nightly:
+        night = s.nightly
+        said = f"failed: {text(str(night.get('error')))}" if night["outcome"] == "failed" else night["outcome"]
+        OUT.print(f"last night   {text(str(night.get('started_at')))}  {said}")
+    if s.verified and not s.problem:
+        OUT.print("[green]verified[/]     every byte of the catalog and of all generations is as it was written")
+    return None
+
+
+def _recalls(lanes: Mapping[str, Any]) -> str:
+    return "recall " + ", ".join(f"{lane} {a.get('recall', 0):.4f}" for lane, a in lanes.items())
+
+
+def size(count: float) -> str:
+    """Bytes as people read them."""
+    units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
+    while count >= 1000 and len(units) > 1:
+        count /= 1024
+        units.pop(0)
+    unit = units[0]
+    return f"{count:.0f} {unit}" if unit == "bytes" or count >= 100 else f"{count:.1f} {unit}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people read them; "unknown" before the first build of the kind."""
+    if seconds is None:
+        return "unknown until one was built"
+    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,106 @@
+"""Libraries compute on one thread within, and on as many as before afterwards."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import cv2
+import pytest
+import torch
+from threadpoolctl import ThreadpoolController, threadpool_limits
+
+from simsearch.core.threads import SingleThreaded, cores, in_threads
+
+
+@pytest.fixture(autouse=True)
+def _three_threads() -> object:
+    before = cv2.getNumThreads(), torch.get_num_threads()
+    cv2.setNumThreads(3)
+    torch.set_num_threads(3)
+    yield
+    cv2.setNumThreads(before[0])
+    torch.set_num_threads(before[1])
+
+
+def test_one_thread_within_and_as_many_as_before_afterwards() -> None:
+    def asked(_: int) -> tuple[int, int]:
+        single.torch()
+        return cv2.getNumThreads(), torch.get_num_threads()
+
+    with SingleThreaded() as single, ThreadPoolExecutor(2) as pool:
+        assert set(pool.map(asked, range(8))) == {(1, 1)}
+    assert (cv2.getNumThreads(), torch.get_num_threads()) == (3, 3)
+
+
+def test_without_torch_torch_is_left_alone() -> None:
+    with SingleThreaded():
+        assert torch.get_num_threads() == 3
+    assert (cv2.getNumThreads(), torch.get_num_threads()) == (3, 3)
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in ThreadpoolController().info() if library["user_api"] == "blas"}
+
+
+def test_blas_has_one_thread_within() -> None:
+    with threadpool_limits(2, user_api="blas"):
+        with SingleThreaded():
+            assert blas_threads() == {1}
+        assert blas_threads() == {2}
+
+
+def test_the_last_to_leave_restores() -> None:
+    first, second = SingleThreaded(), SingleThreaded()
+    with threadpool_limits(2, user_api="blas"):
+        first.__enter__()
+        second.__enter__()
+        first.__exit__(None, None, None)
+        assert cv2.getNumThreads() == 1
+        assert blas_threads() == {1}
+        with SingleThreaded():
+            pass
+        assert cv2.getNumThreads() == 1
+        second.__exit__(None, None, None)
+        assert cv2.getNumThreads() == 3
+        assert blas_threads() == {2}
+
+
+def test_an_error_ends_it_too() -> None:
+    single = SingleThreaded()
+    with suppress(RuntimeError), single:
+        single.torch()
+        raise RuntimeError
+    assert (cv2.getNumThreads(), torch.get_num_threads()) == (3, 3)
+
+
+def test_work_is_done_in_order_by_several_threads() -> None:
+    seen: set[str] = set()
+
+    def slow(number: int) -> int:
+        seen.add(threading.current_thread().name)
+        time.sleep(0.002)
+        return number * number
+
+    assert in_threads(slow, range(30)) == [n * n for n in range(30)]
+    assert len(seen) == min(cores(), 30)
+    assert in_threads(slow, []) == []
+
+
+def test_work_within_work_starts_no_further_threads() -> None:
+    def outer(number: int) -> list[int]:
+        return in_threads(lambda inner: number + inner, range(3))
+
+    assert in_threads(outer, range(8)) == [[n, n + 1, n + 2] for n in range(8)]
+
+
+@pytest.mark.parametrize("place", [0, 5, 9])
+def test_an_error_in_a_thread_comes_out(place: int) -> None:
+    def odd(number: int) -> None:
+        if number == place:
+            raise ValueError(number)
+
+    with pytest.raises(ValueError, match=str(place)):
+        in_threads(odd, range(10))

@@ -1,0 +1,133 @@
+"""One photo or two: what the pixels say where keypoints agree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from simsearch import open_app
+from simsearch.core.types import Pixels
+from simsearch.duplicates.pixel_diff import SIDE, picture, pixel_test
+
+if TYPE_CHECKING:
+    from tests.conftest import Kit
+
+WIDTH, HEIGHT = 640, 480
+
+
+def package(strength: str = "50 mg", seed: int = 3) -> Pixels:
+    """A box face: ground, bars, a name and a strength."""
+    rng = np.random.default_rng(seed)
+    ground = cv2.resize(rng.integers(120, 200, (6, 8, 3), dtype=np.uint8), (WIDTH, HEIGHT))
+    for _ in range(12):
+        x, y = int(rng.integers(0, WIDTH - 90)), int(rng.integers(0, 160))
+        colour = tuple(int(c) for c in rng.integers(0, 255, 3))
+        cv2.rectangle(ground, (x, y), (x + 80, y + 20), colour, -1)
+    cv2.putText(ground, "CALMORIN", (60, 280), cv2.FONT_HERSHEY_SIMPLEX, 3, (20, 20, 60), 8)
+    cv2.putText(ground, strength, (400, 420), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (20, 20, 60), 4)
+    return np.asarray(ground, np.uint8)
+
+
+def encoded(pixels: NDArray[np.uint8], quality: int) -> Pixels:
+    _, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
+
+
+def brightened(pixels: Pixels) -> Pixels:
+    return np.clip(255 * (pixels / 255 * 1.25) ** 0.85, 0, 255).astype(np.uint8)
+
+
+def smaller(pixels: Pixels) -> Pixels:
+    return np.asarray(cv2.resize(pixels, None, fx=0.45, fy=0.45, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+Change = Callable[[Pixels], Pixels]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [lambda p: p, lambda p: encoded(p, 35), brightened, smaller, lambda p: encoded(brightened(smaller(p)), 60)],
+    ids=["nothing", "re-encoded", "brightened", "resized", "all"],
+)
+def test_a_photo_made_from_another_differs_nowhere(changed: Change) -> None:
+    made = changed(package())
+    test = pixel_test(picture(package()), picture(made), 1 + 0j, 0j)
+    assert test is not None
+    assert test.same
+
+
+def test_a_crop_and_a_turn_are_followed_in_both_directions() -> None:
+    whole = package()
+    crop = whole[60:440, 100:600]
+    factor = WIDTH / 500  # both are scaled to SIDE: the crop's pixels are larger
+    shift = -(100 + 60j) * SIDE / 500
+    for a, b, z, t in ((whole, crop, factor, shift), (crop, whole, 1 / factor, -shift / factor)):
+        test = pixel_test(picture(a), picture(b), complex(z), t)
+        assert test is not None
+        assert test.same
+    turned = np.ascontiguousarray(np.rot90(whole))  # (x, y) -> (y, WIDTH - x), z -> -iz + i * WIDTH
+    test = pixel_test(picture(whole), picture(turned), -1j, 1j * (SIDE - 1))
+    assert test is not None
+    assert test.same
+
+
+def test_another_strength_is_a_place_that_differs() -> None:
+    a, b = package("50 mg"), encoded(package("75 mg"), 70)
+    for test in (pixel_test(picture(a), picture(b), 1 + 0j, 0j), pixel_test(picture(b), picture(a), 1 + 0j, 0j)):
+        assert test is not None
+        assert not test.same
+        assert test.differing < 0.05
+        for left, top, right, bottom in test.places[0]:
+            assert 400 / WIDTH - 0.03 < left < right < 480 / WIDTH + 0.03  # the two digits
+            assert 370 / HEIGHT < top < bottom < 430 / HEIGHT
+
+
+def test_another_picture_differs_all_over_and_what_lies_elsewhere_says_nothing() -> None:
+    a, b = picture(package()), picture(package(seed=8))
+    test = pixel_test(a, b, 1 + 0j, 0j)
+    assert test is not None
+    assert test.differing > 0.1
+    assert pixel_test(a, b, 1 + 0j, complex(SIDE - 10)) is None  # a strip of ten pixels in common
+    flat = np.full((240, 320, 3), 128, np.uint8)
+    same = pixel_test(flat, flat, 1 + 0j, 0j)
+    assert same is not None
+    assert same.same
+
+
+def test_the_catalog_is_told_of_the_place_and_without_the_file_by_keypoints(kit: Kit, tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    for sku, pixels in (("fifty", package()), ("copy", encoded(package(), 50)), ("seventyfive", package("75 mg"))):
+        (folder / sku).mkdir(parents=True)
+        cv2.imwrite(str(folder / sku / "front.png"), pixels)
+    with open_app(tmp_path / "home", kit.config) as app:
+        app.index([folder])
+        found = app.find_duplicates(threshold=0.0)
+        pairs = {frozenset((p.a.sku, p.b.sku)): p for g in found.groups for p in g.pairs}
+        assert {pair: p.kind for pair, p in pairs.items()} == {frozenset(("fifty", "copy")): "same-photo"}
+        other = next(p for p in found.look_alikes if {p.a.sku, p.b.sku} == {"fifty", "seventyfive"})
+        assert other.reason.startswith("another print; one photo but for ")
+        assert other.places is not None
+        (folder / "seventyfive" / "front.png").unlink()
+        groups = app.duplicates(threshold=0.0)
+        [gone] = [p for g in groups for p in g.pairs if {p.a.sku, p.b.sku} == {"fifty", "seventyfive"}]
+        assert (gone.kind, gone.places) == ("same-photo", None)
+
+
+def test_a_banner_at_the_rim_is_shown_and_does_not_part_them(kit: Kit, tmp_path: Path) -> None:
+    framed = cv2.copyMakeBorder(package(), 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=(230, 230, 230))
+    banner = framed.copy()
+    banner[-40:] = (30, 90, 160)
+    for sku, pixels in (("plain", framed), ("banner", banner)):
+        (tmp_path / "shop" / sku).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "shop" / sku / "front.png"), pixels)
+    with open_app(tmp_path / "home", kit.config) as app:
+        app.index([tmp_path / "shop"])
+        [[pair]] = [g.pairs for g in app.duplicates(threshold=0.0)]
+        assert (pair.kind, pair.places is not None) == ("same-product", True)
+        assert "compare what is printed there" in pair.reason

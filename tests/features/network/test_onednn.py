@@ -1,0 +1,90 @@
+"""Our own MobileNetV2 is torchvision's, and fused convolutions compute what the layers they replace do."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from simsearch.features.network.backbones import BACKBONES
+from simsearch.features.network.mobilenet import mobilenet_v2
+from simsearch.features.network.network import fold
+from simsearch.features.network.onednn import FusedConvolution, fuse
+
+
+def settled(module: nn.Module) -> nn.Module:
+    """With running statistics that are not those of a new batch norm, and weights that bfloat16 holds."""
+    torch.manual_seed(3)
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.uniform_(part.running_mean, -0.2, 0.2)  # type: ignore[arg-type]
+            nn.init.uniform_(part.running_var, 0.8, 1.2)  # type: ignore[arg-type]
+    return module.eval()
+
+
+def photos(count: int, size: int = 64) -> torch.Tensor:
+    torch.manual_seed(5)
+    return torch.randn(count, 3, size, size).contiguous(memory_format=torch.channels_last)
+
+
+def test_mobilenet_is_torchvisions() -> None:
+    from torchvision import models
+
+    theirs, ours = settled(models.mobilenet_v2(weights=None).features), mobilenet_v2().eval()
+    ours.load_state_dict(theirs.state_dict())  # strict: the same names and shapes
+    with torch.inference_mode():
+        assert torch.equal(ours(photos(2)), theirs(photos(2)))
+
+
+def test_the_network_is_made_without_torchvision() -> None:
+    code = "import sys; from simsearch.features.network.network import Architecture, Network; Network(Architecture()); "
+    code += "assert 'torchvision' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_fusing_changes_nothing(backbone: str) -> None:
+    net = fold(settled(BACKBONES[backbone].build())).to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        before = {n: net(photos(n)) for n in (1, 3)}
+        assert fuse(net) > 10
+        assert any(m.name != "none" for m in net.modules() if isinstance(m, FusedConvolution))
+        for n in (3, 1, 3):  # a layout for each number of photos, kept for the next time
+            assert torch.allclose(net(photos(n)), before[n], rtol=1e-3, atol=1e-4)
+
+
+def test_only_the_activation_that_follows_in_sequence_is_joined() -> None:
+    class Odd(nn.Module):
+        """Its children stand beside each other, but its forward says what comes after what."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution, self.activation = nn.Conv2d(3, 4, 3), nn.ReLU6()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.convolution(self.activation(x))
+            return found
+
+    net = Odd().eval()
+    with torch.inference_mode():
+        before = net(photos(2))
+        assert fuse(net) == 1
+        assert torch.allclose(net(photos(2)), before, atol=1e-4)
+
+
+def test_what_one_dnn_cannot_do_is_left_as_it_is() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3, padding="same"), nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect"))
+    assert fuse(net.eval()) == 0
+
+
+def test_without_the_operator_the_network_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> None:
+        raise AttributeError("'_OpNamespace' 'mkldnn' object has no attribute '_convolution_pointwise'")
+
+    monkeypatch.setattr(FusedConvolution, "forward", missing)
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+    assert fuse(net) == 0
+    assert isinstance(net[1], nn.ReLU)

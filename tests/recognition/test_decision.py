@@ -1,0 +1,184 @@
+"""What an answer is put together from: conditions, look-alikes, several photos as one piece of evidence."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.selection import ProductFacts
+from simsearch.core.errors import UsageError
+from simsearch.core.types import Candidate, Outcome, Verification
+from simsearch.recognition import look_alikes as lookalikes
+from simsearch.recognition import product_filter as filters
+from simsearch.recognition.decision import Verified, contenders, contenders_together, decide
+from simsearch.recognition.multi_view import MOST_GAIN, combined, lead, log_odds, probability
+
+
+def looks(p: float, inliers: int = 20) -> Verification:
+    return Verification(p, 0.8, p, inliers, 0.9, (0.0, 0.8, 3.0, 0.9))
+
+
+def facts(
+    sku: str, name: str = "", strength: str = "", form: str = "", manufacturer: str = "", **more: Any
+) -> ImageFacts:
+    return ImageFacts(
+        sum(map(ord, sku)), f"{sku}.jpg", f"/{sku}.jpg", "front", sku, sku, name, strength, form, manufacturer, more
+    )
+
+
+# -- conditions ------------------------------------------------------------------------------------------------------
+
+PRODUCT = ProductFacts(1, "A-1", "Examplin Forte", "500 mg", "Tablet", "", {"Colour": "white", "pieces": 20})
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("form=tablet", True), ("form = TABLET ", True), ("form=tab", False), ("form!=capsule", True),
+        ("form!=tablet", False), ("name~forte", True), ("name~fortes", False), ("colour=WHITE", True),
+        ("pieces=20", True), ("manufacturer=", True), ("manufacturer!=", False), ("sku=a-1", True),
+        ("name~examplin f", True), ("strength~=5", False),
+    ],
+)  # fmt: skip
+def test_a_condition(text: str, holds: bool) -> None:
+    [condition] = filters.parse([text])
+    assert condition.holds(PRODUCT) is holds
+
+
+@pytest.mark.parametrize("text", ["form", "=tablet", "", "form>3", "~x", "name~", "name~  "])
+def test_a_condition_that_cannot_be_meant(text: str) -> None:
+    with pytest.raises(UsageError, match="--where"):
+        filters.parse([text])
+
+
+# -- look-alikes -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Examplin 0.5 g", ("500 mg",)), ("500MG", ("500 mg",)), ("1,000 IU", ("1000 iu",)), ("2,5 mg", ("2.5 mg",)),
+        ("5 mg/ml", ("5 mg",)), ("250 µg", ("0.25 mg",)), ("10 mg + 20 mg", ("10 mg", "20 mg")),
+        ("Vitamin B12", ()), ("30 tablets", ()), ("5%", ("5 %",)), ("24 tablets, 5 months", ()), ("", ()),
+        ("FLU-D CAPSULES 50MG", ("50 mg",)), ("Augmentin 0.5 g / 125 mg", ("125 mg", "500 mg")), ("0,5 g", ("500 mg",)),
+        ("1,000 mg", ("1000 mg",)), ("Cream 1% 20 g", ("1 %", "20000 mg")), ("妥得降膜衣錠40毫克", ("40 mg",)),
+    ],
+)  # fmt: skip
+def test_doses(text: str, found: tuple[str, ...]) -> None:
+    assert lookalikes.doses(text) == found
+
+
+@pytest.mark.parametrize(
+    ("other", "p", "kind"),
+    [
+        (facts("b", "Examplin", "20 mg", "tablet", "Maker"), 0.0, "strength"),
+        (facts("b", "Examplin 20 mg", "", "tablet", "Maker"), 0.0, "strength"),
+        (facts("b", "Examplin", "0.01 g", "capsule", "Maker"), 0.0, "form"),
+        (facts("b", "Examplin", "10 mg", "tablet", "Else"), 0.0, "name"),
+        (facts("b", "Examplon", "10 mg", "tablet", "Else"), 0.0, "name"),
+        (facts("b", "Examplin Forte", "10 mg", "tablet", "Else"), 0.0, "name"),
+        (facts("b", "Zabinex", "10 mg", "tablet", "MAKER"), 0.2, "maker"),
+        (facts("b", "Zabinex", "10 mg", "tablet", "Maker"), 0.01, ""),
+        (facts("b", "Zabinex", "10 mg", "tablet", "Else"), 0.6, "appearance"),
+        (facts("b", "Zabinex", "10 mg", "tablet", "Else"), 0.2, ""),
+        (facts("b"), 0.2, ""),
+    ],
+)
+def test_why_a_product_is_easily_taken_for_another(other: ImageFacts, p: float, kind: str) -> None:
+    named = facts("a", "Examplin", "10 mg", "tablet", "Maker")
+    assert lookalikes.kind(named, other, looks(p)) == kind
+
+
+def test_products_without_names_are_not_alike_by_name() -> None:
+    assert lookalikes.kind(facts("a"), facts("b"), looks(0.0)) == ""
+
+
+def test_how_they_differ_in_the_catalogs_data() -> None:
+    a = facts("a", "Examplin", "10 mg", "tablet", "Maker", licence="X1", colour="white")
+    b = facts("b", "Examplin", "20 mg", "tablet", "", licence="X2", colour="white")
+    assert lookalikes.differences(a, b) == (
+        ("strength", "10 mg", "20 mg"), ("manufacturer", "Maker", "not stated"), ("licence", "X1", "X2")
+    )  # fmt: skip
+    [alike] = lookalikes.look_alikes(a, [(b, looks(0.1))])
+    assert alike.warning.endswith("strength 20 mg, not 10 mg; manufacturer not stated, not Maker; licence X2, not X1")
+
+
+def test_what_the_catalog_cannot_tell_apart_is_said() -> None:
+    a, b = facts("a", "Examplin", "10 mg"), facts("b", "Examplin", "10 MG")
+    [alike] = lookalikes.look_alikes(a, [(b, looks(0.1))])
+    assert (alike.differences, "do not tell the two apart" in alike.warning) == ((), True)
+
+
+# -- several photos --------------------------------------------------------------------------------------------------
+
+
+def test_evidence_of_several_faces() -> None:
+    assert combined([3.0]) == 3.0
+    assert combined([-3.0]) == -3.0
+    assert combined([3.0, 2.0]) == pytest.approx(5.0 - math.log(2))
+    assert combined([3.0, -9.0]) == pytest.approx(3.0 - math.log(2))  # the catalog need not hold that face
+    assert combined([9.0, 50.0]) == pytest.approx(50.0 + math.log(MOST_GAIN) - math.log(2))
+    assert probability(log_odds(0.3)) == pytest.approx(0.3)
+    assert probability(-1000.0) == 0.0
+
+
+def test_products_are_told_apart_by_a_face_that_does_so_itself() -> None:
+    assert lead([5.0], [4.0]) == 1.0
+    assert lead([5.0, 5.0, 5.0], [4.0, 4.0, 4.0]) == 1.0  # alike on every face: not three times as distinct
+    assert lead([5.0, 5.0], [4.0, -5.0]) == 10.0
+    assert lead([5.0, -5.0], [-5.0, 5.0]) == 0.0  # the faces contradict each other
+
+
+def verified(sku: str, p: float) -> Verified:
+    return Verified(facts(sku, f"Name {sku}"), looks(p), Candidate(1, {}))
+
+
+def said(faces: list[list[list[Verified]]]) -> tuple[Outcome, tuple[str, ...]]:
+    found = contenders_together(faces)
+    answer = decide(found, threshold=0.9, margin=0.15, twins=lambda facts: [])
+    return answer.outcome, answer.named
+
+
+def test_where_nothing_matches_probability_and_lookup_rank_what_is_listed() -> None:
+    def one(sku: str, p: float, score: float) -> Verified:
+        return verified(sku, p)._replace(candidate=Candidate(1, {}, {}, score))
+
+    # By probability a b c d e, by lookup e b d a c: e stands first there and last here, b near the front in both.
+    photos = [one("a", 0.5, 0.01), one("b", 0.4, 0.08), one("c", 0.3, 0.005), one("d", 0.2, 0.03), one("e", 0.1, 0.09)]
+
+    def listed(threshold: float) -> list[str]:
+        answer = decide(contenders(photos), threshold=threshold, margin=0.4, twins=lambda f: [])
+        return [hit.sku for hit in answer.hits]
+
+    assert listed(0.9) == ["a", "b", "e", "d", "c"]
+    assert listed(0.45) == ["a", "b", "c", "d", "e"], "an answer stands on probability alone"
+
+
+def test_two_faces_that_agree_are_a_match_where_neither_is() -> None:
+    front, back = [verified("a", 0.85), verified("b", 0.1)], [verified("a", 0.85), verified("b", 0.1)]
+    assert decide(contenders(front), threshold=0.9, margin=0.15, twins=lambda f: []).outcome is Outcome.UNKNOWN
+    assert said([[front], [back]]) == (Outcome.MATCH, ("a",))
+    assert said([[front, back]]) == (Outcome.UNKNOWN, ())  # two photos of one face are one look at it
+
+
+def test_faces_that_name_different_products_are_ambiguous() -> None:
+    front, back = [verified("a", 0.99), verified("b", 0.05)], [verified("a", 0.05), verified("b", 0.99)]
+    assert said([[front], [back]]) == (Outcome.AMBIGUOUS, ("a", "b"))
+
+
+def test_photos_of_one_face_that_name_different_products_are_ambiguous() -> None:
+    one, other = [verified("a", 0.99), verified("b", 0.05)], [verified("a", 0.05), verified("b", 0.99)]
+    assert said([[one, other]]) == (Outcome.AMBIGUOUS, ("a", "b"))
+
+
+def test_a_face_that_the_catalog_lacks_does_not_spoil_the_answer() -> None:
+    front, side = [verified("a", 0.99), verified("b", 0.05)], [verified("a", 0.01), verified("b", 0.01)]
+    assert said([[front], [side]]) == (Outcome.MATCH, ("a",))
+
+
+def test_look_alikes_stay_ambiguous_however_many_faces_they_share() -> None:
+    face = [verified("ten", 0.97), verified("twenty", 0.93)]
+    assert said([[face]] * 4) == (Outcome.AMBIGUOUS, ("ten", "twenty"))

@@ -1,0 +1,440 @@
+"""Recorded answers: what a record holds, what people say of it, and what calibration learns from that."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.dialects import postgresql
+
+from simsearch import open_app
+from simsearch.catalog import Catalog
+from simsearch.catalog.database import now
+from simsearch.catalog.decisions import DecisionFilter, Found
+from simsearch.cli import main as cli
+from simsearch.core.config import CatalogSettings
+from simsearch.core.errors import TrainingError, UsageError
+from simsearch.core.resources import resource_dir
+from simsearch.core.types import Decision, Hit, Outcome, Verification
+from simsearch.recognition.calibration import Calibration
+from simsearch.recognition.feedback import LEAST, DecisionDesk, calibrate_from_decisions, moment
+from simsearch.recognition.score_fusion import Fusion, Monotone
+from simsearch.recognition.verification import FEATURES
+
+if TYPE_CHECKING:
+    from tests.conftest import Kit, Shop
+
+PRINTS = {"siamese": "siamese-1", "orb": "orb-1", "phash": "phash-1"}
+SHARED = {"fingerprints": PRINTS, "features": list(FEATURES), "match_threshold": 0.9, "margin": 0.15}
+
+
+def hit(sku: str, p: float, features: Sequence[float] = (0.0, 0.5, 1.0, 0.5, 0.0, 0.0, 0.0)) -> Hit:
+    return Hit(sku, f"Name {sku}", 1, f"{sku}.jpg", Verification(p, 0.5, p, 2, 0.5, tuple(features)))
+
+
+def decision(outcome: Outcome, *hits: Hit, named: tuple[str, ...] = ()) -> Decision:
+    sku = named[0] if named else None
+    p = hits[0].verification.probability if hits else 0.0
+    return Decision("q.jpg", outcome, sku, sku, p, hits, "g000001", 1.0, "because", considered=hits, named=named)
+
+
+MATCH = decision(Outcome.MATCH, hit("a", 0.99), hit("b", 0.2), named=("a",))
+AMBIGUOUS = decision(Outcome.AMBIGUOUS, hit("a", 0.99), hit("b", 0.98), hit("c", 0.1), named=("a", "b"))
+UNKNOWN = decision(Outcome.UNKNOWN, hit("a", 0.3))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Any:
+    catalog = Catalog(tmp_path / "catalog.db", CatalogSettings())
+    catalog.has_product = lambda sku: sku in ("a", "b", "c", "d")  # type: ignore[method-assign]
+    yield DecisionDesk(catalog)
+    catalog.close()
+
+
+def record(desk: DecisionDesk, *decisions: Decision, prints: Any = PRINTS) -> list[int]:
+    digests = [hashlib.sha256(f"{i}-{now()}".encode()).hexdigest() for i in range(len(decisions))]
+    shared = {**SHARED, "fingerprints": prints}
+    return desk.catalog.record_decisions(list(zip(decisions, digests, strict=True)), shared)
+
+
+# -- what people say -------------------------------------------------------------------------------------------------
+
+
+def test_confirming_a_match_keeps_its_product(desk: DecisionDesk) -> None:
+    [number] = record(desk, MATCH)
+    assert desk.get(number).review is None
+    said = desk.confirm(number, note="seen the leaflet")
+    assert said.review is not None
+    assert (said.review.verdict, said.review.sku, said.review.note) == (Found.CONFIRMED, "a", "seen the leaflet")
+    assert desk.get(number) == said
+
+
+def test_confirming_an_unknown_says_none_of_the_catalog(desk: DecisionDesk) -> None:
+    [number] = record(desk, UNKNOWN)
+    review = desk.confirm(number).review
+    assert review is not None
+    assert (review.verdict, review.sku) == (Found.CONFIRMED, None)
+
+
+def test_an_ambiguous_answer_is_confirmed_with_one_of_its_products(desk: DecisionDesk) -> None:
+    [number] = record(desk, AMBIGUOUS)
+    with pytest.raises(UsageError, match=r"names a, b and does not choose; .*confirm 1 SKU"):
+        desk.confirm(number)
+    with pytest.raises(UsageError, match="names a, b, not c; use `simsearch decisions correct 1 c`"):
+        desk.confirm(number, "c")
+    with pytest.raises(UsageError, match="use `simsearch decisions confirm 1 b`"):
+        desk.correct(number, "b")
+    review = desk.confirm(number, "b").review
+    assert review is not None
+    assert review.sku == "b"
+
+
+def test_correcting_replaces_what_was_said_before(desk: DecisionDesk) -> None:
+    [number] = record(desk, MATCH)
+    desk.confirm(number)
+    review = desk.correct(number, "b").review
+    assert review is not None
+    assert (review.verdict, review.sku) == (Found.CORRECTED, "b")
+    none = desk.correct(number).review
+    assert none is not None
+    assert none.sku is None
+    assert desk.forget(number).review is None
+    with pytest.raises(UsageError, match="nothing was said"):
+        desk.forget(number)
+
+
+def test_slips_are_refused(desk: DecisionDesk) -> None:
+    match, unknown = record(desk, MATCH, UNKNOWN)
+    with pytest.raises(UsageError, match="decision 77: there is none"):
+        desk.confirm(77)
+    with pytest.raises(UsageError, match="names a already"):
+        desk.correct(match, "a")
+    with pytest.raises(UsageError, match="names no product already"):
+        desk.correct(unknown)
+    with pytest.raises(UsageError, match="names no product, not a"):
+        desk.confirm(unknown, "a")
+    with pytest.raises(UsageError, match="zzz: is no SKU of the catalog"):
+        desk.correct(match, "zzz")
+    assert desk.get(match).review is None
+
+
+# -- the list --------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_is_filtered_and_newest_first(desk: DecisionDesk) -> None:
+    first, second, third = record(desk, MATCH, AMBIGUOUS, UNKNOWN)
+    desk.correct(third, "d")
+
+    def ids(**wanted: Any) -> list[int]:
+        return [d.id for d in desk.listed(**wanted)]
+
+    assert ids() == [third, second, first]
+    assert ids(limit=2) == [third, second]
+    assert ids(outcome="ambiguous") == [second]
+    assert ids(sku="c") == [second]  # only a candidate
+    assert ids(sku="d") == [third]  # what a person said
+    assert ids(sku="a", limit=1) == [third]
+    assert ids(reviewed=True) == [third]
+    assert ids(reviewed=False) == [second, first]
+    assert ids(since="1h") == [third, second, first]
+    assert ids(since="2999-01-01") == []
+    with pytest.raises(UsageError, match="--outcome maybe: is none of match, ambiguous, unknown"):
+        ids(outcome="maybe")
+
+
+def test_a_long_list_is_read_in_pages(desk: DecisionDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simsearch.catalog.decisions._PAGE", 3)
+    numbers = record(desk, *[MATCH] * 4, *[UNKNOWN] * 7)
+    assert [d.id for d in desk.listed()] == numbers[::-1]
+    assert [d.id for d in desk.listed(sku="b", limit=2)] == [4, 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2026-11-23", datetime(2026, 11, 23)), ("2026-11-23T14:30", datetime(2026, 11, 23, 14, 30)),
+        ("2026-11-23T14:30+02:00", datetime(2026, 11, 23, 12, 30)),
+    ],
+)  # fmt: skip
+def test_a_moment(text: str, found: datetime) -> None:
+    assert moment(text) == found
+
+
+def test_a_span_ends_now() -> None:
+    assert abs(moment("2d") - (now() - timedelta(days=2))) < timedelta(minutes=1)
+    for text in ("yesterday", "", "5", "99999999999w"):
+        with pytest.raises(UsageError, match="--since"):
+            moment(text)
+
+
+def test_no_query_is_for_sqlite_alone(desk: DecisionDesk) -> None:
+    statements: list[Any] = []
+    sa.event.listen(desk.catalog.engine, "before_execute", lambda c, clause, *rest: statements.append(clause))
+    [number] = record(desk, MATCH)
+    desk.confirm(number), desk.forget(number)
+    list(desk.listed(since="1d", outcome="match", sku="a", reviewed=False))
+    desk.catalog.products(), desk.catalog.images_of([1]), desk.catalog.same_file("f")
+    assert len(statements) > 7
+    for statement in statements:
+        assert str(statement.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+
+
+# -- migration -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("version", ["0001", "0002"])
+def test_an_older_database_keeps_its_decisions(tmp_path: Path, version: str) -> None:
+    path = tmp_path / "catalog.db"
+    config = Config()
+    config.set_main_option("script_location", str(resource_dir("migrations")))
+    config.attributes["engine"] = sa.create_engine(f"sqlite:///{path}")
+    command.upgrade(config, version)
+    with sqlite3.connect(path) as old:
+        old.execute(
+            "INSERT INTO decisions (created_at, query, query_sha256, generation, outcome, sku, probability, evidence) "
+            "VALUES ('2026-01-02 03:04:05', 'q.jpg', 'f', 'g000001', 'match', 'a', 0.97, '{\"hits\": []}')"
+        )
+    old.close()
+    catalog = Catalog(path, CatalogSettings())
+    [kept] = catalog.decisions(DecisionFilter())
+    assert (kept.at, kept.sku, kept.probability, kept.review) == (datetime(2026, 1, 2, 3, 4, 5), "a", 0.97, None)
+    review = DecisionDesk(catalog).confirm(kept.id).review
+    assert review is not None
+    assert review.sku == "a"
+    catalog.close()
+    config.attributes["engine"].dispose()
+
+
+# -- calibration -----------------------------------------------------------------------------------------------------
+
+TRUSTS_POINTS = Fusion(FEATURES, (0.0, 0.0, 3.0, 0.5, 0.0, 0.0, 0.0), (1.0,) * 7, (0.0, 0.0, 2.0, *(0.0,) * 4), 0.0)
+BASE = Calibration(TRUSTS_POINTS, Monotone(), {"match": 0.9, "pair": 0.5}, PRINTS, {"source": "a table"})
+
+
+def reviewed(desk: DecisionDesk, count: int, wrong: float, *, right: bool = True, prints: Any = PRINTS) -> None:
+    """Answers whose wrong candidate has `wrong` as root_support, and whose right one, if it is there, 6."""
+    rng = np.random.default_rng(5)
+    for i in range(count):
+        noise = rng.normal(0, 0.3, 2)
+        hits = [hit(f"wrong{i}", 0.5, (0.0, 0.2, wrong + noise[0], 0.5, 0.0, 0.0, 0.0))]
+        if right:
+            hits.insert(0, hit("a", 0.9, (1.0, 0.9, 6.0 + noise[1], 0.5, 0.0, 0.0, 0.0)))
+        [number] = record(desk, decision(Outcome.UNKNOWN, *hits), prints=prints)
+        sku = "a" if right else None
+        desk.catalog.review_decision(number, Found.CORRECTED if right else Found.CONFIRMED, sku)
+
+
+def test_too_few_reviews_are_refused(desk: DecisionDesk) -> None:
+    reviewed(desk, LEAST - 1, 1.0)
+    with pytest.raises(TrainingError, match=f"{LEAST} reviewed answers .* there are {LEAST - 1};"):
+        calibrate_from_decisions(desk.catalog, BASE, target_far=0.001)
+
+
+def test_reviews_of_other_methods_do_not_count(desk: DecisionDesk) -> None:
+    reviewed(desk, LEAST, 1.0, prints={**PRINTS, "siamese": "siamese-0"})
+    with pytest.raises(TrainingError, match=rf"there are 0 \({LEAST} more cannot be used\)"):
+        calibrate_from_decisions(desk.catalog, BASE, target_far=0.001)
+
+
+def test_wrong_candidates_that_would_match_raise_the_threshold(desk: DecisionDesk) -> None:
+    reviewed(desk, LEAST, 5.0)
+    made = calibrate_from_decisions(desk.catalog, BASE, target_far=0.001)
+    assert made.thresholds["match"] > 0.97
+    assert made.fusion == BASE.fusion
+    assert made.facts["source"] == "reviewed decisions"
+    assert (made.facts["decisions"], made.facts["far_shown"], made.facts["threshold_kept"]) == (LEAST, False, False)
+
+
+def test_few_reviews_cannot_lower_the_threshold(desk: DecisionDesk) -> None:
+    reviewed(desk, LEAST, 1.0)
+    made = calibrate_from_decisions(desk.catalog, BASE, target_far=0.001)
+    assert (made.thresholds["match"], made.facts["threshold_kept"]) == (0.9, True)
+    lowered = calibrate_from_decisions(desk.catalog, BASE, target_far=0.1)  # thirty can show one in ten
+    assert lowered.thresholds["match"] < 0.5
+
+
+def test_what_is_in_no_catalog_teaches_too(desk: DecisionDesk) -> None:
+    reviewed(desk, LEAST, 5.0, right=False)
+    assert calibrate_from_decisions(desk.catalog, BASE, target_far=0.001).thresholds["match"] > 0.97
+
+
+def test_a_photo_that_was_asked_twice_counts_once(desk: DecisionDesk) -> None:
+    for _ in range(LEAST):
+        [number] = desk.catalog.record_decisions([(UNKNOWN, "f" * 64)], SHARED)
+        desk.confirm(number)
+    with pytest.raises(TrainingError, match="there are 1 "):
+        calibrate_from_decisions(desk.catalog, BASE, target_far=0.001)
+
+
+def test_many_reviews_fit_the_fusion_anew(desk: DecisionDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simsearch.recognition.feedback.LEAST_FUSION", 60)
+    reviewed(desk, 70, 1.0)
+    for number in range(70, 140):  # another product, so that there are two halves
+        hits = [
+            hit("d", 0.9, (1.0, 0.9, 5.5 + number % 7 / 10, 0.5, 0.0, 0.0, 0.0)),
+            hit("x", 0.5, (0.0, 0.2, 1 + number % 5 / 10, 0.5, 0.0, 0.0, 0.0)),
+        ]
+        [new] = record(desk, decision(Outcome.UNKNOWN, *hits))
+        desk.catalog.review_decision(new, Found.CORRECTED, "d")
+    made = calibrate_from_decisions(desk.catalog, BASE, target_far=0.05)
+    assert made.facts["fusion_refitted"]
+    assert made.fusion != BASE.fusion
+    right, wrong = made.probability([[1.0, 0.9, 6.0, 0.5, 0.0, 0.0, 0.0], [0.0, 0.2, 1.0, 0.5, 0.0, 0.0, 0.0]])
+    assert right > 0.95 > 0.05 > wrong
+
+
+# -- the command line ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def objects(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def on(kit: Kit, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    def run(home: Path, *arguments: object) -> Done:
+        words = ["simsearch", "--home", home, "--config", kit.config, *arguments]
+        monkeypatch.setattr(sys, "argv", [str(word) for word in words])
+        with pytest.raises(SystemExit) as leaving:
+            cli.main()
+        out, err = capsys.readouterr()
+        return Done(int(leaving.value.code or 0), out, err)
+
+    return run
+
+
+def test_a_record_is_complete(on: Run, home: Path, kit: Kit, shop: Shop) -> None:
+    product = shop.single[0]
+    photo = shop.photo(product.sku)
+    [answer] = on(home, "query", "--json", "-k", "2", "--where", "sku~-", photo).objects
+    [kept] = on(home, "decisions", "--json").objects
+    assert kept["id"] == answer["id"] == 1
+    assert kept["query"] == str(photo)
+    assert kept["query_sha256"] == hashlib.sha256(photo.read_bytes()).hexdigest()
+    assert datetime.fromisoformat(kept["at"]).tzinfo is not None
+    assert (kept["decision"], kept["sku"], kept["named"]) == (answer["decision"], product.sku, [product.sku])
+    assert (kept["reason"], kept["generation"], kept["where"]) == (answer["reason"], "g000001", ["sku~-"])
+    manifest = json.loads((home / "generations" / "g000001" / "manifest.json").read_text())
+    assert kept["indexes"] == manifest["digest"]
+    with open_app(home, kit.config) as app:
+        assert kept["fingerprints"] == {name: m.fingerprint for name, m in app.methods.items()}
+        assert kept["match_threshold"] == app.match_threshold
+        # The recorded features are those of the probability: what calibration learns from is what was answered.
+        features = [h["features"] for h in kept["hits"]]
+        assert app.calibration.probability(features).tolist() == pytest.approx(
+            [h["probability"] for h in kept["hits"]], abs=2e-4
+        )
+    assert len(kept["calibration"]) == 64
+    assert (kept["features"], kept["shown"]) == (list(FEATURES), 2)
+    assert len(kept["hits"]) > 2  # more than were shown
+    assert kept["compared"] >= len(kept["hits"])
+    assert kept["review"] is None
+
+
+def test_reviewing_from_the_command_line(on: Run, home: Path, shop: Shop, tmp_path: Path) -> None:
+    a, b = (shop.photo(p.sku) for p in shop.single[:2])
+    words = on(home, "query", a, b).out
+    assert "recorded as decision 2" in words
+    done = on(home, "decisions", "confirm", 1)
+    assert (done.code, done.out) == (0, f"decision 1 (match {shop.single[0].sku}): right\n")
+    done = on(home, "decisions", "correct", 2, shop.single[2].sku, "--note", "other box")
+    assert done.out == f"decision 2 (match {shop.single[1].sku}): wrong: {shop.single[2].sku} (other box)\n"
+    table = on(home, "decisions").out.splitlines()
+    assert [line.split()[0] for line in table] == ["decision", "2", "1"]
+    assert "wrong: " in table[1]
+    done = on(home, "decisions", "--export", tmp_path / "out.jsonl")
+    assert (done.out, done.err) == ("", f"{tmp_path / 'out.jsonl'}: 2 decisions written\n")
+    exported = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert exported == on(home, "decisions", "--json").objects
+    assert on(home, "decisions", "--export", "-", "--reviewed").objects == exported
+    assert [e["review"]["verdict"] for e in exported] == ["corrected", "confirmed"]
+    shown = on(home, "decisions", "show", 2).out
+    assert f"a person found it wrong: {shop.single[2].sku} (other box)" in shown
+    assert "no decision is recorded that fits" in on(home, "decisions", "--outcome", "ambiguous").out
+    assert on(home, "decisions", "forget", 2).out.endswith("not looked at\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["decisions", "confirm", "9"], 2, "decision 9: there is none"),
+        (["decisions", "--since", "soon"], 2, "--since soon: is no time"),
+        (["decisions", "--outcome", "maybe"], 2, "is none of match, ambiguous, unknown"),
+        (["decisions", "--export", "/nowhere/at/all.jsonl"], 2, "cannot be written"),
+        (["calibrate"], 2, "give either a table of labelled photos or --from-decisions"),
+        (["calibrate", "--from-decisions"], 9, "reviewed answers with a wrong candidate are needed, there are 0"),
+        (["query", "--where", "colour=red", "x.jpg"], 2, "has the field 'colour'; there are sku, name, strength, form"),
+        (["query", "--where", "form", "x.jpg"], 2, "write FIELD=VALUE"),
+    ],
+)
+def test_slips_on_the_command_line(on: Run, indexed: Path, arguments: list[str], code: int, says: str) -> None:
+    done = on(indexed, *arguments)
+    assert (done.code, done.out) == (code, "")
+    assert says in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_no_record_leaves_every_table_as_it_was(on: Run, home: Path, shop: Shop) -> None:
+    def content() -> list[str]:
+        with sqlite3.connect(home / "catalog.db") as connection:
+            lines = list(connection.iterdump())
+        connection.close()
+        return lines
+
+    before = content()
+    photo = shop.photo(shop.single[0].sku)
+    done = on(home, "query", "--no-record", "--json", photo)
+    assert done.objects[0]["id"] is None
+    assert on(home, "query", "--no-record", "--together", photo, photo).code == 0
+    assert content() == before
+    on(home, "query", photo)
+    assert content() != before
+
+
+def test_photos_together_are_one_record(on: Run, home: Path, shop: Shop, tmp_path: Path) -> None:
+    product = shop.single[0]
+    photos = [shop.photo(product.sku), shop.photo(product.sku, 1)]
+    done = on(home, "query", "--together", "--json", *photos, tmp_path / "none.jpg")
+    [answer] = done.objects
+    assert (done.code, answer["sku"], answer["errors"][0]["code"]) == (3, product.sku, "missing")
+    assert answer["photos"] == [*map(str, photos), str(tmp_path / "none.jpg")]
+    [kept] = on(home, "decisions", "--json").objects
+    assert [p["query"] for p in kept["photos"]] == [str(p) for p in photos]
+    digests = [hashlib.sha256(p.read_bytes()).hexdigest() for p in photos]
+    assert [p["sha256"] for p in kept["photos"]] == digests
+    assert kept["query_sha256"] == hashlib.sha256("".join(digests).encode()).hexdigest()
+    done = on(home, "query", "--together", tmp_path / "none.jpg")
+    assert done.code == 3
+    assert "cannot be read" in done.out
+
+
+def test_the_desk_and_old_records(desk: DecisionDesk) -> None:
+    """A record of an older version lacks the names of an ambiguous answer: the first is known."""
+    [number] = record(desk, replace(AMBIGUOUS, named=()))
+    with pytest.raises(UsageError, match="names a and does not choose"):
+        desk.confirm(number)
+    review = desk.confirm(number, "a").review
+    assert review is not None
+    assert (review.verdict, review.sku) == (Found.CONFIRMED, "a")

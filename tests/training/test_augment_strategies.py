@@ -1,0 +1,129 @@
+"""Named strategies: what a config says wins, every strength is in a part, and the picture shows what each part does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from simsearch.cli import main as cli
+from simsearch.core.config import parse_settings
+from simsearch.core.errors import ConfigError
+from simsearch.training.augment import NONE, PARTS, STRATEGIES, AugmentSettings, strategy, view, with_strategy
+from simsearch.training.augment_sheet import draw_strategy, part_alone, strengths
+
+PHOTO = np.kron(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), np.ones((20, 20, 1), np.uint8))
+
+
+def test_the_default_is_phone_and_none_changes_nothing() -> None:
+    assert strategy("phone") == AugmentSettings()
+    views = [view(PHOTO, strategy("none"), 96, np.random.default_rng(s)) for s in range(3)]
+    assert all((v == views[0]).all() for v in views)
+
+
+def test_every_strength_belongs_to_one_part() -> None:
+    listed = [name for names in PARTS.values() for name in names]
+    assert sorted(listed) == sorted(f.name for f in fields(AugmentSettings))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_is_within_the_bounds_of_its_settings(name: str) -> None:
+    assert parse_settings(AugmentSettings, asdict(strategy(name)), where=name) == strategy(name)
+
+
+def test_a_config_names_a_strategy_and_changes_single_strengths() -> None:
+    tables = with_strategy({"seed": 3, "augment": {"strategy": "mild", "rotation": 90.0}}, where="x.toml")
+    assert tables["seed"] == 3
+    assert AugmentSettings(**tables["augment"]) == replace(strategy("mild"), rotation=90.0)
+    assert with_strategy({"augment": {"rotation": 1.0}}, where="x.toml") == {"augment": {"rotation": 1.0}}
+    assert with_strategy({"seed": 1}, where="x.toml") == {"seed": 1}
+
+
+@pytest.mark.parametrize("name", ["fone", "", 3])
+def test_an_unknown_strategy_is_named_with_the_file(name: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"x\.toml: augment\.strategy: .*'{name}'; known: phone, mild, pills, none"):
+        with_strategy({"augment": {"strategy": name}}, where="x.toml")
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_alone_does_its_work_in_every_view_and_nothing_else(part: str) -> None:
+    alone = part_alone(strategy("phone"), part)
+    moved = {f.name for f in fields(alone) if getattr(alone, f.name) != getattr(NONE, f.name)}
+    assert moved <= set(PARTS[part]) | ({"scale_low", "scale_high"} if part == "background" else set())
+    assert all(getattr(alone, n) == 1.0 for n in PARTS[part] if n.endswith("_share") and n != "upright_share")
+    still = view(PHOTO, NONE, 96, np.random.default_rng(0)).astype(int)
+    views = [view(PHOTO, alone, 96, np.random.default_rng(s)) for s in range(3)]
+    assert max(np.abs(v - still).mean() for v in views) > 0.5
+    assert strengths(strategy("phone"), part)
+
+
+def test_a_part_that_is_off_is_told_so() -> None:
+    assert all(part_alone(NONE, part) == NONE and strengths(NONE, part) == [] for part in PARTS)
+    assert strengths(strategy("mild"), "occlusion") == []
+    upright = replace(NONE, rotation=180.0, upright_share=1.0)
+    assert strengths(upright, "geometry") == []
+
+
+def test_the_picture_is_a_function_of_the_seed(tmp_path: Path) -> None:
+    pictures = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        draw_strategy(tmp_path / name, [("photo", PHOTO)], strategy("phone"), "phone", views=2, seed=seed)
+        with Image.open(tmp_path / name) as picture:
+            pictures.append(np.asarray(picture.convert("RGB")))
+    assert (pictures[0] == pictures[1]).all()
+    assert (pictures[0] != pictures[2]).any()
+    assert pictures[0].shape[0] > 2.5 * pictures[0].shape[1]  # twelve rows of three cells and a label
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
+    monkeypatch.setattr(sys, "argv", ["simsearch", "augmentations", *map(str, arguments)])
+    with pytest.raises(SystemExit) as left:
+        cli.main()
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+def test_the_command_draws_a_config_on_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(PHOTO).save(tmp_path / "a.png")
+    (tmp_path / "x.toml").write_text('seed = 1\n[augment]\nstrategy = "pills"\nrotation = 10.0\n', encoding="utf-8")
+    out = tmp_path / "out.png"
+    arguments = (tmp_path / "a.png", "--config", tmp_path / "x.toml", "--views", "1", "--out", out)
+    assert run(monkeypatch, *arguments, "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["picture"] == str(out)
+    assert said["strengths"] == asdict(replace(strategy("pills"), rotation=10.0))
+    with Image.open(out) as picture:
+        assert picture.size[0] > 300
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--strategy", "fone"], 2, "--strategy: there is no augmentation strategy 'fone'; known: phone, mild"),
+        (["--strategy", "mild", "--config", "x.toml"], 2, "not both"),
+        (["--config", "missing.toml"], 2, "missing.toml: there is no such file"),
+        (["missing.jpg"], 3, "missing.jpg"),
+        (["--views", "1", "--out", "no/such/folder.png"], 2, "cannot be written"),
+    ],
+)
+def test_a_call_that_cannot_be_meant_is_one_line(
+    arguments: list[str],
+    code: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, *arguments) == code
+    said = capsys.readouterr().err
+    assert words in said
+    assert len(said.splitlines()) == 1

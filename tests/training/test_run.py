@@ -1,0 +1,158 @@
+"""`simsearch train` from files to weights, card, curves and calibration; `simsearch calibrate` on a table."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from simsearch import open_app
+from simsearch.app import App, calibration_beside
+from simsearch.core.errors import ConfigError, SourceError, TrainingError, WeightsError
+from simsearch.features.network.weights_file import open_weights
+from simsearch.recognition.calibration import Calibration
+
+if TYPE_CHECKING:
+    from tests.conftest import Kit, Shop
+
+TINY = """
+seed = 1
+train_size = 64
+cache_side = 64
+validate_every = 2
+checkpoint_every = 2
+loader_workers = 0
+rendered_products = 12
+rendered_photos = 2
+{top}
+
+[network]
+backbone = "mobilenet_v3_small"
+embedding = 32
+input_size = 64
+pair_hidden = 16
+
+[optimiser]
+steps = 4
+batch = 8
+warmup = 1
+frozen_stages = 0
+"""
+
+
+def settings(folder: Path, top: str = "") -> Path:
+    path = folder / "tiny.toml"
+    path.write_text(TINY.format(top=top), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """More threads of a tiny network wait for each other longer than they compute."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def app(tmp_path: Path, kit: Kit) -> App:
+    return open_app(tmp_path / "home", kit.config)
+
+
+def test_rendered_packages_alone_give_weights_card_and_curves(app: App, tmp_path: Path) -> None:
+    done: list[tuple[int, int]] = []
+    run = tmp_path / "run"
+    result = app.train(
+        settings(tmp_path), None, run, device="cpu", progress=lambda n, total, _: done.append((n, total))
+    )
+    assert result.steps == 4
+    assert done[-1] == (4, 4)
+    weights = open_weights(result.weights)
+    assert (weights.architecture.backbone, weights.architecture.embedding) == ("mobilenet_v3_small", 32)
+    card = json.loads((run / "card.json").read_text(encoding="utf-8"))
+    assert card["table_photos"] == 0
+    assert card["date"]
+    assert (run / "curves.png").stat().st_size > 1000
+    with (run / "metrics.csv").open(newline="") as stream:
+        assert [row["step"] for row in csv.DictReader(stream)] == ["2", "4"]
+    # Nothing labelled was held out, so nothing was calibrated, and using the weights says so.
+    assert not calibration_beside(result.weights).exists()
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_table_gives_a_calibration_of_the_new_weights(
+    app: App, shop: Shop, tmp_path: Path, kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    top = f'validation_share = 0.75\nstart = "{kit.weights.name}"'
+    (tmp_path / kit.weights.name).write_bytes(kit.weights.read_bytes())  # found beside the settings, wherever we are
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    result = app.train(settings(tmp_path, top), shop.table, tmp_path / "run", device="cpu")
+    calibration = Calibration.load(calibration_beside(result.weights))
+    assert calibration.facts["held_out"] is True
+    assert calibration.facts["table"] == "catalog.csv"
+    assert 8 <= calibration.facts["products"] < 16
+    assert result.card["table_photos"] == 36
+
+    # The pair can be used as it is.
+    config = tmp_path / "new.toml"
+    config.write_text(f'[methods.siamese]\nweights = "{result.weights}"\ndevice = "cpu"\n', encoding="utf-8")
+    with open_app(tmp_path / "home", config) as new:
+        assert dict(new.calibration.facts) == dict(calibration.facts)
+        photo = str(shop.photo(shop.products[0].sku))
+        [verdict] = new.verify([(photo, photo)])
+    assert verdict.verification is not None
+    assert verdict.verification.similarity == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("top", "error", "words"),
+    [
+        ("tain_size = 64", ConfigError, "unknown setting 'tain_size'; did you mean 'train_size'?"),
+        ('start = "none.pth"', WeightsError, "none.pth: there is no such file"),
+        ('sampling = "algorithm-3"', ConfigError, "sampling: 'algorithm-3' is none of classes"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_named(
+    app: App, tmp_path: Path, top: str, error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error) as caught:
+        app.train(settings(tmp_path, top), None, tmp_path / "run", device="cpu")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_to_train_on_is_told(app: App, tmp_path: Path) -> None:
+    path = settings(tmp_path)
+    path.write_text(path.read_text().replace("rendered_products = 12", "rendered_products = 0"), encoding="utf-8")
+    with pytest.raises(TrainingError, match="give --data TABLE"):
+        app.train(path, None, tmp_path / "run", device="cpu")
+    with pytest.raises(SourceError, match="no such file or folder"):
+        app.train(path, tmp_path / "none.csv", tmp_path / "run", device="cpu")
+
+
+def test_calibrating_on_a_table_replaces_what_came_with_the_weights(app: App, shop: Shop, tmp_path: Path) -> None:
+    path = app.calibrate(shop.table, target_far=0.05)
+    assert path == tmp_path / "home" / "calibration.json"
+    facts: dict[str, Any] = dict(Calibration.load(path).facts)
+    assert (facts["products"], facts["photos"], facts["target_far"]) == (16, 36, 0.05)
+    assert app.calibration == Calibration.load(path)
+    assert app.match_threshold == app.calibration.thresholds["match"]
+
+
+def test_too_few_photos_to_calibrate_on(app: App, shop: Shop, tmp_path: Path) -> None:
+    table = tmp_path / "few.csv"
+    photo = shop.photo(shop.products[0].sku)
+    rows = [f"a,{photo}", f"a,{shop.photo(shop.products[0].sku, 1)}", f"b,{photo}", "c,missing.jpg", "c,missing2.jpg"]
+    table.write_text("sku,image\n" + "\n".join(rows), encoding="utf-8")
+    with pytest.raises(TrainingError, match=r"the table has 1$"):
+        app.calibrate(table)
+    assert not (tmp_path / "home").exists()
