@@ -317,11 +317,11 @@ class App:
             [(name, method)] = chosen.items()
             return PairVerdict(a, b, similarity=float(method.compare(query[name], [other[name]])[0]))
         verification = self.verifier.verify(query, [other], geometry=1)[0]
-        from simsearch.recognition.pairs import basis
+        from simsearch.recognition.pairs import reason
 
         least = self.calibration.thresholds["pair"]
         same = verification.probability >= least
-        return PairVerdict(a, b, same, verification, reason=basis(verification, least))
+        return PairVerdict(a, b, same, verification, reason=reason(verification, least))
 
     def duplicates(self, *, threshold: float | None = None, progress: Progress = silent) -> list[DuplicateGroup]:
         """Groups of catalog images that show the same product."""

@@ -16,6 +16,7 @@ from simsearch.catalog.housekeeping import Upkeep
 from simsearch.catalog.reviews import Reviews
 from simsearch.catalog.selection import Selection
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, ProductRow, RefusalRow, StateRow
+from simsearch.core.text import title
 from simsearch.core.types import Refusal, SourceRow, Verdict
 
 
@@ -73,8 +74,8 @@ class ImageFacts:
 
     @property
     def title(self) -> str:
-        """Name with strength: two strengths of a drug are two products, and must not read alike."""
-        return self.name if self.strength.lower() in self.name.lower() else f"{self.name} {self.strength}".strip()
+        """Name with strength."""
+        return title(self.name, self.strength)
 
 
 class Catalog(Descriptors, Journal, Reviews, Selection, Upkeep):

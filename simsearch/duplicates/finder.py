@@ -12,6 +12,7 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.catalog import ImageFacts
 from simsearch.catalog.reviews import Said, Side
 from simsearch.core.config import DuplicateSettings, ImageSettings
+from simsearch.core.text import basis, percent
 from simsearch.duplicates.candidates import Setting, suspects
 from simsearch.duplicates.data import differs
 from simsearch.duplicates.distinct_files import Pool, fill
@@ -192,7 +193,7 @@ class _Search:
 
     def _why_not(self, look: Look, a: ImageFacts, b: ImageFacts) -> str:
         if look.verification.probability < self.threshold and not look.seen.photo:
-            return f"below the threshold of {self.threshold:.1%}"
+            return f"below the threshold of {percent(self.threshold)}"
         return (
             differs(a, b)
             or ("another print" if look.seen.printed else "")
@@ -217,7 +218,6 @@ def _and(*words: str) -> str:
 
 
 def _basis(look: Look) -> str:
-    v = look.verification
     if look.seen.photo:
         return (
             f"one photo, {look.seen.photo.placement.words}: {look.seen.photo.agreement:.0%} of the keypoints come back"
@@ -225,5 +225,4 @@ def _basis(look: Look) -> str:
     if look.seen.place:
         share = f"{look.seen.differing:.1%}" if look.seen.differing >= 0.001 else "a speck"
         return f"one photo but for {share} of it: compare what is printed there"
-    points = f"{v.inliers} matching points" if v.inliers else "by appearance alone"
-    return f"{points}, similarity {v.similarity:.2f}"
+    return basis(look.verification)

@@ -15,7 +15,7 @@ from simsearch.features.base import Method
 from simsearch.indexes.generations import Generations
 from simsearch.indexes.keypoint_votes import Nearest
 from simsearch.recognition import decision as decide
-from simsearch.recognition.decision import Verified, percent
+from simsearch.recognition.decision import Verified
 from simsearch.recognition.filtered_retrieval import FilteredLookup
 from simsearch.recognition.product_filter import Condition, matching
 from simsearch.recognition.retrieval import Lanes, LookedUp, Lookup
@@ -29,7 +29,7 @@ from simsearch.recognition.verification import (
     stored,
 )
 
-__all__ = ["NO_GENERATION", "QueryEngine", "percent"]
+__all__ = ["NO_GENERATION", "QueryEngine"]
 
 NO_GENERATION = "none"
 Where = tuple[Condition, ...]

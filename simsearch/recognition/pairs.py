@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from simsearch.core.errors import SourceError
+from simsearch.core.text import basis, below, percent
 from simsearch.core.types import Refusal, Verification
 from simsearch.ingest.sources import read_table
 
@@ -28,11 +29,8 @@ def read_pairs(path: Path) -> tuple[list[tuple[str, str, str]], list[Refusal]]:
     return pairs, refusals
 
 
-def basis(verification: Verification, threshold: float) -> str:
-    """In words, what the verdict on a pair rests on."""
-    v = verification
-    points = f"{v.inliers} matching points" if v.inliers else "no matching points"
-    seen = f"{points}, similarity {v.similarity:.2f}"
+def reason(v: Verification, threshold: float) -> str:
+    """What the verdict on a pair rests on."""
     if v.probability >= threshold:
-        return seen if v.inliers else f"by appearance alone: similarity {v.similarity:.2f}"
-    return f"{seen}: {v.probability:.1%} is below the {threshold:.1%} that a pair needs"
+        return basis(v)
+    return f"{basis(v)}: {below(v.probability, threshold)} is less than the {percent(threshold)} that a pair needs"

@@ -155,7 +155,7 @@ def test_verify_names_lines_and_reasons(on: On, shop: Shop, tmp_path: Path) -> N
     assert [r["verdict"] for r in done.rows] == ["bad line", "same", "unreadable", "different"]
     assert [r["line"].rpartition(" ")[2] for r in done.rows] == ["3", "2", "4", "5"]
     assert "matching points, similarity 1.00" in done.rows[1]["reason"]
-    assert "is below the 50.0% that a pair needs" in done.rows[3]["reason"]
+    assert "is less than the 50.0% that a pair needs" in done.rows[3]["reason"]
     assert f"{pairs} line 4: " in on(tmp_path / "home", "verify", "--pairs", pairs).out
     pairs.write_text("a,b\n", encoding="utf-8")
     assert "holds no pairs" in on(tmp_path / "home", "verify", "--pairs", pairs).err

@@ -10,9 +10,9 @@ from simsearch.catalog.catalog import ImageFacts
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
+from simsearch.core.text import percent
 from simsearch.core.types import Decision, Hit, Image, Outcome, Pixels
 from simsearch.features.base import unpack
-from simsearch.recognition.engine import percent
 from simsearch.recognition.verification import Verifier
 from simsearch.views.html.evidence import side_by_side
 from simsearch.views.html.page import AnswerView, Figure, GroupView, HitView, MemberView

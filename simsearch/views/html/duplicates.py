@@ -16,10 +16,10 @@ from simsearch.catalog.catalog import ImageFacts
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
+from simsearch.core.text import percent
 from simsearch.core.types import Pixels
 from simsearch.duplicates import KINDS, DuplicatePair, Findings, Kind
 from simsearch.duplicates.pixel_diff import Box
-from simsearch.recognition.decision import percent
 from simsearch.views.html.page import jpeg_uri
 
 PICTURE, CLOSE_UP = 360, 180  # pixels on the longer side

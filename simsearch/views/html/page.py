@@ -13,8 +13,8 @@ from pathlib import Path
 from PIL import Image
 
 from simsearch.core.errors import ImageError
+from simsearch.core.text import percent
 from simsearch.core.types import Decision, Hit, Outcome, Pixels
-from simsearch.recognition.engine import percent
 
 QUALITY = 82
 PHOTO, THUMBNAIL, MEMBER = 480, 144, 360  # pixels on the longer side; screens show them at half of that or more

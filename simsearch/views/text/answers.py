@@ -8,8 +8,8 @@ from typing import Any
 from rich.padding import Padding
 
 from simsearch.core.errors import ImageError
+from simsearch.core.text import headline, percent
 from simsearch.core.types import Decision, Hit, LookAlike, Outcome, Verification
-from simsearch.recognition.engine import percent
 from simsearch.views.text.explain import explanation, explanation_json
 from simsearch.views.text.output import OUT, print_json, table, text
 
@@ -79,16 +79,6 @@ def together(
     if answer is not None:
         _words(answer, explain)
     return None
-
-
-def headline(answer: Decision) -> str:
-    """What is said, in a few words."""
-    named = f"{answer.sku}  {answer.name or ''}".rstrip()
-    return {
-        Outcome.MATCH: named,
-        Outcome.AMBIGUOUS: f"perhaps {named}",
-        Outcome.UNKNOWN: "not in the catalog, as far as this photo tells",
-    }[answer.outcome]
 
 
 def _words(answer: Decision, explain: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from rich.padding import Padding
 
 from simsearch.catalog.decisions import Recorded
-from simsearch.recognition.engine import percent
+from simsearch.core.text import percent
 from simsearch.views.text.output import OUT, print_json, table, text
 
 

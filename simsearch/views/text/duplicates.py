@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from simsearch.catalog.reviews import Review, Side
+from simsearch.core.text import percent
 from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings, Kind
-from simsearch.recognition.engine import percent
 from simsearch.views.text.output import OUT, print_json, table, text
 
 WORDS = {

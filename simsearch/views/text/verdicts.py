@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from simsearch.core.text import percent
 from simsearch.core.types import PairVerdict, Refusal
-from simsearch.recognition.engine import percent
 from simsearch.views.text.output import OUT, print_json, text
 
 COLUMNS = ("line", "a", "b", "verdict", "probability", "similarity", "inliers", "reason")
