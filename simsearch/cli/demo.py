@@ -18,14 +18,14 @@ from simsearch.cli.demo_scenario import (
     render_catalog,
     take,
     take_photos,
-    writing,
 )
 from simsearch.cli.demo_truth import Answer, found_in, judged, mixed, summary
 from simsearch.core.errors import UsageError
 from simsearch.duplicates import DuplicateGroup
-from simsearch.views import text as printing
+from simsearch.views.files import writable
 from simsearch.views.html import Album, GroupView, MemberView, Section, write_page
-from simsearch.views.text import duplicates
+from simsearch.views.text import answers as printing
+from simsearch.views.text import duplicates, indexing
 from simsearch.views.text.output import OUT, text
 
 __all__ = ["PLANTED", "run_demo"]
@@ -54,23 +54,23 @@ def run_demo(
             raise UsageError(
                 "catalog.url names a database that the demo would fill with invented products; leave it out"
             )
-        assert app.verifier  # missing weights are told before anything is rendered
+        _ = app.verifier  # raises WeightsError before anything is rendered
         rendered, questions = _set_the_stage(folder, products, seed, progress)
         _heading(f"A catalog of {products} invented products, {len(rendered.planted)} of them filed a second time")
-        printing.report(app.index([rendered.folder / "catalog.csv"], prune=True, progress=progress))
+        indexing.report(app.index([rendered.folder / "catalog.csv"], prune=True, progress=progress))
         answers = app.query([question.photo for question in questions], record=False)
         _print_answers(questions, answers)
         groups = app.duplicates(progress=progress)
         _print_duplicates(groups, rendered)
         sections = _sections(app, questions, answers, groups, rendered)
-    with writing(folder):
+    with writable(folder, "name another folder"):
         write_page(folder / "demo.html", "simsearch demo", sections, intro=_intro(rendered))
     _print_closing(folder, config)
 
 
 def _set_the_stage(folder: Path, products: int, seed: int, progress: Progress) -> tuple[Rendered, list[Question]]:
     progress(0, 2, "rendering packages")
-    with writing(folder):
+    with writable(folder, "name another folder"):
         take(folder, products, seed)
         rendered = render_catalog(folder / "catalog", products, seed)
         progress(1, 2, "taking photos")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,16 +70,6 @@ def take(folder: Path, products: int, seed: int) -> None:
         raise UsageError(f"{folder}: holds files that are no demo's; name a new folder: simsearch demo NEW-FOLDER")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MARK).write_text(json.dumps({"products": products, "seed": seed}) + "\n", encoding="utf-8")
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """A folder that cannot be written is an error of the call."""
-    try:
-        yield
-    except OSError as error:
-        where = error.filename or folder
-        raise UsageError(f"{where}: cannot be written ({error.strerror or error}); name another folder") from None
 
 
 # -- catalog and photos ----------------------------------------------------------------------------------------------

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import csv
-import io
 import json
 import shutil
 import sqlite3
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +17,6 @@ from alembic.config import Config
 from simsearch import open_app
 from simsearch.catalog import Catalog
 from simsearch.catalog.reviews import Said, Side
-from simsearch.cli import main as cli
 from simsearch.core.config import CatalogSettings
 from simsearch.core.resources import resource_dir
 from simsearch.duplicates.same_photo import photo_test, placement
@@ -29,42 +24,10 @@ from simsearch.features import create
 from simsearch.features.orb import KEYPOINT, Orb
 
 if TYPE_CHECKING:
-    from tests.conftest import Kit, Shop
+    from tests.conftest import Kit, Run, Shop
 
 
-@dataclass
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def objects(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def rows(self) -> list[dict[str, str]]:
-        return list(csv.DictReader(io.StringIO(self.out)))
-
-
-On = Callable[..., Done]
-
-
-@pytest.fixture
-def on(kit: Kit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> On:
-    def call(home: Path, *rest: str | Path) -> Done:
-        arguments = ["simsearch", "--config", kit.config, "--home", home, *rest]
-        monkeypatch.setattr(sys, "argv", [str(a) for a in arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        found = capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return Done(left.value.code, found.out, found.err)
-
-    return call
-
-
-def test_kinds_csv_and_page(on: On, indexed: Path, shop: Shop, tmp_path: Path) -> None:
+def test_kinds_csv_and_page(on: Run, indexed: Path, shop: Shop, tmp_path: Path) -> None:
     page, table = tmp_path / "sheet.html", tmp_path / "pairs.csv"
     done = on(indexed, "duplicates", "--conflicts", "--html", page, "--csv", table, "--json")
     assert (done.code, len(done.objects)) == (0, 4)
@@ -97,14 +60,14 @@ def test_kinds_csv_and_page(on: On, indexed: Path, shop: Shop, tmp_path: Path) -
         (["forget", "DUP-00000", "DUP-00001"], "nothing was said of them"),
     ],
 )
-def test_calls_that_cannot_be_meant(on: On, indexed: Path, arguments: list[str], words: str) -> None:
+def test_calls_that_cannot_be_meant(on: Run, indexed: Path, arguments: list[str], words: str) -> None:
     done = on(indexed, "duplicates", *arguments)
     assert (done.code, done.out) == (2, "")
     assert words in done.err
     assert done.err.count("\n") == 1
 
 
-def test_a_persons_word_is_remembered(on: On, home: Path, shop: Shop) -> None:
+def test_a_persons_word_is_remembered(on: Run, home: Path, shop: Shop) -> None:
     first, second = shop.planted[:2]
     assert on(home, "duplicates", "dismiss", first.sku_a, first.sku_b, "--note", "a [red] one").code == 0
     image = f"images/{second.sku_b}.jpg"
@@ -146,7 +109,7 @@ def test_a_photo_that_has_gone_leaves_a_gap_on_the_page(kit: Kit, shop: Shop, tm
     assert "<i>" not in html
 
 
-def test_verify_names_lines_and_reasons(on: On, shop: Shop, tmp_path: Path) -> None:
+def test_verify_names_lines_and_reasons(on: Run, shop: Shop, tmp_path: Path) -> None:
     a, b = (shop.photo(p.sku) for p in shop.single[:2])
     pairs = tmp_path / "suspected.csv"
     pairs.write_text(f"a,b\n{a},{a}\n{a},\n{a},gone.jpg\n{a},{b}\n", encoding="utf-8")

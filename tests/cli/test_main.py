@@ -10,8 +10,6 @@ import pty
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +21,12 @@ from simsearch.cli import main as cli
 from simsearch.cli.context import brief
 from simsearch.core.errors import SimsearchError, UsageError
 from simsearch.training.trainer import TrainResult
-from simsearch.views.text import trained
+from simsearch.views import json as shapes
 from simsearch.views.text.output import _Output, print_json, progress_bar, table, text
+from simsearch.views.text.training import trained
 
 if TYPE_CHECKING:
-    from tests.conftest import Kit, Shop
+    from tests.conftest import Kit, Run, Shop
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = (
@@ -35,50 +34,6 @@ COMMANDS = (
     "decisions", "augmentations",
 )  # fmt: skip
 HEAVY = {"torch", "torchvision", "faiss", "cv2", "sqlalchemy", "matplotlib", "scipy", "rich.progress"}
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def objects(self) -> list[dict[str, Any]]:
-        """stdout as JSON, one object a line."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-Run = Callable[..., Done]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    for name in ("SIMSEARCH_HOME", "SIMSEARCH_CONFIG", "SIMSEARCH_DEBUG"):
-        monkeypatch.delenv(name, raising=False)
-
-    def call(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["simsearch", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        found = capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        assert all(line.startswith("simsearch: ") for line in found.err.splitlines())
-        return Done(left.value.code, found.out, found.err)
-
-    return call
-
-
-@pytest.fixture
-def on(run: Run, kit: Kit) -> Run:
-    """With the kit's settings, on the home given first."""
-    return lambda home, *rest: run("--config", kit.config, "--home", home, *rest)
-
-
-def the_error(done: Done, code: int) -> str:
-    assert done.code == code
-    assert done.err.count("\n") == 1
-    return done.err.removeprefix("simsearch: ").rstrip("\n")
 
 
 def shape(value: Any) -> Any:
@@ -167,7 +122,7 @@ def test_the_list_of_commands_is_whole(run: Run) -> None:
 )
 def test_a_call_that_cannot_be_meant_is_one_line(run: Run, arguments: list[str], words: str) -> None:
     done = run(*arguments)
-    assert words in the_error(done, 2)
+    assert words in done.error(2)
     assert done.out == ""
 
 
@@ -193,7 +148,7 @@ def test_index_and_status_as_json(on: Run, shop: Shop, tmp_path: Path) -> None:
 
     [again] = on(tmp_path / "home", "index", shelf, "--json").objects
     assert (again["added"], again["unchanged"], again["generation"]) == (0, 2, None)
-    assert "rows or photos refused: 1" in the_error(on(tmp_path / "home", "index", shelf, "--strict", "--json"), 8)
+    assert "rows or photos refused: 1" in on(tmp_path / "home", "index", shelf, "--strict", "--json").error(8)
 
     [status] = on(tmp_path / "home", "status", "--json").objects
     audit, generation = status["generations"][0].pop("audit"), status["generations"][0]
@@ -394,7 +349,7 @@ def test_a_night_in_words_and_for_programs(on: Run, shop: Shop, tmp_path: Path) 
     assert "last night " in done.out
     assert "failed" in done.out
     assert "every byte of the catalog and of all generations is as it was written" in done.out
-    assert "no nightly run has succeeded" in the_error(on(tmp_path / "home", "status", "--max-age", "0"), 6)
+    assert "no nightly run has succeeded" in on(tmp_path / "home", "status", "--max-age", "0").error(6)
 
 
 @pytest.mark.parametrize(
@@ -407,7 +362,7 @@ def test_a_night_in_words_and_for_programs(on: Run, shop: Shop, tmp_path: Path) 
     ],
 )  # fmt: skip
 def test_a_rebuild_that_cannot_be_meant(on: Run, home: Path, arguments: list[str], words: str) -> None:
-    assert words in the_error(on(home, "rebuild", *arguments), 2)
+    assert words in on(home, "rebuild", *arguments).error(2)
     assert sorted(p.name for p in (home / "generations").iterdir()) == ["current", "g000001"]
 
 
@@ -424,7 +379,7 @@ def test_a_query_falls_back_with_a_warning(on: Run, home: Path, shop: Shop) -> N
     assert "until then generation g000002 answers" in done.err
     [answer] = done.objects
     assert (answer["generation"], answer["sku"]) == ("g000002", shop.single[0].sku)
-    assert str(index) in the_error(Done(6, "", on(home, "status").err.splitlines(keepends=True)[-1]), 6)
+    assert str(index) in on(home, "status").err.splitlines()[-1]
 
 
 def test_config_as_json(run: Run, kit: Kit) -> None:
@@ -440,9 +395,8 @@ def test_config_as_json(run: Run, kit: Kit) -> None:
 
 def test_training_that_measured_nothing_is_still_json(capsys: pytest.CaptureFixture[str]) -> None:
     result = TrainResult(Path("run/best.safetensors"), 4, float("nan"), (), {})
-    trained(result, True)
-    assert json.loads(capsys.readouterr().out) == {"weights": "run/best.safetensors", "steps": 4, "best_r1": None}
-    trained(result, False)
+    assert shapes.trained(result) == {"weights": "run/best.safetensors", "steps": 4, "best_r1": None}
+    trained(result)
     assert "no product was held out" in capsys.readouterr().out
 
 
@@ -451,23 +405,23 @@ def test_training_that_measured_nothing_is_still_json(capsys: pytest.CaptureFixt
 
 def test_exit_codes(on: Run, run: Run, home: Path, shop: Shop, tmp_path: Path) -> None:
     photo = shop.photo(shop.single[0].sku)
-    said = the_error(on(tmp_path / "new", "index", tmp_path / "none.csv"), 4)
+    said = on(tmp_path / "new", "index", tmp_path / "none.csv").error(4)
     assert said.startswith(f"{tmp_path / 'none.csv'}: there is no such file or folder")
-    said = the_error(on(tmp_path / "new", "query", photo), 5)
+    said = on(tmp_path / "new", "query", photo).error(5)
     assert said == f"{tmp_path / 'new'}: holds no catalog; run `simsearch --home {tmp_path / 'new'} index SOURCE` first"
     assert not (tmp_path / "new").exists()
 
     (tmp_path / "weights.toml").write_text(f'[methods.siamese]\nweights = "{tmp_path}/none.safetensors"\n')
-    said = the_error(run("--config", tmp_path / "weights.toml", "--home", home, "query", photo), 7)
+    said = run("--config", tmp_path / "weights.toml", "--home", home, "query", photo).error(7)
     assert said.startswith(f"{tmp_path}/none.safetensors: cannot be read")
 
     index = home / "generations/g000001/phash.index"
     index.write_bytes(index.read_bytes()[:-1])
     done = on(home, "status")
-    assert f"{index}: is missing or of another size" in the_error(done, 6)
+    assert f"{index}: is missing or of another size" in done.error(6)
     assert "36 images" in done.out  # what there is to say is said before
     assert on(home, "status", "--json").objects[0]["problem"].startswith(str(index))
-    assert "run `simsearch rebuild`" in the_error(on(home, "query", photo), 6)
+    assert "run `simsearch rebuild`" in on(home, "query", photo).error(6)
     assert on(home, "rebuild").code == 0
     assert on(home, "status").code == 0
 
@@ -481,18 +435,18 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 
 def test_ctrl_c_says_that_nothing_is_lost(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     failing(monkeypatch, KeyboardInterrupt())
-    assert "interrupted; what was committed is kept" in the_error(run("--home", tmp_path, "index", "x"), 130)
+    assert "interrupted; what was committed is kept" in run("--home", tmp_path, "index", "x").error(130)
 
 
 def test_a_full_disk_is_no_defect(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     failing(monkeypatch, OSError(28, "No space left on device", "/x/y.index"))
-    said = the_error(run("--home", tmp_path, "index", "x"), SimsearchError.exit_code)
+    said = run("--home", tmp_path, "index", "x").error(SimsearchError.exit_code)
     assert said == "/x/y.index: No space left on device"
 
 
 def test_a_defect_is_one_line_too(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     failing(monkeypatch, ZeroDivisionError("by\nzero"))
-    said = the_error(run("--home", tmp_path, "index", "x"), 1)
+    said = run("--home", tmp_path, "index", "x").error(1)
     assert said == "unexpected ZeroDivisionError: by zero (a defect; SIMSEARCH_DEBUG=1 shows where)"
     monkeypatch.setenv("SIMSEARCH_DEBUG", "1")
     monkeypatch.setattr(sys, "argv", ["simsearch", "--home", str(tmp_path), "index", "x"])

@@ -47,6 +47,11 @@ def print_json(value: Mapping[str, Any]) -> None:
     sys.stdout.flush()
 
 
+def say(words: str) -> None:
+    """One line, literally."""
+    OUT.print(text(words))
+
+
 @contextmanager
 def progress_bar(label: str, *, quiet: bool) -> Iterator[Progress]:
     """A progress bar on stderr; nothing where stderr is no terminal."""
