@@ -34,7 +34,7 @@ def test_kinds_csv_and_page(on: Run, indexed: Path, shop: Shop, tmp_path: Path) 
     assert sum(g["kind"] == "identical" for g in done.objects) == sum(d.kind == "identical" for d in shop.planted)
     html = page.read_text(encoding="utf-8")
     assert html.count("<article>") == 4
-    assert html.count("src='data:image/jpeg;base64,") == sum(len(g["images"]) for g in done.objects)
+    assert html.count('src="data:image/jpeg;base64,') == sum(len(g["images"]) for g in done.objects)
     assert all(f"<b>{sku}</b>" in html for g in done.objects for sku in g["skus"])
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))

@@ -10,7 +10,7 @@ from simsearch.catalog.images import ImageFacts
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
-from simsearch.core.text import percent
+from simsearch.core.text import basis, percent, points
 from simsearch.core.types import Decision, Hit, Image, Outcome, Pixels
 from simsearch.features.base import unpack
 from simsearch.recognition.verification import Verifier
@@ -66,13 +66,11 @@ class Album:
         self, title: str, members: Sequence[ImageFacts], probability: float | None, *, remark: str = ""
     ) -> GroupView:
         """What a page shows of images that are said to show the same product."""
-        shown = tuple(MemberView(f.sku, label(f, f.name), f.image, self.picture(Path(f.path))) for f in members)
+        shown = tuple(MemberView(f.sku, f.title, f.image, self.picture(Path(f.path))) for f in members)
         return GroupView(title, shown, probability, remark)
 
     def _hit(self, hit: Hit, facts: ImageFacts | None) -> HitView:
-        if facts is None:
-            return HitView(hit, hit.name, None)
-        return HitView(hit, label(facts, hit.name), self.picture(Path(facts.path)))
+        return HitView(hit, self.picture(Path(facts.path)) if facts else None)
 
     def _evidence(self, asked: Image, view: HitView, answer: Decision, of: str = "") -> Figure | None:
         """`of`: which of several photos it is; what was counted is then told of this photo, not of the best."""
@@ -84,11 +82,10 @@ class Album:
         # Lines only where the answer itself counted them: not every candidate's keypoints are compared.
         looked = hit.verification.inliers > 0 and hit.image_id in stored
         geometry = orb.geometry(orb.describe([asked])[0], unpack(orb, stored[hit.image_id])) if looked else None
-        points = geometry.inliers if geometry is not None and of else hit.verification.inliers
-        rests = _points(points) if of else _basis(hit)
+        rests = points(geometry.inliers if geometry else 0) if of else basis(hit.verification)
         if answer.outcome is Outcome.UNKNOWN:
             rests += "; for information, not an answer"
-        caption = (_heading(hit, answer), f"{hit.sku}  {view.label}".strip(), f"{of}{rests}")
+        caption = (_heading(hit, answer), f"{hit.sku}  {hit.name}".strip(), f"{of}{rests}")
         picture = side_by_side(asked.pixels, view.picture, geometry, caption, size=orb.settings.size)
         return Figure(picture, ". ".join(caption))
 
@@ -102,21 +99,8 @@ class Album:
         return None if isinstance(image, ImageError) else image
 
 
-def label(facts: ImageFacts, name: str) -> str:
-    """Name and strength, the strength once."""
-    return name if facts.strength in name else f"{name} {facts.strength}".strip()
-
-
 def _heading(hit: Hit, answer: Decision) -> str:
     probable = f"{percent(hit.verification.probability)} probable"
     if answer.outcome is Outcome.UNKNOWN:
         return f"UNKNOWN: nearest, {probable}"
     return f"AMBIGUOUS: {probable}, as are others" if answer.outcome is Outcome.AMBIGUOUS else f"MATCH: {probable}"
-
-
-def _basis(hit: Hit) -> str:
-    return f"{_points(hit.verification.inliers)}, similarity {hit.verification.similarity:.2f}"
-
-
-def _points(inliers: int) -> str:
-    return f"{inliers} matching points" if inliers else "matching points: none"

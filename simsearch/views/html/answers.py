@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from simsearch.core.errors import ImageError, UsageError
+from simsearch.core.errors import ImageError
 from simsearch.core.types import Decision, Pixels
+from simsearch.views.files import writable
 from simsearch.views.html.album import Album
 from simsearch.views.html.page import AnswerPage, AnswerView
 
 _ODD = re.compile(r"[^\w.+-]+")
-_LONGEST = 100
-_GAP = 12
+_LONGEST = 100  # letters of a file name
+_GAP = 12  # pixels between two pictures
+_REMEDY = "name another place"
 _INTRO = (
     "A match is named only when no other product comes near it; an ambiguous answer is a question between products; "
     "what stands under unknown is no answer. Check name and strength on the package before acting on any of it."
@@ -38,10 +39,10 @@ class Answers:
         self._pictures = 0
         self._page: AnswerPage | None = None
         if folder is not None:
-            with _writing("--evidence", folder):
+            with writable(f"--evidence {folder}", _REMEDY):
                 folder.mkdir(parents=True, exist_ok=True)
         if html is not None:
-            with _writing("--html", html):
+            with writable(f"--html {html}", _REMEDY):
                 self._page = AnswerPage(html, "Which drug is this?", intro=_INTRO)
 
     def add(self, name: str, photo: str | bytes, answer: Decision | ImageError) -> None:
@@ -57,11 +58,11 @@ class Answers:
 
     def _keep(self, view: AnswerView, title: str) -> None:
         if self._page is not None and self.html is not None:
-            with _writing("--html", self.html):
+            with writable(f"--html {self.html}", _REMEDY):
                 self._page.add(view)
         if self.folder is not None and view.evidence:
             path = self.folder / self._free(Path(title).stem)
-            with _writing("--evidence", path):
+            with writable(f"--evidence {path}", _REMEDY):
                 Image.fromarray(stacked([figure.picture for figure in view.evidence])).save(path)
             self._pictures += 1
 
@@ -81,7 +82,7 @@ class Answers:
         if self.folder is not None:
             written.append(f"{self.folder}: {self._pictures} {'picture' if self._pictures == 1 else 'pictures'}")
         if self._page is not None and self.html is not None:
-            with _writing("--html", self.html):
+            with writable(f"--html {self.html}", _REMEDY):
                 self._page.close()
             written.append(str(self.html))
             self._page = None
@@ -108,12 +109,3 @@ def stacked(pictures: Sequence[Pixels]) -> Pixels:
 
 def _title(name: str) -> str:
     return "standard input" if name == "-" else Path(name).name
-
-
-@contextmanager
-def _writing(option: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise UsageError(f"{option} {path}: cannot be written ({reason}); name another place") from None
