@@ -37,6 +37,7 @@ def points(inliers: int) -> str:
 
 
 def basis(v: Verification) -> str:
-    """What a probability rests on."""
+    """What a probability rests on: matching points, how many they count as where others share them, and similarity."""
     seen = points(v.inliers) if v.inliers else "by appearance alone"
-    return f"{seen}, similarity {v.similarity:.2f}"
+    counted = f" that count as {v.support:.0f}" if round(v.support) != v.inliers else ""
+    return f"{seen}{counted}, similarity {v.similarity:.2f}"

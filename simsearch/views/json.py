@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from simsearch.catalog.images import ImageFacts
     from simsearch.catalog.reviews import Review, Side
     from simsearch.core.config import Config
-    from simsearch.core.types import Decision, Hit, LookAlike, PairVerdict, Refusal, Status
+    from simsearch.core.types import Decision, Hit, LookAlike, PairVerdict, Refusal, Status, Verification
     from simsearch.duplicates import DuplicateGroup, DuplicatePair
     from simsearch.evaluation.export import Report
     from simsearch.evaluation.methods import MethodsReport
@@ -78,7 +78,14 @@ def _hit(hit: Hit) -> Json:
     v = hit.verification
     return {
         "sku": hit.sku, "name": hit.name, "image": hit.image,
+        **_scores(v),
+    }  # fmt: skip
+
+
+def _scores(v: Verification) -> Json:
+    return {
         "probability": round(v.probability, 6), "similarity": round(v.similarity, 6), "inliers": v.inliers,
+        "support": round(v.support, 2),
     }  # fmt: skip
 
 
@@ -96,11 +103,7 @@ def verdict(v: PairVerdict, where: str = "") -> Json:
         return {**names, "error": error(v.error)}
     if v.verification is None:
         return {**names, "similarity": v.similarity}
-    facts = v.verification
-    return {
-        **names, "same": v.same, "probability": round(facts.probability, 6), "similarity": round(facts.similarity, 6),
-        "inliers": facts.inliers, "reason": v.reason,
-    }  # fmt: skip
+    return {**names, "same": v.same, **_scores(v.verification), "reason": v.reason}
 
 
 # -- recorded decisions ----------------------------------------------------------------------------------------------
@@ -149,11 +152,10 @@ def _image(i: ImageFacts) -> Json:
 
 def _pair(p: DuplicatePair) -> Json:
     """Identical files are not compared: their scores are null."""
-    v = p.verification
+    scores = _scores(p.verification) if p.verification else dict.fromkeys(("similarity", "inliers", "support"))
     return {
-        "a": p.a.image, "b": p.b.image, "identical_file": p.identical_file, "kind": p.kind.value,
-        "probability": round(p.probability, 6), "similarity": round(v.similarity, 6) if v else None,
-        "inliers": v.inliers if v else None, "reason": p.reason, "said": p.said.value if p.said else None,
+        "a": p.a.image, "b": p.b.image, "identical_file": p.identical_file, "kind": p.kind.value, **scores,
+        "probability": round(p.probability, 6), "reason": p.reason, "said": p.said.value if p.said else None,
     }  # fmt: skip
 
 

@@ -98,7 +98,8 @@ def test_verify_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: Path) -> No
     assert (done.code, done.err) == (0, "")
     [verdict] = done.objects
     assert shape(verdict) == {
-        "a": str, "b": str, "same": bool, "probability": float, "similarity": float, "inliers": int, "reason": str
+        "a": str, "b": str, "same": bool, "probability": float, "similarity": float, "inliers": int,
+        "support": float, "reason": str,
     }  # fmt: skip
     assert (verdict["a"], verdict["b"], verdict["same"]) == (str(a), str(b), False)
     [bare] = on(tmp_path / "home", "verify", a, a, "--json", "--method", "phash").objects
@@ -121,8 +122,8 @@ def test_verify_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: Path) -> No
 
 def _scores(pair: dict[str, Any]) -> dict[str, type]:
     """Nothing is compared where the files are equal."""
-    return dict.fromkeys(("similarity", "inliers"), type(None)) if pair["identical_file"] else {
-        "similarity": float, "inliers": int
+    return dict.fromkeys(("similarity", "inliers", "support"), type(None)) if pair["identical_file"] else {
+        "similarity": float, "inliers": int, "support": float
     }  # fmt: skip
 
 

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from tests.conftest import Kit, Run, Shop
 
 
-HIT = {"sku": str, "name": str, "image": str, "probability": float, "similarity": float, "inliers": int}
+HIT = {
+    "sku": str,
+    "name": str,
+    "image": str,
+    "probability": float,
+    "similarity": float,
+    "inliers": int,
+    "support": float,
+}
 
 
 ANSWER = {

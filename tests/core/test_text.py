@@ -40,8 +40,16 @@ def test_a_headline_names_what_the_answer_names(outcome: Outcome, sku: str | Non
 
 
 @pytest.mark.parametrize(
-    ("inliers", "words"),
-    [(0, "by appearance alone"), (1, "1 matching point"), (42, "42 matching points")],
+    ("inliers", "support", "words"),
+    [
+        (0, 0.0, "by appearance alone"),
+        (1, 1.0, "1 matching point"),
+        (42, 41.8, "42 matching points"),
+        (42, 17.2, "42 matching points that count as 17"),
+        (90, 0.0, "90 matching points that count as 0"),
+    ],
 )
-def test_a_probability_rests_on_points_and_similarity(inliers: int, words: str) -> None:
-    assert basis(Verification(0.9, 0.876, 0.9, inliers, 0.9)) == f"{words}, similarity 0.88"
+def test_a_probability_rests_on_points_what_they_count_as_and_similarity(
+    inliers: int, support: float, words: str
+) -> None:
+    assert basis(Verification(0.9, 0.876, 0.9, inliers, 0.9, support=support)) == f"{words}, similarity 0.88"

@@ -56,9 +56,9 @@ def _words(found: Decision, explain: bool) -> None:
 
 
 def _hits(hits: Sequence[Hit]) -> None:
-    lines = table("SKU", "name", "probability", "similarity", "inliers", "image")
+    lines = table("SKU", "name", "probability", "similarity", "inliers", "support", "image")
     for hit in hits:
         v = hit.verification
-        row = (hit.sku, hit.name, percent(v.probability), f"{v.similarity:.2f}", str(v.inliers), hit.image)
-        lines.add_row(*map(text, row))
+        scores = (percent(v.probability), f"{v.similarity:.2f}", str(v.inliers), f"{v.support:.0f}")
+        lines.add_row(*map(text, (hit.sku, hit.name, *scores, hit.image)))
     OUT.print(Padding(lines, (0, 0, 0, 2), expand=False))

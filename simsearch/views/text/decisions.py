@@ -51,14 +51,16 @@ def one(d: Recorded) -> None:
     OUT.print(f"  a match needs {percent(e.get('match_threshold', 0.0))}; margin {e.get('margin', 0.0):g}")
     for name, fingerprint in e.get("fingerprints", {}).items():
         OUT.print(f"  {text(name)}: {text(fingerprint)}")
-    hits = table("SKU", "image id", "probability", "similarity", "inliers")
+    hits = table("SKU", "image id", "probability", "similarity", "inliers", "support")
     for hit in e.get("hits", ()):
         hits.add_row(*map(text, (hit["sku"], str(hit["image_id"]), *_scores(hit))))
     OUT.print(Padding(hits, (0, 0, 0, 2), expand=False))
 
 
-def _scores(hit: dict[str, Any]) -> tuple[str, str, str]:
-    return percent(hit["probability"]), f"{hit['similarity']:.2f}", str(hit["inliers"])
+def _scores(hit: dict[str, Any]) -> tuple[str, ...]:
+    """Records of older versions have no support: what they call inliers is that."""
+    inliers, support = (hit["inliers"], hit["support"]) if "support" in hit else ("", hit["inliers"])
+    return percent(hit["probability"]), f"{hit['similarity']:.2f}", str(inliers), f"{support:.0f}"
 
 
 def said(d: Recorded) -> None:

@@ -18,8 +18,8 @@ WORDS = {
     Kind.LOOK_ALIKE: "look-alike",
 }  # fmt: skip
 COLUMNS = (
-    "group", "kind", "different_skus", "probability", "similarity", "inliers", "sku_a", "name_a", "a", "sku_b",
-    "name_b", "b", "reason", "said",
+    "group", "kind", "different_skus", "probability", "similarity", "inliers", "support", "sku_a", "name_a", "a",
+    "sku_b", "name_b", "b", "reason", "said",
 )  # fmt: skip
 SHOWN_LOOK_ALIKES = 50
 
@@ -83,12 +83,16 @@ def _csv(found: Findings, stream: TextIO) -> None:
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(COLUMNS)
     for number, p in _numbered(found):
-        v = p.verification
         rows.writerow([
-            number, p.kind.value, int(p.conflict), f"{p.probability:.6f}", f"{v.similarity:.6f}" if v else "",
-            v.inliers if v else "", p.a.sku, p.a.title, p.a.path, p.b.sku, p.b.title, p.b.path, p.reason,
-            p.said.value if p.said else "",
+            number, p.kind.value, int(p.conflict), f"{p.probability:.6f}", *_scores(p), p.a.sku, p.a.title, p.a.path,
+            p.b.sku, p.b.title, p.b.path, p.reason, p.said.value if p.said else "",
         ])  # fmt: skip
+
+
+def _scores(p: DuplicatePair) -> tuple[str, str, str]:
+    """Similarity, inliers and support; equal files have none."""
+    v = p.verification
+    return (f"{v.similarity:.6f}", str(v.inliers), f"{v.support:.2f}") if v else ("", "", "")
 
 
 def _numbered(found: Findings) -> Iterator[tuple[int | str, DuplicatePair]]:

@@ -15,7 +15,7 @@ from rich.table import Column, Table
 
 from simsearch.app import Progress, silent
 
-_NUMBERS = ("group", "probability", "least probability", "similarity", "inliers")
+_NUMBERS = ("group", "probability", "least probability", "similarity", "inliers", "support")
 
 
 class _Output(Console):

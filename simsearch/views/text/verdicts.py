@@ -13,7 +13,7 @@ from simsearch.core.types import PairVerdict, Refusal
 from simsearch.views.files import writable
 from simsearch.views.text.output import OUT, text
 
-COLUMNS = ("line", "a", "b", "verdict", "probability", "similarity", "inliers", "reason")
+COLUMNS = ("line", "a", "b", "verdict", "probability", "similarity", "inliers", "support", "reason")
 
 
 def verdict(v: PairVerdict, where: str = "") -> None:
@@ -42,17 +42,17 @@ class Table:
 
     def refused(self, refusal: Refusal) -> None:
         """A line of the list that names no pair."""
-        self._write((refusal.where, "", "", "bad line", "", "", "", refusal.message))
+        self._write((refusal.where, "", "", "bad line", "", "", "", "", refusal.message))
 
     def add(self, where: str, v: PairVerdict) -> None:
         """The verdict on a pair."""
         if v.error is not None:
-            self._write((where, v.a, v.b, "unreadable", "", "", "", str(v.error)))
+            self._write((where, v.a, v.b, "unreadable", "", "", "", "", str(v.error)))
         elif v.verification is None:
-            self._write((where, v.a, v.b, "", "", f"{v.similarity:.6f}", "", ""))
+            self._write((where, v.a, v.b, "", "", f"{v.similarity:.6f}", "", "", ""))
         else:
             f = v.verification
-            scores = f"{f.probability:.6f}", f"{f.similarity:.6f}", f.inliers
+            scores = f"{f.probability:.6f}", f"{f.similarity:.6f}", f.inliers, f"{f.support:.2f}"
             self._write((where, v.a, v.b, "same" if v.same else "different", *scores, v.reason))
 
 
