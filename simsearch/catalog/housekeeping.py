@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Collection
 from contextlib import closing
@@ -13,6 +12,7 @@ import sqlalchemy as sa
 from simsearch.catalog.database import Part, chunks
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow
 from simsearch.core.errors import CatalogError
+from simsearch.core.files import replacing
 
 
 class Housekeeping(Part):
@@ -58,27 +58,18 @@ class Housekeeping(Part):
             CatalogError: it cannot be written, or the copy is not sound. Nothing is left at `to` then.
         """
         assert self.file is not None
-        part = to.with_name(f"{to.name}.part")
         try:
             to.parent.mkdir(parents=True, exist_ok=True)
-            part.unlink(missing_ok=True)
-            with closing(sqlite3.connect(self.file)) as source, closing(sqlite3.connect(part)) as target:
-                source.backup(target, pages=4096, sleep=0.01)
-                target.execute("PRAGMA journal_mode=DELETE").close()  # one file, without a WAL beside it
-                found = target.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if found != "ok":
-                raise CatalogError(f"{part}: the copy of the catalog is not sound ({found}); check the disk")
-            _sync(part)
-            os.replace(part, to)
-            _sync(to.parent)
+            with replacing(to) as part:
+                self._copy(self.file, part)
         except (OSError, sqlite3.Error) as error:
-            part.unlink(missing_ok=True)
             raise CatalogError(f"{to}: the catalog cannot be copied there ({error}); check the disk") from error
 
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    @staticmethod
+    def _copy(file: Path, to: Path) -> None:
+        with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(to)) as target:
+            source.backup(target, pages=4096, sleep=0.01)
+            target.execute("PRAGMA journal_mode=DELETE").close()  # one file, without a WAL beside it
+            found = target.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise CatalogError(f"{to}: the copy of the catalog is not sound ({found}); check the disk")
