@@ -46,6 +46,7 @@ class CatalogSettings:
 
     url: str = ""
     busy_timeout_s: float = setting(30.0, low=0.0)
+    pool_size: int = setting(32, low=4, high=1000)
 
 
 @dataclass(frozen=True)

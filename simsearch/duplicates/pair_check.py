@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.core import images
 from simsearch.core.config import DuplicateSettings, ImageSettings
-from simsearch.core.errors import CatalogError, ImageError
+from simsearch.core.errors import ImageError
 from simsearch.core.types import Descriptor, Verification
 from simsearch.duplicates.candidates import Suspects
 from simsearch.duplicates.distinct_files import Pool
@@ -208,11 +208,7 @@ class Judge:
         orb, wanted = self.verifier.orb, sorted(places)
         missing = {int(self.pool.ids[p]): p for p in wanted if p not in self._keypoints}
         for image_id, data in self.catalog.descriptors.of(orb.fingerprint, missing).items():
-            try:
-                self._keypoints[missing[image_id]] = unpack(orb, data)
-            except ValueError:
-                text = f"image {image_id}: its {orb.fingerprint} descriptor is damaged; restore a backup"
-                raise CatalogError(text) from None
+            self._keypoints[missing[image_id]] = unpack(orb, data, image_id)
         described = {}
         for place in wanted:
             self._keypoints.move_to_end(place)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
+from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Descriptor, Image, Metric, Similarities
 
 
@@ -77,6 +78,13 @@ def pack(descriptor: Descriptor) -> bytes:
     return np.ascontiguousarray(descriptor).tobytes()
 
 
-def unpack(method: Method, data: bytes) -> Descriptor:
-    """Inverse of :func:`pack` for a descriptor of `method`. ValueError when the size does not fit."""
-    return np.frombuffer(data, dtype=method.dtype).reshape(method.shape)
+def unpack(method: Method, data: bytes, image_id: int | None = None) -> Descriptor:
+    """Inverse of :func:`pack` for a descriptor of `method`.
+
+    Raises:
+        DamagedDescriptor: the size does not fit; it names `image_id` where that is given.
+    """
+    try:
+        return np.frombuffer(data, dtype=method.dtype).reshape(method.shape)
+    except ValueError:
+        raise DamagedDescriptor(image_id, method.fingerprint) from None

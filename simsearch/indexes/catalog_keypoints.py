@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from simsearch.catalog import Catalog
-from simsearch.core.errors import CatalogError
 from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method, unpack
 from simsearch.features.orb import column
@@ -52,13 +51,7 @@ def vote_index(catalog: Catalog, keypoints: Method, most: int, *, since: int = -
 def _blocks(catalog: Catalog, method: Method, most: int, ids: Ids, size: int) -> Iterator[tuple[Ids, Bits]]:
     for start in range(0, len(ids), size):
         stored = catalog.descriptors.of(method.fingerprint, ids[start : start + size].tolist())
-        parts = {}
-        for image_id, data in sorted(stored.items()):
-            try:
-                parts[image_id] = indexed_keypoints(unpack(method, data), most)
-            except ValueError:
-                text = f"image {image_id}: its {method.fingerprint} descriptor is damaged; restore a backup"
-                raise CatalogError(text) from None
+        parts = {i: indexed_keypoints(unpack(method, data, i), most) for i, data in sorted(stored.items())}
         counts = [len(bits) for bits in parts.values()]
         repeated = np.repeat(np.array(list(parts), np.int64), counts)
         yield repeated, np.concatenate([np.zeros((0, 32), np.uint8), *parts.values()])

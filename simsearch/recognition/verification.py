@@ -125,7 +125,7 @@ def stored(
     out: dict[int, dict[str, Descriptor]] = {i: {SURFACE: _code(Surface(f.surface))} for i, f in facts.items()}
     names = {methods[name].fingerprint: name for name in needed}
     for image_id, fingerprint, data in catalog.descriptors.several(list(names), facts):
-        out[image_id][names[fingerprint]] = unpack(methods[names[fingerprint]], data)
+        out[image_id][names[fingerprint]] = unpack(methods[names[fingerprint]], data, image_id)
     return {i: described for i, described in out.items() if all(name in described for name in needed)}
 
 
