@@ -54,6 +54,8 @@ class NightlyReport:
     """In the generation that serves."""
     pruned: list[str] = field(default_factory=list)
     dropped_descriptors: int = 0
+    dropped_decisions: int = 0
+    """Recorded answers older than `catalog.keep_decisions_days`."""
     backup: str | None = None
     disk_bytes: dict[str, int] = field(default_factory=dict)
     error: str | None = None
@@ -121,6 +123,7 @@ class Nightly:
         with self._step("prune"):
             report.pruned = upkeep.generations.prune(self.keep)
             report.dropped_descriptors = self._drop()
+            report.dropped_decisions = upkeep.catalog.decisions.drop_old(upkeep.config.catalog.keep_decisions_days)
         with self._step("backup"):
             report.backup = self._backup()
         report.generation = self._serving()
