@@ -138,7 +138,8 @@ class Images(Part):
     def update_products(self, rows: Iterable[SourceRow]) -> int:
         """Bring name, strength, form, maker and attributes up to what a source says; how many products changed.
 
-        What a source leaves blank it does not say: a folder of further photos must not wipe out the names of a table.
+        A source says nothing about what it leaves blank, or has no column for: a folder of further photos must not wipe
+        out the names of a table, nor one table the attributes of another.
         """
         wanted = _product_values(rows)
         changed = 0
@@ -147,6 +148,8 @@ class Images(Part):
                 query = sa.select(ProductRow.__table__).where(ProductRow.sku.in_(part))
                 for known in c.execute(query).mappings().all():
                     values = wanted[known["sku"]]
+                    if "attributes" in values:
+                        values["attributes"] = {**known["attributes"], **values["attributes"]}
                     if any(known[k] != v for k, v in values.items()):
                         c.execute(sa.update(ProductRow).where(ProductRow.id == known["id"]).values(values))
                         changed += 1

@@ -165,6 +165,15 @@ def test_products_follow_their_source(catalog: Catalog, new: Any) -> None:
     assert product(catalog, "A")[0] == "New"
 
 
+def test_attributes_of_two_sources_are_joined(catalog: Catalog, new: Any) -> None:
+    catalog.images.apply(add=[new("A", "/1", bits(1), attributes={"atc": "M01", "pack": "20"})])
+    assert catalog.images.update_products([SourceRow("A", "/1", "1", "", attributes={"barcode": "123", "pack": "30"})])
+    assert product(catalog, "A")[4] == '{"atc": "M01", "pack": "30", "barcode": "123"}'
+    before = catalog.revision()
+    assert not catalog.images.update_products([SourceRow("A", "/1", "1", "", attributes={"atc": "M01"})])
+    assert catalog.revision() == before
+
+
 def test_a_thousand_and_more_at_once(catalog: Catalog, new: Any) -> None:
     catalog.images.apply(add=[new(f"S{i}", f"/{i}", {P: i.to_bytes(8, "little")}) for i in range(1203)])
     ids = catalog.descriptors.active_ids(P)
