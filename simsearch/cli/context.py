@@ -16,7 +16,8 @@ import typer
 from typer import Context, Option
 
 if TYPE_CHECKING:
-    from simsearch.app import App, Progress
+    from simsearch.app import App
+    from simsearch.core.types import Progress
 
 Json = Annotated[bool, Option("--json", help="Print JSON instead of text.")]
 _Result = TypeVar("_Result")

@@ -6,7 +6,7 @@ What the program answers is printed next to the truth, right or wrong.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from simsearch.app import App, open_app
@@ -21,6 +21,7 @@ from simsearch.cli.demo_scenario import (
 )
 from simsearch.cli.demo_truth import Answer, found_in, judged, mixed, summary
 from simsearch.core.errors import UsageError
+from simsearch.core.types import Progress
 from simsearch.duplicates import DuplicateGroup
 from simsearch.views.files import writable
 from simsearch.views.html import Album, GroupView, MemberView, Section, write_page
@@ -29,8 +30,6 @@ from simsearch.views.text import duplicates, indexing
 from simsearch.views.text.output import OUT, text
 
 __all__ = ["PLANTED", "run_demo"]
-
-Progress = Callable[[int, int, str], None]
 
 
 def run_demo(

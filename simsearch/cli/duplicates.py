@@ -15,10 +15,10 @@ from simsearch.views import json as shapes
 from simsearch.views.files import writable
 
 if TYPE_CHECKING:
-    from simsearch.app import App, Progress
+    from simsearch.app import App
     from simsearch.catalog.reviews import Side
     from simsearch.core.config import ImageSettings
-    from simsearch.core.types import PairVerdict
+    from simsearch.core.types import PairVerdict, Progress
     from simsearch.duplicates import Findings
 
 commands = typer.Typer(rich_markup_mode=None, no_args_is_help=False, invoke_without_command=True)

@@ -15,7 +15,8 @@ from simsearch.views import json as shapes
 from simsearch.views.files import writable
 
 if TYPE_CHECKING:
-    from simsearch.app import App, Progress
+    from simsearch.app import App
+    from simsearch.core.types import Progress
     from simsearch.evaluation.export import Report
     from simsearch.evaluation.protocol import Protocol as EvaluationProtocol
 

@@ -17,7 +17,8 @@ from simsearch.core.errors import ImageError, UsageError
 from simsearch.views import json as shapes
 
 if TYPE_CHECKING:
-    from simsearch.app import App, Progress
+    from simsearch.app import App
+    from simsearch.core.types import Progress
     from simsearch.views.html.answers import Answers
 
 _BATCH = 32

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from simsearch.core.errors import UsageError
+from simsearch.core.files import put, unfinished
 
 
 @contextmanager
@@ -33,7 +33,7 @@ class NewFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self._part = path, path.with_name(f"{path.name}.part")
+        self.path, self._part = path, unfinished(path)
         self._stream = self._part.open("w", encoding="utf-8", errors="backslashreplace")  # names need not be UTF-8
 
     def write(self, pieces: Iterable[str]) -> None:
@@ -43,7 +43,7 @@ class NewFile:
     def close(self) -> None:
         """Put the file in its place, over what was there."""
         self._stream.close()
-        os.replace(self._part, self.path)
+        put(self._part, self.path)
 
     def discard(self) -> None:
         """Leave nothing of it, and what was there as it is."""

@@ -13,7 +13,7 @@ from rich.console import Console, ConsoleDimensions
 from rich.markup import escape
 from rich.table import Column, Table
 
-from simsearch.app import Progress, silent
+from simsearch.core.types import Progress, silent
 
 _NUMBERS = ("group", "probability", "least probability", "similarity", "inliers", "support")
 
