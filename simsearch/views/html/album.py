@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
-from simsearch.core.errors import ImageError
+from simsearch.core.errors import DamagedDescriptor, ImageError
 from simsearch.core.text import basis, percent, points
 from simsearch.core.types import Decision, Hit, Image, Outcome, Pixels
 from simsearch.features.base import unpack
+from simsearch.features.orb import Geometry
 from simsearch.recognition.verification import Verifier
 from simsearch.views.html.evidence import side_by_side
 from simsearch.views.html.page import AnswerView, Figure, GroupView, HitView, MemberView
@@ -40,7 +42,7 @@ class Album:
             return AnswerView(title, name, answer, None, (), (), truth, remark)
         hits = self._hits(answer)
         asked = self._image(photo)
-        # An ambiguous answer is a question between two.
+        # An ambiguous answer asks which of several products it is: the first two are shown.
         shown = hits[: 2 if answer.outcome is Outcome.AMBIGUOUS else 1]
         evidence = [self._evidence(asked, view, answer) for view in shown] if asked else []
         pixels = asked.pixels if asked else None
@@ -73,21 +75,30 @@ class Album:
         return HitView(hit, self.picture(Path(facts.path)) if facts else None)
 
     def _evidence(self, asked: Image, view: HitView, answer: Decision, of: str = "") -> Figure | None:
-        """`of`: which of several photos it is; what was counted is then told of this photo, not of the best."""
+        """Photo and catalog picture side by side; None where the catalog's file has gone.
+
+        `of` names the photo where there are several. The caption then counts the points of this photo: the hit's
+        verification is that of the best one.
+        """
         if view.picture is None:
             return None
-        hit = view.hit
-        orb = self.verifier.orb
-        stored = self.catalog.descriptors.of(orb.fingerprint, [hit.image_id])
-        # Lines only where the answer itself counted them: not every candidate's keypoints are compared.
-        looked = hit.verification.inliers > 0 and hit.image_id in stored
-        geometry = orb.geometry(orb.describe([asked])[0], unpack(orb, stored[hit.image_id])) if looked else None
+        hit, geometry = view.hit, self._geometry(asked, view.hit)
         rests = points(geometry.inliers if geometry else 0) if of else basis(hit.verification)
         if answer.outcome is Outcome.UNKNOWN:
             rests += "; for information, not an answer"
         caption = (_heading(hit, answer), f"{hit.sku}  {hit.name}".strip(), f"{of}{rests}")
-        picture = side_by_side(asked.pixels, view.picture, geometry, caption, size=orb.settings.size)
+        picture = side_by_side(asked.pixels, view.picture, geometry, caption, size=self.verifier.orb.settings.size)
         return Figure(picture, ". ".join(caption))
+
+    def _geometry(self, asked: Image, hit: Hit) -> Geometry | None:
+        """The matches behind a hit; None where the answer counted none, or the catalog cannot tell them any more."""
+        if not hit.verification.inliers:  # not every candidate's keypoints are compared
+            return None
+        orb = self.verifier.orb
+        stored = self.catalog.descriptors.of(orb.fingerprint, [hit.image_id])
+        with suppress(KeyError, DamagedDescriptor):
+            return orb.geometry(orb.describe([asked])[0], unpack(orb, stored[hit.image_id], hit.image_id))
+        return None
 
     def picture(self, path: Path) -> Pixels | None:
         """The pixels of a file; None where it cannot be read."""
