@@ -45,7 +45,7 @@ def augmentations(
 
 
 def _settings(name: str | None, config: Path | None) -> tuple[str, AugmentSettings]:
-    """A title and the strengths in force."""
+    """The title of the picture, and the strengths in force."""
     from simsearch.core.config import parse_settings, read_toml
     from simsearch.core.errors import ConfigError
     from simsearch.training import augment
@@ -70,7 +70,7 @@ def _settings(name: str | None, config: Path | None) -> tuple[str, AugmentSettin
 
 
 def _photos(paths: list[Path], seed: int) -> tuple[list[tuple[str, Pixels]], Pixels]:
-    """What is shown, with names, and what may stand behind it."""
+    """(name, pixels) of each photo to show, and a photo to use as background."""
     import numpy as np
 
     from simsearch.core import images

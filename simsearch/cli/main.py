@@ -175,7 +175,7 @@ def demo(
 def main() -> None:
     """The console script. The one place that turns an error into a line and an exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no defect
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal need not be able to show every name
     show_warnings()
     leave_quickly()
     code = 0
@@ -191,7 +191,7 @@ def main() -> None:
         note("simsearch: interrupted; what was committed is kept, run it again to go on")
         code = 130
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing to say, and nothing may be flushed any more.
+        # The reader of our output went away (`| head`). A later flush would fail again: send it to nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except typer.Exit as leaving:

@@ -19,7 +19,7 @@ from simsearch.views import json as shapes
 if TYPE_CHECKING:
     from simsearch.app import App
     from simsearch.core.types import Progress
-    from simsearch.views.html.answers import Answers
+    from simsearch.views.html.answers import AnswerFiles
 
 _BATCH = 32
 
@@ -64,7 +64,7 @@ def query(
 
 @dataclass(frozen=True)
 class _Asking:
-    """How photos are asked for, and where the answers go."""
+    """The options of a call, and the two ways to ask: photo by photo, or for one package."""
 
     app: App
     k: int | None
@@ -72,10 +72,10 @@ class _Asking:
     record: bool
     explain: bool
     as_json: bool
-    pictures: Answers | None
+    pictures: AnswerFiles | None
 
     def together(self, names: Sequence[str]) -> int:
-        """Ask for one package; how many photos could not be read."""
+        """Print one answer to all photos; return how many could not be read."""
         from simsearch.views.text import answers as printing
 
         photos = self._read(names)
@@ -89,7 +89,7 @@ class _Asking:
         return len(unreadable)
 
     def each(self, names: Sequence[str], progress: Progress) -> int:
-        """Ask for each photo by itself; how many could not be read."""
+        """Print an answer to each photo; return how many could not be read."""
         failed = 0
         for start in range(0, len(names), _BATCH):
             batch = names[start : start + _BATCH]
@@ -112,19 +112,19 @@ class _Asking:
         return sum(isinstance(one, ImageError) for one in found)
 
     def _read(self, names: Sequence[str]) -> list[str | bytes]:
-        """Names of files, and the content of standard input where that is named."""
+        """The names as they are, but for "-" the content of standard input."""
         most = self.app.config.images.max_bytes + 1
         return [sys.stdin.buffer.read(most) if name == "-" else name for name in names]
 
 
-def _pictures(app: App, evidence: Path | None, html: Path | None, stack: ExitStack) -> Answers | None:
+def _pictures(app: App, evidence: Path | None, html: Path | None, stack: ExitStack) -> AnswerFiles | None:
     """Where pictures of the answers go, closed with `stack`; None where none are wanted."""
     if evidence is None and html is None:
         return None
     from simsearch.views.html import Album
-    from simsearch.views.html.answers import Answers
+    from simsearch.views.html.answers import AnswerFiles
 
     _ = app.decisions  # raises CatalogError where there is no catalog, before a folder is made
-    answers = Answers(Album(app.catalog, app.verifier, app.config.images), evidence, html)
+    answers = AnswerFiles(Album(app.catalog, app.verifier, app.config.images), evidence, html)
     stack.callback(answers.close)
     return answers

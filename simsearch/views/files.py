@@ -16,7 +16,7 @@ from simsearch.core.files import put, unfinished
 def writable(where: object, remedy: str = "name another file") -> Iterator[None]:
     """Turn an OSError into a UsageError that names `where`: an option, a path, or both.
 
-    A reader of standard output that went away is no such error.
+    BrokenPipeError passes: the reader of standard output went away, and `cli.main` ends quietly.
     """
     try:
         yield
@@ -27,9 +27,9 @@ def writable(where: object, remedy: str = "name another file") -> Iterator[None]
 
 
 class NewFile:
-    """A text file that is written piece by piece beside its place, and moved there when it is whole.
+    """A text file that is written piece by piece under a temporary name, and gets its own when it is complete.
 
-    As a context manager it is closed at the end, and discarded where something went wrong.
+    As a context manager it closes the file at the end, or discards it on an exception.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,12 +41,12 @@ class NewFile:
         self._stream.writelines(pieces)
 
     def close(self) -> None:
-        """Put the file in its place, over what was there."""
+        """Give the complete file its name; an earlier file of that name is replaced."""
         self._stream.close()
         put(self._part, self.path)
 
     def discard(self) -> None:
-        """Leave nothing of it, and what was there as it is."""
+        """Remove the temporary file; an earlier file of the name stays."""
         self._stream.close()
         self._part.unlink(missing_ok=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from simsearch.cli.demo import PLANTED
-from simsearch.cli.demo_scenario import Question, Rendered, render_catalog, take, take_photos
+from simsearch.cli.demo_scenario import Question, Rendered, claim, render_catalog, take_photos
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError, UsageError
 from simsearch.core.images import load
@@ -75,14 +75,14 @@ def test_every_seed_has_a_cast(seed: int, tmp_path: Path, monkeypatch: pytest.Mo
 def test_other_peoples_folders_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="name a new folder"):
-        take(tmp_path, PRODUCTS, SEED)
+        claim(tmp_path, PRODUCTS, SEED)
     with pytest.raises(UsageError, match="is a file"):
-        take(tmp_path / "thesis.txt", PRODUCTS, SEED)
+        claim(tmp_path / "thesis.txt", PRODUCTS, SEED)
     assert [p.name for p in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_new_and_own_folders_are_taken(tmp_path: Path) -> None:
     for _ in range(2):
-        take(tmp_path / "new" / "demo", PRODUCTS, SEED)
+        claim(tmp_path / "new" / "demo", PRODUCTS, SEED)
     (tmp_path / "new" / "demo" / "more").mkdir()
-    take(tmp_path / "new" / "demo", PRODUCTS, SEED)
+    claim(tmp_path / "new" / "demo", PRODUCTS, SEED)

@@ -1,4 +1,4 @@
-"""Gathers what a page shows of an answer: the photo, the pictures of its hits, and the geometry behind them."""
+"""Collects the pictures of an answer: the photo, its hits from the catalog, and the matches between them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from simsearch.views.html.page import AnswerView, Figure, GroupView, HitView, Me
 
 
 class Album:
-    """Pictures of one catalog. A file that has gone since it was indexed leaves a gap, never an error."""
+    """Pictures of one catalog. A file that is gone since it was indexed leaves a gap instead of raising an error."""
 
     def __init__(self, catalog: Catalog, verifier: Verifier, settings: ImageSettings) -> None:
         self.catalog, self.verifier, self.settings = catalog, verifier, settings
@@ -36,7 +36,7 @@ class Album:
         truth: str = "",
         remark: str = "",
     ) -> AnswerView:
-        """What a page shows of the answer to `photo`, which it calls `name`, or by its file name."""
+        """The view of the answer to one photo, which the page calls `name` (default: its file name)."""
         name = name or (photo.name if isinstance(photo, Path) else "-")
         if isinstance(answer, ImageError):
             return AnswerView(title, name, answer, None, (), (), truth, remark)
@@ -51,7 +51,7 @@ class Album:
     def answer_together(
         self, title: str, names: Sequence[str], photos: Sequence[Path | bytes], answer: Decision
     ) -> AnswerView:
-        """What a page shows of one answer to several photos: each of them beside the first product."""
+        """The view of one answer to several photos, each shown beside the first product."""
         hits = self._hits(answer)
         evidence = []
         for name, photo in zip(names, photos, strict=True):
@@ -67,7 +67,7 @@ class Album:
     def group(
         self, title: str, members: Sequence[ImageFacts], probability: float | None, *, remark: str = ""
     ) -> GroupView:
-        """What a page shows of images that are said to show the same product."""
+        """The view of images that were grouped as one product."""
         shown = tuple(MemberView(f.sku, f.title, f.image, self.picture(Path(f.path))) for f in members)
         return GroupView(title, shown, probability, remark)
 
@@ -75,10 +75,10 @@ class Album:
         return HitView(hit, self.picture(Path(facts.path)) if facts else None)
 
     def _evidence(self, asked: Image, view: HitView, answer: Decision, of: str = "") -> Figure | None:
-        """Photo and catalog picture side by side; None where the catalog's file has gone.
+        """Photo and catalog picture side by side; None where the catalog's file is gone.
 
-        `of` names the photo where there are several. The caption then counts the points of this photo: the hit's
-        verification is that of the best one.
+        With several photos, `of` names this one, and the caption counts its own points: the verification of the hit
+        belongs to the best photo.
         """
         if view.picture is None:
             return None
@@ -91,8 +91,8 @@ class Album:
         return Figure(picture, ". ".join(caption))
 
     def _geometry(self, asked: Image, hit: Hit) -> Geometry | None:
-        """The matches behind a hit; None where the answer counted none, or the catalog cannot tell them any more."""
-        if not hit.verification.inliers:  # not every candidate's keypoints are compared
+        """The matches behind a hit; None where the answer counted none, or the stored keypoints are gone or damaged."""
+        if not hit.verification.inliers:  # a candidate whose keypoints were not compared must not show lines
             return None
         orb = self.verifier.orb
         stored = self.catalog.descriptors.of(orb.fingerprint, [hit.image_id])

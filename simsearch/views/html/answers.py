@@ -25,14 +25,14 @@ _INTRO = (
 )
 
 
-class Answers:
-    """Writes what was answered, as it is answered."""
+class AnswerFiles:
+    """Writes each answer as it comes."""
 
     def __init__(self, album: Album, folder: Path | None, html: Path | None) -> None:
-        """`folder`: for a picture an answer; `html`: one page of all.
+        """Write a picture an answer to `folder`, and one page of all answers to `html`.
 
         Raises:
-            UsageError: one of them cannot be written.
+            UsageError: one of the two cannot be written.
         """
         self.album, self.folder, self.html = album, folder, html
         self._taken: set[str] = set()
@@ -46,12 +46,12 @@ class Answers:
                 self._page = AnswerPage(html, "Which drug is this?", intro=_INTRO)
 
     def add(self, name: str, photo: str | bytes, answer: Decision | ImageError) -> None:
-        """The answer to one photo, which the page calls `name`."""
+        """Write the answer to one photo, which the page calls `name`."""
         source = photo if isinstance(photo, bytes) else Path(photo)
         self._keep(self.album.answer(_title(name), source, answer, name=name), _title(name))
 
     def add_together(self, names: Sequence[str], photos: Sequence[str | bytes], answer: Decision) -> None:
-        """One answer to several photos."""
+        """Write one answer to several photos."""
         sources = [photo if isinstance(photo, bytes) else Path(photo) for photo in photos]
         view = self.album.answer_together(f"{len(names)} photos of one package", names, sources, answer)
         self._keep(view, f"{Path(_title(names[0])).stem}+{len(names) - 1}")
@@ -77,7 +77,7 @@ class Answers:
         return name
 
     def finish(self) -> list[str]:
-        """Complete the page; what was written, in words."""
+        """Complete the page; return what was written, in words."""
         written = []
         if self.folder is not None:
             written.append(f"{self.folder}: {self._pictures} {'picture' if self._pictures == 1 else 'pictures'}")
@@ -89,13 +89,13 @@ class Answers:
         return written
 
     def close(self) -> None:
-        """Leave no half page behind where something went wrong before `finish`."""
+        """Discard the page unless it was finished."""
         if self._page is not None:
             self._page.discard()
 
 
 def stacked(pictures: Sequence[Pixels]) -> Pixels:
-    """One below the other on white, centred."""
+    """The pictures one below the other, centred on white: (height, width, 3)."""
     width = max(picture.shape[1] for picture in pictures)
     height = sum(picture.shape[0] for picture in pictures) + _GAP * (len(pictures) - 1)
     sheet: Pixels = np.full((height, width, 3), 255, np.uint8)

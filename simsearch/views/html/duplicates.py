@@ -1,6 +1,6 @@
-"""The sheet of suspected duplicates: pictures side by side, what the catalog says of them, the evidence of each pair.
+"""The sheet of suspected duplicates: pictures side by side, their catalog data, the evidence of each pair.
 
-Cards are made while the page is written, so that memory holds the pictures of one.
+Cards are made while the page is written, so that memory holds the pictures of one card.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Member:
     gap: str
     """Why there is no picture: the code of the refusal."""
     data: dict[str, str]
-    """What the catalog says of the product, blanks left out."""
+    """Field of the catalog -> value; fields without one are left out."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """What lies in and around the place in which two photos differ, out of one of them."""
+    """A close-up of the place in which two photos differ, cut out of one of them."""
 
     sku: str
     picture: Pixels
@@ -73,13 +73,13 @@ class Card:
     """Keys of `Member.data` whose values differ."""
     rows: tuple[Row, ...]
     more_members: str
-    """How many are not shown, in words; "" where all are."""
+    """How many members are left out, in words; "" where all are shown."""
     more_pairs: str
 
 
 @dataclass(frozen=True)
 class Part:
-    """A heading and its cards, which are made as they are asked for."""
+    """A heading and its cards. The iterator makes each card when it is asked for."""
 
     title: str
     cards: Iterator[Card]
@@ -165,7 +165,7 @@ def _differing(members: Sequence[ImageFacts]) -> frozenset[str]:
 
 
 def _places(pair: DuplicatePair, settings: ImageSettings) -> tuple[Place, ...]:
-    """The place in which a and b differ, out of both; empty where it is unknown or a file has gone."""
+    """Close-ups of both photos; empty where the place is unknown or a file is gone."""
     if pair.places is None:
         return ()
     sides = zip((pair.a, pair.b), pair.places, strict=True)
@@ -176,7 +176,7 @@ def _places(pair: DuplicatePair, settings: ImageSettings) -> tuple[Place, ...]:
 
 
 def _around(box: Box, pixels: Pixels) -> Pixels:
-    """What lies in and around `box` (left, top, right, bottom as shares of the picture), enlarged where it is small."""
+    """`box` (left, top, right, bottom as shares of the picture) with its surroundings, enlarged where it is small."""
     height, width = pixels.shape[:2]
     x, y = (box[0] + box[2]) / 2 * width, (box[1] + box[3]) / 2 * height
     reach = max((box[2] - box[0]) * width, (box[3] - box[1]) * height, 0.08 * max(width, height))

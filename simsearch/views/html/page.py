@@ -1,4 +1,4 @@
-"""What pages show, and self-contained HTML pages of it: pictures embedded, nothing loaded and nothing that runs."""
+"""Self-contained HTML pages, and the views that they show: pictures are embedded, nothing is loaded, nothing runs."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ class AnswerView:
 
     title: str
     query: str
-    """How the photo is called."""
+    """Name of the photo."""
     answer: Decision | ImageError
     photo: Pixels | None
     evidence: tuple[Figure, ...]
     hits: tuple[HitView, ...]
     truth: str = ""
-    """What the photo really shows, where that is known."""
+    """The product that the photo really shows; "" where that is unknown."""
     remark: str = ""
     """How the answer compares with the truth."""
 
@@ -78,13 +78,13 @@ class MemberView:
     title: str
     """Name and strength."""
     image: str
-    """As its source named it."""
+    """Name of the image in its source."""
     picture: Pixels | None
 
 
 @dataclass(frozen=True)
 class GroupView:
-    """Images that are said to show the same product."""
+    """Images that were grouped as one product."""
 
     title: str
     members: tuple[MemberView, ...]
@@ -97,7 +97,7 @@ class GroupView:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a paragraph and what stands below them."""
+    """A heading, a paragraph and the views below them."""
 
     title: str
     intro: str
@@ -105,16 +105,16 @@ class Section:
 
 
 def write_page(path: Path, title: str, sections: Sequence[Section], *, intro: str = "") -> None:
-    """Write one HTML file that needs no other, over what was there."""
+    """Write one HTML file that needs no other; an earlier file is replaced."""
     with NewFile(path) as page:
         page.write(rendered_parts("sections.html.j2", title=title, intro=intro, sections=sections))
 
 
 class AnswerPage:
-    """A page of answers that is written as they come: however many there are, only one is in memory."""
+    """A page of answers that is written answer by answer, so that memory holds one."""
 
     def __init__(self, path: Path, title: str, *, intro: str = "") -> None:
-        """The file appears when the page is closed, over what was there."""
+        """The file appears when the page is closed; an earlier one is then replaced."""
         marker = "\0"
         head, self._foot = render("stream.html.j2", title=title, intro=intro, marker=marker).split(marker)
         self._file = NewFile(path)
@@ -130,5 +130,5 @@ class AnswerPage:
         self._file.close()
 
     def discard(self) -> None:
-        """Leave nothing of it."""
+        """Remove what was written."""
         self._file.discard()

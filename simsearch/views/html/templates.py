@@ -1,4 +1,4 @@
-"""The jinja2 environment of the pages. Every value is escaped; templates that name an unknown one fail."""
+"""The jinja2 environment of the pages. Every value is escaped, and a template that names an unknown value fails."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def environment() -> Environment:
 
 
 def render(template: str, **values: object) -> str:
-    """The whole text."""
+    """The template as one text."""
     return environment().get_template(template).render(values)
 
 
 def rendered_parts(template: str, **values: object) -> Iterator[str]:
-    """The text in pieces. What `values` yield lazily is asked for as the text gets there."""
+    """The template in pieces. Iterators among `values` are consumed as the text gets to them."""
     return environment().get_template(template).generate(values)
 
 
@@ -47,6 +47,6 @@ def jpeg_uri(picture: Pixels, side: int | None = None) -> str:
     if side is not None:
         shown.thumbnail((side, side), Image.Resampling.LANCZOS)
     stream = io.BytesIO()
-    # Thin coloured lines and small letters fray where colour is stored at half the resolution.
+    # Evidence keeps colour at full resolution: thin coloured lines and small letters would fray at half of it.
     shown.save(stream, "JPEG", quality=_QUALITY, subsampling=0 if side is None else 2)
     return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"

@@ -25,7 +25,7 @@ SHOWN_LOOK_ALIKES = 50
 
 
 def findings(found: Findings, every: Findings) -> None:
-    """What was asked for, and how much more `every` holds."""
+    """The groups and look-alikes of `found`, and how many more there are in `every`."""
     groups(found.groups)
     if found.look_alikes:
         OUT.print()
@@ -75,7 +75,7 @@ def write_csv(found: Findings, path: Path) -> None:
 
 
 def print_csv(found: Findings) -> None:
-    """The same on standard output."""
+    """`write_csv` to standard output."""
     _csv(found, sys.stdout)
 
 

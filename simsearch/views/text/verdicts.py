@@ -30,7 +30,7 @@ def verdict(v: PairVerdict, where: str = "") -> None:
 
 
 class Table:
-    """Verdicts as CSV; without a stream, nowhere."""
+    """Verdicts as CSV. Without a stream nothing is written."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._rows = csv.writer(stream, lineterminator="\n") if stream else None

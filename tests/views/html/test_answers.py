@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 def answers(home: Path, kit: Kit, folder: Path, html: Path | None, photos: list[Path], **options: object) -> list[str]:
     from simsearch import open_app
     from simsearch.views.html import Album
-    from simsearch.views.html.answers import Answers
+    from simsearch.views.html.answers import AnswerFiles
 
     with open_app(home, kit.config) as app:
-        kept = Answers(Album(app.catalog, app.verifier, app.config.images), folder, html)
+        kept = AnswerFiles(Album(app.catalog, app.verifier, app.config.images), folder, html)
         if options.get("together"):
             decision, _ = app.query_together(photos, record=False)
             assert decision is not None
@@ -108,10 +108,10 @@ def test_several_photos_together_are_one_picture(indexed: Path, kit: Kit, shop: 
 
 def test_what_cannot_be_written_is_an_error_of_the_call(tmp_path: Path) -> None:
     from simsearch.views.html import Album
-    from simsearch.views.html.answers import Answers
+    from simsearch.views.html.answers import AnswerFiles
 
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match=r"--evidence .*cannot be written"):
-        Answers(cast(Album, None), tmp_path / "file", None)
+        AnswerFiles(cast(Album, None), tmp_path / "file", None)
     with pytest.raises(UsageError, match=r"--html .*cannot be written"):
-        Answers(cast(Album, None), None, tmp_path / "none" / "page.html")
+        AnswerFiles(cast(Album, None), None, tmp_path / "none" / "page.html")
