@@ -26,6 +26,8 @@ class Catalog:
     def __init__(self, url: str | Path, settings: CatalogSettings) -> None:
         """Open the catalog, creating or migrating it as needed. A path is that of an SQLite file.
 
+        One that cannot be written is opened for reading; whatever would change it raises CatalogError then.
+
         Raises:
             CatalogError: it cannot be opened, is no catalog, or was made by a newer simsearch.
         """
