@@ -92,12 +92,6 @@ class Database:
             yield connection
 
     @contextmanager
-    def frozen(self) -> Iterator[Database]:
-        """This database as of one moment, on one connection; for the thread that asks, and for reading."""
-        with self.read() as connection:
-            yield _Frozen(self, connection)
-
-    @contextmanager
     def translated(self) -> Iterator[None]:
         """Turn every error of SQLAlchemy into a CatalogError with a remedy."""
         try:
@@ -162,23 +156,6 @@ class Database:
                 return None
             version = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
             return None if version is None else str(version)
-
-
-class _Frozen(Database):
-    """A database as of one moment: every read is part of one transaction that is open already."""
-
-    def __init__(self, database: Database, connection: Connection) -> None:
-        self.url, self.engine, self.read_only, self._connection = database.url, database.engine, True, connection
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        with self.translated():
-            yield self._connection
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        raise TypeError("a snapshot of the catalog is for reading")
-        yield
 
 
 class Part:

@@ -246,7 +246,7 @@ def test_connections_in_use_are_a_catalog_error(tmp_path: Path) -> None:
     with closing(Catalog(tmp_path / "catalog.db", CatalogSettings(busy_timeout_s=0.05, pool_size=4))) as catalog:
         with ExitStack() as held:
             for _ in range(4):
-                held.enter_context(catalog.snapshot())
+                held.enter_context(catalog.database.read())
             with pytest.raises(CatalogError, match=r"db: all its connections were in use .* catalog\.pool_size"):
                 catalog.revision()
         assert catalog.revision() == 0
