@@ -10,14 +10,14 @@ import sqlalchemy as sa
 
 from simsearch.catalog.database import Part, chunks
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable
-from simsearch.core.errors import DamagedDescriptorError
+from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Ids
 
 _ROWS = 16_384
 """Descriptors read at once: 16 MB of embeddings."""
 Matrix = tuple[Ids, np.ndarray[Any, Any]]
 """Ids (n,) ascending, and the descriptor (n, width) of each."""
-OnDamage = Callable[[DamagedDescriptorError], object]
+OnDamage = Callable[[DamagedDescriptor], object]
 
 
 class Descriptors(Part):
@@ -53,8 +53,8 @@ class Descriptors(Part):
         which stays open until the iterator is used up or closed.
 
         Raises:
-            DamagedDescriptorError: one has another size than `width` of `dtype`. With `on_damage`, that is called with
-                the error instead, and the image is left out.
+            DamagedDescriptor: one has another size than `width` of `dtype`. With `on_damage`, that is called with the
+                error instead, and the image is left out.
         """
         size = width * dtype.itemsize
         asked = {"fingerprint": fingerprint, "since": since}
@@ -114,7 +114,7 @@ def _sound(
     """Those that have `size` bytes."""
     for image_id, stored in zip(ids, data, strict=True):
         if len(stored) != size:
-            error = DamagedDescriptorError(fingerprint, image_id)
+            error = DamagedDescriptor(image_id, fingerprint)
             if on_damage is None:
                 raise error
             on_damage(error)

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from simsearch.catalog import Catalog
-from simsearch.core.errors import DamagedDescriptorError
+from simsearch.core.errors import DamagedDescriptor
 
 P, S = "phash-1", "siamese-1"
 U8, F4 = np.dtype(np.uint8), np.dtype(np.float32)
@@ -60,14 +60,14 @@ def test_matrix_since_a_revision(catalog: Catalog, new: Any) -> None:
 
 def test_a_damaged_descriptor_is_named(catalog: Catalog, new: Any) -> None:
     catalog.images.apply(add=[new("A", "/1", bits(1)), new("A", "/2", {P: b"short"})])
-    with pytest.raises(DamagedDescriptorError, match=r"image 2: its phash-1 descriptor is damaged; restore a backup"):
+    with pytest.raises(DamagedDescriptor, match=r"image 2: its phash-1 descriptor is damaged; restore a backup"):
         catalog.descriptors.matrix(P, U8, 8)
 
 
 def test_a_damaged_descriptor_can_be_left_out_and_is_told(catalog: Catalog, new: Any) -> None:
     catalog.images.apply(add=[new("A", f"/{i}", {P: bytes([i]) * (5 if i in (2, 4) else 8)}) for i in range(1, 7)])
     for since in (-1, 0):
-        damaged: list[DamagedDescriptorError] = []
+        damaged: list[DamagedDescriptor] = []
         ids, found = catalog.descriptors.matrix(P, U8, 8, since=since, on_damage=damaged.append)
         assert ids.tolist() == found[:, 0].tolist() == [1, 3, 5, 6]
         assert [(d.image_id, d.fingerprint) for d in damaged] == [(2, P), (4, P)]
@@ -75,7 +75,7 @@ def test_a_damaged_descriptor_can_be_left_out_and_is_told(catalog: Catalog, new:
 
 def test_two_wrong_lengths_do_not_make_a_right_one(catalog: Catalog, new: Any) -> None:
     catalog.images.apply(add=[new("A", "/1", {P: bytes(7)}), new("A", "/2", {P: bytes(9)})])
-    with pytest.raises(DamagedDescriptorError, match="image 1: "):
+    with pytest.raises(DamagedDescriptor, match="image 1: "):
         catalog.descriptors.matrix(P, U8, 8)
 
 
