@@ -6,11 +6,13 @@ writers wait for each other (`catalog.busy_timeout_s`) instead of failing half-w
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
@@ -57,11 +59,14 @@ class Database:
             text = f"{self.where()}: its folder cannot be made ({error.strerror}); choose another --home"
             raise CatalogError(text) from None
         self.read_only = self.file is not None and not sqlite.writable(self.file)
+        self.closed = False
         with self.translated():
             self._migrate()
+        _OPEN.add(self)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections. Whatever reads or writes later raises CatalogError."""
+        self.closed = True
         self.engine.dispose()
 
     @property
@@ -78,6 +83,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that reads: all its statements see the database as of the first."""
+        self._check_open()
         with self.translated(), self.engine.connect() as connection:
             if self.file is None:
                 connection.execution_options(isolation_level="REPEATABLE READ")
@@ -86,10 +92,15 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes: committed at its end, rolled back on an error."""
+        self._check_open()
         if self.read_only:
             raise CatalogError(f"{self.where()}: can be read but not written; check the permissions of file and folder")
         with self.translated(), self.engine.execution_options(simsearch_write=True).begin() as connection:
             yield connection
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise CatalogError(f"{self.where()}: is closed")
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -156,6 +167,21 @@ class Database:
                 return None
             version = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
             return None if version is None else str(version)
+
+
+_OPEN: WeakSet[Database] = WeakSet()
+_LEFT: list[object] = []
+"""Pools of a parent process. Their connections must not even be closed in a child: SQLite would touch the files."""
+
+
+def _after_fork() -> None:
+    for database in list(_OPEN):
+        _LEFT.append(database.engine.pool)
+        database.engine.dispose(close=False)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Part:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +264,28 @@ def test_no_error_of_sqlalchemy_gets_out(tmp_path: Path, new: Any) -> None:
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_database_in_memory_is_refused(url: str) -> None:
     assert "name a file" in complaint(url)
+
+
+def test_closed_means_closed(tmp_path: Path) -> None:
+    catalog = Catalog(tmp_path / "catalog.db", SETTINGS)
+    catalog.close()
+    for use in (catalog.revision, lambda: catalog.images.note_refusals("/s", [])):
+        with pytest.raises(CatalogError, match=r"catalog\.db: is closed"):
+            use()
+    catalog.close()
+
+
+def test_a_forked_child_opens_connections_of_its_own(tmp_path: Path) -> None:
+    with closing(Catalog(tmp_path / "catalog.db", SETTINGS)) as catalog, catalog.database.read() as held:
+        assert held.execute(sa.text("SELECT revision FROM state")).scalar() == 0
+        catalog.images.note_refusals("/s", [Refusal("line 1", "bad_row", "parent")])
+        child = os.fork()
+        if not child:
+            with suppress(BaseException):
+                catalog.images.note_refusals("/t", [Refusal("line 2", "bad_row", "child")])
+                os._exit(0 if len(catalog.images.refused()) == 2 else 3)
+            os._exit(4)
+        assert os.waitpid(child, 0)[1] == 0
+        assert held.execute(sa.text("SELECT count(*) FROM refusals")).scalar() == 0  # the moment at which it began
+        assert [r.message for r in catalog.images.refused()] == ["parent", "child"]
+        assert catalog.housekeeping.integrity() == ""
