@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from simsearch.catalog import Catalog
     from simsearch.core.types import Decision, Descriptor, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
-    from simsearch.duplicates.feedback import Desk
+    from simsearch.duplicates.feedback import PairFeedback
     from simsearch.features.base import Method, MetricMethod
     from simsearch.indexes.generations import Generations
     from simsearch.ingest.indexer import IndexReport
@@ -345,12 +345,12 @@ class App:
         )
         return finder.find(progress, since=None if since is None else built_at(self.catalog, since))
 
-    def review_duplicates(self) -> Desk:
+    def review_duplicates(self) -> PairFeedback:
         """Where a person's word on suspected pairs is taken down and read."""
         self._existing()
-        from simsearch.duplicates.feedback import Desk
+        from simsearch.duplicates.feedback import PairFeedback
 
-        return Desk(self.catalog)
+        return PairFeedback(self.catalog)
 
     def rebuild(self, *, keep: int | None = None, progress: Progress = silent) -> str:
         """Build a generation from the catalog, audit it and serve it; its name. See `maintenance.Maintenance`.

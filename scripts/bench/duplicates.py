@@ -93,7 +93,7 @@ def main() -> None:
         before, wall = time.process_time(), time.perf_counter()
         found = app.find_duplicates(progress=progress)
         result = {
-            "images": found.images, "suspected_pairs": found.suspected, "groups": len(found.groups),
+            "images": found.images, "suspected_pairs": found.candidate_pairs, "groups": len(found.groups),
             "look_alikes": len(found.look_alikes), "copies_drawn": options.images // 20,
             "wall_s": round(time.perf_counter() - wall, 1), "cpu_s": round(time.process_time() - before, 1),
             "stages_s": {name: round(last - first, 1) for name, (first, last) in stages.items()},

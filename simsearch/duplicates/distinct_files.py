@@ -1,4 +1,7 @@
-"""The catalog as it is compared with itself: each file once, with what all pairs are first judged by in memory."""
+"""The distinct files of the catalog, with the descriptors that fit in memory.
+
+A file may be filed several times, under one SKU or several; byte-identical copies are compared once.
+"""
 
 from __future__ import annotations
 
@@ -21,34 +24,34 @@ _SURFACES = tuple(Surface)
 
 
 @dataclass(frozen=True)
-class Pool:
-    """Distinct files, by place 0 to n - 1. About a kilobyte a file; keypoints stay in the catalog."""
+class DistinctFiles:
+    """Distinct files, numbered 0 to n - 1. About a kilobyte a file; keypoints stay in the catalog."""
 
     ids: Ids
-    """(n,) ascending: of each file the image with the lowest id."""
+    """(n,) ascending: the lowest image id of each file."""
     vectors: Mapping[str, NDArray[Any]]
-    """Method -> descriptors (n, width), of the methods that can be indexed."""
+    """Method -> descriptors (n, width), for the methods that can be indexed."""
     surfaces: NDArray[np.uint8]
     """(n,) place in `tuple(Surface)`."""
     sizes: NDArray[np.float64]
     """(n, 2) width and height in pixels."""
     copies: tuple[Mapping[Side, tuple[int, ...]], ...]
-    """Of each file: the SKUs under which it is filed, with the image ids of each."""
+    """Per file: SKU and content -> ids of the images filed there."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def described(self, place: int) -> dict[str, Descriptor]:
-        """What pairs are judged by, without keypoints."""
-        return {**{n: v[place] for n, v in self.vectors.items()}, SURFACE: self.surfaces[place : place + 1]}
+    def described(self, file: int) -> dict[str, Descriptor]:
+        """All that a pair is scored by, except keypoints."""
+        return {**{n: v[file] for n, v in self.vectors.items()}, SURFACE: self.surfaces[file : file + 1]}
 
-    def pills(self, place: int) -> bool:
-        """Whether it shows pills without a package."""
-        return _SURFACES[int(self.surfaces[place])] is Surface.PILLS
+    def pills(self, file: int) -> bool:
+        """Whether the photo shows loose pills, without a package."""
+        return _SURFACES[int(self.surfaces[file])] is Surface.PILLS
 
 
-def fill(catalog: Catalog, methods: Mapping[str, Method]) -> Pool:
-    """Every active image that has all descriptors a pair is judged by; `status` counts the others."""
+def distinct_files(catalog: Catalog, methods: Mapping[str, Method]) -> DistinctFiles:
+    """The files of all active images that have every descriptor in `NEEDED`. `status` counts the other images."""
     complete = set.intersection(*(set(catalog.active_ids(methods[n].fingerprint).tolist()) for n in NEEDED))
     copies: dict[str, dict[Side, list[int]]] = {}
     first: dict[str, tuple[int, int, float, float]] = {}
@@ -67,7 +70,7 @@ def fill(catalog: Catalog, methods: Mapping[str, Method]) -> Pool:
         if isinstance(method, MetricMethod):
             every, matrix = catalog.matrix(method.fingerprint, method.dtype, method.shape[0])
             vectors[name] = matrix[np.searchsorted(every, ids)]
-    return Pool(
+    return DistinctFiles(
         ids, vectors, np.array([f[1] for f in facts], np.uint8),
         np.array([f[2:] for f in facts], np.float64).reshape(-1, 2),
         tuple({side: tuple(i) for side, i in sides.items()} for sides in copies.values()),

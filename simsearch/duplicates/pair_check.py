@@ -1,5 +1,8 @@
-"""The look at suspected pairs: features from memory for all, keypoints only where they can change the verdict, and the
-files themselves only where keypoints say that one photo may have been made from the other."""
+"""The check of candidate pairs, in three steps of rising cost.
+
+All pairs are scored by the descriptors in memory. Keypoints are compared where they could change the result. Files are
+read where the keypoints allow that one photo was made from the other.
+"""
 
 from __future__ import annotations
 
@@ -21,49 +24,55 @@ from simsearch.core import images
 from simsearch.core.config import DuplicateSettings, ImageSettings
 from simsearch.core.errors import CatalogError, ImageError
 from simsearch.core.types import Descriptor, Verification
-from simsearch.duplicates.candidates import Suspects
-from simsearch.duplicates.distinct_files import Pool
-from simsearch.duplicates.pixel_diff import SIDE, Box, Picture, picture, pixel_test
+from simsearch.duplicates.candidates import FilePairs
+from simsearch.duplicates.distinct_files import DistinctFiles
+from simsearch.duplicates.pixel_diff import SIDE, Box, Thumbnail, pixel_test, thumbnail
 from simsearch.duplicates.same_photo import PhotoTest, photo_test, placement
 from simsearch.features.base import unpack
 from simsearch.features.orb import Geometry
 from simsearch.recognition.verification import FEATURES, Verifier
 
 _BLOCK = 4096
-"""Pairs that are judged at once."""
+"""Pairs that are scored at once."""
 _HELD = 4096
-"""Images whose keypoints are kept in memory: about 80 MB."""
-_PICTURES = 256
-"""Photos whose pixels are kept in memory: about 80 MB."""
-_MOST_INLIERS = 500
+"""Images whose keypoints are held in memory: about 80 MB."""
+_THUMBNAILS = 256
+"""Files whose thumbnails are held in memory: about 80 MB."""
+_MOST_SUPPORT = 500
+"""Support that no pair surpasses: the number of keypoints of an image."""
+_OUTSIDE, _MISS = 6.0, 3.5  # pixels by which a frame may leave the other, and keypoints may miss their positions
+_EXACT = 1.0  # pixels; above this miss, two photos were taken from nearly one viewpoint
+_PLACE = 0.1  # share of the common part; a larger difference is more than an edit in one place
+_CROP_ALLOWANCE = 0.08
+"""Cosine by which a cropped or turned copy may look less alike to the network than a re-encoded one."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What keypoints and pixels say of a pair."""
+class PhotoEvidence:
+    """What keypoints and pixels show about a pair."""
 
     photo: PhotoTest | None = None
-    """Set only where both show one photo."""
+    """Set only if both show one photo."""
     place: tuple[Box, Box] | None = None
-    """Where the two differ, in the first photo and in the second; set where they are one photo in all else."""
+    """The box in the first photo and in the second that differ; set if the photos are equal everywhere else."""
     differing: float = 0.0
-    """All places where they do, as a share of what both show."""
+    """Total size of all places that differ, as a share of the common part."""
     printed: bool = False
-    """Whether the place lies among the keypoints that agree: another print, not a banner at the rim."""
+    """Whether `place` lies among the keypoints that agree: another print, not a banner at the rim."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """What is known of a pair of files."""
+class PairCheck:
+    """The result of the check of a pair of files."""
 
     verification: Verification
-    seen: Seen
+    evidence: PhotoEvidence
     thorough: bool
-    """Whether keypoints were compared, or could not have changed anything."""
+    """Whether keypoints were compared or could not have changed the result."""
 
 
-class Judge:
-    """Looks at pairs of places of a pool. `floor`: probabilities below it need not be known exactly."""
+class PairChecker:
+    """Checks pairs of files. Probabilities below `floor` may be inexact: their keypoints are not compared."""
 
     def __init__(
         self,
@@ -71,13 +80,13 @@ class Judge:
         verifier: Verifier,
         settings: DuplicateSettings,
         reading: ImageSettings,
-        pool: Pool,
+        files: DistinctFiles,
         floor: float,
     ) -> None:
-        self.catalog, self.verifier, self.settings, self.pool, self.floor = catalog, verifier, settings, pool, floor
+        self.catalog, self.verifier, self.settings, self.files, self.floor = catalog, verifier, settings, files, floor
         self.reading = reading
         self._keypoints: OrderedDict[int, Descriptor] = OrderedDict()
-        self._pictures: OrderedDict[int, Picture | None] = OrderedDict()
+        self._thumbnails: OrderedDict[int, Thumbnail | None] = OrderedDict()
         self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
 
@@ -85,53 +94,53 @@ class Judge:
         """End the threads."""
         self._threads.shutdown()
 
-    def looks(self, suspects: Suspects, start: int) -> tuple[dict[tuple[int, int], Look], int]:
-        """Looks at the suspected pairs from `start` on, those worth keeping; and where the next block starts."""
-        end = min(start + _BLOCK, len(suspects))
-        pairs = list(zip(suspects.a[start:end].tolist(), suspects.b[start:end].tolist(), strict=True))
-        features = self._quick(pairs)
-        rank = suspects.rank[start:end]
+    def check_block(self, pairs: FilePairs, start: int) -> tuple[dict[tuple[int, int], PairCheck], int]:
+        """The checks worth keeping among the pairs from `start` on, and the start of the next block."""
+        end = min(start + _BLOCK, len(pairs))
+        block = list(zip(pairs.a[start:end].tolist(), pairs.b[start:end].tolist(), strict=True))
+        features = self._quick(block)
+        rank = pairs.rank[start:end]
         near = rank < self.settings.geometry
-        closer = np.flatnonzero(near & self._open(pairs, features, rank == 0))
-        tested = self._thorough([pairs[row] for row in closer], features, closer)
-        found = dict(zip(closer.tolist(), tested, strict=True))
+        closer = np.flatnonzero(near & self._undecided(block, features, rank == 0))
+        tested = self._thorough([block[row] for row in closer], features, closer)
+        evidence = dict(zip(closer.tolist(), tested, strict=True))
         probability = self.verifier.probability(features)
-        one = np.array([row in found and found[row].photo is not None for row in range(len(pairs))], np.bool_)
+        one = np.array([row in evidence and evidence[row].photo is not None for row in range(len(block))], np.bool_)
         kept = np.flatnonzero(one | (probability >= self.floor)).tolist()
-        verdicts = self.verifier.verdicts(features[kept])
-        looks = {
-            pairs[row]: Look(verdict, found.get(row, Seen()), bool(near[row]))
-            for row, verdict in zip(kept, verdicts, strict=True)
+        verifications = self.verifier.verdicts(features[kept])
+        checks = {
+            block[row]: PairCheck(verification, evidence.get(row, PhotoEvidence()), bool(near[row]))
+            for row, verification in zip(kept, verifications, strict=True)
         }
-        return looks, end
+        return checks, end
 
-    def look(self, a: int, b: int) -> Look:
-        """At one pair, with everything."""
+    def check(self, a: int, b: int) -> PairCheck:
+        """The thorough check of one pair."""
         features = self._quick([(a, b)])
-        [seen] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
-        [verdict] = self.verifier.verdicts(features)
-        return Look(verdict, seen, True)
+        [evidence] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
+        [verification] = self.verifier.verdicts(features)
+        return PairCheck(verification, evidence, True)
 
-    # -- features ----------------------------------------------------------------------------------------------------
+    # -- descriptors in memory ---------------------------------------------------------------------------------------
 
     def _quick(self, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """Features (n, f) without keypoints."""
-        left, right = ([self.pool.described(pair[side]) for pair in pairs] for side in (0, 1))
+        left, right = ([self.files.described(pair[side]) for pair in pairs] for side in (0, 1))
         return self.verifier.quick_pairs(left, right)
 
-    def _open(
+    def _undecided(
         self, pairs: Sequence[tuple[int, int]], quick: NDArray[np.float64], first: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """(n,) whether keypoints can still make a duplicate of it: not where even all of them would not.
+        """(n,) True where keypoints could still lift the pair above `floor`, i.e. where maximal support would.
 
-        `first`: whether one is the other's nearest in some lane, as a copy is.
+        `first`: (n,) True where one file is the nearest neighbour of the other in some lane, as a copy is.
         """
         best = quick.copy()
-        best[:, FEATURES.index("root_support")] = np.sqrt(_MOST_INLIERS)
+        best[:, FEATURES.index("root_support")] = np.sqrt(_MOST_SUPPORT)
         possible = self.verifier.probability(best) >= self.floor
-        pills = np.array([self.pool.pills(a) or self.pool.pills(b) for a, b in pairs], np.bool_)
+        pills = np.array([self.files.pills(a) or self.files.pills(b) for a, b in pairs], np.bool_)
         alike = self._may_be_one_photo(quick)
-        # Loose pills look like a thousand others: what is not among the most alike ones must be the nearest.
+        # Loose pills resemble a thousand others: a copy is very similar, or the nearest neighbour.
         surely = quick[:, FEATURES.index("cosine")] >= self.settings.same_photo_similarity - _CROP_ALLOWANCE
         return np.where(pills, alike & (surely | first), possible | alike)
 
@@ -139,74 +148,74 @@ class Judge:
         cosine, equal_bits = quick[:, FEATURES.index("cosine")], quick[:, FEATURES.index("hash_similarity")]
         return np.asarray((cosine >= self.settings.same_photo_similarity - 0.25) | (equal_bits >= 0.85), np.bool_)
 
-    # -- keypoints ---------------------------------------------------------------------------------------------------
+    # -- keypoints and files -----------------------------------------------------------------------------------------
 
     def _thorough(
         self, pairs: Sequence[tuple[int, int]], features: NDArray[np.float64], rows: NDArray[np.int64]
-    ) -> list[Seen]:
-        """What is seen of each pair; completes its row of `features`."""
-        photos: list[Seen] = []
-        step = _HELD // 2  # of so many pairs all keypoints fit in memory
+    ) -> list[PhotoEvidence]:
+        """The evidence on each pair. Fills in the keypoint column of its row of `features`."""
+        found: list[PhotoEvidence] = []
+        step = _HELD // 2  # the keypoints of so many pairs fit in memory
         for i in range(0, len(pairs), step):
             part = pairs[i : i + step]
-            described = self._with_keypoints({place for pair in part for place in pair})
-            own = [features[row] for row in rows[i : i + step]]  # views: a thread writes its own row alone
-            photos += self._threads.map(self._look, part, own, repeat(described))
-        return photos
+            described = self._with_keypoints({file for pair in part for file in pair})
+            own = [features[row] for row in rows[i : i + step]]  # views: each thread writes only its own row
+            found += self._threads.map(self._evidence, part, own, repeat(described))
+        return found
 
-    def _look(
+    def _evidence(
         self, pair: tuple[int, int], row: NDArray[np.float64], described: Mapping[int, Mapping[str, Descriptor]]
-    ) -> Seen:
-        a, b = (described[place] for place in pair)
+    ) -> PhotoEvidence:
+        a, b = (described[file] for file in pair)
         geometry = self.verifier.compare_keypoints(row, a, b)
         if not self._may_be_one_photo(row[None])[0]:
-            return Seen()
-        geometry = geometry or self.verifier.geometry(a, b)  # on loose pills only one photo is looked for
-        frames = self.pool.sizes[pair[0]], self.pool.sizes[pair[1]]
+            return PhotoEvidence()
+        geometry = geometry or self.verifier.geometry(a, b)  # of loose pills: only to see whether it is one photo
+        frames = self.files.sizes[pair[0]], self.files.sizes[pair[1]]
         size = self.verifier.orb.settings.size
         placed = placement(geometry, frames, size)
         if placed is None or placed.outside > _OUTSIDE or placed.miss > _MISS:
-            return Seen()
+            return PhotoEvidence()
         [verification] = self.verifier.verdicts(row[None])
-        pictures = [self._picture(place) for place in pair]
+        shown = self._thumbnail(pair[0]), self._thumbnail(pair[1])
         pixels = None
-        if pictures[0] is not None and pictures[1] is not None:
-            pixels = pixel_test(pictures[0], pictures[1], placed.factor, placed.shift * SIDE / size)
+        if shown[0] is not None and shown[1] is not None:
+            pixels = pixel_test(shown[0], shown[1], placed.factor, placed.shift * SIDE / size)
             exact = placed.miss < _EXACT and verification.probability >= self.floor
             if pixels is None or not (pixels.same or (exact and pixels.differing < _PLACE)):
-                return Seen()
+                return PhotoEvidence()
         photo = photo_test(a["orb"], b["orb"], placed, frames, size)
         if pixels and pixels.same:
-            return Seen(photo)
-        pills = self.pool.pills(pair[0]) or self.pool.pills(pair[1])
+            return PhotoEvidence(photo)
+        pills = self.files.pills(pair[0]) or self.files.pills(pair[1])
         if not one_photo(photo, verification, pills=pills, least=self.settings.same_photo_similarity):
-            return Seen()
+            return PhotoEvidence()
         if pixels is None:
-            return Seen(photo)
-        printed = _among(pixels.places, pictures[0], geometry, size)
-        return Seen(None, printed or pixels.places[0], pixels.differing, printed is not None)
+            return PhotoEvidence(photo)
+        printed = _among(pixels.places, shown[0], geometry, size)
+        return PhotoEvidence(None, printed or pixels.places[0], pixels.differing, printed is not None)
 
-    def _picture(self, place: int) -> Picture | None:
-        """The pixels of a file; None where it is gone, cannot be read or is another one by now."""
+    def _thumbnail(self, file: int) -> Thumbnail | None:
+        """The thumbnail of a file; None if it is gone, cannot be read or has another content by now."""
         with self._lock:
-            if place in self._pictures:
-                self._pictures.move_to_end(place)
-                return self._pictures[place]
-        [facts] = self.catalog.facts([int(self.pool.ids[place])]).values()
+            if file in self._thumbnails:
+                self._thumbnails.move_to_end(file)
+                return self._thumbnails[file]
+        [facts] = self.catalog.facts([int(self.files.ids[file])]).values()
         try:
             image = images.load(Path(facts.path), self.reading)
         except ImageError:
             image = None
-        made = picture(image.pixels) if image is not None and image.sha256 == facts.sha256 else None
+        made = thumbnail(image.pixels) if image is not None and image.sha256 == facts.sha256 else None
         with self._lock:
-            self._pictures[place] = made
-            while len(self._pictures) > _PICTURES:
-                self._pictures.popitem(last=False)
+            self._thumbnails[file] = made
+            while len(self._thumbnails) > _THUMBNAILS:
+                self._thumbnails.popitem(last=False)
         return made
 
-    def _with_keypoints(self, places: Iterable[int]) -> dict[int, dict[str, Descriptor]]:
-        orb, wanted = self.verifier.orb, sorted(places)
-        missing = {int(self.pool.ids[p]): p for p in wanted if p not in self._keypoints}
+    def _with_keypoints(self, files: Iterable[int]) -> dict[int, dict[str, Descriptor]]:
+        orb, wanted = self.verifier.orb, sorted(files)
+        missing = {int(self.files.ids[f]): f for f in wanted if f not in self._keypoints}
         for image_id, data in self.catalog.descriptors(orb.fingerprint, missing).items():
             try:
                 self._keypoints[missing[image_id]] = unpack(orb, data)
@@ -214,43 +223,36 @@ class Judge:
                 text = f"image {image_id}: its {orb.fingerprint} descriptor is damaged; restore a backup"
                 raise CatalogError(text) from None
         described = {}
-        for place in wanted:
-            self._keypoints.move_to_end(place)
-            described[place] = {**self.pool.described(place), "orb": self._keypoints[place]}
+        for file in wanted:
+            self._keypoints.move_to_end(file)
+            described[file] = {**self.files.described(file), "orb": self._keypoints[file]}
         while len(self._keypoints) > _HELD:
             self._keypoints.popitem(last=False)
         return described
 
 
 def _among(
-    places: Sequence[tuple[Box, Box]], shown: Picture | None, geometry: Geometry, size: int
+    places: Sequence[tuple[Box, Box]], shown: Thumbnail | None, geometry: Geometry, size: int
 ) -> tuple[Box, Box] | None:
-    """The first place whose middle lies within the hull of the keypoints of the first photo that agree."""
+    """The first place whose centre lies within the convex hull of the first photo's matched keypoints."""
     assert shown is not None
     hull = cv2.convexHull(geometry.query_xy)
     height, width = np.array(shown.shape[:2]) * size / SIDE
     for place in places:
         left, top, right, bottom = place[0]
-        middle = (left + right) / 2 * width, (top + bottom) / 2 * height
-        if cv2.pointPolygonTest(hull, middle, False) >= 0:
+        centre = (left + right) / 2 * width, (top + bottom) / 2 * height
+        if cv2.pointPolygonTest(hull, centre, False) >= 0:
             return place
     return None
 
 
-_OUTSIDE, _MISS = 6.0, 3.5  # pixels that a frame may leave the other one by, and keypoints may miss their places by
-_EXACT = 1.0  # the miss above which two are photos of their own, from nearly one viewpoint
-_PLACE = 0.1  # of what both show: what differs in more than that is no longer one photo that was changed in a place
-_CROP_ALLOWANCE = 0.08
-"""By how much less alike a cropped or turned photo may look to the network than a re-encoded one."""
-
-
 def one_photo(test: PhotoTest, verification: Verification, *, pills: bool, least: float) -> bool:
-    """Whether the two are one photo, as far as descriptors tell: where a file cannot be read.
+    """Whether descriptors alone show that the two are one photo: the test where a file cannot be read.
 
-    On packages the keypoints decide: they come back all over the photo. On loose pills most of them sit on the ruler,
-    and a drawn ruler is the same in a thousand photos: there the network must see no difference either, the keypoints
-    must be as equal as re-encoding leaves them, and a whole photo must have the same hash. `docs/duplicates.md` has the
-    measurements behind the figures.
+    On packages the keypoints decide: they reappear all over the photo. On loose pills most keypoints sit on the ruler,
+    and a drawn ruler is the same in a thousand photos. So the network must see no difference either, the keypoints must
+    be as equal as re-encoding leaves them, and an uncropped photo must have the same hash. `docs/duplicates.md` has the
+    measurements behind the numbers.
     """
     similarity, equal_bits = verification.similarity, verification.hash_similarity
     if test.placement.outside > 4 or test.placement.miss > 2.5:

@@ -19,8 +19,7 @@ from simsearch.catalog.reviews import Said, Side
 from simsearch.core.config import CatalogSettings, DuplicateSettings, ImageSettings
 from simsearch.core.errors import UsageError
 from simsearch.core.types import Descriptor, Image, Metric, SourceRow, Verification
-from simsearch.duplicates import DuplicateFinder, DuplicateGroup, Findings, Kind
-from simsearch.duplicates import pair_check as judge
+from simsearch.duplicates import DuplicateFinder, DuplicateGroup, Findings, Kind, pair_check
 from simsearch.duplicates.feedback import built_at
 from simsearch.features.base import NoSettings
 from simsearch.recognition.verification import FEATURES, Described, Verifier
@@ -241,8 +240,8 @@ def test_the_same_twice_and_in_small_blocks(world: World, monkeypatch: pytest.Mo
     # Memory: descriptors of no more images at once than a block of pairs has.
     held: list[int] = []
     read = world.catalog.descriptors
-    monkeypatch.setattr(judge, "_BLOCK", 3)
-    monkeypatch.setattr(judge, "_HELD", 6)
+    monkeypatch.setattr(pair_check, "_BLOCK", 3)
+    monkeypatch.setattr(pair_check, "_HELD", 6)
 
     def counted(fingerprint: str, ids: set[int]) -> dict[int, bytes]:
         held.append(len(ids))
@@ -298,7 +297,7 @@ def test_one_file_under_a_thousand_skus_is_one_group(world: World) -> None:
         world.add("p", sku=f"sku-{number}", sha="f" * 64)
     found, asked = world.findings({})
     [group] = found.groups
-    assert (len(group.images), len(group.pairs), len(group.skus), found.suspected) == (300, 299, 300, 0)
+    assert (len(group.images), len(group.pairs), len(group.skus), found.candidate_pairs) == (300, 299, 300, 0)
     assert asked == []
 
 
