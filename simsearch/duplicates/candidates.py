@@ -121,7 +121,7 @@ def by_votes(join: SelfJoin) -> Iterator[Block]:
     k = join.settings.neighbours
     for start in range(0, len(files), _ROWS):
         asked = [f for f in range(start, min(len(files), start + _ROWS)) if not files.pills(f)]
-        stored = join.catalog.descriptors(method.fingerprint, [int(files.ids[f]) for f in asked])
+        stored = join.catalog.descriptors.of(method.fingerprint, [int(files.ids[f]) for f in asked])
         found: list[tuple[int, int, int]] = []
         for a in asked:
             bits = indexed_keypoints(unpack(method, stored[int(files.ids[a])]), most)

@@ -52,10 +52,10 @@ class DistinctFiles:
 
 def distinct_files(catalog: Catalog, methods: Mapping[str, Method]) -> DistinctFiles:
     """The files of all active images that have every descriptor in `NEEDED`. `status` counts the other images."""
-    complete = set.intersection(*(set(catalog.active_ids(methods[n].fingerprint).tolist()) for n in NEEDED))
+    complete = set.intersection(*(set(catalog.descriptors.active_ids(methods[n].fingerprint).tolist()) for n in NEEDED))
     copies: dict[str, dict[Side, list[int]]] = {}
     first: dict[str, tuple[int, int, float, float]] = {}
-    for image in catalog.contents():
+    for image in catalog.selection.contents():
         if image.id not in complete:
             continue
         sides = copies.setdefault(image.sha256, defaultdict(list))
@@ -68,7 +68,7 @@ def distinct_files(catalog: Catalog, methods: Mapping[str, Method]) -> DistinctF
     for name in NEEDED:
         method = methods[name]
         if isinstance(method, MetricMethod):
-            every, matrix = catalog.matrix(method.fingerprint, method.dtype, method.shape[0])
+            every, matrix = catalog.descriptors.matrix(method.fingerprint, method.dtype, method.shape[0])
             vectors[name] = matrix[np.searchsorted(every, ids)]
     return DistinctFiles(
         ids, vectors, np.array([f[1] for f in facts], np.uint8),

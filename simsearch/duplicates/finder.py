@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import combinations
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts
 from simsearch.catalog.reviews import Said, Side
 from simsearch.core.config import DuplicateSettings, ImageSettings
 from simsearch.duplicates.candidates import SelfJoin, candidate_pairs
@@ -75,11 +75,11 @@ class _Grouping:
     ) -> None:
         self.files, self.checker, self.checks = files, checker, checks
         self.threshold, self.look_alike = finder.threshold, finder.settings.look_alike
-        self.reviews = ReviewIndex(finder.catalog.reviews())
-        self.new = None if since is None else finder.catalog.added_after(since)
+        self.reviews = ReviewIndex(finder.catalog.reviews.all())
+        self.new = None if since is None else finder.catalog.selection.added_after(since)
         self.copied = [file for file, sides in enumerate(files.copies) if _images(sides) > 1]
         used = {file for pair in checks for file in pair} | set(self.copied)
-        self.facts = finder.catalog.facts(i for file in used for ids in files.copies[file].values() for i in ids)
+        self.facts = finder.catalog.images.facts(i for file in used for ids in files.copies[file].values() for i in ids)
         self.copy_sets = {file: copy_sets(file, files.copies[file], self.reviews) for file in used}
 
     @cached_property

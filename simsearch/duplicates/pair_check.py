@@ -201,7 +201,7 @@ class PairChecker:
             if file in self._thumbnails:
                 self._thumbnails.move_to_end(file)
                 return self._thumbnails[file]
-        [facts] = self.catalog.facts([int(self.files.ids[file])]).values()
+        [facts] = self.catalog.images.facts([int(self.files.ids[file])]).values()
         try:
             image = images.load(Path(facts.path), self.reading)
         except ImageError:
@@ -216,7 +216,7 @@ class PairChecker:
     def _with_keypoints(self, files: Iterable[int]) -> dict[int, dict[str, Descriptor]]:
         orb, wanted = self.verifier.orb, sorted(files)
         missing = {int(self.files.ids[f]): f for f in wanted if f not in self._keypoints}
-        for image_id, data in self.catalog.descriptors(orb.fingerprint, missing).items():
+        for image_id, data in self.catalog.descriptors.of(orb.fingerprint, missing).items():
             try:
                 self._keypoints[missing[image_id]] = unpack(orb, data)
             except ValueError:
