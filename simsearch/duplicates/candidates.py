@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.core.config import DuplicateSettings
 from simsearch.core.threads import cores
+from simsearch.core.types import Ids
 from simsearch.duplicates.distinct_files import DistinctFiles
-from simsearch.features.base import Method, MetricMethod, unpack
+from simsearch.duplicates.left_out import LeftOut
+from simsearch.features.base import Method, MetricMethod
 from simsearch.indexes import create, one_thread
 from simsearch.indexes.catalog_keypoints import indexed_keypoints, vote_index
 from simsearch.indexes.keypoint_votes import votes
@@ -38,6 +40,7 @@ class SelfJoin:
     methods: Mapping[str, Method]
     settings: DuplicateSettings
     files: DistinctFiles
+    left_out: LeftOut
 
 
 @dataclass(frozen=True)
@@ -116,20 +119,27 @@ def by_votes(join: SelfJoin) -> Iterator[Block]:
     most, files, method = join.settings.vote_keypoints, join.files, join.methods["orb"]
     if not most:
         return
-    index = vote_index(join.catalog, method, most)
-    file_of = {int(i): file for file, i in enumerate(files.ids)}
+    file_of = {i: file for file, i in enumerate(files.ids.tolist())}
+    # The index would end at the first damaged keypoints, so these are looked for before.
+    active = join.catalog.descriptors.active_ids(method.fingerprint)
+    sound = [i for block in _blocks(active) for i in join.left_out.read(join.catalog, method, block)]
+    index = vote_index(join.catalog, method, most, ids=np.array(sorted(sound), np.int64))
     k = join.settings.neighbours
-    for start in range(0, len(files), _ROWS):
-        asked = [f for f in range(start, min(len(files), start + _ROWS)) if not files.pills(f)]
-        stored = join.catalog.descriptors.of(method.fingerprint, [int(files.ids[f]) for f in asked])
+    for block in _blocks(files.ids):
+        asked = [i for i in block if not files.pills(file_of[i])]
         found: list[tuple[int, int, int]] = []
-        for a in asked:
-            bits = indexed_keypoints(unpack(method, stored[int(files.ids[a])]), most)
-            images, _ = votes([index], bits, k=k)
+        for image_id, keypoints in join.left_out.read(join.catalog, method, asked).items():
+            a = file_of[image_id]
+            images, _ = votes([index], indexed_keypoints(keypoints, most), k=k)
             others = [file_of[i] for i in images[: k + 1].tolist() if i in file_of]
             found += [(a, b, rank) for rank, b in enumerate([b for b in others if b != a][:k])]
-        block = np.array(found, np.int64).reshape(-1, 3)
-        yield block[:, 0], block[:, 1], block[:, 2]
+        pairs = np.array(found, np.int64).reshape(-1, 3)
+        yield pairs[:, 0], pairs[:, 1], pairs[:, 2]
+
+
+def _blocks(ids: Ids) -> Iterator[list[int]]:
+    for start in range(0, len(ids), _ROWS):
+        yield ids[start : start + _ROWS].tolist()
 
 
 LANES: Mapping[str, Callable[[SelfJoin], Iterator[Block]]] = {

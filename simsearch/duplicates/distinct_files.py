@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,13 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.reviews import Side
 from simsearch.core.config import NEEDED
 from simsearch.core.types import Descriptor, Ids, Surface
+from simsearch.duplicates.left_out import LeftOut
 from simsearch.features.base import Method, MetricMethod
 from simsearch.recognition.verification import SURFACE
 
 _SURFACES = tuple(Surface)
+_BLOCK = 4096
+"""Images whose descriptors are read at once."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +49,28 @@ class DistinctFiles:
         """All that a pair is scored by, except keypoints."""
         return {**{n: v[file] for n, v in self.vectors.items()}, SURFACE: self.surfaces[file : file + 1]}
 
+    def images(self, file: int) -> list[int]:
+        """The ids of all images that are copies of the file."""
+        return [i for ids in self.copies[file].values() for i in ids]
+
     def pills(self, file: int) -> bool:
         """Whether the photo shows loose pills, without a package."""
         return _SURFACES[int(self.surfaces[file])] is Surface.PILLS
 
 
-def distinct_files(catalog: Catalog, methods: Mapping[str, Method]) -> DistinctFiles:
-    """The files of all active images that have every descriptor in `NEEDED`. `status` counts the other images."""
-    complete = set.intersection(*(set(catalog.descriptors.active_ids(methods[n].fingerprint).tolist()) for n in NEEDED))
+def distinct_files(catalog: Catalog, methods: Mapping[str, Method], left_out: LeftOut) -> DistinctFiles:
+    """The files of all active images that have every descriptor in `NEEDED`. `status` counts the other images.
+
+    Images with a damaged embedding or hash go to `left_out`. Damaged keypoints show later, when they are read.
+    """
+    needed = [methods[name] for name in NEEDED]
+    complete = reduce(np.intersect1d, (catalog.descriptors.active_ids(m.fingerprint) for m in needed))
+    matrices = {m.name: _matrix(catalog, m, complete, left_out) for m in needed if isinstance(m, MetricMethod)}
+    sound = set(complete.tolist()) - left_out.ids
     copies: dict[str, dict[Side, list[int]]] = {}
     first: dict[str, tuple[int, int, float, float]] = {}
     for image in catalog.selection.contents():
-        if image.id not in complete:
+        if image.id not in sound:
             continue
         sides = copies.setdefault(image.sha256, defaultdict(list))
         sides[Side(image.sku, image.sha256)].append(image.id)
@@ -64,14 +78,23 @@ def distinct_files(catalog: Catalog, methods: Mapping[str, Method]) -> DistinctF
             first[image.sha256] = (image.id, _SURFACES.index(Surface(image.surface)), image.width, image.height)
     facts = list(first.values())
     ids = np.array([f[0] for f in facts], np.int64)
-    vectors = {}
-    for name in NEEDED:
-        method = methods[name]
-        if isinstance(method, MetricMethod):
-            every, matrix = catalog.descriptors.matrix(method.fingerprint, method.dtype, method.shape[0])
-            vectors[name] = matrix[np.searchsorted(every, ids)]
+    rows = np.searchsorted(complete, ids)
     return DistinctFiles(
-        ids, vectors, np.array([f[1] for f in facts], np.uint8),
+        ids, {name: matrix[rows] for name, matrix in matrices.items()}, np.array([f[1] for f in facts], np.uint8),
         np.array([f[2:] for f in facts], np.float64).reshape(-1, 2),
         tuple({side: tuple(i) for side, i in sides.items()} for sides in copies.values()),
     )  # fmt: skip
+
+
+def _matrix(catalog: Catalog, method: Method, ids: Ids, left_out: LeftOut) -> NDArray[Any]:
+    """(len(ids), width) descriptors; rows of images without a sound one are 0.
+
+    `Catalog.descriptors.matrix` is not used here: it ends at the first damaged descriptor.
+    """
+    matrix = np.zeros((len(ids), method.shape[0]), method.dtype)
+    for start in range(0, len(ids), _BLOCK):
+        found = left_out.read(catalog, method, ids[start : start + _BLOCK].tolist())
+        if found:
+            rows = np.searchsorted(ids, np.fromiter(found, np.int64, len(found)))
+            matrix[rows] = np.stack(list(found.values()))
+    return matrix

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
-from functools import cached_property
 from itertools import combinations
 
 from simsearch.catalog import Catalog
@@ -14,6 +13,7 @@ from simsearch.catalog.reviews import Said, Side
 from simsearch.core.config import DuplicateSettings, ImageSettings
 from simsearch.duplicates.candidates import SelfJoin, candidate_pairs
 from simsearch.duplicates.distinct_files import DistinctFiles, distinct_files
+from simsearch.duplicates.left_out import LeftOut
 from simsearch.duplicates.linkage import CopySet, ReviewIndex, complete_linkage, copy_sets
 from simsearch.duplicates.pair_check import PairCheck, PairChecker
 from simsearch.duplicates.results import KINDS, DuplicateGroup, DuplicatePair, Findings, Kind
@@ -43,23 +43,39 @@ class DuplicateFinder:
 
     def find(self, progress: Progress = lambda done, total, text: None, *, since: datetime | None = None) -> Findings:
         """All findings that nobody has settled; with `since`, only those with a photo that was added after it."""
-        files = distinct_files(self.catalog, self.methods)
-        pairs = candidate_pairs(SelfJoin(self.catalog, self.methods, self.settings, files), progress)
+        left_out = LeftOut()
+        files = distinct_files(self.catalog, self.methods, left_out)
+        pairs = candidate_pairs(SelfJoin(self.catalog, self.methods, self.settings, files, left_out), progress)
         floor = min(self.threshold, self.settings.look_alike)
-        with closing(PairChecker(self.catalog, self.verifier, self.settings, self.reading, files, floor)) as checker:
+        checker = PairChecker(self.catalog, self.verifier, self.settings, self.reading, files, left_out, floor)
+        with closing(checker):
             checks: dict[tuple[int, int], PairCheck] = {}
             start = 0
             while start < len(pairs):
                 found, start = checker.check_block(pairs, start)
                 checks |= found
                 progress(start, len(pairs), f"{len(checks)} pairs kept")
+            groups, look_alikes, settled = self._grouped(files, checker, checks, since)
+        compared = sum(i not in left_out for file in range(len(files)) for i in files.images(file))
+        return Findings(groups, look_alikes, compared, len(pairs), settled, len(left_out), len(checker.unread))
+
+    def _grouped(
+        self,
+        files: DistinctFiles,
+        checker: PairChecker,
+        checks: Mapping[tuple[int, int], PairCheck],
+        since: datetime | None,
+    ) -> tuple[tuple[DuplicateGroup, ...], tuple[DuplicatePair, ...], int]:
+        """Groups, look-alikes and the number of settled groups.
+
+        Linkage reads keypoints that no earlier step needed. If some are damaged, it starts again without that file.
+        """
+        while True:
             grouping = _Grouping(self, files, checker, checks, since)
+            left_out = len(checker.left_out)
             groups, settled = grouping.groups()
-            return Findings(groups, grouping.look_alikes(groups), sum(map(_images, files.copies)), len(pairs), settled)
-
-
-def _images(sides: Mapping[Side, tuple[int, ...]]) -> int:
-    return sum(map(len, sides.values()))
+            if len(checker.left_out) == left_out:
+                return groups, grouping.look_alikes(groups), settled
 
 
 class _Grouping:
@@ -70,21 +86,23 @@ class _Grouping:
         finder: DuplicateFinder,
         files: DistinctFiles,
         checker: PairChecker,
-        checks: dict[tuple[int, int], PairCheck],
+        checks: Mapping[tuple[int, int], PairCheck],
         since: datetime | None,
     ) -> None:
-        self.files, self.checker, self.checks = files, checker, checks
+        self.checker = checker
         self.threshold, self.look_alike = finder.threshold, finder.settings.look_alike
         self.reviews = ReviewIndex(finder.catalog.reviews.all())
         self.new = None if since is None else finder.catalog.selection.added_after(since)
-        self.copied = [file for file, sides in enumerate(files.copies) if _images(sides) > 1]
-        used = {file for pair in checks for file in pair} | set(self.copied)
-        self.facts = finder.catalog.images.facts(i for file in used for ids in files.copies[file].values() for i in ids)
-        self.copy_sets = {file: copy_sets(file, files.copies[file], self.reviews) for file in used}
-
-    @cached_property
-    def _file_of(self) -> dict[str, int]:
-        return {next(iter(self.files.copies[file])).sha256: file for file in self.copy_sets}
+        copied = {file for file in range(len(files)) if len(files.images(file)) > 1}
+        used = sorted({file for pair in checks for file in pair} | copied)
+        ids = [i for file in used for i in files.images(file) if i not in checker.left_out]
+        facts = finder.catalog.images.facts(ids)
+        checker.left_out.add(i for i in ids if i not in facts)  # retired since the search began
+        # Per file: SKU and content -> the images filed there, ascending by id.
+        self.copies = {file: _present(files.copies[file], facts) for file in used}
+        self.checks = {pair: check for pair, check in checks.items() if all(self.copies[file] for file in pair)}
+        self.copy_sets = {file: copy_sets(file, sides, self.reviews) for file, sides in self.copies.items()}
+        self.file_of = {side.sha256: file for file, sides in self.copies.items() for side in sides}
 
     # -- groups ------------------------------------------------------------------------------------------------------
 
@@ -94,8 +112,9 @@ class _Grouping:
         crossing = ((x, y) for (a, b), _ in ranked for x in self.copy_sets[a] for y in self.copy_sets[b])
         linked = complete_linkage([pair for pair in crossing if self._same(*pair, known=True)], self._same)
         inside = {copies for members in linked for copies in members}
-        alone = (copies for file in self.copied for copies in self.copy_sets[file] if copies not in inside)
-        made = [self._group(members) for members in [*linked, *([c] for c in alone if len(self._ids(c)) > 1)]]
+        alone = ([copies] for sets in self.copy_sets.values() for copies in sets if copies not in inside)
+        copied = (members for members in alone if len(self._images(members[0])) > 1)
+        made = [self._group(members) for members in [*linked, *copied]]
         unsettled = [g for g in made if not self._settled(g)]
         wanted = [g for g in unsettled if self._wanted(g.images)]
         wanted.sort(key=lambda g: (not g.conflict, KINDS.index(g.kind), -round(g.probability, 6), g.images[0].id))
@@ -108,18 +127,21 @@ class _Grouping:
         if self.reviews.confirmed(x.sides, y.sides):
             return True
         check = self._check(x.file, y.file, known=known)
+        if check is None:
+            return False
         return check.evidence.photo is not None or (
             check.verification.probability >= self.threshold
             and not check.evidence.printed
             and not self._differs(x.sides, y.sides)
         )
 
-    def _check(self, a: int, b: int, *, known: bool = False) -> PairCheck:
+    def _check(self, a: int, b: int, *, known: bool = False) -> PairCheck | None:
         key = (a, b) if a < b else (b, a)
         check = self.checks.get(key)
         if check is None or not (known or check.thorough):
             check = self.checker.check(*key)
-            self.checks[key] = check
+            if check is not None:
+                self.checks[key] = check
         return check
 
     def _differs(self, left: Sequence[Side], right: Sequence[Side]) -> bool:
@@ -127,22 +149,23 @@ class _Grouping:
         pairs = ((self._first(x), self._first(y)) for x in left[:_SIDES] for y in right[:_SIDES])
         return all(strength_difference(x, y) for x, y in pairs)
 
-    def _ids(self, copies: CopySet) -> list[int]:
-        return sorted(i for side in copies.sides for i in self.files.copies[copies.file][side] if i in self.facts)
+    def _images(self, copies: CopySet) -> list[ImageFacts]:
+        """Ascending by id."""
+        images = [image for side in copies.sides for image in self.copies[copies.file][side]]
+        return sorted(images, key=lambda image: image.id)
 
     def _first(self, side: Side) -> ImageFacts:
-        file = self._file_of[side.sha256]
-        return self.facts[self.files.copies[file][side][0]]
+        return self.copies[self.file_of[side.sha256]][side][0]
 
     def _group(self, members: Sequence[CopySet]) -> DuplicateGroup:
-        pairs = []
-        sets = sorted((self._ids(copies), copies) for copies in members)
-        for ids, _ in sets:
-            pairs += [self._pair(self.facts[ids[0]], self.facts[i], None) for i in ids[1:]]
+        sets = sorted(((self._images(copies), copies) for copies in members), key=lambda pair: pair[0][0].id)
+        pairs = [self._pair(images[0], image, None) for images, _ in sets for image in images[1:]]
         for (left, x), (right, y) in combinations(sets, 2):
-            pairs.append(self._pair(self.facts[left[0]], self.facts[right[0]], self._check(x.file, y.file)))
-        images = tuple(self.facts[i] for i in sorted(i for ids, _ in sets for i in ids))
-        return DuplicateGroup(images, tuple(pairs))
+            check = self._check(x.file, y.file)
+            if check is not None:  # else `_grouped` starts again
+                pairs.append(self._pair(left[0], right[0], check))
+        images = sorted((image for found, _ in sets for image in found), key=lambda image: image.id)
+        return DuplicateGroup(tuple(images), tuple(pairs))
 
     def _pair(self, a: ImageFacts, b: ImageFacts, check: PairCheck | None) -> DuplicatePair:
         """`check`: None for two copies of one file."""
@@ -204,6 +227,11 @@ class _Grouping:
             or ("another print" if check.evidence.printed else "")
             or "not alike enough to the others of a group"
         )
+
+
+def _present(sides: Mapping[Side, Sequence[int]], facts: Mapping[int, ImageFacts]) -> dict[Side, list[ImageFacts]]:
+    found = {side: [facts[i] for i in ids if i in facts] for side, ids in sides.items()}
+    return {side: images for side, images in found.items() if images}
 
 
 def _strength(check: PairCheck) -> float:

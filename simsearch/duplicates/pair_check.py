@@ -6,12 +6,10 @@ read where the keypoints allow that one photo was made from the other.
 
 from __future__ import annotations
 
-import os
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
 
@@ -20,15 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
+from simsearch.catalog.images import ImageFacts
 from simsearch.core import images
 from simsearch.core.config import DuplicateSettings, ImageSettings
-from simsearch.core.errors import CatalogError, ImageError
+from simsearch.core.errors import ImageError
+from simsearch.core.threads import cores
 from simsearch.core.types import Descriptor, Verification
 from simsearch.duplicates.candidates import FilePairs
 from simsearch.duplicates.distinct_files import DistinctFiles
+from simsearch.duplicates.left_out import LeftOut
 from simsearch.duplicates.pixel_diff import SIDE, Box, Thumbnail, pixel_test, thumbnail
 from simsearch.duplicates.same_photo import PhotoTest, photo_test, placement
-from simsearch.features.base import unpack
 from simsearch.features.orb import Geometry
 from simsearch.recognition.verification import FEATURES, Verifier
 
@@ -81,14 +81,16 @@ class PairChecker:
         settings: DuplicateSettings,
         reading: ImageSettings,
         files: DistinctFiles,
+        left_out: LeftOut,
         floor: float,
     ) -> None:
-        self.catalog, self.verifier, self.settings, self.files, self.floor = catalog, verifier, settings, files, floor
-        self.reading = reading
-        self._keypoints: OrderedDict[int, Descriptor] = OrderedDict()
-        self._thumbnails: OrderedDict[int, Thumbnail | None] = OrderedDict()
-        self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
+        self.catalog, self.verifier, self.settings, self.reading = catalog, verifier, settings, reading
+        self.files, self.left_out, self.floor = files, left_out, floor
+        self.unread: set[int] = set()
+        """Files whose pixels were wanted and could not be read."""
+        self._keypoints: dict[int, Descriptor] = {}  # the most recently used last
+        self._thumbnail = lru_cache(_THUMBNAILS)(self._read_thumbnail)
+        self._threads = ThreadPoolExecutor(cores())
 
     def close(self) -> None:
         """End the threads."""
@@ -103,10 +105,11 @@ class PairChecker:
         near = rank < self.settings.geometry
         closer = np.flatnonzero(near & self._undecided(block, features, rank == 0))
         tested = self._thorough([block[row] for row in closer], features, closer)
-        evidence = dict(zip(closer.tolist(), tested, strict=True))
-        probability = self.verifier.probability(features)
-        one = np.array([row in evidence and evidence[row].photo is not None for row in range(len(block))], np.bool_)
-        kept = np.flatnonzero(one | (probability >= self.floor)).tolist()
+        evidence = {row: found for row, found in zip(closer.tolist(), tested, strict=True) if found is not None}
+        wanted = self.verifier.probability(features) >= self.floor
+        wanted[[row for row, found in zip(closer, tested, strict=True) if found is None]] = False
+        wanted[[row for row, found in evidence.items() if found.photo is not None]] = True
+        kept = np.flatnonzero(wanted).tolist()
         verifications = self.verifier.verdicts(features[kept])
         checks = {
             block[row]: PairCheck(verification, evidence.get(row, PhotoEvidence()), bool(near[row]))
@@ -114,10 +117,12 @@ class PairChecker:
         }
         return checks, end
 
-    def check(self, a: int, b: int) -> PairCheck:
-        """The thorough check of one pair."""
+    def check(self, a: int, b: int) -> PairCheck | None:
+        """The thorough check of one pair; None if one of the files must be left out."""
         features = self._quick([(a, b)])
         [evidence] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
+        if evidence is None:
+            return None
         [verification] = self.verifier.verdicts(features)
         return PairCheck(verification, evidence, True)
 
@@ -152,20 +157,31 @@ class PairChecker:
 
     def _thorough(
         self, pairs: Sequence[tuple[int, int]], features: NDArray[np.float64], rows: NDArray[np.int64]
-    ) -> list[PhotoEvidence]:
-        """The evidence on each pair. Fills in the keypoint column of its row of `features`."""
-        found: list[PhotoEvidence] = []
+    ) -> list[PhotoEvidence | None]:
+        """The evidence on each pair; None if one of its files must be left out.
+
+        Fills in the keypoint column of each pair's row of `features`.
+        """
+        found: list[PhotoEvidence | None] = []
         step = _HELD // 2  # the keypoints of so many pairs fit in memory
         for i in range(0, len(pairs), step):
             part = pairs[i : i + step]
             described = self._with_keypoints({file for pair in part for file in pair})
             own = [features[row] for row in rows[i : i + step]]  # views: each thread writes only its own row
-            found += self._threads.map(self._evidence, part, own, repeat(described))
+            alike = self._may_be_one_photo(features[rows[i : i + step]])
+            photos = self._photos({file for pair, may in zip(part, alike, strict=True) if may for file in pair})
+            found += self._threads.map(self._evidence, part, own, repeat(described), repeat(photos))
         return found
 
     def _evidence(
-        self, pair: tuple[int, int], row: NDArray[np.float64], described: Mapping[int, Mapping[str, Descriptor]]
-    ) -> PhotoEvidence:
+        self,
+        pair: tuple[int, int],
+        row: NDArray[np.float64],
+        described: Mapping[int, Mapping[str, Descriptor]],
+        photos: Mapping[int, ImageFacts],
+    ) -> PhotoEvidence | None:
+        if not all(file in described for file in pair):
+            return None
         a, b = (described[file] for file in pair)
         geometry = self.verifier.compare_keypoints(row, a, b)
         if not self._may_be_one_photo(row[None])[0]:
@@ -177,7 +193,7 @@ class PairChecker:
         if placed is None or placed.outside > _OUTSIDE or placed.miss > _MISS:
             return PhotoEvidence()
         [verification] = self.verifier.verdicts(row[None])
-        shown = self._thumbnail(pair[0]), self._thumbnail(pair[1])
+        shown = [self._shown(file, photos) for file in pair]
         pixels = None
         if shown[0] is not None and shown[1] is not None:
             pixels = pixel_test(shown[0], shown[1], placed.factor, placed.shift * SIDE / size)
@@ -195,40 +211,40 @@ class PairChecker:
         printed = _among(pixels.places, shown[0], geometry, size)
         return PhotoEvidence(None, printed or pixels.places[0], pixels.differing, printed is not None)
 
-    def _thumbnail(self, file: int) -> Thumbnail | None:
-        """The thumbnail of a file; None if it is gone, cannot be read or has another content by now."""
-        with self._lock:
-            if file in self._thumbnails:
-                self._thumbnails.move_to_end(file)
-                return self._thumbnails[file]
-        [facts] = self.catalog.images.facts([int(self.files.ids[file])]).values()
+    def _photos(self, files: Iterable[int]) -> dict[int, ImageFacts]:
+        """The image of each file that is still active; one query for all of them."""
+        file_of = {int(self.files.ids[file]): file for file in files}
+        return {file_of[i]: facts for i, facts in self.catalog.images.facts(file_of).items()}
+
+    def _shown(self, file: int, photos: Mapping[int, ImageFacts]) -> Thumbnail | None:
+        """The thumbnail of a file; None if the file is gone, cannot be read or has another content by now."""
+        facts = photos.get(file)
+        shown = self._thumbnail(facts.path, facts.sha256) if facts else None
+        if shown is None:
+            self.unread.add(file)  # atomic: several threads do
+        return shown
+
+    def _read_thumbnail(self, path: str, sha256: str) -> Thumbnail | None:
         try:
-            image = images.load(Path(facts.path), self.reading)
+            image = images.load(Path(path), self.reading)
         except ImageError:
-            image = None
-        made = thumbnail(image.pixels) if image is not None and image.sha256 == facts.sha256 else None
-        with self._lock:
-            self._thumbnails[file] = made
-            while len(self._thumbnails) > _THUMBNAILS:
-                self._thumbnails.popitem(last=False)
-        return made
+            return None
+        return thumbnail(image.pixels) if image.sha256 == sha256 else None
 
     def _with_keypoints(self, files: Iterable[int]) -> dict[int, dict[str, Descriptor]]:
-        orb, wanted = self.verifier.orb, sorted(files)
-        missing = {int(self.files.ids[f]): f for f in wanted if f not in self._keypoints}
-        for image_id, data in self.catalog.descriptors.of(orb.fingerprint, missing).items():
-            try:
-                self._keypoints[missing[image_id]] = unpack(orb, data)
-            except ValueError:
-                text = f"image {image_id}: its {orb.fingerprint} descriptor is damaged; restore a backup"
-                raise CatalogError(text) from None
-        described = {}
+        """Complete descriptions of `files`, without those that must be left out."""
+        wanted = sorted(files)
+        held = {file: self._keypoints.pop(file) for file in wanted if file in self._keypoints}
+        file_of = {int(self.files.ids[file]): file for file in wanted if file not in held}
+        read = self.left_out.read(self.catalog, self.verifier.orb, file_of)
+        held |= {file_of[i]: keypoints for i, keypoints in read.items()}
         for file in wanted:
-            self._keypoints.move_to_end(file)
-            described[file] = {**self.files.described(file), "orb": self._keypoints[file]}
-        while len(self._keypoints) > _HELD:
-            self._keypoints.popitem(last=False)
-        return described
+            if file not in held:
+                self.left_out.add(self.files.images(file))
+        self._keypoints |= held
+        for file in list(self._keypoints)[:-_HELD]:
+            del self._keypoints[file]
+        return {file: {**self.files.described(file), "orb": keypoints} for file, keypoints in held.items()}
 
 
 def _among(

@@ -114,6 +114,10 @@ class Findings:
     """Number of pairs of files that at least one lane proposed."""
     settled: int
     """Number of groups that are not listed because people have reviewed all of their pairs."""
+    left_out: int = 0
+    """Number of images left out: a descriptor is damaged, or the image was retired while the search ran."""
+    unread: int = 0
+    """Number of files that could not be read to compare their pixels; their keypoints decided."""
 
     def only(self, kinds: Iterable[Kind], *, conflicts: bool = False) -> Findings:
         """The findings of these kinds; with `conflicts`, only groups with several SKUs."""
