@@ -20,7 +20,6 @@ from simsearch.features.orb import Geometry, column
 Points: TypeAlias = NDArray[np.complex128]
 """(n,) x + iy, in pixels of the photo scaled to `size` on its longer side."""
 
-_BITS = np.array([bin(i).count("1") for i in range(256)], np.uint8)
 _LEAST_INLIERS = 15
 _MISS = 4.0  # pixels by which a keypoint may miss its predicted position
 _EDGE = 12.0  # pixels; keypoints this near the border of the other frame need not reappear
@@ -110,7 +109,7 @@ def photo_test(a: Descriptor, b: Descriptor, placed: Placement, frames: Frames, 
     sides = _scaled(frames, size)
     to_b, to_a = placed.factor * points[0] + placed.shift, (points[1] - placed.shift) / placed.factor
     i, j = np.nonzero(np.abs(to_b[:, None] - points[1][None]) < _MISS * max(1.0, placed.scale))
-    apart = _BITS[column(a, "bits")[i] ^ column(b, "bits")[j]].sum(axis=1, dtype=np.int64)
+    apart = np.bitwise_count(column(a, "bits")[i] ^ column(b, "bits")[j]).sum(axis=1, dtype=np.int64)
     good = apart < _BITS_APART
     agreeing = np.isin(np.arange(len(a)), i[good]), np.isin(np.arange(len(b)), j[good])
     common = _within(to_b, sides[1]), _within(to_a, sides[0])
