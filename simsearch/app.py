@@ -19,7 +19,7 @@ from simsearch.core.types import PairVerdict, Status
 
 if TYPE_CHECKING:
     from simsearch.catalog import Catalog
-    from simsearch.core.types import Decision, Descriptor, Refusal
+    from simsearch.core.types import Decision, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import PairFeedback
     from simsearch.features.base import Method, MetricMethod
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from simsearch.training.trainer import TrainResult
 
 DEFAULT_HOME = "simsearch-home"
-_DECODED = 64
-"""Photos of pairs that are held decoded at once."""
 
 Progress = Callable[[int, int, str], None]
 """Called with units done, units in all and a short text."""
@@ -282,46 +280,13 @@ class App:
 
     def verify(self, pairs: Sequence[tuple[str, str]], *, method: str | None = None) -> list[PairVerdict]:
         """Whether each pair of files shows the same product; with `method`, its bare similarity instead."""
-        from simsearch.core import images
-        from simsearch.core.threads import SingleThreaded, in_threads
-        from simsearch.recognition.verification import describe
+        from simsearch.recognition.pairs import PairVerifier, compare_pairs
 
-        chosen = {method: self.method(method)} if method else {name: self.methods[name] for name in NEEDED}
-        described: dict[str, dict[str, Descriptor] | ImageError] = {}
-        paths = list(dict.fromkeys(p for pair in pairs for p in pair))
-        for start in range(0, len(paths), _DECODED):
-            part = paths[start : start + _DECODED]
-            read = in_threads(lambda path: images.load_or_error(path, self.config.images), part)
-            loaded = dict(zip(part, read, strict=True))
-            sound = {path: image for path, image in loaded.items() if not isinstance(image, ImageError)}
-            described |= {path: image for path, image in loaded.items() if isinstance(image, ImageError)}
-            described |= dict(zip(sound, describe(chosen, list(sound.values())), strict=True))
-        if not method:
-            _ = self.verifier, self.calibration  # made here once, not in every thread
-        with SingleThreaded():
-            return in_threads(lambda pair: self._verdict(*pair, described[pair[0]], described[pair[1]], chosen), pairs)
-
-    def _verdict(
-        self,
-        a: str,
-        b: str,
-        query: dict[str, Descriptor] | ImageError,
-        other: dict[str, Descriptor] | ImageError,
-        chosen: Mapping[str, Method],
-    ) -> PairVerdict:
-        if isinstance(query, ImageError) or isinstance(other, ImageError):
-            error = query if isinstance(query, ImageError) else other
-            assert isinstance(error, ImageError)
-            return PairVerdict(a, b, error=error)
-        if len(chosen) == 1:
-            [(name, method)] = chosen.items()
-            return PairVerdict(a, b, similarity=float(method.compare(query[name], [other[name]])[0]))
-        verification = self.verifier.verify(query, [other], geometry=1)[0]
-        from simsearch.recognition.pairs import basis
-
-        least = self.calibration.thresholds["pair"]
-        same = verification.probability >= least
-        return PairVerdict(a, b, same, verification, reason=basis(verification, least))
+        if method is not None:
+            return compare_pairs(pairs, self.method(method), self.config.images)
+        needed = {name: self.methods[name] for name in NEEDED}
+        threshold = self.calibration.thresholds["pair"]
+        return PairVerifier(needed, self.verifier, threshold, self.config.images).verify(pairs)
 
     def duplicates(self, *, threshold: float | None = None, progress: Progress = silent) -> list[DuplicateGroup]:
         """Groups of catalog images that show the same product."""
