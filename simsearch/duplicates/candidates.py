@@ -34,7 +34,7 @@ _ROWS = 1024
 
 @dataclass(frozen=True)
 class SelfJoin:
-    """The input of every lane."""
+    """The catalog as it is compared with itself: the input of every lane and of the check of pairs."""
 
     catalog: Catalog
     methods: Mapping[str, Method]

@@ -19,7 +19,7 @@ from simsearch.duplicates.pair_check import PairCheck, PairChecker
 from simsearch.duplicates.results import KINDS, DuplicateGroup, DuplicatePair, Findings, Kind
 from simsearch.features.base import Method
 from simsearch.recognition.look_alikes import strength_difference
-from simsearch.recognition.verification import Verifier
+from simsearch.recognition.pair_scorer import PairScorer
 
 Progress = Callable[[int, int, str], None]
 _SIDES = 20
@@ -33,21 +33,21 @@ class DuplicateFinder:
         self,
         catalog: Catalog,
         methods: Mapping[str, Method],
-        verifier: Verifier,
+        scorer: PairScorer,
         settings: DuplicateSettings,
         threshold: float,
         reading: ImageSettings,
     ) -> None:
-        self.catalog, self.methods, self.verifier = catalog, methods, verifier
+        self.catalog, self.methods, self.scorer = catalog, methods, scorer
         self.settings, self.threshold, self.reading = settings, threshold, reading
 
     def find(self, progress: Progress = lambda done, total, text: None, *, since: datetime | None = None) -> Findings:
         """All findings that nobody has settled; with `since`, only those with a photo that was added after it."""
         left_out = LeftOut()
         files = distinct_files(self.catalog, self.methods, left_out)
-        pairs = candidate_pairs(SelfJoin(self.catalog, self.methods, self.settings, files, left_out), progress)
-        floor = min(self.threshold, self.settings.look_alike)
-        checker = PairChecker(self.catalog, self.verifier, self.settings, self.reading, files, left_out, floor)
+        join = SelfJoin(self.catalog, self.methods, self.settings, files, left_out)
+        pairs = candidate_pairs(join, progress)
+        checker = PairChecker(join, self.scorer, self.reading, min(self.threshold, self.settings.look_alike))
         with closing(checker):
             checks: dict[tuple[int, int], PairCheck] = {}
             start = 0

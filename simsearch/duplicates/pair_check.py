@@ -17,20 +17,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
 from simsearch.core import images
-from simsearch.core.config import DuplicateSettings, ImageSettings
+from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
 from simsearch.core.threads import cores
 from simsearch.core.types import Descriptor, Verification
-from simsearch.duplicates.candidates import FilePairs
-from simsearch.duplicates.distinct_files import DistinctFiles
-from simsearch.duplicates.left_out import LeftOut
+from simsearch.duplicates.candidates import FilePairs, SelfJoin
 from simsearch.duplicates.pixel_diff import SIDE, Box, Thumbnail, pixel_test, thumbnail
 from simsearch.duplicates.same_photo import PhotoTest, photo_test, placement
 from simsearch.features.orb import Geometry
-from simsearch.recognition.verification import FEATURES, Verifier
+from simsearch.recognition.pair_scorer import PairScorer
+from simsearch.recognition.verification import FEATURES
 
 _BLOCK = 4096
 """Pairs that are scored at once."""
@@ -74,18 +72,9 @@ class PairCheck:
 class PairChecker:
     """Checks pairs of files. Probabilities below `floor` may be inexact: their keypoints are not compared."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        verifier: Verifier,
-        settings: DuplicateSettings,
-        reading: ImageSettings,
-        files: DistinctFiles,
-        left_out: LeftOut,
-        floor: float,
-    ) -> None:
-        self.catalog, self.verifier, self.settings, self.reading = catalog, verifier, settings, reading
-        self.files, self.left_out, self.floor = files, left_out, floor
+    def __init__(self, join: SelfJoin, scorer: PairScorer, reading: ImageSettings, floor: float) -> None:
+        self.catalog, self.settings, self.files, self.left_out = join.catalog, join.settings, join.files, join.left_out
+        self.scorer, self.keypoints, self.reading, self.floor = scorer, join.methods["orb"], reading, floor
         self.unread: set[int] = set()
         """Files whose pixels were wanted and could not be read."""
         self._keypoints: dict[int, Descriptor] = {}  # the most recently used last
@@ -106,11 +95,11 @@ class PairChecker:
         closer = np.flatnonzero(near & self._undecided(block, features, rank == 0))
         tested = self._thorough([block[row] for row in closer], features, closer)
         evidence = {row: found for row, found in zip(closer.tolist(), tested, strict=True) if found is not None}
-        wanted = self.verifier.probability(features) >= self.floor
+        wanted = self.scorer.probability(features) >= self.floor
         wanted[[row for row, found in zip(closer, tested, strict=True) if found is None]] = False
         wanted[[row for row, found in evidence.items() if found.photo is not None]] = True
         kept = np.flatnonzero(wanted).tolist()
-        verifications = self.verifier.verdicts(features[kept])
+        verifications = self.scorer.verdicts(features[kept])
         checks = {
             block[row]: PairCheck(verification, evidence.get(row, PhotoEvidence()), bool(near[row]))
             for row, verification in zip(kept, verifications, strict=True)
@@ -123,7 +112,7 @@ class PairChecker:
         [evidence] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
         if evidence is None:
             return None
-        [verification] = self.verifier.verdicts(features)
+        [verification] = self.scorer.verdicts(features)
         return PairCheck(verification, evidence, True)
 
     # -- descriptors in memory ---------------------------------------------------------------------------------------
@@ -131,7 +120,7 @@ class PairChecker:
     def _quick(self, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """Features (n, f) without keypoints."""
         left, right = ([self.files.described(pair[side]) for pair in pairs] for side in (0, 1))
-        return self.verifier.quick_pairs(left, right)
+        return self.scorer.quick_pairs(left, right)
 
     def _undecided(
         self, pairs: Sequence[tuple[int, int]], quick: NDArray[np.float64], first: NDArray[np.bool_]
@@ -142,7 +131,7 @@ class PairChecker:
         """
         best = quick.copy()
         best[:, FEATURES.index("root_support")] = np.sqrt(_MOST_SUPPORT)
-        possible = self.verifier.probability(best) >= self.floor
+        possible = self.scorer.probability(best) >= self.floor
         pills = np.array([self.files.pills(a) or self.files.pills(b) for a, b in pairs], np.bool_)
         alike = self._may_be_one_photo(quick)
         # Loose pills resemble a thousand others: a copy is very similar, or the nearest neighbour.
@@ -183,16 +172,16 @@ class PairChecker:
         if not all(file in described for file in pair):
             return None
         a, b = (described[file] for file in pair)
-        geometry = self.verifier.compare_keypoints(row, a, b)
+        geometry = self.scorer.compare_keypoints(row, a, b)
         if not self._may_be_one_photo(row[None])[0]:
             return PhotoEvidence()
-        geometry = geometry or self.verifier.geometry(a, b)  # of loose pills: only to see whether it is one photo
+        geometry = geometry or self.scorer.geometry(a, b)  # of loose pills: only to see whether it is one photo
         frames = self.files.sizes[pair[0]], self.files.sizes[pair[1]]
-        size = self.verifier.orb.settings.size
+        size = self.scorer.orb.settings.size
         placed = placement(geometry, frames, size)
         if placed is None or placed.outside > _OUTSIDE or placed.miss > _MISS:
             return PhotoEvidence()
-        [verification] = self.verifier.verdicts(row[None])
+        [verification] = self.scorer.verdicts(row[None])
         shown = [self._shown(file, photos) for file in pair]
         pixels = None
         if shown[0] is not None and shown[1] is not None:
@@ -236,7 +225,7 @@ class PairChecker:
         wanted = sorted(files)
         held = {file: self._keypoints.pop(file) for file in wanted if file in self._keypoints}
         file_of = {int(self.files.ids[file]): file for file in wanted if file not in held}
-        read = self.left_out.read(self.catalog, self.verifier.orb, file_of)
+        read = self.left_out.read(self.catalog, self.keypoints, file_of)
         held |= {file_of[i]: keypoints for i, keypoints in read.items()}
         for file in wanted:
             if file not in held:

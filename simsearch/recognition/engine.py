@@ -17,13 +17,13 @@ from simsearch.indexes.keypoint_votes import Nearest
 from simsearch.recognition import decision as decide
 from simsearch.recognition.decision import Verified, percent
 from simsearch.recognition.filtered_retrieval import FilteredLookup
+from simsearch.recognition.pair_scorer import CandidateScorer
 from simsearch.recognition.product_filter import Condition, matching
 from simsearch.recognition.retrieval import Lanes, LookedUp, Lookup
 from simsearch.recognition.verification import (
     SURFACE,
     WITHOUT_KEYPOINTS,
     Described,
-    Verifier,
     describe,
     describe_one,
     stored,
@@ -44,7 +44,7 @@ class QueryEngine:
         catalog: Catalog,
         generations: Generations,
         methods: Mapping[str, Method],
-        verifier: Verifier,
+        verifier: CandidateScorer,
         settings: QuerySettings,
         match_threshold: float,
     ) -> None:

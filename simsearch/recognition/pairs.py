@@ -12,7 +12,8 @@ from simsearch.core.threads import SingleThreaded, in_threads
 from simsearch.core.types import Descriptor, PairVerdict, Refusal, Verification
 from simsearch.features.base import Method
 from simsearch.ingest.sources import read_table
-from simsearch.recognition.verification import Verifier, describe
+from simsearch.recognition.pair_scorer import CandidateScorer
+from simsearch.recognition.verification import describe
 
 _DECODED = 64
 """Photos that are held decoded at once."""
@@ -22,9 +23,9 @@ class PairVerifier:
     """Verifies pairs of photos. `threshold`: the least probability of a pair that shows the same product."""
 
     def __init__(
-        self, methods: Mapping[str, Method], verifier: Verifier, threshold: float, reading: ImageSettings
+        self, methods: Mapping[str, Method], scorer: CandidateScorer, threshold: float, reading: ImageSettings
     ) -> None:
-        self.methods, self.verifier, self.threshold, self.reading = methods, verifier, threshold, reading
+        self.methods, self.scorer, self.threshold, self.reading = methods, scorer, threshold, reading
 
     def verify(self, pairs: Sequence[tuple[str, str]]) -> list[PairVerdict]:
         """One verdict a pair of paths, in order. A photo that cannot be read gives its pairs an error."""
@@ -38,7 +39,7 @@ class PairVerifier:
         a, b = (described[path] for path in pair)
         if isinstance(a, ImageError) or isinstance(b, ImageError):
             return _unreadable(pair, a, b)
-        [verification] = self.verifier.verify(a, [b], geometry=1)
+        [verification] = self.scorer.verify(a, [b], geometry=1)
         same = verification.probability >= self.threshold
         return PairVerdict(*pair, same, verification, reason=basis(verification, self.threshold))
 

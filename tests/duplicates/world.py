@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import sqlalchemy as sa
@@ -18,7 +18,8 @@ from simsearch.core.config import CatalogSettings, DuplicateSettings, ImageSetti
 from simsearch.core.types import Descriptor, Image, Metric, SourceRow, Verification
 from simsearch.duplicates import DuplicateFinder, DuplicateGroup, Findings
 from simsearch.features.base import NoSettings
-from simsearch.recognition.verification import FEATURES, Described, Verifier
+from simsearch.features.orb import Geometry, Orb, OrbSettings
+from simsearch.recognition.verification import FEATURES, Described
 
 _SMALL = 1e6
 SETTINGS = DuplicateSettings(neighbours=4, geometry=4, least_similarity=0.6, least_hash_similarity=0.85)
@@ -48,16 +49,16 @@ class MetricStub(Stub):
         self.metric, self.dim = metric, dim
 
 
-class StubVerifier:
+class StubScorer:
     """The probability of a pair of images, by their marks; 0.1 where the test says nothing of it.
 
     The embedding's last number holds the mark, the first feature the probability; with all keypoints it would be 1.
     """
 
-    def __init__(self, probabilities: Mapping[str, float], keypoints: Any) -> None:
+    def __init__(self, probabilities: Mapping[str, float]) -> None:
         self.probabilities = {frozenset(pair): p for pair, p in probabilities.items()}
         self.asked: list[str] = []
-        self.orb = keypoints
+        self.orb = Orb(OrbSettings())
         self.on_compare: Callable[[], object] = lambda: None
 
     def quick_pairs(self, left: Sequence[Described], right: Sequence[Described]) -> NDArray[np.float64]:
@@ -65,9 +66,13 @@ class StubVerifier:
         out[:, 0] = [self.probabilities.get(frozenset(_marks(*pair)), 0.1) for pair in zip(left, right, strict=True)]
         return out
 
-    def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> None:
+    def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> Geometry | None:
         self.asked.append(_marks(query, other))
         self.on_compare()
+        return None
+
+    def geometry(self, query: Described, other: Described) -> Geometry:
+        raise AssertionError("no pair of the stub may be one photo")
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(features[:, 2] > 0, 1.0, features[:, 0])
@@ -125,12 +130,10 @@ class World:
         on_compare: Callable[[], object] = lambda: None,
     ) -> tuple[Findings, list[str]]:
         """What is found, and whose keypoints were compared. `on_compare` runs at each comparison."""
-        verifier = StubVerifier(probabilities, self.methods["orb"])
-        verifier.on_compare = on_compare
-        finder = DuplicateFinder(
-            self.catalog, self.methods, cast(Verifier, verifier), settings, threshold, ImageSettings()
-        )
-        return finder.find(since=since), verifier.asked
+        scorer = StubScorer(probabilities)
+        scorer.on_compare = on_compare
+        finder = DuplicateFinder(self.catalog, self.methods, scorer, settings, threshold, ImageSettings())
+        return finder.find(since=since), scorer.asked
 
     def find(
         self, probabilities: Mapping[str, float], settings: DuplicateSettings = SETTINGS, threshold: float = 0.9

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -64,20 +64,22 @@ class Lookup(Stub):
         self.metric, self.dim = metric, dim
 
 
-class StubVerifier:
+class StubScorer:
     """Probability and inliers as the candidate's name says."""
 
     def verify(
         self,
-        query: Look,
-        others: Sequence[Look],
+        query: Described,
+        others: Sequence[Described],
         *,
         geometry: int,
         elsewhere: Sequence[object] | None = None,
         votes: Sequence[float] | None = None,
     ) -> list[Verification]:
         assert votes is None or len(votes) == len(others)
-        cosines = [float(query["siamese"] @ other["siamese"]) for other in others]
+        cosines = [
+            float(np.vdot(query["siamese"].astype(np.float32), other["siamese"].astype(np.float32))) for other in others
+        ]
         facts = [other["orb"].tolist() for other in others]
         return [Verification(p, c, p, int(n), 1.0) for c, (p, n) in zip(cosines, facts, strict=True)]
 
@@ -115,8 +117,7 @@ class World:
         self.engine = self.open(settings)
 
     def open(self, settings: QuerySettings = SETTINGS, threshold: float = THRESHOLD) -> QueryEngine:
-        verifier = cast(Verifier, StubVerifier())
-        return QueryEngine(self.catalog, self.generations, self.methods, verifier, settings, threshold)
+        return QueryEngine(self.catalog, self.generations, self.methods, StubScorer(), settings, threshold)
 
     def add(self, sku: str, *names: str, content: str = "", **facts: Any) -> list[int]:
         """Images of one product, of files with the same `content` where that is given; their ids."""

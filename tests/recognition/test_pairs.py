@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from simsearch import open_app
-from simsearch.core.config import NEEDED
+from simsearch.core.config import NEEDED, ImageSettings
 from simsearch.core.errors import ImageError, SourceError
+from simsearch.core.types import Verification
+from simsearch.features import create
 from simsearch.features.hashes import PHash
 from simsearch.recognition.pairs import PairVerifier, compare_pairs, read_pairs
+from simsearch.recognition.verification import Described
 
 if TYPE_CHECKING:
     from tests.conftest import Kit, Shop
@@ -44,6 +48,29 @@ def test_a_bare_similarity_comes_only_where_a_method_is_named(shop: Shop, kit: K
     assert plain == bare
     assert (plain.similarity, plain.same, plain.verification) == (1.0, None, None)
     assert (same.similarity, same.same) == (None, True)
+
+
+class Sure:
+    """Takes any two photos for one product."""
+
+    def verify(
+        self,
+        query: Described,
+        others: Sequence[Described],
+        *,
+        geometry: int,
+        elsewhere: Sequence[object] | None = None,
+        votes: Sequence[float] | None = None,
+    ) -> list[Verification]:
+        return [Verification(0.9, 0.8, 0.9, 7, 1.0) for _ in others]
+
+
+def test_a_verdict_does_not_depend_on_the_number_of_methods(shop: Shop) -> None:
+    a, b = (str(shop.photo(p.sku)) for p in shop.single[:2])
+    verifier = PairVerifier({"phash": create("phash")}, Sure(), 0.9, ImageSettings())
+    [verdict] = verifier.verify([(a, b)])
+    assert (verdict.same, verdict.similarity) == (True, None)
+    assert verdict.reason == "7 matching points, similarity 0.80"
 
 
 def test_similarities_of_one_method(shop: Shop, kit: Kit, tmp_path: Path) -> None:
