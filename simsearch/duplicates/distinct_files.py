@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.catalog.reviews import Side
 from simsearch.core.config import NEEDED
-from simsearch.core.types import Descriptor, Ids, Surface
+from simsearch.core.types import Description, Ids, Surface
 from simsearch.duplicates.left_out import LeftOut
 from simsearch.features.base import Method, MetricMethod
-from simsearch.recognition.verification import SURFACE
 
-_SURFACES = tuple(Surface)
 _BLOCK = 4096
 """Images whose descriptors are read at once."""
 
@@ -35,8 +33,7 @@ class DistinctFiles:
     """(n,) ascending: the lowest image id of each file."""
     vectors: Mapping[str, NDArray[Any]]
     """Method -> descriptors (n, width), for the methods that can be indexed."""
-    surfaces: NDArray[np.uint8]
-    """(n,) place in `tuple(Surface)`."""
+    surfaces: tuple[Surface, ...]
     sizes: NDArray[np.float64]
     """(n, 2) width and height in pixels."""
     copies: tuple[Mapping[Side, tuple[int, ...]], ...]
@@ -45,9 +42,9 @@ class DistinctFiles:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def described(self, file: int) -> dict[str, Descriptor]:
-        """All that a pair is scored by, except keypoints."""
-        return {**{n: v[file] for n, v in self.vectors.items()}, SURFACE: self.surfaces[file : file + 1]}
+    def description(self, file: int) -> Description:
+        """The description of a file, without keypoints."""
+        return Description({name: vectors[file] for name, vectors in self.vectors.items()}, self.surfaces[file])
 
     def images(self, file: int) -> list[int]:
         """The ids of all images that are copies of the file."""
@@ -55,7 +52,7 @@ class DistinctFiles:
 
     def pills(self, file: int) -> bool:
         """Whether the photo shows loose pills, without a package."""
-        return _SURFACES[int(self.surfaces[file])] is Surface.PILLS
+        return self.surfaces[file] is Surface.PILLS
 
 
 def distinct_files(catalog: Catalog, methods: Mapping[str, Method], left_out: LeftOut) -> DistinctFiles:
@@ -68,19 +65,19 @@ def distinct_files(catalog: Catalog, methods: Mapping[str, Method], left_out: Le
     matrices = {m.name: _matrix(catalog, m, complete, left_out) for m in needed if isinstance(m, MetricMethod)}
     sound = set(complete.tolist()) - left_out.ids
     copies: dict[str, dict[Side, list[int]]] = {}
-    first: dict[str, tuple[int, int, float, float]] = {}
+    first: dict[str, tuple[int, Surface, float, float]] = {}
     for image in catalog.selection.contents():
         if image.id not in sound:
             continue
         sides = copies.setdefault(image.sha256, defaultdict(list))
         sides[Side(image.sku, image.sha256)].append(image.id)
         if image.sha256 not in first:
-            first[image.sha256] = (image.id, _SURFACES.index(Surface(image.surface)), image.width, image.height)
+            first[image.sha256] = (image.id, Surface(image.surface), image.width, image.height)
     facts = list(first.values())
     ids = np.array([f[0] for f in facts], np.int64)
     rows = np.searchsorted(complete, ids)
     return DistinctFiles(
-        ids, {name: matrix[rows] for name, matrix in matrices.items()}, np.array([f[1] for f in facts], np.uint8),
+        ids, {name: matrix[rows] for name, matrix in matrices.items()}, tuple(f[1] for f in facts),
         np.array([f[2:] for f in facts], np.float64).reshape(-1, 2),
         tuple({side: tuple(i) for side, i in sides.items()} for sides in copies.values()),
     )  # fmt: skip

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from simsearch.catalog import Catalog
+from simsearch.core.errors import DamagedDescriptorError
 from simsearch.core.types import Descriptor
 from simsearch.features.base import Method, unpack
 
@@ -37,9 +38,8 @@ class LeftOut:
         found: dict[int, Descriptor] = {}
         for image_id, data in catalog.descriptors.of(method.fingerprint, wanted).items():
             try:
-                found[image_id] = unpack(method, data)
-            except ValueError:
-                text = "image %d: its %s descriptor is damaged; it is left out of the search; restore a backup"
-                _LOG.warning(text, image_id, method.fingerprint)
+                found[image_id] = unpack(method, data, image_id)
+            except DamagedDescriptorError as error:
+                _LOG.warning("%s; it is left out of this search", error)
         self.add(i for i in wanted if i not in found)
         return found

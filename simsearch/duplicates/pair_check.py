@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
@@ -22,7 +22,7 @@ from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
 from simsearch.core.threads import cores
-from simsearch.core.types import Descriptor, Verification
+from simsearch.core.types import Description, Descriptor, Verification
 from simsearch.duplicates.candidates import FilePairs, SelfJoin
 from simsearch.duplicates.pixel_diff import SIDE, Box, Thumbnail, pixel_test, thumbnail
 from simsearch.duplicates.same_photo import PhotoTest, photo_test, placement
@@ -57,6 +57,8 @@ class PhotoEvidence:
     """Total size of all places that differ, as a share of the common part."""
     printed: bool = False
     """Whether `place` lies among the keypoints that agree: another print, not a banner at the rim."""
+    inliers: int = 0
+    """Number of keypoint matches under one homography."""
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,10 @@ class PairChecker:
         wanted[[row for row, found in zip(closer, tested, strict=True) if found is None]] = False
         wanted[[row for row, found in evidence.items() if found.photo is not None]] = True
         kept = np.flatnonzero(wanted).tolist()
-        verifications = self.scorer.verdicts(features[kept])
+        evidence = {row: evidence.get(row, PhotoEvidence()) for row in kept}
+        verifications = self.scorer.verdicts(features[kept], [evidence[row].inliers for row in kept])
         checks = {
-            block[row]: PairCheck(verification, evidence.get(row, PhotoEvidence()), bool(near[row]))
+            block[row]: PairCheck(verification, evidence[row], bool(near[row]))
             for row, verification in zip(kept, verifications, strict=True)
         }
         return checks, end
@@ -112,14 +115,14 @@ class PairChecker:
         [evidence] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
         if evidence is None:
             return None
-        [verification] = self.scorer.verdicts(features)
+        [verification] = self.scorer.verdicts(features, [evidence.inliers])
         return PairCheck(verification, evidence, True)
 
     # -- descriptors in memory ---------------------------------------------------------------------------------------
 
     def _quick(self, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """Features (n, f) without keypoints."""
-        left, right = ([self.files.described(pair[side]) for pair in pairs] for side in (0, 1))
+        left, right = ([self.files.description(pair[side]) for pair in pairs] for side in (0, 1))
         return self.scorer.quick_pairs(left, right)
 
     def _undecided(
@@ -166,22 +169,34 @@ class PairChecker:
         self,
         pair: tuple[int, int],
         row: NDArray[np.float64],
-        described: Mapping[int, Mapping[str, Descriptor]],
+        described: Mapping[int, Description],
         photos: Mapping[int, ImageFacts],
     ) -> PhotoEvidence | None:
         if not all(file in described for file in pair):
             return None
         a, b = (described[file] for file in pair)
         geometry = self.scorer.compare_keypoints(row, a, b)
-        if not self._may_be_one_photo(row[None])[0]:
-            return PhotoEvidence()
-        geometry = geometry or self.scorer.geometry(a, b)  # of loose pills: only to see whether it is one photo
+        found = PhotoEvidence()
+        if self._may_be_one_photo(row[None])[0]:
+            # Loose pills have no geometry yet. It shows whether they are one photo, and counts for nothing else.
+            found = self._one_photo(pair, row, (a, b), geometry or self.scorer.geometry(a, b), photos)
+        return replace(found, inliers=geometry.inliers if geometry else 0)
+
+    def _one_photo(
+        self,
+        pair: tuple[int, int],
+        row: NDArray[np.float64],
+        described: tuple[Description, Description],
+        geometry: Geometry,
+        photos: Mapping[int, ImageFacts],
+    ) -> PhotoEvidence:
+        """Whether both show one photo, or one photo except for a place."""
         frames = self.files.sizes[pair[0]], self.files.sizes[pair[1]]
         size = self.scorer.orb.settings.size
         placed = placement(geometry, frames, size)
         if placed is None or placed.outside > _OUTSIDE or placed.miss > _MISS:
             return PhotoEvidence()
-        [verification] = self.scorer.verdicts(row[None])
+        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
         shown = [self._shown(file, photos) for file in pair]
         pixels = None
         if shown[0] is not None and shown[1] is not None:
@@ -189,7 +204,7 @@ class PairChecker:
             exact = placed.miss < _EXACT and verification.probability >= self.floor
             if pixels is None or not (pixels.same or (exact and pixels.differing < _PLACE)):
                 return PhotoEvidence()
-        photo = photo_test(a["orb"], b["orb"], placed, frames, size)
+        photo = photo_test(described[0]["orb"], described[1]["orb"], placed, frames, size)
         if pixels and pixels.same:
             return PhotoEvidence(photo)
         pills = self.files.pills(pair[0]) or self.files.pills(pair[1])
@@ -220,7 +235,7 @@ class PairChecker:
             return None
         return thumbnail(image.pixels) if image.sha256 == sha256 else None
 
-    def _with_keypoints(self, files: Iterable[int]) -> dict[int, dict[str, Descriptor]]:
+    def _with_keypoints(self, files: Iterable[int]) -> dict[int, Description]:
         """Complete descriptions of `files`, without those that must be left out."""
         wanted = sorted(files)
         held = {file: self._keypoints.pop(file) for file in wanted if file in self._keypoints}
@@ -233,7 +248,11 @@ class PairChecker:
         self._keypoints |= held
         for file in list(self._keypoints)[:-_HELD]:
             del self._keypoints[file]
-        return {file: {**self.files.described(file), "orb": keypoints} for file, keypoints in held.items()}
+        return {file: self._complete(file, keypoints) for file, keypoints in held.items()}
+
+    def _complete(self, file: int, keypoints: Descriptor) -> Description:
+        quick = self.files.description(file)
+        return replace(quick, descriptors={**quick.descriptors, "orb": keypoints})
 
 
 def _among(

@@ -58,6 +58,8 @@ class Generation:
     lanes: Mapping[str, VectorIndex]
     pointer: str = ""
     """What `current` named when it was opened: another name where that one is damaged and this is the one before."""
+    digest: str = ""
+    """Of the manifest: two builds with one digest answer alike."""
     votes: VoteIndex | None = None
     """Keypoints; None where it was built without them, or from others than are wanted."""
 
@@ -303,7 +305,7 @@ class Generations:
         votes, voted = None, body["votes"]
         if voted and (voted["fingerprint"], voted["most"]) == keypoints:
             votes = VoteIndex.load(self.folder / name / voted["file"], voted["dim"])
-        return Generation(name, int(body["revision"]), int(body["images"]), lanes, pointer, votes)
+        return Generation(name, int(body["revision"]), int(body["images"]), lanes, pointer, str(body["digest"]), votes)
 
     def _loaded(self, folder: Path, lane: Mapping[str, Any]) -> VectorIndex:
         index = load(lane["kind"], folder / lane["file"], lane["dim"])

@@ -11,9 +11,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.core.types import Elsewhere, Verification
+from simsearch.core.types import Description, Elsewhere, Verification
 from simsearch.features.orb import Geometry, Orb
-from simsearch.recognition.verification import Described
 
 
 class CandidateScorer(Protocol):
@@ -21,8 +20,8 @@ class CandidateScorer(Protocol):
 
     def verify(
         self,
-        query: Described,
-        others: Sequence[Described],
+        query: Description,
+        others: Sequence[Description],
         *,
         geometry: int,
         elsewhere: Sequence[Elsewhere] | None = None,
@@ -37,8 +36,8 @@ class FeatureScorer(Protocol):
 
     def features(
         self,
-        query: Described,
-        others: Sequence[Described],
+        query: Description,
+        others: Sequence[Description],
         *,
         geometry: int,
         elsewhere: Sequence[Elsewhere] | None = None,
@@ -56,15 +55,15 @@ class PairScorer(Protocol):
         """The method whose keypoints are compared."""
         ...
 
-    def quick_pairs(self, left: Sequence[Described], right: Sequence[Described]) -> NDArray[np.float64]:
+    def quick_pairs(self, left: Sequence[Description], right: Sequence[Description]) -> NDArray[np.float64]:
         """See `Verifier.quick_pairs`."""
         ...
 
-    def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> Geometry | None:
+    def compare_keypoints(self, row: NDArray[np.float64], query: Description, other: Description) -> Geometry | None:
         """See `Verifier.compare_keypoints`."""
         ...
 
-    def geometry(self, query: Described, other: Described) -> Geometry:
+    def geometry(self, query: Description, other: Description) -> Geometry:
         """See `Verifier.geometry`."""
         ...
 
@@ -72,6 +71,6 @@ class PairScorer(Protocol):
         """See `Verifier.probability`."""
         ...
 
-    def verdicts(self, features: NDArray[np.float64]) -> list[Verification]:
+    def verdicts(self, features: NDArray[np.float64], inliers: Sequence[int]) -> list[Verification]:
         """See `Verifier.verdicts`."""
         ...

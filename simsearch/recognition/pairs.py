@@ -9,11 +9,11 @@ from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError, SourceError
 from simsearch.core.threads import SingleThreaded, in_threads
-from simsearch.core.types import Descriptor, PairVerdict, Refusal, Verification
+from simsearch.core.types import Description, PairVerdict, Refusal, Verification
 from simsearch.features.base import Method
+from simsearch.features.description import describe
 from simsearch.ingest.sources import read_table
 from simsearch.recognition.pair_scorer import CandidateScorer
-from simsearch.recognition.verification import describe
 
 _DECODED = 64
 """Photos that are held decoded at once."""
@@ -33,9 +33,7 @@ class PairVerifier:
         with SingleThreaded():
             return in_threads(lambda pair: self._verdict(pair, described), pairs)
 
-    def _verdict(
-        self, pair: tuple[str, str], described: Mapping[str, Mapping[str, Descriptor] | ImageError]
-    ) -> PairVerdict:
+    def _verdict(self, pair: tuple[str, str], described: Mapping[str, Description | ImageError]) -> PairVerdict:
         a, b = (described[path] for path in pair)
         if isinstance(a, ImageError) or isinstance(b, ImageError):
             return _unreadable(pair, a, b)
@@ -60,9 +58,9 @@ def compare_pairs(pairs: Sequence[tuple[str, str]], method: Method, reading: Ima
 
 def _describe(
     methods: Mapping[str, Method], pairs: Sequence[tuple[str, str]], reading: ImageSettings
-) -> dict[str, Mapping[str, Descriptor] | ImageError]:
+) -> dict[str, Description | ImageError]:
     """Path -> its description, or the reason why it cannot be read; each photo once."""
-    described: dict[str, Mapping[str, Descriptor] | ImageError] = {}
+    described: dict[str, Description | ImageError] = {}
     paths = list(dict.fromkeys(path for pair in pairs for path in pair))
     for start in range(0, len(paths), _DECODED):
         part = paths[start : start + _DECODED]
@@ -73,7 +71,7 @@ def _describe(
     return described
 
 
-def _unreadable(pair: tuple[str, str], *photos: Mapping[str, Descriptor] | ImageError) -> PairVerdict:
+def _unreadable(pair: tuple[str, str], *photos: Description | ImageError) -> PairVerdict:
     return PairVerdict(*pair, error=next(photo for photo in photos if isinstance(photo, ImageError)))
 
 

@@ -261,7 +261,7 @@ def test_an_image_with_a_damaged_descriptor_is_left_out_and_named_once(
     assert not any("c" in pair for pair in asked)
     assert (found.images, found.left_out, found.unread) == (3, 1, 0)
     assert [record.getMessage() for record in caplog.records] == [
-        f"image 3: its {method}-of-the-test descriptor is damaged; it is left out of the search; restore a backup"
+        f"image 3: its {method}-of-the-test descriptor is damaged; restore a backup; it is left out of this search"
     ]
 
 

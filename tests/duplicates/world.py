@@ -15,11 +15,11 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.catalog.tables import DescriptorRow, MethodRow
 from simsearch.core.config import CatalogSettings, DuplicateSettings, ImageSettings
-from simsearch.core.types import Descriptor, Image, Metric, SourceRow, Verification
+from simsearch.core.types import Description, Descriptor, Image, Metric, SourceRow, Verification
 from simsearch.duplicates import DuplicateFinder, DuplicateGroup, Findings
 from simsearch.features.base import NoSettings
 from simsearch.features.orb import Geometry, Orb, OrbSettings
-from simsearch.recognition.verification import FEATURES, Described
+from simsearch.recognition.verification import FEATURES
 
 _SMALL = 1e6
 SETTINGS = DuplicateSettings(neighbours=4, geometry=4, least_similarity=0.6, least_hash_similarity=0.85)
@@ -61,27 +61,27 @@ class StubScorer:
         self.orb = Orb(OrbSettings())
         self.on_compare: Callable[[], object] = lambda: None
 
-    def quick_pairs(self, left: Sequence[Described], right: Sequence[Described]) -> NDArray[np.float64]:
+    def quick_pairs(self, left: Sequence[Description], right: Sequence[Description]) -> NDArray[np.float64]:
         out = np.zeros((len(right), len(FEATURES)))
         out[:, 0] = [self.probabilities.get(frozenset(_marks(*pair)), 0.1) for pair in zip(left, right, strict=True)]
         return out
 
-    def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> Geometry | None:
+    def compare_keypoints(self, row: NDArray[np.float64], query: Description, other: Description) -> Geometry | None:
         self.asked.append(_marks(query, other))
         self.on_compare()
         return None
 
-    def geometry(self, query: Described, other: Described) -> Geometry:
+    def geometry(self, query: Description, other: Description) -> Geometry:
         raise AssertionError("no pair of the stub may be one photo")
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(features[:, 2] > 0, 1.0, features[:, 0])
 
-    def verdicts(self, features: NDArray[np.float64]) -> list[Verification]:
+    def verdicts(self, features: NDArray[np.float64], inliers: Sequence[int]) -> list[Verification]:
         return [Verification(float(p), 0.9, 0.9, 9, 0.9) for p in self.probability(features)]
 
 
-def _marks(a: Described, b: Described) -> str:
+def _marks(a: Description, b: Description) -> str:
     return "".join(sorted(chr(round(float(side["siamese"][7]) * _SMALL)) for side in (a, b)))
 
 

@@ -11,11 +11,10 @@ import pytest
 from simsearch import open_app
 from simsearch.core.config import NEEDED, ImageSettings
 from simsearch.core.errors import ImageError, SourceError
-from simsearch.core.types import Verification
+from simsearch.core.types import Description, Verification
 from simsearch.features import create
 from simsearch.features.hashes import PHash
 from simsearch.recognition.pairs import PairVerifier, compare_pairs, read_pairs
-from simsearch.recognition.verification import Described
 
 if TYPE_CHECKING:
     from tests.conftest import Kit, Shop
@@ -55,8 +54,8 @@ class Sure:
 
     def verify(
         self,
-        query: Described,
-        others: Sequence[Described],
+        query: Description,
+        others: Sequence[Description],
         *,
         geometry: int,
         elsewhere: Sequence[object] | None = None,

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from simsearch.core.config import QuerySettings
 from simsearch.core.errors import TrainingError
+from simsearch.core.types import Description
 from simsearch.features.orb import KEYPOINT
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.score_fusion import Fusion
-from simsearch.recognition.verification import FEATURES, Described
+from simsearch.recognition.verification import FEATURES
 from simsearch.training import calibrate as room
 from simsearch.training.calibrate import LEAST_PRODUCTS, Sample, calibrate, candidate_pairs
 
@@ -26,8 +27,8 @@ class StubScorer:
 
     def features(
         self,
-        query: Described,
-        others: Sequence[Described],
+        query: Description,
+        others: Sequence[Description],
         *,
         geometry: int,
         elsewhere: Sequence[object] | None = None,
@@ -59,7 +60,7 @@ def sample(products: int, photos: int = 3, *, blur: float = 0.3, seed: int = 0, 
                 "siamese": (vector / np.linalg.norm(vector)).astype(np.float32),
                 "product": np.array([product]), "blur": np.array([blur]), "mark": np.array([len(skus) + 10_000 * seed]),
             }  # fmt: skip
-            described.append(photo)
+            described.append(Description(photo))
     return Sample(skus, described)
 
 
@@ -181,7 +182,7 @@ def test_what_agrees_in_keypoints_is_a_candidate_too() -> None:
                 "siamese": (vector / np.linalg.norm(vector)).astype(np.float32), "orb": keypoints,
                 "product": np.array([product]), "blur": np.array([0.1]), "mark": np.array([len(skus)]),
             }  # fmt: skip
-            described.append(photo)
+            described.append(Description(photo))
             skus.append(f"sku{product:02}")
     found = pairs(Sample(skus, described), candidates=1)
     alike = [
