@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.core.config import DuplicateSettings
 from simsearch.core.threads import cores
-from simsearch.core.types import Ids
+from simsearch.core.types import Ids, Progress
 from simsearch.duplicates.distinct_files import DistinctFiles
 from simsearch.duplicates.left_out import LeftOut
 from simsearch.features.base import Method, MetricMethod
@@ -27,7 +27,6 @@ from simsearch.indexes.keypoint_votes import votes
 
 Block: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Files a and b, and the rank of b among the neighbours of a, all (m,)."""
-Progress = Callable[[int, int, str], None]
 _ROWS = 1024
 """Files whose neighbours are searched at once."""
 

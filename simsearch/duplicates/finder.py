@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from itertools import combinations
@@ -11,6 +11,7 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
 from simsearch.catalog.reviews import Said, Side
 from simsearch.core.config import DuplicateSettings, ImageSettings
+from simsearch.core.types import Progress, silent
 from simsearch.duplicates.candidates import SelfJoin, candidate_pairs
 from simsearch.duplicates.distinct_files import DistinctFiles, distinct_files
 from simsearch.duplicates.left_out import LeftOut
@@ -21,7 +22,6 @@ from simsearch.features.base import Method
 from simsearch.recognition.look_alikes import strength_difference
 from simsearch.recognition.pair_scorer import PairScorer
 
-Progress = Callable[[int, int, str], None]
 _SIDES = 20
 """SKUs of one file whose data are compared: of a file that is filed a thousand times, the first ones suffice."""
 
@@ -41,7 +41,7 @@ class DuplicateFinder:
         self.catalog, self.methods, self.scorer = catalog, methods, scorer
         self.settings, self.threshold, self.reading = settings, threshold, reading
 
-    def find(self, progress: Progress = lambda done, total, text: None, *, since: datetime | None = None) -> Findings:
+    def find(self, progress: Progress = silent, *, since: datetime | None = None) -> Findings:
         """All findings that nobody has settled; with `since`, only those with a photo that was added after it."""
         left_out = LeftOut()
         files = distinct_files(self.catalog, self.methods, left_out)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from simsearch.catalog import Catalog
-from simsearch.core.errors import DamagedDescriptorError
+from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Descriptor
 from simsearch.features.base import Method, unpack
 
@@ -39,7 +39,7 @@ class LeftOut:
         for image_id, data in catalog.descriptors.of(method.fingerprint, wanted).items():
             try:
                 found[image_id] = unpack(method, data, image_id)
-            except DamagedDescriptorError as error:
+            except DamagedDescriptor as error:
                 _LOG.warning("%s; it is left out of this search", error)
         self.add(i for i in wanted if i not in found)
         return found

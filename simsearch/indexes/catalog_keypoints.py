@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from simsearch.catalog import Catalog
-from simsearch.core.errors import DamagedDescriptorError
+from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method, unpack
 from simsearch.features.orb import column
@@ -47,7 +47,7 @@ def vote_index(
     At most `most` an image. Memory: the index itself, and a block of images.
 
     Raises:
-        DamagedDescriptorError: unless `skip_damaged`, which leaves the image out and warns of it.
+        DamagedDescriptor: unless `skip_damaged`, which leaves the image out and warns of it.
     """
     ids = catalog.descriptors.active_ids(keypoints.fingerprint, since=since) if ids is None else ids
     index = VoteIndex(expected=most * len(ids))
@@ -69,7 +69,7 @@ def _blocks(
         for image_id, data in sorted(stored.items()):
             try:
                 parts[image_id] = indexed_keypoints(unpack(method, data, image_id), most)
-            except DamagedDescriptorError as error:
+            except DamagedDescriptor as error:
                 if not skip_damaged:
                     raise
                 _LOG.warning("%s; until then the image is not found by its keypoints", error)
