@@ -97,15 +97,24 @@ class World:
         }
 
     def add(
-        self, marks: str, *, angle: float = 0, sku: str = "", sha: str = "", lacks: str = "", strength: str = ""
+        self,
+        marks: str,
+        *,
+        angle: float = 0,
+        sku: str = "",
+        sha: str = "",
+        lacks: str = "",
+        strength: str = "",
+        orb: NDArray[Any] | None = None,
     ) -> None:
+        """An image a mark; the embeddings begin at `angle` degrees and lie a tenth of a degree apart."""
         new = []
         for number, mark in enumerate(marks):
             turn = np.deg2rad(angle + number / 10)
             described: dict[str, NDArray[Any]] = {
                 "siamese": np.array([np.cos(turn), np.sin(turn), *[0.0] * 5, ord(mark) / _SMALL], np.float32),
                 "phash": np.random.default_rng(ord(mark)).integers(0, 256, 8).astype(np.uint8),
-                "orb": np.array([ord(mark)], np.float64),
+                "orb": np.array([ord(mark)], np.float64) if orb is None else orb,
             }
             data = {self.methods[n].fingerprint: d.tobytes() for n, d in described.items() if n != lacks}
             row = SourceRow(sku or mark, f"/{mark}", mark, mark, name=f"Product {sku or mark}", strength=strength)
