@@ -145,9 +145,9 @@ class World:
             os.replace(part, self.source / f"p{rng.randrange(60):02d}.png")
 
     def index(self) -> None:
-        """As `simsearch index --prune`."""
+        """As `simsearch index --prune-all`."""
         indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
-        indexer.run([read_source(self.source, SUFFIXES)], prune=True, progress=quiet)
+        indexer.run([read_source(self.source, SUFFIXES)], retire_share=1.0, progress=quiet)
 
     def night(self) -> None:
         """As `simsearch rebuild --nightly`."""

@@ -202,6 +202,7 @@ class App:
         sources: Sequence[str | Path],
         *,
         prune: bool = False,
+        prune_all: bool = False,
         rebuild: bool | None = None,
         progress: Progress = silent,
     ) -> IndexReport:
@@ -209,12 +210,14 @@ class App:
 
         Args:
             sources: folders, CSV or JSONL files.
-            prune: retire images of these sources that they no longer list.
+            prune: retire images of these sources that they no longer list, at most `nightly.retire_share` of them.
+            prune_all: the same without that limit.
             rebuild: build a generation afterwards; None does so when none serves, or when more than
                 `indexing.rebuild_share` of the images are outside it.
 
         Raises:
-            SourceError: a source cannot be read at all; nothing was changed.
+            SourceError: a source cannot be read at all, or more is no longer listed than may be retired at once;
+                nothing was changed.
         """
         from simsearch.core.images import SUFFIXES
         from simsearch.ingest.indexer import Indexer
@@ -223,7 +226,8 @@ class App:
         read = [read_source(Path(source), SUFFIXES) for source in sources]
         with self._writing():
             indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
-            report = indexer.run(read, prune=prune, progress=progress)
+            share = 1.0 if prune_all else self.config.nightly.retire_share if prune else None
+            report = indexer.run(read, retire_share=share, progress=progress)
             if rebuild or (rebuild is None and self._behind()):
                 report = replace(report, generation=self.upkeep.rebuild(progress=progress))
         return report

@@ -57,7 +57,7 @@ def run_demo(
         assert app.verifier  # missing weights are told before anything is rendered
         rendered, questions = _set_the_stage(folder, products, seed, progress)
         _heading(f"A catalog of {products} invented products, {len(rendered.planted)} of them filed a second time")
-        printing.report(app.index([rendered.folder / "catalog.csv"], prune=True, progress=progress))
+        printing.report(app.index([rendered.folder / "catalog.csv"], prune_all=True, progress=progress))
         answers = app.query([question.photo for question in questions], record=False)
         _print_answers(questions, answers)
         groups = app.duplicates(progress=progress)

@@ -64,6 +64,9 @@ def index(
         Argument(help="Folders (one sub-folder per SKU), CSV or JSONL with sku and image.", metavar="SOURCE"),
     ],
     prune: Annotated[bool, Option("--prune", help="Take out images that these sources no longer list.")] = False,
+    prune_all: Annotated[
+        bool, Option("--prune-all", help="The same, also if they are more than nightly.retire_share allows.")
+    ] = False,
     strict: Annotated[bool, Option("--strict", help="Exit with code 8 if a row or photo was refused.")] = False,
     rebuild: Annotated[
         bool | None,
@@ -75,7 +78,7 @@ def index(
     from simsearch.views import text as printing
 
     with opened_app() as opened, progress_bar("indexing") as progress:
-        report = opened.index(sources, prune=prune, rebuild=rebuild, progress=progress)
+        report = opened.index(sources, prune=prune, prune_all=prune_all, rebuild=rebuild, progress=progress)
     printing.report(report, as_json)
     if strict and report.refused:
         raise RefusedError(f"rows or photos refused: {report.refused}; `simsearch status --refused` lists them")

@@ -24,6 +24,7 @@ from simsearch.core.threads import SingleThreaded
 from simsearch.core.types import Image, Refusal, SourceRow, Surface
 from simsearch.features.base import Method, pack
 from simsearch.features.siamese import Siamese
+from simsearch.ingest.retirement import Gone, check_share, find_gone
 from simsearch.ingest.sources import Source
 
 Progress = Callable[[int, int, str], None]
@@ -44,6 +45,8 @@ class IndexReport:
     """Listed by the sources now, and not usable; `refusals` has the reasons."""
     refusals: tuple[Refusal, ...]
     seconds: float
+    kept: int = 0
+    """No longer listed, but not retired: a refused row or folder may stand for them."""
     generation: str = ""
     """Built at the end of the run; empty where none was."""
 
@@ -107,25 +110,35 @@ class Indexer:
                 self.others.append(method)
         self.fingerprints = sorted(m.fingerprint for m in methods.values())
 
-    def run(self, sources: Sequence[Source], *, prune: bool, progress: Progress) -> IndexReport:
-        """Bring the catalog up to what `sources` list; with `prune`, retire what they no longer list."""
+    def run(self, sources: Sequence[Source], *, retire_share: float | None = None, progress: Progress) -> IndexReport:
+        """Bring the catalog up to what `sources` list.
+
+        Args:
+            sources: what was read; see `read_source`.
+            retire_share: retire images that their source no longer lists, at most this share of the images of all
+                `sources`; None retires none.
+            progress: told after every photo.
+
+        Raises:
+            SourceError: more images than `retire_share` are no longer listed; nothing was changed.
+        """
         started = time.perf_counter()
         counts: Counter[str] = Counter()
         refusals = [refusal for source in sources for refusal in source.refusals]
         known = {(k.sku, k.path): k for k in self.catalog.known_images(self.fingerprints)}
-        jobs, listed = self._plan(sources, known, counts, refusals)
-        self._carry_out(jobs, counts, refusals, progress)
-        if prune:
-            kept = {source.key for source in sources}
-            gone = [k.id for key, k in known.items() if k.source in kept and key not in listed]
-            self.catalog.apply(retire=gone)
-            counts["retired"] += len(gone)
+        gone = Gone((), 0, 0)
+        if retire_share is not None:
+            gone = find_gone(known.values(), sources)
+            check_share(gone, retire_share, sources)
+        self._carry_out(self._plan(sources, known, counts), counts, refusals, progress)
+        self.catalog.apply(retire=gone.ids)
         self.catalog.update_products([row for source in sources for row in source.rows])
         for source in sources:
             self.catalog.note_refusals(source.key, source.refusals)
         return IndexReport(
-            counts["added"], counts["changed"], counts["redescribed"], counts["unchanged"], counts["retired"],
-            len(refusals), tuple(refusals), time.perf_counter() - started,
+            added=counts["added"], changed=counts["changed"], redescribed=counts["redescribed"],
+            unchanged=counts["unchanged"], retired=len(gone.ids), kept=gone.kept, refused=len(refusals),
+            refusals=tuple(refusals), seconds=time.perf_counter() - started,
         )  # fmt: skip
 
     def redescribe(self, rows: Sequence[tuple[str, SourceRow]], progress: Progress) -> None:
@@ -147,14 +160,12 @@ class Indexer:
         self._commit(step)
 
     def _plan(
-        self,
-        sources: Sequence[Source],
-        known: Mapping[tuple[str, str], KnownImage],
-        counts: Counter[str],
-        refusals: list[Refusal],
-    ) -> tuple[list[_Job], set[tuple[str, str]]]:
-        """The images that need a look, and the keys of all that are listed."""
-        jobs, listed, moved = [], set(), {}
+        self, sources: Sequence[Source], known: Mapping[tuple[str, str], KnownImage], counts: Counter[str]
+    ) -> list[_Job]:
+        """The images that need a look."""
+        jobs: list[_Job] = []
+        listed: set[tuple[str, str]] = set()
+        moved: dict[int, tuple[str, int, int]] = {}
         for source in sources:
             for row in source.rows:
                 key = (row.sku, row.path)
@@ -173,7 +184,7 @@ class Indexer:
                 else:
                     counts["unchanged"] += 1
         self.catalog.apply(touch=moved)
-        return jobs, listed
+        return jobs
 
     def _work(self, jobs: Sequence[_Job]) -> Iterator[_Seen]:
         """Every job in order, described. Each thread takes a batch through all stages, on one core.

@@ -17,12 +17,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from simsearch.core.errors import GenerationError, SimsearchError, SourceError
+from simsearch.core.errors import GenerationError, SimsearchError
 from simsearch.core.images import SUFFIXES
 from simsearch.ingest.indexer import Indexer, IndexReport
 from simsearch.ingest.metrics import metrics
 from simsearch.ingest.rebuild import Maintenance
-from simsearch.ingest.sources import Source, read_source
+from simsearch.ingest.sources import read_source
 
 Progress = Callable[[int, int, str], None]
 _SHOWN = 1000
@@ -44,7 +44,7 @@ class NightlyReport:
     steps_s: dict[str, float] = field(default_factory=dict)
     """scan, describe, redescribe, check, build, prune, backup."""
     changes: dict[str, int] = field(default_factory=dict)
-    """Images added, changed, redescribed, unchanged, retired, refused."""
+    """Images added, changed, redescribed, unchanged, retired, refused; kept: unlisted, but perhaps only refused."""
     refusals: list[dict[str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     """Of the catalog at the end."""
@@ -100,12 +100,9 @@ class Nightly:
         with self._step("scan"):
             upkeep.generations.clean()
             read = [read_source(Path(source), SUFFIXES) for source in sources]
-            gone = self._gone(read)
         with self._step("describe"):
             indexer = Indexer(upkeep.catalog, upkeep.methods, upkeep.config.indexing, upkeep.config.images)
-            found = indexer.run(read, prune=False, progress=progress)
-            upkeep.catalog.apply(retire=gone)
-            self._changes(found, len(gone))
+            self._changes(indexer.run(read, retire_share=self.settings.retire_share, progress=progress))
         with self._step("redescribe"):
             report.changes["redescribed"] += upkeep.describe_stale(progress)
         with self._step("check"):
@@ -125,28 +122,11 @@ class Nightly:
             report.backup = self._backup()
         report.generation = self._serving()
 
-    def _gone(self, sources: Sequence[Source]) -> list[int]:
-        """Ids of images that their sources no longer list.
-
-        Raises:
-            SourceError: they are suspiciously many; nothing was changed.
-        """
-        listed = {(row.sku, row.path) for source in sources for row in source.rows}
-        keys = {source.key for source in sources}
-        known = [k for k in self.upkeep.catalog.known_images([]) if k.source in keys]
-        gone = [k.id for k in known if (k.sku, k.path) not in listed]
-        if len(gone) > max(1, round(self.settings.retire_share * len(known))):
-            raise SourceError(
-                f"{len(gone)} of {len(known)} images are no longer listed by {', '.join(sorted(keys))}: more than "
-                f"nightly.retire_share = {self.settings.retire_share}; is everything mounted? If they are to go, run "
-                "`simsearch index --prune` on these sources once"
-            )
-        return gone
-
-    def _changes(self, found: IndexReport, retired: int) -> None:
+    def _changes(self, found: IndexReport) -> None:
         self.report.changes = {
             "added": found.added, "changed": found.changed, "redescribed": found.redescribed,
-            "unchanged": found.unchanged, "retired": found.retired + retired, "refused": found.refused,
+            "unchanged": found.unchanged, "retired": found.retired, "refused": found.refused,
+            "kept": found.kept,
         }  # fmt: skip
         self.report.refusals = [{"where": r.where, "code": r.code, "message": r.message} for r in found.refusals]
         del self.report.refusals[_SHOWN:]

@@ -10,14 +10,15 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from simsearch.core.errors import SourceError
 from simsearch.core.types import Refusal, SourceRow, Surface
 
-KNOWN = ("sku", "image", "name", "strength", "form", "manufacturer", "surface")
+_ABOUT = ("name", "strength", "form", "manufacturer")
+KNOWN = ("sku", "image", "surface", *_ABOUT)
 MAX_FIELD = 10_000
 """Characters in one field; longer ones are a damaged quote or an attack."""
 
@@ -111,8 +112,9 @@ def _photos(top: Path, suffixes: frozenset[str], source: Source) -> list[Path]:
     """Photos below `top`. Links to folders are not followed, so that a loop of links ends."""
 
     def unlisted(error: OSError) -> None:
-        text = f"{error.filename}: cannot be listed ({error.strerror})".encode(errors="backslashreplace").decode()
-        source.refusals.append(Refusal(text.partition(": ")[0], "missing", text))
+        folder = str(error.filename or top)
+        text = f"{folder}: cannot be listed ({error.strerror})".encode(errors="backslashreplace").decode()
+        source.refusals.append(Refusal(text.partition(": ")[0], "missing", text, folder))
 
     found: list[Path] = []
     for folder, folders, files in os.walk(top, onerror=unlisted):
@@ -126,9 +128,9 @@ def _add_file(sku: str, photo: Path, root: Path, source: Source) -> None:
     image = str(photo.relative_to(root))
     if not _printable(image) or _CONTROL.search(image):
         text = f"{str(photo)!a}: its name is not valid text; rename it"
-        source.refusals.append(Refusal(ascii(image), "bad_row", text))
+        source.refusals.append(Refusal(ascii(image), "bad_row", text, str(photo)))
     elif not _inside(photo, root):
-        source.refusals.append(Refusal(image, "outside_root", f"{photo}: is a link that leaves {root}"))
+        source.refusals.append(Refusal(image, "outside_root", f"{photo}: is a link that leaves {root}", str(photo)))
     else:
         source.rows.append(SourceRow(sku, str(photo), image, str(photo)))
 
@@ -192,44 +194,62 @@ def _jsonl(path: Path, source: Source) -> Iterator[tuple[str, Mapping[str, Any]]
             yield where, {k.strip().lower(): v for k, v in record.items()}
 
 
+class _BadRow(Exception):
+    """Why one record of a table is refused."""
+
+    def __init__(self, text: str, code: str = "bad_row") -> None:
+        super().__init__(text)
+        self.code = code
+
+
 def _take(record: Mapping[str, Any], where: str, root: Path, source: Source) -> None:
-    values: dict[str, str] = {}
-    for key, value in record.items():
-        if isinstance(value, dict | list):
-            return _refuse(source, where, f"{key!r} must be text or a number, not {type(value).__name__}")
-        text = "" if value is None else str(value).strip()
-        if len(text) > MAX_FIELD:
-            return _refuse(source, where, f"{key!r} is longer than {MAX_FIELD} characters")
-        if not _printable(text) or not _printable(key):
-            return _refuse(source, where, f"{key!a} holds bytes that are not UTF-8 text; save the table as UTF-8")
-        values[key] = text
+    """Add a record to the rows of `source`, or to its refusals."""
+    try:
+        source.rows.append(_row(record, where, root))
+    except _BadRow as error:
+        source.refusals.append(Refusal(where, error.code, f"{where}: {error}", _named_path(record, root)))
+
+
+def _row(record: Mapping[str, Any], where: str, root: Path) -> SourceRow:
+    values = {key: _text(key, value) for key, value in record.items()}
     for needed in ("sku", "image"):
         if not values.get(needed):
-            return _refuse(source, where, f"{needed!r} is empty")
+            raise _BadRow(f"{needed!r} is empty")
         if _CONTROL.search(values[needed]):
-            return _refuse(source, where, f"{needed!r} holds line breaks or other control characters")
+            raise _BadRow(f"{needed!r} holds line breaks or other control characters")
     surface = values.get("surface", "").lower()
     if surface and surface not in set(Surface):
-        return _refuse(source, where, f"surface {surface!r} is none of {', '.join(Surface)}")
-    named = Path(values["image"])
-    path = named if named.is_absolute() else root / named
+        raise _BadRow(f"surface {surface!r} is none of {', '.join(Surface)}")
+    path = root / values["image"]
     # An absolute path says what it means; a relative one stays under the table's folder, also through links.
-    if not named.is_absolute() and not _inside(path, root):
-        source.refusals.append(
-            Refusal(where, "outside_root", f"{where}: {values['image']} leaves the folder of the table")
-        )
-        return None
-    columns = {f.name for f in fields(SourceRow)} & set(KNOWN)
-    known = {k: v for k, v in values.items() if k in columns and k not in ("sku", "image", "surface")}
-    extra = {k: v for k, v in values.items() if k not in KNOWN and k and v}
-    source.rows.append(
-        SourceRow(values["sku"], str(path), values["image"], where, surface=surface, attributes=extra, **known)
-    )
-    return None
+    if not Path(values["image"]).is_absolute() and not _inside(path, root):
+        raise _BadRow(f"{values['image']} leaves the folder of the table", "outside_root")
+    about = {column: values[column] for column in _ABOUT if column in values}
+    extra = {key: value for key, value in values.items() if key not in KNOWN and key and value}
+    return SourceRow(
+        values["sku"], str(path), values["image"], where, surface=surface, attributes=extra, **about
+    )  # fmt: skip
 
 
-def _refuse(source: Source, where: str, text: str) -> None:
-    source.refusals.append(Refusal(where, "bad_row", f"{where}: {text}"))
+def _text(key: str, value: Any) -> str:
+    """A field without the blanks around it."""
+    if isinstance(value, dict | list):
+        raise _BadRow(f"{key!r} must be text or a number, not {type(value).__name__}")
+    text = "" if value is None else str(value).strip()
+    if len(text) > MAX_FIELD:
+        raise _BadRow(f"{key!r} is longer than {MAX_FIELD} characters")
+    if not _printable(text) or not _printable(key):
+        raise _BadRow(f"{key!a} holds bytes that are not UTF-8 text; save the table as UTF-8")
+    return text
+
+
+def _named_path(record: Mapping[str, Any], root: Path) -> str:
+    """The photo that a refused record means, as an accepted one would have named it; empty where that is unclear."""
+    try:
+        image = _text("image", record.get("image"))
+    except _BadRow:
+        return ""
+    return "" if not image or _CONTROL.search(image) else str(root / image)
 
 
 def _inside(path: Path, root: Path) -> bool:

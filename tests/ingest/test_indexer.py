@@ -51,7 +51,9 @@ class World:
     def index(self, *sources: Path, prune: bool = False, progress: Any = None) -> IndexReport:
         found: list[Source] = [read_source(source, SUFFIXES) for source in sources or (self.shop,)]
         indexer = Indexer(self.catalog, self.methods, self.settings, ImageSettings())
-        return indexer.run(found, prune=prune, progress=progress or (lambda done, total, text: None))
+        return indexer.run(
+            found, retire_share=1.0 if prune else None, progress=progress or (lambda done, total, text: None)
+        )
 
     @property
     def ids(self) -> dict[str, int]:
@@ -349,7 +351,7 @@ catalog = Catalog(Path(sys.argv[1]), CatalogSettings())
 settings = IndexingSettings(workers=2, batch=4, commit_every=3)
 methods = {"phash": create("phash"), "orb": create("orb", {"keypoints": 40})}
 indexer = Indexer(catalog, methods, settings, ImageSettings())
-indexer.run([read_source(Path(sys.argv[2]), SUFFIXES)], prune=False, progress=lambda *_: time.sleep(0.05))
+indexer.run([read_source(Path(sys.argv[2]), SUFFIXES)], progress=lambda *_: time.sleep(0.05))
 """
 
 

@@ -74,7 +74,7 @@ def test_a_first_night_builds_and_leaves_a_report(app: App, shelf: Path) -> None
         report = app.nightly([shelf])
         assert (report.outcome, report.generation, report.previous) == ("swapped", "g000001", None)
         assert report.changes == {
-            "added": 6, "changed": 0, "redescribed": 0, "unchanged": 0, "retired": 0, "refused": 0,
+            "added": 6, "changed": 0, "redescribed": 0, "unchanged": 0, "retired": 0, "refused": 0, "kept": 0,
         }  # fmt: skip
         assert app.status().sound
         assert app.generations.current() == "g000001"
@@ -118,7 +118,7 @@ def test_what_changed_is_built_and_what_went_is_retired(app: App, shelf: Path) -
         report = app.nightly([shelf])
         assert (report.outcome, report.generation, report.previous) == ("swapped", "g000002", "g000001")
         assert report.changes == {
-            "added": 1, "changed": 1, "redescribed": 0, "unchanged": 4, "retired": 1, "refused": 0,
+            "added": 1, "changed": 1, "redescribed": 0, "unchanged": 4, "retired": 1, "refused": 0, "kept": 0,
         }  # fmt: skip
         answer = asked(app, shelf / "new.jpg")
         assert (answer.hits[0].sku, answer.generation) == ("new", "g000002")
@@ -133,7 +133,7 @@ def test_a_source_that_is_suddenly_half_empty_stops_the_night(app: App, shelf: P
         with pytest.raises(SourceError, match=r"3 of 6 images are no longer listed .*is everything mounted\?"):
             app.nightly([shelf])
         assert app.catalog.counts()["images_ok"] == 6
-        app.index([shelf], prune=True, rebuild=False)  # the way out that it names
+        app.index([shelf], prune_all=True, rebuild=False)  # the way out that it names
         assert app.nightly([shelf]).changes["unchanged"] == 3
     assert [r["outcome"] for r in reports(app)] == ["swapped", "failed", "swapped"]
 

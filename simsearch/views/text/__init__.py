@@ -30,7 +30,7 @@ def report_json(r: IndexReport) -> dict[str, Any]:
     """Counts of an indexing run."""
     return {
         "added": r.added, "changed": r.changed, "redescribed": r.redescribed, "unchanged": r.unchanged,
-        "retired": r.retired, "refused": r.refused, "seconds": round(r.seconds, 2), "images_per_s": _rate(r),
+        "retired": r.retired, "kept": r.kept, "refused": r.refused, "seconds": round(r.seconds, 2), "images_per_s": _rate(r),
         "generation": r.generation or None,
         "refusals": [_refusal_json(x) for x in r.refusals],
     }  # fmt: skip
@@ -54,6 +54,8 @@ def report(r: IndexReport, as_json: bool = False) -> None:
     }  # fmt: skip
     always = ("added", "unchanged", "refused")
     OUT.print(", ".join(f"{n} {name}" for name, n in parts.items() if n or name in always))
+    if r.kept:
+        OUT.print(f"{r.kept} images are no longer listed and stay: a refused row or folder may stand for them")
     if r.described:
         OUT.print(f"{r.described} photos described in {r.seconds:.1f} s ({_rate(r)} a second)")
     if r.generation:

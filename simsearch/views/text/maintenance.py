@@ -50,7 +50,7 @@ def nightly(r: NightlyReport, as_json: bool) -> None:
         OUT.print(f"nothing changed: generation {r.generation} goes on serving")
     else:
         OUT.print(f"generation {r.generation} serves now, with {r.images} images")
-    names = {"redescribed": "described anew"}
+    names = {"redescribed": "described anew", "kept": "not listed but kept (see the refusals)"}
     changes = ", ".join(f"{n} {names.get(k, k)}" for k, n in r.changes.items() if n or k in ("added", "unchanged"))
     OUT.print(f"photos       {changes}")
     OUT.print(f"audit        {_recalls(r.audit)}")
