@@ -151,7 +151,7 @@ def _bench(app: App, work: Path | None) -> Iterator[App]:
 
 def _facts(bench: App, protocol: Protocol, asked: Sequence[Asked], seed: int) -> dict[str, Any]:
     return {
-        "catalog_images": bench.catalog.counts()["images_ok"], "references": len(protocol.references),
+        "catalog_images": bench.catalog.images.counts()["images_ok"], "references": len(protocol.references),
         "distractors": len(protocol.distractors), "queries": len(asked), "queries_known": sum(a.known for a in asked),
         "queries_hidden": sum(a.known and protocol.hidden(a.sku) for a in asked),
         "seed": seed, "match_threshold": bench.match_threshold,
@@ -207,8 +207,8 @@ def ask(app: App, protocol: Protocol, progress: Progress) -> tuple[list[Asked], 
 
 def _gallery(app: App) -> _Gallery:
     siamese = app.verifier.siamese
-    ids, vectors = app.catalog.matrix(siamese.fingerprint, siamese.dtype, siamese.shape[0])
-    facts = app.catalog.facts(ids.tolist())
+    ids, vectors = app.catalog.descriptors.matrix(siamese.fingerprint, siamese.dtype, siamese.shape[0])
+    facts = app.catalog.images.facts(ids.tolist())
     listed = [facts[int(i)] for i in ids]
     return _Gallery(
         np.array([f.sku for f in listed]), [f.image for f in listed], vectors.astype(np.float32),

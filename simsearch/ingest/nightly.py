@@ -146,7 +146,9 @@ class Nightly:
         """Descriptors that no generation on disk and no setting in force knows of any more."""
         bodies = [self.upkeep.generations.manifest(name) for name in self._readable()]
         known = {*self.upkeep.fingerprints.values(), *(f for body in bodies for f in body["methods"].values())}
-        return self.upkeep.catalog.drop_descriptors(known, min((body["revision"] for body in bodies), default=-1))
+        return self.upkeep.catalog.housekeeping.drop_descriptors(
+            known, min((body["revision"] for body in bodies), default=-1)
+        )
 
     def _readable(self) -> Iterator[str]:
         for name in self.upkeep.generations.names():
@@ -157,10 +159,10 @@ class Nightly:
     def _backup(self) -> str | None:
         """A copy of the catalog; the newest few are kept."""
         catalog, folder = self.upkeep.catalog, self.upkeep.home / "backups"
-        if not self.settings.backups or catalog.file is None:
+        if not self.settings.backups or catalog.housekeeping.file is None:
             return None
         to = folder / f"catalog-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db"
-        catalog.backup(to)
+        catalog.housekeeping.backup(to)
         for old in sorted(folder.glob("catalog-*.db"))[: -self.settings.backups]:
             old.unlink()
         for part in folder.glob("*.part"):
@@ -178,7 +180,7 @@ class Nightly:
     def _write(self) -> None:
         """Report and metrics, each in place of the old one at once."""
         with suppress(SimsearchError):
-            self.report.counts, self.report.disk_bytes = self.upkeep.catalog.counts(), self.upkeep.disk()
+            self.report.counts, self.report.disk_bytes = self.upkeep.catalog.images.counts(), self.upkeep.disk()
             self.report.generation = self.report.generation or self.upkeep.generations.current()
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.report.json, indent=1, ensure_ascii=True) + "\n"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from simsearch.catalog.catalog import KnownImage
+from simsearch.catalog.images import KnownImage
 from simsearch.core.errors import SourceError
 from simsearch.ingest.sources import Source
 

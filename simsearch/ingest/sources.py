@@ -194,7 +194,7 @@ def _jsonl(path: Path, source: Source) -> Iterator[tuple[str, Mapping[str, Any]]
             yield where, {k.strip().lower(): v for k, v in record.items()}
 
 
-class _BadRow(Exception):
+class _RowError(Exception):
     """Why one record of a table is refused."""
 
     def __init__(self, text: str, code: str = "bad_row") -> None:
@@ -206,7 +206,7 @@ def _take(record: Mapping[str, Any], where: str, root: Path, source: Source) -> 
     """Add a record to the rows of `source`, or to its refusals."""
     try:
         source.rows.append(_row(record, where, root))
-    except _BadRow as error:
+    except _RowError as error:
         source.refusals.append(Refusal(where, error.code, f"{where}: {error}", _named_path(record, root)))
 
 
@@ -214,16 +214,16 @@ def _row(record: Mapping[str, Any], where: str, root: Path) -> SourceRow:
     values = {key: _text(key, value) for key, value in record.items()}
     for needed in ("sku", "image"):
         if not values.get(needed):
-            raise _BadRow(f"{needed!r} is empty")
+            raise _RowError(f"{needed!r} is empty")
         if _CONTROL.search(values[needed]):
-            raise _BadRow(f"{needed!r} holds line breaks or other control characters")
+            raise _RowError(f"{needed!r} holds line breaks or other control characters")
     surface = values.get("surface", "").lower()
     if surface and surface not in set(Surface):
-        raise _BadRow(f"surface {surface!r} is none of {', '.join(Surface)}")
+        raise _RowError(f"surface {surface!r} is none of {', '.join(Surface)}")
     path = root / values["image"]
     # An absolute path says what it means; a relative one stays under the table's folder, also through links.
     if not Path(values["image"]).is_absolute() and not _inside(path, root):
-        raise _BadRow(f"{values['image']} leaves the folder of the table", "outside_root")
+        raise _RowError(f"{values['image']} leaves the folder of the table", "outside_root")
     about = {column: values[column] for column in _ABOUT if column in values}
     extra = {key: value for key, value in values.items() if key not in KNOWN and key and value}
     return SourceRow(
@@ -234,12 +234,12 @@ def _row(record: Mapping[str, Any], where: str, root: Path) -> SourceRow:
 def _text(key: str, value: Any) -> str:
     """A field without the blanks around it."""
     if isinstance(value, dict | list):
-        raise _BadRow(f"{key!r} must be text or a number, not {type(value).__name__}")
+        raise _RowError(f"{key!r} must be text or a number, not {type(value).__name__}")
     text = "" if value is None else str(value).strip()
     if len(text) > MAX_FIELD:
-        raise _BadRow(f"{key!r} is longer than {MAX_FIELD} characters")
+        raise _RowError(f"{key!r} is longer than {MAX_FIELD} characters")
     if not _printable(text) or not _printable(key):
-        raise _BadRow(f"{key!a} holds bytes that are not UTF-8 text; save the table as UTF-8")
+        raise _RowError(f"{key!a} holds bytes that are not UTF-8 text; save the table as UTF-8")
     return text
 
 
@@ -247,7 +247,7 @@ def _named_path(record: Mapping[str, Any], root: Path) -> str:
     """The photo that a refused record means, as an accepted one would have named it; empty where that is unclear."""
     try:
         image = _text("image", record.get("image"))
-    except _BadRow:
+    except _RowError:
         return ""
     return "" if not image or _CONTROL.search(image) else str(root / image)
 

@@ -13,7 +13,6 @@ from PIL import Image as Pillow
 from simsearch import open_app
 from simsearch.app import App
 from simsearch.core.errors import SourceError
-from simsearch.ingest import sources
 from simsearch.ingest.retirement import Gone, check_share
 
 PHOTOS = ("A/1.png", "A/2.png", "B/1.png", "C/deep/1.png", "CD/1.png", "E/1.png")
@@ -53,7 +52,7 @@ def table(shop: Path, app: App) -> Path:
 
 
 def left(app: App) -> set[str]:
-    return {Path(k.path).relative_to(app.home.parent / "shop").as_posix() for k in app.catalog.known_images([])}
+    return {Path(k.path).relative_to(app.home.parent / "shop").as_posix() for k in app.catalog.images.known([])}
 
 
 def test_a_refused_row_keeps_its_photo(app: App, table: Path) -> None:
@@ -107,7 +106,7 @@ def unlistable(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
             raise PermissionError(13, "Permission denied", str(path))
         return real(path)
 
-    monkeypatch.setattr(sources.os, "scandir", scandir)
+    monkeypatch.setattr(os, "scandir", scandir)
 
 
 @pytest.mark.parametrize("folder", ["C", "C/deep"])

@@ -30,7 +30,8 @@ def report_json(r: IndexReport) -> dict[str, Any]:
     """Counts of an indexing run."""
     return {
         "added": r.added, "changed": r.changed, "redescribed": r.redescribed, "unchanged": r.unchanged,
-        "retired": r.retired, "kept": r.kept, "refused": r.refused, "seconds": round(r.seconds, 2), "images_per_s": _rate(r),
+        "retired": r.retired, "kept": r.kept, "refused": r.refused,
+        "seconds": round(r.seconds, 2), "images_per_s": _rate(r),
         "generation": r.generation or None,
         "refusals": [_refusal_json(x) for x in r.refusals],
     }  # fmt: skip
