@@ -42,7 +42,6 @@ from PIL import Image as Pillow
 from simsearch.catalog import Catalog
 from simsearch.core.config import Config
 from simsearch.core.errors import SimsearchError
-from simsearch.core.images import SUFFIXES
 from simsearch.core.types import Descriptor, Image, Metric, Similarities
 from simsearch.features.base import Method, NoSettings
 from simsearch.indexes.generations import Generations
@@ -147,7 +146,7 @@ class World:
     def index(self) -> None:
         """As `simsearch index --prune-all`."""
         indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
-        indexer.run([read_source(self.source, SUFFIXES)], retire_share=1.0, progress=quiet)
+        indexer.run([read_source(self.source)], retire_share=1.0, progress=quiet)
 
     def night(self) -> None:
         """As `simsearch rebuild --nightly`."""

@@ -219,11 +219,10 @@ class App:
             SourceError: a source cannot be read at all, or more is no longer listed than may be retired at once;
                 nothing was changed.
         """
-        from simsearch.core.images import SUFFIXES
         from simsearch.ingest.indexer import Indexer
         from simsearch.ingest.sources import read_source
 
-        read = [read_source(Path(source), SUFFIXES) for source in sources]
+        read = [read_source(Path(source)) for source in sources]
         with self._writing():
             indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
             share = 1.0 if prune_all else self.config.nightly.retire_share if prune else None

@@ -20,7 +20,7 @@ from simsearch.catalog.images import KnownImage, NewImage
 from simsearch.core import images
 from simsearch.core.config import ImageSettings, IndexingSettings
 from simsearch.core.errors import ImageError
-from simsearch.core.threads import SingleThreaded
+from simsearch.core.threads import SingleThreaded, cores
 from simsearch.core.types import Image, Refusal, SourceRow, Surface
 from simsearch.features.base import Method, pack
 from simsearch.features.siamese import Siamese
@@ -192,7 +192,7 @@ class Indexer:
         So no thread waits for another, and what a photo is between the stages stays where it was made. One batch more
         than there are threads is read ahead.
         """
-        workers = self.settings.workers or os.cpu_count() or 1
+        workers = self.settings.workers or cores()
         size = self.settings.batch
         waiting: deque[Future[list[_Seen]]] = deque()
         batches = (jobs[i : i + size] for i in range(0, len(jobs), size))

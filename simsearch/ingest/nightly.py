@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from simsearch.core.errors import GenerationError, SimsearchError
-from simsearch.core.images import SUFFIXES
 from simsearch.ingest.indexer import Indexer, IndexReport
 from simsearch.ingest.metrics import metrics
 from simsearch.ingest.rebuild import Maintenance
@@ -99,7 +98,7 @@ class Nightly:
         upkeep, report = self.upkeep, self.report
         with self._step("scan"):
             upkeep.generations.clean()
-            read = [read_source(Path(source), SUFFIXES) for source in sources]
+            read = [read_source(Path(source)) for source in sources]
         with self._step("describe"):
             indexer = Indexer(upkeep.catalog, upkeep.methods, upkeep.config.indexing, upkeep.config.images)
             self._changes(indexer.run(read, retire_share=self.settings.retire_share, progress=progress))

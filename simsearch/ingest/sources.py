@@ -1,6 +1,6 @@
-"""Sources of a catalog: a folder, a CSV or a JSONL becomes rows of (product, image). Untrusted input.
+"""Sources of a catalog: a folder, a CSV or a JSONL becomes rows of (product, image). The input is not trusted.
 
-A row that cannot be meant becomes a refusal that names its line; only a source that cannot be read at all is an error.
+An invalid row becomes a refusal that names its line. Only a source that cannot be read at all is an error.
 """
 
 from __future__ import annotations
@@ -15,31 +15,32 @@ from pathlib import Path
 from typing import Any
 
 from simsearch.core.errors import SourceError
+from simsearch.core.images import SUFFIXES
 from simsearch.core.types import Refusal, SourceRow, Surface
 
 _ABOUT = ("name", "strength", "form", "manufacturer")
 KNOWN = ("sku", "image", "surface", *_ABOUT)
 MAX_FIELD = 10_000
-"""Characters in one field; longer ones are a damaged quote or an attack."""
+"""Characters in one field. A longer one is a damaged quote or an attack."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass
 class Source:
-    """What one source lists."""
+    """What one folder or table lists."""
 
     key: str
-    """Absolute path; images of one source are pruned against it."""
+    """Absolute path of the source. An image belongs to the source that listed it last."""
     rows: list[SourceRow] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
 
 
-def read_source(path: Path, suffixes: frozenset[str]) -> Source:
-    """All rows of `path`; `suffixes` says which files of a folder are photos.
+def read_source(path: Path) -> Source:
+    """All rows and refusals of the folder or table at `path`. Photos are not opened.
 
     Raises:
-        SourceError: no such file, no columns `sku` and `image`, nothing in it, not a table.
+        SourceError: there is no such file, it is no table with the columns `sku` and `image`, or it is empty.
     """
     try:
         path = path.resolve(strict=True)
@@ -52,8 +53,8 @@ def read_source(path: Path, suffixes: frozenset[str]) -> Source:
     source = Source(str(path))
     try:
         if path.is_dir():
-            _read_folder(path, suffixes, source)
-        elif path.suffix.lower() in suffixes:
+            _read_folder(path, source)
+        elif path.suffix.lower() in SUFFIXES:
             raise SourceError(f"{path}: is a photo; name its folder, or a CSV with the columns sku and image")
         else:
             records = _jsonl(path, source) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv(path, source)
@@ -62,33 +63,16 @@ def read_source(path: Path, suffixes: frozenset[str]) -> Source:
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
     if not source.rows and not source.refusals:
-        what = f"photos ({', '.join(sorted(suffixes))}) and no folders of photos" if path.is_dir() else "rows"
+        what = f"photos ({', '.join(sorted(SUFFIXES))}) and no folders of photos" if path.is_dir() else "rows"
         raise SourceError(f"{path}: holds no {what}")
     return source
 
 
-def read_pairs(path: Path) -> tuple[list[tuple[str, str]], list[Refusal]]:
-    """Pairs of photos from a CSV with the columns `a` and `b` (relative to the file), and the lines that are none.
-
-    Raises:
-        SourceError: no such file, or not a CSV with these columns.
-    """
-    pairs: list[tuple[str, str]] = []
-    records, refusals = read_table(path, ("a", "b"))
-    for where, record in records:
-        a, b = record.get("a", "").strip(), record.get("b", "").strip()
-        if a and b and _printable(a + b):
-            pairs.append((str(path.parent / a), str(path.parent / b)))
-        else:
-            refusals.append(Refusal(where, "bad_row", f"{where}: needs a photo in each of the columns a and b"))
-    return pairs, refusals
-
-
 def read_table(path: Path, columns: tuple[str, ...]) -> tuple[list[tuple[str, Mapping[str, str]]], list[Refusal]]:
-    """All records of a CSV that has `columns`, each with its place for messages, and the lines that are none.
+    """The records of a CSV, each with its line for messages, and the refused lines.
 
     Raises:
-        SourceError: no such file, or not a CSV with these columns.
+        SourceError: there is no such file, or it is no CSV with these `columns`.
     """
     source = Source(str(path))
     try:
@@ -97,19 +81,20 @@ def read_table(path: Path, columns: tuple[str, ...]) -> tuple[list[tuple[str, Ma
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def _read_folder(root: Path, suffixes: frozenset[str], source: Source) -> None:
+def _read_folder(root: Path, source: Source) -> None:
+    """One sub-folder is one product; a photo directly in `root` is a product of its own. Hidden names are skipped."""
     for entry in sorted(root.iterdir()):
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            for photo in _photos(entry, suffixes, source):
+            for photo in _photos(entry, source):
                 _add_file(entry.name, photo, root, source)
-        elif entry.suffix.lower() in suffixes:
+        elif entry.suffix.lower() in SUFFIXES:
             _add_file(entry.stem, entry, root, source)
 
 
-def _photos(top: Path, suffixes: frozenset[str], source: Source) -> list[Path]:
-    """Photos below `top`. Links to folders are not followed, so that a loop of links ends."""
+def _photos(top: Path, source: Source) -> list[Path]:
+    """The photos below `top`, sorted. Links to folders are not followed, because they may form a loop."""
 
     def unlisted(error: OSError) -> None:
         folder = str(error.filename or top)
@@ -120,7 +105,7 @@ def _photos(top: Path, suffixes: frozenset[str], source: Source) -> list[Path]:
     for folder, folders, files in os.walk(top, onerror=unlisted):
         folders[:] = [name for name in folders if not name.startswith(".")]
         photos = (Path(folder, name) for name in files if not name.startswith("."))
-        found += [photo for photo in photos if photo.suffix.lower() in suffixes]
+        found += [photo for photo in photos if photo.suffix.lower() in SUFFIXES]
     return sorted(found)
 
 
@@ -138,7 +123,7 @@ def _add_file(sku: str, photo: Path, root: Path, source: Source) -> None:
 def _csv(
     path: Path, source: Source, required: tuple[str, ...] = ("sku", "image")
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    # surrogateescape: one row with a stray byte is refused by name below, the others are read.
+    # A stray byte becomes a surrogate, so that only its row is refused and the others are read.
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
         head = stream.readline(MAX_FIELD)
         if len(head) == MAX_FIELD:
@@ -154,10 +139,10 @@ def _csv(
                 )
         if len(set(names)) != len(names):
             raise SourceError(f"{path} line 1: a column is named twice")
-        # strict: a quote that is never closed is an error, and does not swallow the rows behind it unseen.
+        # Without strict, a quote that is never closed would silently swallow all rows behind it.
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
         while True:
-            first = reader.line_num + 2  # line 1 was read above
+            first = reader.line_num + 2  # the reader does not count line 1, which was read above
             where = f"{path} line {first}"
             try:
                 values = next(reader)
@@ -221,7 +206,7 @@ def _row(record: Mapping[str, Any], where: str, root: Path) -> SourceRow:
     if surface and surface not in set(Surface):
         raise _RowError(f"surface {surface!r} is none of {', '.join(Surface)}")
     path = root / values["image"]
-    # An absolute path says what it means; a relative one stays under the table's folder, also through links.
+    # An absolute path is meant as written. A relative one must stay under the table's folder, also through links.
     if not Path(values["image"]).is_absolute() and not _inside(path, root):
         raise _RowError(f"{values['image']} leaves the folder of the table", "outside_root")
     about = {column: values[column] for column in _ABOUT if column in values}
@@ -256,7 +241,7 @@ def _inside(path: Path, root: Path) -> bool:
     try:
         return path.resolve().is_relative_to(root.resolve())
     except (OSError, ValueError, RuntimeError):
-        return True  # cannot be resolved: reading it will name the reason
+        return True  # an unresolvable path is refused when it is read, with the reason
 
 
 def _printable(text: str) -> bool:
