@@ -1,4 +1,4 @@
-"""The keypoints of the catalog's images, as the lane of votes is built from them."""
+"""The keypoints of the catalog's images, and the index of votes that is built from them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simsearch.catalog import Catalog
 from simsearch.core.errors import CatalogError
 from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method, unpack
 from simsearch.features.orb import column
+from simsearch.indexes.catalog_view import CatalogView
 from simsearch.indexes.keypoint_votes import Bits, VoteIndex
 
 _BLOCK = 1024
-"""Images whose keypoints are read from the catalog at once: 20 MB."""
+"""Images whose keypoints are read from the catalog at once: about 20 MB."""
 _SAMPLE = 2048
-"""Images that the centres of a vote index are drawn from."""
+"""Images whose keypoints the centres of a vote index are drawn from."""
 
 
 def indexed_keypoints(keypoints: Descriptor, most: int) -> Bits:
     """Binary descriptors (n, 32) of at most `most` keypoints of an image, spread evenly over the stored order.
 
-    OpenCV stores octave by octave and, within one, in no order: an even spread keeps the share of each octave. The
-    coarsest ones alone find much less (docs/lookup.md).
+    OpenCV stores octave after octave, and each octave in no order, so an even spread keeps the share of each octave.
+    The coarsest keypoints alone find much less (docs/lookup.md).
     """
     bits = column(keypoints, "bits")
     if len(bits) > most:
@@ -31,34 +31,54 @@ def indexed_keypoints(keypoints: Descriptor, most: int) -> Bits:
     return bits.reshape(-1, 32)
 
 
-def vote_index(catalog: Catalog, keypoints: Method, most: int, *, since: int = -1, ids: Ids | None = None) -> VoteIndex:
-    """The stored keypoints of the images `ids`, or else of the active ones described after the revision `since`.
+def keypoints_of(catalog: CatalogView, keypoints: Method, most: int, ids: Ids) -> dict[int, Bits]:
+    """Image id -> `indexed_keypoints` of those images `ids` that have stored keypoints, ascending.
 
-    At most `most` an image.
+    Raises:
+        CatalogError: the keypoints of an image are damaged.
+    """
+    found = {}
+    for image_id, data in sorted(catalog.descriptors.of(keypoints.fingerprint, ids.tolist()).items()):
+        try:
+            found[image_id] = indexed_keypoints(unpack(keypoints, data), most)
+        except ValueError:
+            text = f"image {image_id}: its {keypoints.fingerprint} descriptor is damaged; restore a backup"
+            raise CatalogError(text) from None
+    return found
 
-    Memory: the index itself, and a block of images.
+
+def vote_index(
+    catalog: CatalogView, keypoints: Method, most: int, *, since: int = -1, ids: Ids | None = None
+) -> VoteIndex:
+    """An index of stored keypoints. Memory: the index itself and a block of images.
+
+    Args:
+        catalog: where the keypoints are stored.
+        keypoints: the method.
+        most: keypoints per image, at most.
+        since: index the active images that were described after this revision of the catalog.
+        ids: index these images instead.
+
+    Raises:
+        CatalogError: the keypoints of an image are damaged.
     """
     ids = catalog.descriptors.active_ids(keypoints.fingerprint, since=since) if ids is None else ids
     index = VoteIndex(expected=most * len(ids))
     if len(ids) > _SAMPLE:
-        for _, sample in _blocks(catalog, keypoints, most, ids[:: -(-len(ids) // _SAMPLE)], _SAMPLE):
-            if len(sample):
-                index.train(sample)
-    for repeated, bits in _blocks(catalog, keypoints, most, ids, _BLOCK):
+        _, sample = _joined(keypoints_of(catalog, keypoints, most, ids[:: -(-len(ids) // _SAMPLE)]))
+        if len(sample):
+            index.train(sample)
+    for repeated, bits in _blocks(catalog, keypoints, most, ids):
         index.add(repeated, bits)
     return index
 
 
-def _blocks(catalog: Catalog, method: Method, most: int, ids: Ids, size: int) -> Iterator[tuple[Ids, Bits]]:
-    for start in range(0, len(ids), size):
-        stored = catalog.descriptors.of(method.fingerprint, ids[start : start + size].tolist())
-        parts = {}
-        for image_id, data in sorted(stored.items()):
-            try:
-                parts[image_id] = indexed_keypoints(unpack(method, data), most)
-            except ValueError:
-                text = f"image {image_id}: its {method.fingerprint} descriptor is damaged; restore a backup"
-                raise CatalogError(text) from None
-        counts = [len(bits) for bits in parts.values()]
-        repeated = np.repeat(np.array(list(parts), np.int64), counts)
-        yield repeated, np.concatenate([np.zeros((0, 32), np.uint8), *parts.values()])
+def _blocks(catalog: CatalogView, keypoints: Method, most: int, ids: Ids) -> Iterator[tuple[Ids, Bits]]:
+    for start in range(0, len(ids), _BLOCK):
+        yield _joined(keypoints_of(catalog, keypoints, most, ids[start : start + _BLOCK]))
+
+
+def _joined(of: dict[int, Bits]) -> tuple[Ids, Bits]:
+    """All keypoints (n, 32), with the id (n,) of the image of each."""
+    repeated = np.repeat(np.array(list(of), np.int64), [len(bits) for bits in of.values()])
+    return repeated, np.concatenate([np.zeros((0, 32), np.uint8), *of.values()])

@@ -19,7 +19,7 @@ from simsearch.core.config import QuerySettings
 from simsearch.core.types import Candidate, Descriptor, LaneShare
 from simsearch.features.base import Method, MetricMethod
 from simsearch.features.orb import column
-from simsearch.indexes import VectorIndex, create
+from simsearch.indexes import Searcher, VectorIndex, create
 from simsearch.indexes.base import one_thread
 from simsearch.indexes.catalog_keypoints import vote_index
 from simsearch.indexes.generations import Generation, Generations
@@ -186,7 +186,7 @@ class Lookup:
         ranked = sorted(merged.items(), key=lambda item: (-item[1], item[0]))[:wanted]
         return [(i, similarity) for i, similarity in ranked if similarity >= least]
 
-    def _live(self, index: VectorIndex, vector: Descriptor, wanted: int) -> dict[int, float]:
+    def _live(self, index: Searcher, vector: Descriptor, wanted: int) -> dict[int, float]:
         """The most similar images of one index; retired ones still sit in it, so ask for more until enough live."""
         k = wanted
         while k:

@@ -98,7 +98,7 @@ class Answering:
         if self._indexes[0] != name:
             path = self.engine.lookup.generations.folder / name / "manifest.json"
             try:
-                self._indexes = name, str(manifest.read(path)["digest"])
+                self._indexes = name, manifest.read(path).digest
             except GenerationError:  # pruned while it still answers: its name is in the record
                 self._indexes = name, ""
         return self._indexes[1]
