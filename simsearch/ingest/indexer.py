@@ -1,4 +1,7 @@
-"""Indexing: sources -> photos -> descriptors -> catalog. Unchanged photos cost one `stat`, a crash costs one batch."""
+"""Indexing: sources -> photos -> descriptors -> catalog.
+
+An unchanged photo costs one `stat`. A crash loses what was not committed yet: at most `commit_every` photos.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class IndexReport:
-    """What a run did, in images."""
+    """What a run did. All counts are of images."""
 
     added: int
     changed: int
@@ -42,17 +45,17 @@ class IndexReport:
     unchanged: int
     retired: int
     refused: int
-    """Listed by the sources now, and not usable; `refusals` has the reasons."""
+    """Rows and photos that the sources list and that cannot be used; `refusals` has the reasons."""
     refusals: tuple[Refusal, ...]
     seconds: float
     kept: int = 0
     """No longer listed, but not retired: a refused row or folder may stand for them."""
     generation: str = ""
-    """Built at the end of the run; empty where none was."""
+    """Name of the one that was built at the end of the run; empty where none was."""
 
     @property
     def described(self) -> int:
-        """Photos that were decoded and described."""
+        """Number of photos that were decoded and described."""
         return self.added + self.changed + self.redescribed
 
 
@@ -67,7 +70,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a worker found."""
+    """What a worker found out about the photo of a job."""
 
     job: _Job
     size: int
@@ -83,7 +86,7 @@ class _Seen:
 
 @dataclass
 class _Step:
-    """Work for the next transaction."""
+    """Changes for the next transaction."""
 
     add: list[NewImage] = field(default_factory=list)
     retire: list[int] = field(default_factory=list)
@@ -95,7 +98,7 @@ class _Step:
 
 
 class Indexer:
-    """Describes what sources list and the catalog does not have yet."""
+    """Describes the photos that sources list and the catalog lacks."""
 
     def __init__(
         self, catalog: Catalog, methods: Mapping[str, Method], settings: IndexingSettings, image_settings: ImageSettings
@@ -142,7 +145,7 @@ class Indexer:
         )  # fmt: skip
 
     def redescribe(self, rows: Sequence[tuple[str, SourceRow]], progress: Progress) -> None:
-        """Describe active images anew from their files: (source, row) of each, as `Catalog.stale` gives them."""
+        """Describe active images again from their files. `rows`: (source, row) of each; see `catalog.images.stale`."""
         known = {(k.sku, k.path): k for k in self.catalog.images.known(self.fingerprints)}
         jobs = [_Job(row, source, known[row.sku, row.path]) for source, row in rows if (row.sku, row.path) in known]
         self._carry_out(jobs, Counter(), [], progress)
@@ -150,7 +153,7 @@ class Indexer:
     def _carry_out(
         self, jobs: Sequence[_Job], counts: Counter[str], refusals: list[Refusal], progress: Progress
     ) -> None:
-        """Do `jobs`, commit every `commit_every` of them, and count what came out."""
+        """Do `jobs`, commit every `commit_every` changes, and add to `counts` and `refusals`."""
         step = _Step()
         for done, seen in enumerate(self._work(jobs), 1):
             self._settle(seen, step, counts, refusals)
@@ -162,7 +165,7 @@ class Indexer:
     def _plan(
         self, sources: Sequence[Source], known: Mapping[tuple[str, str], KnownImage], counts: Counter[str]
     ) -> list[_Job]:
-        """The images that need a look."""
+        """The images whose file must be read. Counts the unchanged ones; nothing is read here."""
         jobs: list[_Job] = []
         listed: set[tuple[str, str]] = set()
         moved: dict[int, tuple[str, int, int]] = {}
@@ -178,7 +181,7 @@ class Indexer:
                     continue
                 if have.source != source.key:
                     moved[have.id] = (source.key, have.size, have.mtime_ns)
-                # A refused photo is tried again: it fails early, and its reason may be gone (a limit, the extra).
+                # A refused photo is tried again: its reason (a limit, a missing decoder) may be gone.
                 if have.verdict == "refused" or not have.described:
                     jobs.append(_Job(row, source.key, have))
                 else:
@@ -187,10 +190,10 @@ class Indexer:
         return jobs
 
     def _work(self, jobs: Sequence[_Job]) -> Iterator[_Seen]:
-        """Every job in order, described. Each thread takes a batch through all stages, on one core.
+        """Do every job, and yield the results in order. At most one batch more than there are threads is read ahead.
 
-        So no thread waits for another, and what a photo is between the stages stays where it was made. One batch more
-        than there are threads is read ahead.
+        Each thread takes a batch through all stages on one core. So no thread waits for another, and pixels stay in the
+        cache of the core that decoded them.
         """
         workers = self.settings.workers or cores()
         size = self.settings.batch
@@ -208,7 +211,7 @@ class Indexer:
                 pool.shutdown(cancel_futures=True)
 
     def _described(self, batch: Sequence[_Job], single: SingleThreaded) -> list[_Seen]:
-        """In a worker thread: look at each photo, then describe by the network those that were decoded."""
+        """In a worker thread: read and describe each photo, then run the network on those that were decoded."""
         seen = [self._look(job) for job in batch]
         todo = [one.image for one in seen if one.image is not None]
         found: dict[str, Iterator[tuple[NDArray[np.float32], Surface, float]]] = {}
@@ -220,7 +223,7 @@ class Indexer:
     def _complete(
         self, seen: _Seen, found: Mapping[str, Iterator[tuple[NDArray[np.float32], Surface, float]]]
     ) -> _Seen:
-        """With what the network says where the photo was decoded, and without its pixels."""
+        """`seen` with the results of the network, and without its pixels."""
         if seen.image is None:
             return seen
         descriptors, surface = dict(seen.descriptors), seen.surface
@@ -231,7 +234,7 @@ class Indexer:
         return replace(seen, image=None, descriptors=descriptors, surface=surface)
 
     def _look(self, job: _Job) -> _Seen:
-        """Read, compare the content hash, decode, describe with all but the network."""
+        """Read a photo; if its content is new, decode and describe it with all methods but the network."""
         path = Path(job.row.path)
         size, mtime_ns = _stat(job.row.path)
         digest = None
@@ -247,16 +250,16 @@ class Indexer:
             return _Seen(job, size, mtime_ns, digest, error=error)
 
     def _settle(self, seen: _Seen, step: _Step, counts: Counter[str], refusals: list[Refusal]) -> None:
-        """Turns what was seen into rows to write."""
+        """Turn what was seen into changes to write."""
         job, known = seen.job, seen.job.known
         if seen.error is not None:
             refusals.append(Refusal(job.row.path, seen.error.code, str(seen.error)))
             if known is None:
                 step.add.append(_refused(seen))
-            elif seen.digest is not None and seen.digest != known.sha256:  # other content than before, and unusable
+            elif seen.digest is not None and seen.digest != known.sha256:  # the content changed, and is unusable
                 step.retire.append(known.id)
                 step.add.append(_refused(seen))
-            # A file that is gone for the moment keeps what is known of it.
+            # Else the file is missing or as unusable as before: the catalog keeps what it has.
         elif known is None:
             step.add.append(_accepted(seen))
             counts["added"] += 1
