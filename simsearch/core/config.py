@@ -96,6 +96,7 @@ class QuerySettings:
     geometry: int = setting(8, low=0, high=10_000)
     match_threshold: float = setting(0.0, low=0.0, high=1.0)
     margin: float = setting(0.15, low=0.0, high=0.5)
+    record_wait_s: float = setting(2.0, low=0.0, high=3600.0)
 
 
 @dataclass(frozen=True)

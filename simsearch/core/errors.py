@@ -8,6 +8,7 @@
     ├── ImageError                  3   one photo that cannot be described; `code` names the reason
     ├── SourceError                 4   a folder, CSV or JSONL that cannot be read as a catalog source
     ├── CatalogError                5   the database: missing, of another version, locked, damaged
+    │   └── DamagedDescriptorError       5   one stored descriptor has the wrong size
     ├── GenerationError             6   the indexes: none built, damaged, not in step with the catalog
     ├── WeightsError                7   a weights or calibration file that cannot be used
     ├── RefusedError                8   `--strict`, and some rows or photos were refused
@@ -68,6 +69,15 @@ class CatalogError(SimsearchError):
     """The catalog database cannot be used as it is."""
 
     exit_code = 5
+
+
+class DamagedDescriptorError(CatalogError):
+    """A stored descriptor has not the size that its method gives it."""
+
+    def __init__(self, fingerprint: str, image_id: int | None = None) -> None:
+        self.fingerprint, self.image_id = fingerprint, image_id
+        whose = "an image" if image_id is None else f"image {image_id}"
+        super().__init__(f"{whose}: its {fingerprint} descriptor is damaged; restore a backup")
 
 
 class GenerationError(SimsearchError):

@@ -19,7 +19,7 @@ from simsearch.app import App
 from simsearch.core import images
 from simsearch.core.config import NEEDED
 from simsearch.core.errors import ImageError, SourceError, UsageError, WeightsError
-from simsearch.core.types import Descriptor, Image, Outcome
+from simsearch.core.types import Description, Image, Outcome
 from simsearch.evaluation.calibration_report import CalibrationReport, JudgedPairs, calibration_report
 from simsearch.evaluation.compare_methods import Rival
 from simsearch.evaluation.evaluated_query import Asked, milliseconds
@@ -31,7 +31,7 @@ from simsearch.evaluation.ranking import list_ranks, product_ranks
 from simsearch.evaluation.recognition_report import OpenSetReport, RetrievalReport, open_set_report, retrieval_report
 from simsearch.evaluation.retrieval_stages import lookup_ranks
 from simsearch.features import discover
-from simsearch.recognition.verification import Described, describe
+from simsearch.features.description import describe
 
 Progress = Callable[[int, int, str], None]
 VERIFICATION = "verification"
@@ -51,11 +51,11 @@ class Verification:
         self.verifier = app.verifier
         self.needed = {name: app.methods[name] for name in NEEDED}
 
-    def describe(self, images: Sequence[Image]) -> list[dict[str, Descriptor]]:
+    def describe(self, images: Sequence[Image]) -> list[Description]:
         """All that pairs are judged by."""
         return describe(self.needed, images)
 
-    def compare(self, query: Described, others: Sequence[Described]) -> NDArray[np.float64]:
+    def compare(self, query: Description, others: Sequence[Description]) -> NDArray[np.float64]:
         """Probabilities (n,), 0 to 1, geometry looked for in all."""
         found = self.verifier.verify(query, others, geometry=len(others))
         return np.array([v.probability for v in found])
@@ -182,7 +182,6 @@ def ask(app: App, protocol: Protocol, progress: Progress) -> tuple[list[Asked], 
         writer.writerow(("sku", "image"))
         writer.writerows((p.sku, p.path) for p in protocol.catalog)
     report = app.index([table], prune=True, progress=progress)
-    app.engine.refresh()
     gallery = _gallery(app)
     if not len(gallery.skus):
         raise SourceError("no photo of the catalog can be read")
@@ -206,7 +205,7 @@ def ask(app: App, protocol: Protocol, progress: Progress) -> tuple[list[Asked], 
 
 
 def _gallery(app: App) -> _Gallery:
-    siamese = app.verifier.siamese
+    siamese = app.verifier.network
     ids, vectors = app.catalog.descriptors.matrix(siamese.fingerprint, siamese.dtype, siamese.shape[0])
     facts = app.catalog.images.facts(ids.tolist())
     listed = [facts[int(i)] for i in ids]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
 
 import numpy as np
 
-from simsearch.core.errors import CatalogError
+from simsearch.core.errors import DamagedDescriptorError
 from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method, unpack
 from simsearch.features.orb import column
 from simsearch.indexes.catalog_view import CatalogView
 from simsearch.indexes.keypoint_votes import Bits, VoteIndex
 
+_LOG = logging.getLogger("simsearch")
 _BLOCK = 1024
 """Images whose keypoints are read from the catalog at once: about 20 MB."""
 _SAMPLE = 2048
@@ -31,24 +32,33 @@ def indexed_keypoints(keypoints: Descriptor, most: int) -> Bits:
     return bits.reshape(-1, 32)
 
 
-def keypoints_of(catalog: CatalogView, keypoints: Method, most: int, ids: Ids) -> dict[int, Bits]:
+def keypoints_of(
+    catalog: CatalogView, keypoints: Method, most: int, ids: Ids, *, skip_damaged: bool = False
+) -> dict[int, Bits]:
     """Image id -> `indexed_keypoints` of those images `ids` that have stored keypoints, ascending.
 
     Raises:
-        CatalogError: the keypoints of an image are damaged.
+        DamagedDescriptorError: unless `skip_damaged`, which leaves the image out and warns of it.
     """
     found = {}
     for image_id, data in sorted(catalog.descriptors.of(keypoints.fingerprint, ids.tolist()).items()):
         try:
-            found[image_id] = indexed_keypoints(unpack(keypoints, data), most)
-        except ValueError:
-            text = f"image {image_id}: its {keypoints.fingerprint} descriptor is damaged; restore a backup"
-            raise CatalogError(text) from None
+            found[image_id] = indexed_keypoints(unpack(keypoints, data, image_id), most)
+        except DamagedDescriptorError as error:
+            if not skip_damaged:
+                raise
+            _LOG.warning("%s; until then the image is not found by its keypoints", error)
     return found
 
 
 def vote_index(
-    catalog: CatalogView, keypoints: Method, most: int, *, since: int = -1, ids: Ids | None = None
+    catalog: CatalogView,
+    keypoints: Method,
+    most: int,
+    *,
+    since: int = -1,
+    ids: Ids | None = None,
+    skip_damaged: bool = False,
 ) -> VoteIndex:
     """An index of stored keypoints. Memory: the index itself and a block of images.
 
@@ -58,24 +68,22 @@ def vote_index(
         most: keypoints per image, at most.
         since: index the active images that were described after this revision of the catalog.
         ids: index these images instead.
+        skip_damaged: leave out images whose keypoints are damaged, with a warning.
 
     Raises:
-        CatalogError: the keypoints of an image are damaged.
+        DamagedDescriptorError: unless `skip_damaged`.
     """
     ids = catalog.descriptors.active_ids(keypoints.fingerprint, since=since) if ids is None else ids
     index = VoteIndex(expected=most * len(ids))
     if len(ids) > _SAMPLE:
-        _, sample = _joined(keypoints_of(catalog, keypoints, most, ids[:: -(-len(ids) // _SAMPLE)]))
+        every = -(-len(ids) // _SAMPLE)
+        _, sample = _joined(keypoints_of(catalog, keypoints, most, ids[::every], skip_damaged=skip_damaged))
         if len(sample):
             index.train(sample)
-    for repeated, bits in _blocks(catalog, keypoints, most, ids):
-        index.add(repeated, bits)
-    return index
-
-
-def _blocks(catalog: CatalogView, keypoints: Method, most: int, ids: Ids) -> Iterator[tuple[Ids, Bits]]:
     for start in range(0, len(ids), _BLOCK):
-        yield _joined(keypoints_of(catalog, keypoints, most, ids[start : start + _BLOCK]))
+        part = ids[start : start + _BLOCK]
+        index.add(*_joined(keypoints_of(catalog, keypoints, most, part, skip_damaged=skip_damaged)))
+    return index
 
 
 def _joined(of: dict[int, Bits]) -> tuple[Ids, Bits]:

@@ -20,9 +20,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from simsearch.core.config import GenerationSettings
 from simsearch.core.errors import GenerationError
@@ -35,7 +32,7 @@ from simsearch.indexes.factory import FactoryIndex
 from simsearch.indexes.keypoint_votes import VoteIndex
 from simsearch.indexes.manifest import LaneFacts, Manifest
 from simsearch.indexes.registry import load
-from simsearch.indexes.rerank import Reranked
+from simsearch.indexes.rerank import Reranked, vectors_of
 from simsearch.indexes.stored_file import REPAIR, sync
 
 __all__ = ["Generation", "Generations", "Lane"]
@@ -57,10 +54,10 @@ class Generation:
     lanes: Mapping[str, Searcher]
     pointer: str = ""
     """What `current` named when it was opened. Another name if that one is damaged and this is an earlier one."""
-    votes: VoteIndex | None = None
-    """Keypoints; None where it was built without them, or from others than are wanted."""
     digest: str = ""
     """Of its manifest: two generations with one digest give the same answers."""
+    votes: VoteIndex | None = None
+    """Keypoints; None where it was built without them, or from others than are wanted."""
 
 
 class Generations:
@@ -283,22 +280,16 @@ class Generations:
         votes = None
         if manifest.votes and manifest.vote_source == keypoints:
             votes = VoteIndex.load(self.folder / name / manifest.votes.file, manifest.votes.dim)
-        return Generation(name, manifest.revision, manifest.images, lanes, pointer, votes, manifest.digest)
+        return Generation(name, manifest.revision, manifest.images, lanes, pointer, manifest.digest, votes)
 
     def _loaded(self, name: str, lane: LaneFacts) -> Searcher:
         index = load(lane.kind, self.folder / name / lane.file, lane.dim)
         if isinstance(index, FactoryIndex):
             index.factory = lane.factory
             index.use(self.device)
-        catalog = self.catalog
-        if lane.rerank == 1 or catalog is None:
+        if lane.rerank == 1 or self.catalog is None:
             return index
-
-        def vectors(ids: Ids) -> dict[int, np.ndarray[Any, Any]]:
-            found = catalog.descriptors.of(lane.fingerprint, ids.tolist())
-            return {i: np.frombuffer(data, np.float32) for i, data in found.items()}
-
-        return Reranked(index, lane.rerank, vectors)
+        return Reranked(index, lane.rerank, vectors_of(self.catalog, lane.fingerprint, lane.dim))
 
 
 def _number(name: str) -> int:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
+from simsearch.core.errors import DamagedDescriptorError
 from simsearch.core.types import Ids, Metric
 from simsearch.indexes.base import Searcher
+from simsearch.indexes.catalog_view import CatalogView
+
+_LOG = logging.getLogger("simsearch")
 
 Vectors = Callable[[Ids], Mapping[int, np.ndarray[Any, Any]]]
 """Image ids -> vectors (dim,) float32 of length 1. Ids without a vector are left out."""
@@ -48,3 +53,18 @@ class Reranked:
     def ids(self) -> Ids:
         """All ids of the index, ascending."""
         return self.index.ids()
+
+
+def vectors_of(catalog: CatalogView, fingerprint: str, dim: int) -> Vectors:
+    """Reads vectors from the catalog. A damaged one is left out with a warning: it must not stop every query."""
+
+    def read(ids: Ids) -> dict[int, np.ndarray[Any, Any]]:
+        found = {}
+        for image_id, data in catalog.descriptors.of(fingerprint, ids.tolist()).items():
+            if len(data) == dim * np.dtype(np.float32).itemsize:
+                found[image_id] = np.frombuffer(data, np.float32)
+            else:
+                _LOG.warning("%s; it is left out of this answer", DamagedDescriptorError(fingerprint, image_id))
+        return found
+
+    return read

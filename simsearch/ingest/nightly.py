@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from simsearch.core.errors import GenerationError, SimsearchError
-from simsearch.core.types import Refusal
+from simsearch.core.types import Progress, Refusal
 from simsearch.indexes.manifest import Audit, Manifest, to_json
 from simsearch.ingest.indexer import Indexer, IndexReport
 from simsearch.ingest.metrics import metrics
@@ -27,7 +27,6 @@ from simsearch.ingest.rebuild import Rebuilder
 from simsearch.ingest.sources import read_source
 from simsearch.ingest.status import disk_usage
 
-Progress = Callable[[int, int, str], None]
 _LOG = logging.getLogger("simsearch")
 _SHOWN = 1000
 """Refusals that a report lists; `changes` counts all of them."""

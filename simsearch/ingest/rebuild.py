@@ -10,7 +10,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import numpy as np
 from simsearch.catalog import Catalog
 from simsearch.core.config import Config
 from simsearch.core.errors import ConfigError, GenerationError
-from simsearch.core.types import Ids
+from simsearch.core.types import Ids, Progress
 from simsearch.features.base import Method, MetricMethod
 from simsearch.indexes.base import Lane
 from simsearch.indexes.build import Keypoints, LaneVectors
@@ -28,7 +28,6 @@ from simsearch.indexes.choice import choose
 from simsearch.indexes.generations import Generations
 from simsearch.ingest.indexer import Indexer
 
-Progress = Callable[[int, int, str], None]
 _IN_MEMORY = 256 * 2**20
 """Bytes of vectors of one lane. More are written to disk and mapped while the index is built."""
 _VOTE_BYTES = 40.0

@@ -8,7 +8,7 @@ other products gave (cross-fitting: Chernozhukov et al. 2018), so that no produc
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 
 from simsearch.core.config import QuerySettings
 from simsearch.core.errors import TrainingError
+from simsearch.core.types import Description, Progress
 from simsearch.features.orb import column
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.keypoint_votes import Nearest, VoteIndex, nearest
 from simsearch.recognition.calibration import Calibration, threshold_for_far
-from simsearch.recognition.retrieval import fuse
+from simsearch.recognition.rank_fusion import reciprocal_rank_fusion
 from simsearch.recognition.score_fusion import Fusion, Monotone
-from simsearch.recognition.verification import FEATURES, INCREASING, Described, Verifier, counted
+from simsearch.recognition.verification import FEATURES, INCREASING, Verifier, counted
 
-Progress = Callable[[int, int, str], None]
 SINGLES = 8000
 """Photos alone of their product that ask at most: what is like them is a sibling, and must not be a match."""
 FOLDS = 5
@@ -41,7 +41,7 @@ class Sample:
     """A labelled, described sample."""
 
     skus: Sequence[str]
-    described: Sequence[Described]
+    described: Sequence[Description]
     distractors: frozenset[int] = frozenset()
     """Places of photos that are candidates but do not ask: what is unlabelled may show what another one shows."""
 
@@ -96,7 +96,7 @@ def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings,
             "siamese": [(int(j), float(similarity[j])) for j in by_embedding],
             "votes": list(zip(ids[voted].tolist(), counts[voted].tolist(), strict=True)),
         }
-        chosen = [c.image_id for c in fuse(lanes)]
+        chosen = [c.image_id for c in reciprocal_rank_fusion(lanes)]
         # A right photo that the lookup would miss still teaches what a right pair looks like.
         own = np.flatnonzero((skus == skus[i]) & (np.arange(len(skus)) != i)).tolist()
         chosen += sorted({*own} - {*chosen})
@@ -182,7 +182,7 @@ def calibrate(
     fusion = fit(np.ones(len(pairs.same), bool)).after(line)
     return Calibration(
         fusion, Monotone(), {"match": chosen.threshold, "pair": 0.5},
-        {m.name: m.fingerprint for m in (verifier.siamese, verifier.orb, verifier.phash)},
+        {m.name: m.fingerprint for m in (verifier.network, verifier.orb, verifier.phash)},
         {
             **facts, "products": len(several), "photos": len(sample.skus), "pairs": len(pairs.same),
             "right_pairs": int(pairs.same.sum()), "target_far": target_far, "far_shown": chosen.shown,

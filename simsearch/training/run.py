@@ -15,13 +15,14 @@ import numpy as np
 from simsearch.core import images
 from simsearch.core.config import NEEDED, Config, ImageSettings, parse_settings, read_toml
 from simsearch.core.errors import ImageError, TrainingError
-from simsearch.core.types import Descriptor, Pixels, SourceRow
+from simsearch.core.types import Description, Pixels, SourceRow
 from simsearch.features import create
 from simsearch.features.base import Method
+from simsearch.features.description import describe
 from simsearch.features.network.network import pick_device
 from simsearch.ingest.sources import read_source
 from simsearch.recognition.calibration import Calibration
-from simsearch.recognition.verification import Verifier, describe
+from simsearch.recognition.verification import Verifier
 from simsearch.synthetic import TrainingPhotos, make_products
 from simsearch.training.augment import with_strategy
 from simsearch.training.batches import TrainingPhoto, held_out
@@ -88,7 +89,7 @@ def _calibration(
     progress: Progress,
 ) -> Calibration:
     skus: list[str] = []
-    described: list[dict[str, Descriptor]] = []
+    described: list[Description] = []
     distractors: set[int] = set()
     for done, row in enumerate(rows, 1):
         try:

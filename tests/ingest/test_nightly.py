@@ -235,7 +235,7 @@ def test_descriptors_that_nothing_can_ask_for_go(app: App, shelf: Path, kit: Kit
 def test_one_night_at_a_time(app: App, shelf: Path) -> None:
     from simsearch.core.files import writing
 
-    with app, writing(app.home), pytest.raises(CatalogError, match=r"writing there \(process \d+ since .*Z\); wait"):
+    with writing(app.home), pytest.raises(CatalogError, match=r"writing there \(process \d+ since .*Z\); wait"):
         app.nightly([shelf])
     assert not (app.home / "nightly").exists()
     (app.home / "lock").write_text("process 1 since 2020-01-01 00:00:00Z")  # left by a kill: nobody holds it

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simsearch import open_app
-from simsearch.app import App, calibration_beside
+from simsearch.app import App
 from simsearch.core.errors import ConfigError, SourceError, TrainingError, WeightsError
 from simsearch.features.network.weights_file import open_weights
 from simsearch.recognition.calibration import Calibration
@@ -83,7 +83,7 @@ def test_rendered_packages_alone_give_weights_card_and_curves(app: App, tmp_path
     with (run / "metrics.csv").open(newline="") as stream:
         assert [row["step"] for row in csv.DictReader(stream)] == ["2", "4"]
     # Nothing labelled was held out, so nothing was calibrated, and using the weights says so.
-    assert not calibration_beside(result.weights).exists()
+    assert not result.weights.with_name(f"{result.weights.stem}.calibration.json").exists()
     assert not (tmp_path / "home").exists()
 
 
@@ -96,7 +96,7 @@ def test_a_table_gives_a_calibration_of_the_new_weights(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     result = app.train(settings(tmp_path, top), shop.table, tmp_path / "run", device="cpu")
-    calibration = Calibration.load(calibration_beside(result.weights))
+    calibration = Calibration.load(result.weights.with_name(f"{result.weights.stem}.calibration.json"))
     assert calibration.facts["held_out"] is True
     assert calibration.facts["table"] == "catalog.csv"
     assert 8 <= calibration.facts["products"] < 16
