@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +52,10 @@ class Catalog:
         Raises:
             CatalogError: it cannot be opened, is no catalog, or was made by a newer simsearch.
         """
-        self.database = database = Database(url, settings)
+        self._take(Database(url, settings))
+
+    def _take(self, database: Database) -> None:
+        self.database = database
         self.images = Images(database)
         self.descriptors = Descriptors(database)
         self.decisions = Decisions(database)
@@ -76,6 +81,18 @@ class Catalog:
             revision = c.scalar(sa.select(StateRow.revision)) or 0
             rows = np.array(c.execute(described).all(), np.int64).reshape(-1, 2)
             return Changes(revision, rows[:, 0].copy(), rows[:, 1].copy(), np.array(c.scalars(retired).all(), np.int64))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Catalog]:
+        """The catalog as of one moment: whatever is read from it, also by its parts, is of the same revision.
+
+        It is for reading, by one thread. It holds a connection until the block ends, and while it does, SQLite's WAL
+        file cannot be emptied: read what is needed and leave.
+        """
+        with self.database.frozen() as frozen:
+            moment = Catalog.__new__(Catalog)
+            moment._take(frozen)
+            yield moment
 
     def close(self) -> None:
         """Give the connections back."""

@@ -46,6 +46,8 @@ class CatalogSettings:
 
     url: str = ""
     busy_timeout_s: float = setting(30.0, low=0.0)
+    pool_size: int = setting(32, low=4, high=1000)
+    keep_decisions_days: int = setting(400, low=0, high=36_500)
 
 
 @dataclass(frozen=True)

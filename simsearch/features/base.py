@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.core.errors import DamagedDescriptorError
+from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Descriptor, Image, Metric, Similarities, Surface
 
 
@@ -115,9 +115,9 @@ def unpack(method: Method, data: bytes, image_id: int | None = None) -> Descript
     """Inverse of :func:`pack` for a descriptor of `method`.
 
     Raises:
-        DamagedDescriptorError: the size does not fit; `image_id` is named in the message.
+        DamagedDescriptor: the size does not fit; `image_id` is named in the message.
     """
     try:
         return np.frombuffer(data, dtype=method.dtype).reshape(method.shape)
     except ValueError:
-        raise DamagedDescriptorError(method.fingerprint, image_id) from None
+        raise DamagedDescriptor(image_id, method.fingerprint) from None

@@ -14,6 +14,7 @@ import numpy as np
 
 from simsearch.core.config import GenerationSettings
 from simsearch.core.errors import GenerationError
+from simsearch.core.files import sync
 from simsearch.core.types import Ids
 from simsearch.features.base import Method
 from simsearch.indexes import gpu
@@ -27,7 +28,7 @@ from simsearch.indexes.keypoint_votes import Bits, VoteIndex, votes
 from simsearch.indexes.manifest import Audit, LaneFacts, Manifest, VoteFacts
 from simsearch.indexes.registry import create, load
 from simsearch.indexes.rerank import Reranked
-from simsearch.indexes.stored_file import describe_file, sync
+from simsearch.indexes.stored_file import describe_file
 
 LaneVectors = tuple[Lane, Ids, np.ndarray[Any, Any]]
 """A lane with its ids (n,) ascending and vectors (n, width), which may be mapped from disk."""

@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from simsearch.core.errors import DamagedDescriptorError
+from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method, unpack
 from simsearch.features.orb import column
@@ -38,13 +38,13 @@ def keypoints_of(
     """Image id -> `indexed_keypoints` of those images `ids` that have stored keypoints, ascending.
 
     Raises:
-        DamagedDescriptorError: unless `skip_damaged`, which leaves the image out and warns of it.
+        DamagedDescriptor: unless `skip_damaged`, which leaves the image out and warns of it.
     """
     found = {}
     for image_id, data in sorted(catalog.descriptors.of(keypoints.fingerprint, ids.tolist()).items()):
         try:
             found[image_id] = indexed_keypoints(unpack(keypoints, data, image_id), most)
-        except DamagedDescriptorError as error:
+        except DamagedDescriptor as error:
             if not skip_damaged:
                 raise
             _LOG.warning("%s; until then the image is not found by its keypoints", error)
@@ -71,7 +71,7 @@ def vote_index(
         skip_damaged: leave out images whose keypoints are damaged, with a warning.
 
     Raises:
-        DamagedDescriptorError: unless `skip_damaged`.
+        DamagedDescriptor: unless `skip_damaged`.
     """
     ids = catalog.descriptors.active_ids(keypoints.fingerprint, since=since) if ids is None else ids
     index = VoteIndex(expected=most * len(ids))

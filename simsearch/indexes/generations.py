@@ -23,6 +23,7 @@ from pathlib import Path
 
 from simsearch.core.config import GenerationSettings
 from simsearch.core.errors import GenerationError
+from simsearch.core.files import replace, sync
 from simsearch.core.types import Ids
 from simsearch.indexes import manifest as manifests
 from simsearch.indexes.base import Lane, Searcher
@@ -33,7 +34,7 @@ from simsearch.indexes.keypoint_votes import VoteIndex
 from simsearch.indexes.manifest import LaneFacts, Manifest
 from simsearch.indexes.registry import load
 from simsearch.indexes.rerank import Reranked, vectors_of
-from simsearch.indexes.stored_file import REPAIR, sync
+from simsearch.indexes.stored_file import REPAIR
 
 __all__ = ["Generation", "Generations", "Lane"]
 
@@ -160,11 +161,7 @@ class Generations:
         return manifest
 
     def _serve(self, name: str) -> None:
-        part = self.folder / "current.part"
-        part.write_text(name + "\n", encoding="ascii")
-        sync(part)
-        os.replace(part, self.folder / "current")
-        sync(self.folder)
+        replace(self.folder / "current", name + "\n")
 
     def rollback(self) -> str:
         """Serve the newest sound generation before the current one; returns its name.

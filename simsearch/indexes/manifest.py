@@ -163,7 +163,7 @@ def from_json(cls: type[T], value: Any, where: str) -> T:
 def _typed(hint: Any, value: Any, where: str) -> Any:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in (types.UnionType, typing.Union):  # of something and None
-        return _typed(args[0], value, where) if value else None  # no votes are written as {}
+        return None if value in (None, {}) else _typed(args[0], value, where)  # no votes are written as {}
     if is_dataclass(hint):
         return from_json(typing.cast("type[Any]", hint), value, where)
     if origin is tuple and isinstance(value, list):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from simsearch.core.errors import DamagedDescriptorError
+from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Ids, Metric
 from simsearch.indexes.base import Searcher
 from simsearch.indexes.catalog_view import CatalogView
@@ -64,7 +64,7 @@ def vectors_of(catalog: CatalogView, fingerprint: str, dim: int) -> Vectors:
             if len(data) == dim * np.dtype(np.float32).itemsize:
                 found[image_id] = np.frombuffer(data, np.float32)
             else:
-                _LOG.warning("%s; it is left out of this answer", DamagedDescriptorError(fingerprint, image_id))
+                _LOG.warning("%s; it is left out of this answer", DamagedDescriptor(image_id, fingerprint))
         return found
 
     return read

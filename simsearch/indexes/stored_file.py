@@ -15,7 +15,6 @@ makes a fast check:
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,12 +88,3 @@ def sampled(path: Path, size: int) -> str:
         stream.seek(max(0, size - _END))
         sha.update(stream.read(_END))
     return sha.hexdigest()
-
-
-def sync(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from simsearch.core.errors import GenerationError, SimsearchError
+from simsearch.core.files import remove_unfinished, replace
 from simsearch.core.types import Progress, Refusal
 from simsearch.indexes.manifest import Audit, Manifest, to_json
 from simsearch.ingest.indexer import Indexer, IndexReport
@@ -59,6 +59,8 @@ class NightlyReport:
     pruned: list[str] = field(default_factory=list)
     """Generations that were removed."""
     dropped_descriptors: int = 0
+    dropped_decisions: int = 0
+    """Recorded answers older than `catalog.keep_decisions_days`."""
     backup: str | None = None
     """Path of the copy of the catalog."""
     disk_bytes: dict[str, int] = field(default_factory=dict)
@@ -105,12 +107,11 @@ class Nightly:
         return report
 
     def _night(self, sources: Sequence[str | Path], progress: Progress) -> None:
-        rebuilder, report = self.rebuilder, self.report
+        rebuilder, report, config = self.rebuilder, self.report, self.rebuilder.config
         with self._step("scan"):
             self.generations.clean()
             read = [read_source(Path(source)) for source in sources]
         with self._step("describe"):
-            config = rebuilder.config
             indexer = Indexer(self.catalog, rebuilder.methods, config.indexing, config.images)
             self._changes(indexer.run(read, retire_share=self.settings.retire_share, progress=progress))
         with self._step("redescribe"):
@@ -124,6 +125,7 @@ class Nightly:
         with self._step("prune"):
             report.pruned = self.generations.prune(self.keep)
             report.dropped_descriptors = self._drop()
+            report.dropped_decisions = self.catalog.decisions.drop_old(config.catalog.keep_decisions_days)
         with self._step("backup"):
             report.backup = self._backup()
         report.generation = self._serving()
@@ -180,8 +182,7 @@ class Nightly:
         self.catalog.housekeeping.backup(to)
         for old in sorted(folder.glob("catalog-*.db"))[: -self.settings.backups]:
             old.unlink()
-        for part in folder.glob("*.part"):
-            part.unlink()
+        remove_unfinished(self.rebuilder.home)
         return str(to)
 
     @contextmanager
@@ -202,9 +203,10 @@ class Nightly:
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(report.json, indent=1, ensure_ascii=True) + "\n"
         stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
-        _replace(self.folder / f"report-{stamp}.json", text)
+        replace(self.folder / f"report-{stamp}.json", text)
         path = Path(self.settings.metrics) if self.settings.metrics else self.folder / "simsearch.prom"
-        _replace(path, metrics(report.json, last_success(self.folder)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(path, metrics(report.json, last_success(self.folder)))
         for old in sorted(self.folder.glob("report-*.json"))[: -self.settings.reports]:
             old.unlink()
 
@@ -227,10 +229,3 @@ def last_success(folder: Path) -> float:
             if found["exit_code"] == 0:
                 return datetime.fromisoformat(found["started_at"]).timestamp()
     return 0.0
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)

@@ -9,7 +9,6 @@ fitted on, and the facts of the fit; it lies beside the weights as one JSON file
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from simsearch.core.config import parse_settings
 from simsearch.core.errors import ConfigError, WeightsError
+from simsearch.core.files import replace
 from simsearch.recognition.score_fusion import Floats, Fusion, Monotone, sigmoid
 
 FORMAT = "simsearch-calibration-1"
@@ -100,9 +100,7 @@ class Calibration:
     def save(self, path: Path) -> None:
         """Write JSON in place of what was there, in one step. ValueError when the facts hold what JSON cannot."""
         text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1, allow_nan=False)
-        part = path.with_name(path.name + ".part")
-        part.write_text(text + "\n", encoding="utf-8")
-        os.replace(part, path)
+        replace(path, text + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Calibration:

@@ -20,7 +20,7 @@ import numpy as np
 from simsearch.catalog import Catalog
 from simsearch.catalog.catalog import Changes
 from simsearch.core.config import QuerySettings
-from simsearch.core.errors import DamagedDescriptorError, GenerationError
+from simsearch.core.errors import DamagedDescriptor, GenerationError
 from simsearch.core.types import Ids
 from simsearch.features.base import Method, MetricMethod, unpack
 from simsearch.indexes import Searcher, VectorIndex, create
@@ -205,7 +205,7 @@ def exact_index(catalog: Catalog, method: MetricMethod, ids: Ids) -> VectorIndex
     for image_id in sorted(packed):
         try:
             sound[image_id] = unpack(method, packed[image_id], image_id)
-        except DamagedDescriptorError as error:
+        except DamagedDescriptor as error:
             _LOG.warning("%s; until then the image is not found by %s", error, method.name)
     index = create(method.metric, method.dim)
     if sound:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.config import NEEDED
-from simsearch.core.errors import DamagedDescriptorError
+from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Description, Descriptor, Surface
 from simsearch.features.base import Method, unpack
 
@@ -30,7 +30,7 @@ def stored(
     for image_id, fingerprint, data in catalog.descriptors.several(list(names), facts):
         try:
             found[image_id][names[fingerprint]] = unpack(methods[names[fingerprint]], data, image_id)
-        except DamagedDescriptorError as error:
+        except DamagedDescriptor as error:
             _LOG.warning("%s; it is left out of this answer", error)
     return {
         image_id: Description(descriptors, Surface(facts[image_id].surface))

@@ -11,7 +11,6 @@ import csv
 import hashlib
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -26,6 +25,7 @@ from torch.utils.data import DataLoader
 
 from simsearch.core.config import setting
 from simsearch.core.errors import ImageError, TrainingError
+from simsearch.core.files import replace, replacing
 from simsearch.core.threads import SingleThreaded, in_threads
 from simsearch.features.network.network import Network, bfloat16_pays, normalise, pick_device, save
 from simsearch.features.network.weights_file import Architecture
@@ -173,9 +173,9 @@ def train(
             if figures.get("r1", 0.0) >= loop.best or not figures:
                 loop.best = figures.get("r1", 0.0)
                 facts |= {"step": done, "validation": figures}
-                save(loop.average, run / "best.part", dict(facts))
-                os.replace(run / "best.part", run / "best.safetensors")
-                (run / "card.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+                with replacing(run / "best.safetensors") as part:
+                    save(loop.average, part, dict(facts))
+                replace(run / "card.json", json.dumps(facts, indent=2) + "\n")
         if done % settings.checkpoint_every == 0 or done == total:
             loop.checkpoint(run)
     draw_curves(run)
@@ -349,8 +349,8 @@ class _Loop:
             "optimiser": self.optimiser.state_dict(), "memory": self.memory, "memory_labels": self.memory_labels,
             "neighbours": None if self.neighbours is None else torch.from_numpy(self.neighbours),
         }  # fmt: skip
-        torch.save(state, run / "checkpoint.part")
-        os.replace(run / "checkpoint.part", run / "checkpoint.pt")
+        with replacing(run / "checkpoint.pt") as part:
+            torch.save(state, part)
 
     def resume(self, run: Path) -> None:
         path = run / "checkpoint.pt"

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings
-from simsearch.core.errors import DamagedDescriptorError
+from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import SourceRow
 from simsearch.features import create
 from simsearch.features.orb import KEYPOINT
@@ -75,7 +75,7 @@ def test_the_index_holds_what_the_catalog_does(catalog: Catalog, monkeypatch: py
 
 def test_a_damaged_descriptor_is_named(catalog: Catalog) -> None:
     [bad] = add(catalog, 1, data=b"\0" * 39)
-    with pytest.raises(DamagedDescriptorError, match=rf"image {bad}: its {ORB.fingerprint} descriptor is damaged"):
+    with pytest.raises(DamagedDescriptor, match=rf"image {bad}: its {ORB.fingerprint} descriptor is damaged"):
         vote_index(catalog, ORB, 40)
 
 

@@ -39,6 +39,12 @@ def test_what_was_written_comes_back(tmp_path: Path, votes: VoteFacts | None) ->
     assert json.loads(path.read_bytes())["votes"] == ({} if votes is None else manifest.to_json(votes))
 
 
+def test_a_recall_of_nothing_is_kept(tmp_path: Path) -> None:
+    given = replace(WRITTEN, audit={"phash": Audit(False, "recall is 0", 3, 3, 0.0)})
+    manifest.write(tmp_path / "manifest.json", given)
+    assert manifest.read(tmp_path / "manifest.json") == given
+
+
 def test_it_is_json_that_people_can_read(tmp_path: Path) -> None:
     manifest.write(tmp_path / "manifest.json", WRITTEN)
     text = (tmp_path / "manifest.json").read_text(encoding="utf-8")

@@ -232,6 +232,17 @@ def test_descriptors_that_nothing_can_ask_for_go(app: App, shelf: Path, kit: Kit
         assert later.status().sound
 
 
+def test_answers_that_are_too_old_go(app: App, shelf: Path) -> None:
+    with app:
+        app.index([shelf])
+        for photo in sorted(shelf.iterdir())[:2]:
+            app.query([photo])
+        with app.catalog.database.write() as c:
+            c.exec_driver_sql("UPDATE decisions SET created_at = '2020-01-01 00:00:00' WHERE id = 1")
+        assert app.nightly([shelf]).dropped_decisions == 1
+        assert [d.id for d in app.decisions.listed()] == [2]
+
+
 def test_one_night_at_a_time(app: App, shelf: Path) -> None:
     from simsearch.core.files import writing
 
