@@ -56,7 +56,7 @@ def run_demo(
         _ = app.verifier  # raises WeightsError before anything is rendered
         rendered, questions = _prepare(folder, products, seed, progress)
         _heading(f"A catalog of {products} invented products, {len(rendered.planted)} of them filed a second time")
-        indexing.report(app.index([rendered.folder / "catalog.csv"], prune=True, progress=progress))
+        indexing.report(app.index([rendered.folder / "catalog.csv"], prune_all=True, progress=progress))
         answers = app.query([question.photo for question in questions], record=False)
         _print_answers(questions, answers)
         groups = app.duplicates(progress=progress)

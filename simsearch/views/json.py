@@ -181,7 +181,8 @@ def report(r: IndexReport) -> Json:
     """Counts of an indexing run."""
     return {
         "added": r.added, "changed": r.changed, "redescribed": r.redescribed, "unchanged": r.unchanged,
-        "retired": r.retired, "refused": r.refused, "seconds": round(r.seconds, 2), "images_per_s": rate(r),
+        "retired": r.retired, "kept": r.kept, "refused": r.refused,
+        "seconds": round(r.seconds, 2), "images_per_s": rate(r),
         "generation": r.generation or None, "refusals": [refusal(x) for x in r.refusals],
     }  # fmt: skip
 

@@ -23,7 +23,8 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
     assert (done.code, done.err) == (0, "")
     [report] = done.objects
     assert shape(report) == {
-        "added": int, "changed": int, "redescribed": int, "unchanged": int, "retired": int, "refused": int,
+        "added": int, "changed": int, "redescribed": int, "unchanged": int, "retired": int, "kept": int,
+        "refused": int,
         "seconds": float, "images_per_s": float, "generation": str,
         "refusals": [{"where": str, "code": str, "message": str}],
     }  # fmt: skip

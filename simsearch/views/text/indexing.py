@@ -27,6 +27,8 @@ def report(r: IndexReport) -> None:
     }  # fmt: skip
     always = ("added", "unchanged", "refused")
     OUT.print(", ".join(f"{n} {name}" for name, n in parts.items() if n or name in always))
+    if r.kept:
+        OUT.print(f"{r.kept} images are no longer listed and stay: a refused row or folder may stand for them")
     if r.described:
         OUT.print(f"{r.described} photos described in {r.seconds:.1f} s ({rate(r)} a second)")
     if r.generation:

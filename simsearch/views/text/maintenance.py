@@ -42,10 +42,10 @@ def nightly(r: NightlyReport) -> None:
         OUT.print(f"nothing changed: generation {r.generation} goes on serving")
     else:
         OUT.print(f"generation {r.generation} serves now, with {r.images} images")
-    names = {"redescribed": "described anew"}
+    names = {"redescribed": "described anew", "kept": "not listed but kept (see the refusals)"}
     changes = ", ".join(f"{n} {names.get(k, k)}" for k, n in r.changes.items() if n or k in ("added", "unchanged"))
     OUT.print(f"photos       {changes}")
-    OUT.print(f"audit        {_recalls(r.audit)}")
+    OUT.print(f"audit        {_recalls(r.json['audit'])}")
     steps = ", ".join(f"{k} {v:.1f} s" for k, v in r.steps_s.items() if v >= 0.05)
     OUT.print(f"time         {r.seconds:.1f} s" + (f" ({steps})" if steps else ""))
     if r.backup:
