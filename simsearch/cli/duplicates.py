@@ -105,11 +105,11 @@ def reviews(as_json: Json = False) -> None:
 
 
 def _say(a: str, b: str, verdict: str, note: str, as_json: bool) -> None:
-    from simsearch.catalog.reviews import Said
+    from simsearch.catalog.reviews import ReviewVerdict
     from simsearch.views.text import duplicates as printing
 
     with opened_app() as opened:
-        pair = opened.review_duplicates().say(a, b, Said(verdict), note)
+        pair = opened.review_duplicates().say(a, b, ReviewVerdict(verdict), note)
     printing.said(pair, verdict, as_json)
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from simsearch.catalog.reviews import Review, Said, Side
+from simsearch.catalog.reviews import Review, ReviewVerdict, Side
 
 LARGEST = 100
 """Different files in one group: every two of them are compared, so that work grows with the square."""
@@ -16,11 +16,11 @@ class Reviewed:
     """What people said, to be looked up by the sides of a pair."""
 
     def __init__(self, reviews: Iterable[Review]) -> None:
-        self._said: dict[Side, dict[Side, Said]] = defaultdict(dict)
+        self._said: dict[Side, dict[Side, ReviewVerdict]] = defaultdict(dict)
         for review in reviews:
             self._said[review.a][review.b] = self._said[review.b][review.a] = review.said
 
-    def said(self, a: Side, b: Side) -> Said | None:
+    def said(self, a: Side, b: Side) -> ReviewVerdict | None:
         """Of two photos; what is said of the photos goes before what is said of their SKUs."""
         if not self._said:
             return None
@@ -33,12 +33,12 @@ class Reviewed:
         if not touched:
             return False
         others = list(right)
-        return any(self.said(a, b) is Said.DISMISSED for a in touched for b in others)
+        return any(self.said(a, b) is ReviewVerdict.DISMISSED for a in touched for b in others)
 
     def confirmed(self, left: Iterable[Side], right: Iterable[Side]) -> bool:
         """Whether two photos across the two were confirmed: the photos, not only their SKUs."""
         touched = [a for a in left if a in self._said]
-        return bool(touched) and any(self._said[a].get(b) is Said.CONFIRMED for b in right for a in touched)
+        return bool(touched) and any(self._said[a].get(b) is ReviewVerdict.CONFIRMED for b in right for a in touched)
 
 
 @dataclass(frozen=True, order=True)

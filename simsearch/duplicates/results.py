@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.catalog.reviews import Said
+from simsearch.catalog.reviews import ReviewVerdict
 from simsearch.core.types import Verification
 from simsearch.duplicates.pixel_diff import Box
 
@@ -44,7 +44,7 @@ class DuplicatePair:
     kind: Kind = Kind.SAME_PRODUCT
     reason: str = ""
     """In words, what the kind rests on."""
-    said: Said | None = None
+    said: ReviewVerdict | None = None
     """What a person said of it."""
     places: tuple[Box, Box] | None = None
     """Where a and b differ, which are one photo in all else."""
@@ -90,7 +90,7 @@ class DuplicateGroup:
     @property
     def probability(self) -> float:
         """Of the weakest pair that nobody confirmed; of the weakest where all are."""
-        open_ones = [p.probability for p in self.pairs if p.said is not Said.CONFIRMED]
+        open_ones = [p.probability for p in self.pairs if p.said is not ReviewVerdict.CONFIRMED]
         return min(open_ones or [p.probability for p in self.pairs])
 
     @property

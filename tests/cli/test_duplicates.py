@@ -20,7 +20,7 @@ from alembic.config import Config
 
 from simsearch import open_app
 from simsearch.catalog import Catalog
-from simsearch.catalog.reviews import Said, Side
+from simsearch.catalog.reviews import ReviewVerdict, Side
 from simsearch.cli import main as cli
 from simsearch.core.config import CatalogSettings
 from simsearch.core.resources import resource_dir
@@ -212,7 +212,7 @@ def test_a_catalog_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> 
     for _ in range(2):  # the second opening finds nothing to do
         catalog = Catalog(path, CatalogSettings())
         assert catalog.reviews.sides("s") == [Side("s")]
-        catalog.reviews.record(Side("s"), Side("t"), Said.DISMISSED, "kept")
+        catalog.reviews.record(Side("s"), Side("t"), ReviewVerdict.DISMISSED, "kept")
         assert [(r.a, r.b, r.note) for r in catalog.reviews.all()] == [(Side("s"), Side("t"), "kept")]
         catalog.close()
     command.downgrade(config, "0001")

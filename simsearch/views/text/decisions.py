@@ -11,12 +11,12 @@ from typing import Any, TextIO
 
 from rich.padding import Padding
 
-from simsearch.catalog.decisions import Recorded
+from simsearch.catalog.decisions import RecordedDecision
 from simsearch.recognition.engine import percent
 from simsearch.views.text.output import OUT, print_json, table, text
 
 
-def decision_json(d: Recorded) -> dict[str, Any]:
+def decision_json(d: RecordedDecision) -> dict[str, Any]:
     """Everything that was recorded, and what a person says of it."""
     review = d.review and {
         "verdict": d.review.verdict.value, "sku": d.review.sku, "note": d.review.note, "at": _time(d.review.at)
@@ -32,7 +32,7 @@ def _time(at: datetime) -> str:
     return f"{at.isoformat(timespec='seconds')}Z"
 
 
-def decisions(found: Iterable[Recorded], as_json: bool, limit: int) -> None:
+def decisions(found: Iterable[RecordedDecision], as_json: bool, limit: int) -> None:
     """A table, or an object a line."""
     if as_json:
         for decision in found:
@@ -50,7 +50,7 @@ def decisions(found: Iterable[Recorded], as_json: bool, limit: int) -> None:
         OUT.print("no decision is recorded that fits")
 
 
-def _found_out(d: Recorded) -> str:
+def _found_out(d: RecordedDecision) -> str:
     if d.review is None:
         return ""
     shows = d.review.sku or "none of the catalog"
@@ -60,7 +60,7 @@ def _found_out(d: Recorded) -> str:
     return f"{words} ({d.review.note})" if d.review.note else words
 
 
-def one(d: Recorded, as_json: bool) -> None:
+def one(d: RecordedDecision, as_json: bool) -> None:
     """One decision with its candidates."""
     if as_json:
         return print_json(decision_json(d))
@@ -81,7 +81,7 @@ def one(d: Recorded, as_json: bool) -> None:
     return None
 
 
-def export(found: Iterable[Recorded], path: str) -> int:
+def export(found: Iterable[RecordedDecision], path: str) -> int:
     """JSONL to a file, or to standard output for "-"; how many decisions."""
     count = 0
     with _opened(path) as stream:
@@ -100,7 +100,7 @@ def _opened(path: str) -> Iterator[TextIO]:
         yield stream
 
 
-def said(d: Recorded, as_json: bool) -> None:
+def said(d: RecordedDecision, as_json: bool) -> None:
     """What is now known of a decision."""
     if as_json:
         return print_json(decision_json(d))
