@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from simsearch.core.config import NEEDED, Config, load_config
 from simsearch.core.errors import CatalogError, ConfigError, ImageError, UsageError
 from simsearch.core.files import writing
-from simsearch.core.types import Description, Image, PairVerdict, Progress, Readiness, Status, silent
+from simsearch.core.types import Image, PairVerdict, Progress, Readiness, Status, silent
 
 if TYPE_CHECKING:
     from simsearch.catalog import Catalog
     from simsearch.core.types import Decision, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
-    from simsearch.duplicates.feedback import Desk
+    from simsearch.duplicates.feedback import PairFeedback
     from simsearch.features.base import Method, MetricMethod
     from simsearch.indexes.generations import Generations
     from simsearch.ingest.indexer import IndexReport
@@ -40,8 +40,6 @@ T = TypeVar("T")
 __all__ = ["App", "Progress", "open_app", "silent"]
 
 DEFAULT_HOME = "simsearch-home"
-_DECODED = 64
-"""Photos of pairs that are held decoded at once."""
 
 
 def open_app(
@@ -331,44 +329,13 @@ class App:
 
     def verify(self, pairs: Sequence[tuple[str, str]], *, method: str | None = None) -> list[PairVerdict]:
         """Whether each pair of files shows the same product; with `method`, its bare similarity instead."""
-        from simsearch.core import images
-        from simsearch.core.threads import SingleThreaded, in_threads
-        from simsearch.features.description import describe
+        from simsearch.recognition.pairs import PairVerifier, compare_pairs
 
-        chosen = {method: self.method(method)} if method else {name: self.methods[name] for name in NEEDED}
-        described: dict[str, Description | ImageError] = {}
-        paths = list(dict.fromkeys(p for pair in pairs for p in pair))
-        for start in range(0, len(paths), _DECODED):
-            part = paths[start : start + _DECODED]
-            read = in_threads(lambda path: images.load_or_error(path, self.config.images), part)
-            loaded = dict(zip(part, read, strict=True))
-            sound = {path: image for path, image in loaded.items() if not isinstance(image, ImageError)}
-            described |= {path: image for path, image in loaded.items() if isinstance(image, ImageError)}
-            described |= dict(zip(sound, describe(chosen, list(sound.values())), strict=True))
-        with SingleThreaded():
-            return in_threads(lambda pair: self._verdict(*pair, described[pair[0]], described[pair[1]], chosen), pairs)
-
-    def _verdict(
-        self,
-        a: str,
-        b: str,
-        query: Description | ImageError,
-        other: Description | ImageError,
-        chosen: Mapping[str, Method],
-    ) -> PairVerdict:
-        if isinstance(query, ImageError) or isinstance(other, ImageError):
-            error = query if isinstance(query, ImageError) else other
-            assert isinstance(error, ImageError)
-            return PairVerdict(a, b, error=error)
-        if len(chosen) == 1:
-            [(name, method)] = chosen.items()
-            return PairVerdict(a, b, similarity=float(method.compare(query[name], [other[name]])[0]))
-        verification = self.verifier.verify(query, [other], geometry=1)[0]
-        from simsearch.recognition.pairs import basis
-
-        least = self.calibration.thresholds["pair"]
-        same = verification.probability >= least
-        return PairVerdict(a, b, same, verification, reason=basis(verification, least))
+        if method is not None:
+            return compare_pairs(pairs, self.method(method), self.config.images)
+        needed = {name: self.methods[name] for name in NEEDED}
+        threshold = self.calibration.thresholds["pair"]
+        return PairVerifier(needed, self.verifier, threshold, self.config.images).verify(pairs)
 
     def duplicates(self, *, threshold: float | None = None, progress: Progress = silent) -> list[DuplicateGroup]:
         """Groups of catalog images that show the same product."""
@@ -392,12 +359,12 @@ class App:
         )
         return finder.find(progress, since=None if since is None else built_at(self.catalog, since))
 
-    def review_duplicates(self) -> Desk:
+    def review_duplicates(self) -> PairFeedback:
         """Where a person's word on suspected pairs is taken down and read."""
         self._existing()
-        from simsearch.duplicates.feedback import Desk
+        from simsearch.duplicates.feedback import PairFeedback
 
-        return Desk(self.catalog)
+        return PairFeedback(self.catalog)
 
     def rebuild(self, *, keep: int | None = None, progress: Progress = silent) -> str:
         """Build a generation from the catalog, audit it and serve it; its name. See `maintenance.Maintenance`.

@@ -1,11 +1,11 @@
-"""How build and lookup grow with the catalog: 10,000, 100,000 and 1,000,000 images with drawn descriptors.
+"""Growth of build and retrieval with the catalog: 10,000, 100,000 and 1,000,000 images with drawn descriptors.
 
     python scripts/bench/scale.py [--sizes 10000 100000 1000000] [--folder DIR] [--factory STRING] [--json FILE]
 
 Embeddings are drawn with the spectrum of real ones (6,273 official photos of medicines: half of the variance in 4
 dimensions, 95 % in 32), hashes at random with copies. Queries are catalog vectors with noise, of similarity about 0.9.
-A build and the queries each run in a process of their own, so that the peak memory is theirs. Describing a photo and
-verifying candidates do not depend on the size of the catalog and are not measured here; nor are votes of keypoints.
+The build and the queries each run in a process of their own, so that each has its own peak memory. Description and
+verification do not depend on the size of the catalog and are not measured. Neither is keypoint voting: see votes.py.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def fill(home: Path, count: int, methods: dict[str, Method]) -> None:
 
 
 def opened(home: Path, factory: str, methods: dict[str, Method]) -> Maintenance:
-    """The upkeep of the catalog in `home`."""
+    """The maintenance of the catalog in `home`."""
     config = Config()
     config = replace(config, generations=replace(config.generations, factory=factory))
     catalog = Catalog(home / "catalog.db", config.catalog)
@@ -113,7 +113,7 @@ def rebuild(home: Path, factory: str, methods: dict[str, Method]) -> dict[str, A
 
 
 def query(home: Path, factory: str, methods: dict[str, Method]) -> dict[str, Any]:
-    """Time to open, and of single lookups."""
+    """Time to open the indexes, and of single searches."""
     import faiss
 
     faiss.omp_set_num_threads(1)
@@ -153,7 +153,7 @@ def _methods() -> dict[str, Method]:
 
 
 def measure(count: int, folder: Path, factory: str) -> dict[str, Any]:
-    """One size, in processes of their own."""
+    """Build and query a catalog of one size, each in a process of its own."""
     home = folder / f"scale-{count}"
     if not (home / "catalog.db").is_file():
         home.mkdir(parents=True)
@@ -169,7 +169,7 @@ def measure(count: int, folder: Path, factory: str) -> dict[str, Any]:
 
 
 def markdown(results: list[dict[str, Any]]) -> str:
-    """The table of docs/scale.md, with the growth from step to step."""
+    """The table of docs/scale.md, and the growth from each size to the next."""
     lines = [
         "| images | index | rebuild | peak memory | bytes an image | open | embedding p50 / p99 | hash p50 / p99 | "
         "recall@50 |",

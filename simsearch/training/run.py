@@ -103,7 +103,8 @@ def _calibration(
         progress(done, len(rows), "describing")
     sample = Sample(skus, described, frozenset(distractors))
     return calibrate(
-        sample, Verifier(methods, None), target_far=target_far, settings=config.query,
+        sample, Verifier(methods, None), fingerprints={name: methods[name].fingerprint for name in NEEDED},
+        target_far=target_far, settings=config.query,
         facts={**facts, "date": datetime.now(UTC).date().isoformat()},
         progress=progress,
     )  # fmt: skip
