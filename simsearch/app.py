@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from simsearch.indexes.generations import Generations
     from simsearch.ingest.indexer import IndexReport
     from simsearch.ingest.nightly import NightlyReport
-    from simsearch.ingest.rebuild import Maintenance, Plan
+    from simsearch.ingest.rebuild import Plan, Rebuilder
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.engine import QueryEngine
     from simsearch.recognition.feedback import DecisionDesk
@@ -198,11 +198,11 @@ class App:
         return Generations(self.home / "generations", self.catalog, device=self.config.generations.device)
 
     @part
-    def upkeep(self) -> Maintenance:
-        """The jobs that keep the indexes in step with the catalog."""
-        from simsearch.ingest.rebuild import Maintenance
+    def rebuilder(self) -> Rebuilder:
+        """What builds the indexes."""
+        from simsearch.ingest.rebuild import Rebuilder
 
-        return Maintenance(self.home, self.config, self.catalog, self.methods, self.generations)
+        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations)
 
     @part
     def scoring(self) -> CurrentScoring:
@@ -256,6 +256,7 @@ class App:
         sources: Sequence[str | Path],
         *,
         prune: bool = False,
+        prune_all: bool = False,
         rebuild: bool | None = None,
         progress: Progress = silent,
     ) -> IndexReport:
@@ -263,30 +264,32 @@ class App:
 
         Args:
             sources: folders, CSV or JSONL files.
-            prune: retire images of these sources that they no longer list.
+            prune: retire images of these sources that they no longer list, at most `nightly.retire_share` of them.
+            prune_all: the same without that limit.
             rebuild: build a generation afterwards; None does so when none serves, or when more than
                 `indexing.rebuild_share` of the images are outside it.
 
         Raises:
-            SourceError: a source cannot be read at all; nothing was changed.
+            SourceError: a source cannot be read at all, or more is no longer listed than may be retired at once;
+                nothing was changed.
         """
-        from simsearch.core.images import SUFFIXES
         from simsearch.ingest.indexer import Indexer
         from simsearch.ingest.sources import read_source
 
-        read = [read_source(Path(source), SUFFIXES) for source in sources]
+        read = [read_source(Path(source)) for source in sources]
         with self._writing():
             indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
-            report = indexer.run(read, prune=prune, progress=progress)
+            share = 1.0 if prune_all else self.config.nightly.retire_share if prune else None
+            report = indexer.run(read, retire_share=share, progress=progress)
             if rebuild or (rebuild is None and self._behind()):
-                report = replace(report, generation=self.upkeep.rebuild(progress=progress))
+                report = replace(report, generation=self.rebuilder.rebuild(progress=progress))
         return report
 
     def _behind(self) -> bool:
-        live, outside = self.catalog.images.counts()["images_ok"], self.upkeep.outside()
-        if outside < 0:
-            return live > 0 and not self.catalog.images.stale(self.upkeep.fingerprints.values())
-        return outside > self.config.indexing.rebuild_share * max(1, live)
+        live, state = self.catalog.images.counts()["images_ok"], self.rebuilder.state()
+        if not state.usable:
+            return live > 0 and not self.catalog.images.stale(self.rebuilder.fingerprints.values())
+        return state.outside > self.config.indexing.rebuild_share * max(1, live)
 
     def query(
         self,
@@ -367,19 +370,19 @@ class App:
         return PairFeedback(self.catalog)
 
     def rebuild(self, *, keep: int | None = None, progress: Progress = silent) -> str:
-        """Build a generation from the catalog, audit it and serve it; its name. See `maintenance.Maintenance`.
+        """Build a generation from the catalog, audit it and serve it; its name. See `ingest.rebuild`.
 
         Raises:
             GenerationError: the audit failed, or images lack descriptors; the old generation still serves.
         """
         self._existing()
         with self._writing():
-            return self.upkeep.rebuild(keep=keep, progress=progress)
+            return self.rebuilder.rebuild(keep=keep, progress=progress)
 
     def plan(self) -> Plan:
         """What `rebuild` would do; nothing is changed."""
         self._existing()
-        return self.upkeep.plan()
+        return self.rebuilder.plan()
 
     def nightly(
         self, sources: Sequence[str | Path], *, keep: int | None = None, progress: Progress = silent
@@ -388,7 +391,7 @@ class App:
         from simsearch.ingest.nightly import Nightly
 
         with self._writing():
-            return Nightly(self.upkeep, keep=keep).run(sources, progress)
+            return Nightly(self.rebuilder, keep=keep).run(sources, progress)
 
     def rollback(self) -> str:
         """Serve the generation before the current one; its name."""
@@ -399,9 +402,11 @@ class App:
     def status(self, *, verify: bool = False) -> Status:
         """What there is, without changing anything. `verify`: every byte is read."""
         from simsearch.ingest.nightly import last_report
+        from simsearch.ingest.status import read_status
 
         self._existing()
-        return replace(self.upkeep.status(verify=verify), nightly=last_report(self.home / "nightly"))
+        found = read_status(self.home, self.catalog, self.methods, self.generations, verify=verify)
+        return replace(found, nightly=last_report(self.home / "nightly"))
 
     def late(self, hours: float) -> str:
         """Why the last good nightly run is older than `hours`; empty where it is not."""

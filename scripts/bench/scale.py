@@ -36,7 +36,7 @@ from simsearch.features import create
 from simsearch.features.base import Method
 from simsearch.indexes.choice import choose
 from simsearch.indexes.generations import Generations
-from simsearch.ingest.rebuild import Maintenance
+from simsearch.ingest.rebuild import Rebuilder
 
 BLOCK = 20_000
 QUERIES = 500
@@ -84,30 +84,30 @@ def fill(home: Path, count: int, methods: dict[str, Method]) -> None:
             db.commit()
 
 
-def opened(home: Path, factory: str, methods: dict[str, Method]) -> Maintenance:
-    """The maintenance of the catalog in `home`."""
+def opened(home: Path, factory: str, methods: dict[str, Method]) -> Rebuilder:
+    """The builder of the indexes of the catalog in `home`."""
     config = Config()
     config = replace(config, generations=replace(config.generations, factory=factory))
     catalog = Catalog(home / "catalog.db", config.catalog)
-    return Maintenance(home, config, catalog, methods, Generations(home / "generations", catalog))
+    return Rebuilder(home, config, catalog, methods, Generations(home / "generations", catalog))
 
 
 def rebuild(home: Path, factory: str, methods: dict[str, Method]) -> dict[str, Any]:
     """Time, memory and size of a build."""
-    upkeep = opened(home, factory, methods)
+    rebuilder = opened(home, factory, methods)
     before, cpu, started = _peak(), time.process_time(), time.perf_counter()
-    name = upkeep.build()
+    name = rebuilder.build()
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    body = upkeep.generations.manifest(name)
+    built = rebuilder.generations.manifest(name)
     return {
         "rebuild_s": round(seconds, 2), "rebuild_cpu_s": round(cpu, 2), "peak_mib": _peak(), "before_mib": before,
         "lanes": {
-            lane["name"]: {
-                "factory": lane["factory"], "effort": lane["effort"], "rerank": lane["rerank"],
-                "build_s": lane["build_s"], "bytes_per_image": round(lane["bytes"] / lane["images"], 1),
-                "recall": body["audit"][lane["name"]]["recall"], "k": body["audit"][lane["name"]]["k"],
+            lane.name: {
+                "factory": lane.factory, "effort": lane.effort, "rerank": lane.rerank,
+                "build_s": lane.build_s, "bytes_per_image": round(lane.bytes / lane.images, 1),
+                "recall": built.audit[lane.name].recall, "k": built.audit[lane.name].k,
             }
-            for lane in body["lanes"]
+            for lane in built.lanes
         },
     }  # fmt: skip
 
@@ -117,16 +117,16 @@ def query(home: Path, factory: str, methods: dict[str, Method]) -> dict[str, Any
     import faiss
 
     faiss.omp_set_num_threads(1)
-    upkeep = opened(home, factory, methods)
+    rebuilder = opened(home, factory, methods)
     before, started = _peak(), time.perf_counter()
-    generation = upkeep.generations.open({m.name: m.fingerprint for m in upkeep.lanes})
+    generation = rebuilder.generations.open({m.name: m.fingerprint for m in rebuilder.lanes})
     assert generation is not None
     out: dict[str, Any] = {"open_ms": round((time.perf_counter() - started) * 1e3, 1)}
     rng = np.random.default_rng(7)
     ids = np.sort(rng.choice(np.arange(1, generation.images + 1), QUERIES, replace=False)).tolist()
     for lane, k in (("siamese", 50), ("phash", 10)):
         method = methods[lane]
-        stored = upkeep.catalog.descriptors.of(method.fingerprint, ids)
+        stored = rebuilder.catalog.descriptors.of(method.fingerprint, ids)
         vectors = np.stack([np.frombuffer(stored[i], method.dtype) for i in ids])
         if lane == "siamese":
             vectors = vectors + 0.03 * rng.standard_normal(vectors.shape).astype(np.float32)

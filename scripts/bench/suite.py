@@ -181,7 +181,7 @@ def sizes(app: App, path: Path) -> dict[str, int]:
 
 def measure(table: Path, count: int, interpreter: str | None, scratch: Path) -> dict[str, Any]:
     """All rows."""
-    listed = read_source(table, images.SUFFIXES).rows
+    listed = read_source(table).rows
     chosen = [Path(r.path) for r in listed[:: max(1, len(listed) // count)]][:count]
     listed_here = scratch / "photos.csv"
     with listed_here.open("w", encoding="utf-8", newline="") as stream:

@@ -11,6 +11,7 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
 from simsearch.catalog.reviews import ReviewVerdict, Side
 from simsearch.core.config import DuplicateSettings, ImageSettings
+from simsearch.core.text import basis, percent
 from simsearch.core.types import Progress, silent
 from simsearch.duplicates.candidates import SelfJoin, candidate_pairs
 from simsearch.duplicates.distinct_files import DistinctFiles, distinct_files
@@ -221,7 +222,7 @@ class _Grouping:
 
     def _why_not(self, check: PairCheck, a: ImageFacts, b: ImageFacts) -> str:
         if check.verification.probability < self.threshold and not check.evidence.photo:
-            return f"below the threshold of {self.threshold:.1%}"
+            return f"below the threshold of {percent(self.threshold)}"
         return (
             strength_difference(a, b)
             or ("another print" if check.evidence.printed else "")
@@ -248,12 +249,11 @@ def _and(*words: str) -> str:
 
 def _basis(check: PairCheck) -> str:
     """In words, the evidence that the kind of a pair rests on."""
-    v, evidence = check.verification, check.evidence
+    evidence = check.evidence
     if evidence.photo:
         share = f"{evidence.photo.agreement:.0%} of the keypoints come back"
         return f"one photo, {evidence.photo.placement.words}: {share}"
     if evidence.place:
         share = f"{evidence.differing:.1%}" if evidence.differing >= 0.001 else "a speck"
         return f"one photo but for {share} of it: compare what is printed there"
-    points = f"{v.inliers} matching points" if v.inliers else "by appearance alone"
-    return f"{points}, similarity {v.similarity:.2f}"
+    return basis(check.verification)

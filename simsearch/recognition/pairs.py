@@ -8,6 +8,7 @@ from pathlib import Path
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError, SourceError
+from simsearch.core.text import basis, below, percent
 from simsearch.core.threads import SingleThreaded, in_threads
 from simsearch.core.types import Description, PairVerdict, Refusal, Verification
 from simsearch.features.base import Method
@@ -39,7 +40,7 @@ class PairVerifier:
             return _unreadable(pair, a, b)
         [verification] = self.scorer.verify(a, [b], geometry=1)
         same = verification.probability >= self.threshold
-        return PairVerdict(*pair, same, verification, reason=basis(verification, self.threshold))
+        return PairVerdict(*pair, same, verification, reason=reason(verification, self.threshold))
 
 
 def compare_pairs(pairs: Sequence[tuple[str, str]], method: Method, reading: ImageSettings) -> list[PairVerdict]:
@@ -96,11 +97,8 @@ def read_pairs(path: Path) -> tuple[list[tuple[str, str, str]], list[Refusal]]:
     return pairs, refusals
 
 
-def basis(verification: Verification, threshold: float) -> str:
-    """In words, what the verdict on a pair rests on."""
-    v = verification
-    points = f"{v.inliers} matching points" if v.inliers else "no matching points"
-    seen = f"{points}, similarity {v.similarity:.2f}"
+def reason(v: Verification, threshold: float) -> str:
+    """What the verdict on a pair rests on."""
     if v.probability >= threshold:
-        return seen if v.inliers else f"by appearance alone: similarity {v.similarity:.2f}"
-    return f"{seen}: {v.probability:.1%} is below the {threshold:.1%} that a pair needs"
+        return basis(v)
+    return f"{basis(v)}: {below(v.probability, threshold)} is less than the {percent(threshold)} that a pair needs"

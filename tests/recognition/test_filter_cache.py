@@ -13,7 +13,7 @@ import pytest
 from simsearch import open_app
 from simsearch.core.errors import UsageError
 from simsearch.core.types import Decision, Outcome
-from simsearch.recognition import filter_cache
+from simsearch.recognition import filter_cache, product_filter
 from simsearch.recognition.product_filter import Condition, parse
 from simsearch.testing.world import World, photo
 
@@ -77,7 +77,7 @@ def answered(world: World, form: str) -> list[str]:
 
 def test_a_filter_asked_meanwhile_does_not_answer_this_question(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread asks for tablets; while its part is read, another one asks for syrups and has its answer."""
-    real, reading, go_on = filter_cache.matching, threading.Event(), threading.Event()
+    real, reading, go_on = product_filter.matching, threading.Event(), threading.Event()
 
     def slow(catalog: Any, where: tuple[Condition, ...]) -> Any:
         if where[0].value == "tablet":
@@ -96,7 +96,7 @@ def test_a_filter_asked_meanwhile_does_not_answer_this_question(world: World, mo
 
 def test_a_part_is_read_once_for_all_threads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    real = filter_cache.matching
+    real = product_filter.matching
 
     def noting(catalog: Any, where: tuple[Condition, ...]) -> Any:
         asked.append(where[0].value)

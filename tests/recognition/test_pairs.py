@@ -61,7 +61,7 @@ class Sure:
         elsewhere: Sequence[object] | None = None,
         votes: Sequence[float] | None = None,
     ) -> list[Verification]:
-        return [Verification(0.9, 0.8, 0.9, 7, 1.0) for _ in others]
+        return [Verification(0.9, 0.8, 0.9, 7, 1.0, support=7) for _ in others]
 
 
 def test_a_verdict_does_not_depend_on_the_number_of_methods(shop: Shop) -> None:

@@ -25,7 +25,7 @@ class Written:
 
     def __init__(self) -> None:
         self.groups: list[list[str]] = []
-        self.free, self.error = threading.Event(), None
+        self.free = threading.Event()
         self.free.set()
         self.error: Exception | None = None
 

@@ -79,7 +79,12 @@ def test_threads_share_one_scoring(
     write(kit, own, 0.8)
     read: list[Any] = []
     real = Calibration.load
-    monkeypatch.setattr(Calibration, "load", lambda path: read.append(path) or real(path))
+
+    def noting(path: Path) -> Calibration:
+        read.append(path)
+        return real(path)
+
+    monkeypatch.setattr(Calibration, "load", noting)
     scoring = CurrentScoring(methods, own)
     with ThreadPoolExecutor(8) as pool:
         found = {id(one) for one in pool.map(lambda _: scoring.current(), range(64))}
