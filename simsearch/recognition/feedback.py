@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.database import now
-from simsearch.catalog.decisions import DecisionFilter, Found, Recorded
+from simsearch.catalog.decisions import DecisionFilter, DecisionVerdict, RecordedDecision
 from simsearch.core.errors import TrainingError, UsageError
 from simsearch.core.types import Outcome
 from simsearch.recognition.calibration import Calibration, threshold_for_far
@@ -44,7 +44,7 @@ class DecisionDesk:
         sku: str | None = None,
         reviewed: bool | None = None,
         limit: int | None = None,
-    ) -> Iterator[Recorded]:
+    ) -> Iterator[RecordedDecision]:
         """Recorded answers, newest first. `since`: see `moment`.
 
         Raises:
@@ -56,14 +56,14 @@ class DecisionDesk:
         wanted = DecisionFilter(None if since is None else moment(since), outcome, sku, reviewed)
         return self.catalog.decisions.find(wanted, limit=limit)
 
-    def get(self, decision_id: int) -> Recorded:
+    def get(self, decision_id: int) -> RecordedDecision:
         """UsageError where there is no such decision."""
         found = self.catalog.decisions.get(decision_id)
         if found is None:
             raise UsageError(f"decision {decision_id}: there is none; `simsearch decisions` lists them")
         return found
 
-    def confirm(self, decision_id: int, sku: str | None = None, note: str = "") -> Recorded:
+    def confirm(self, decision_id: int, sku: str | None = None, note: str = "") -> RecordedDecision:
         """The answer was right: the product that it names, one of those that it could not tell apart, or none."""
         decision = self.get(decision_id)
         named = named_by(decision)
@@ -74,9 +74,9 @@ class DecisionDesk:
             says = f"names {', '.join(named)}" if named else "names no product"
             way = f"use `simsearch decisions correct {decision_id} {sku}`"
             raise UsageError(f"decision {decision_id} {says}, not {sku}; {way}")
-        return self._say(decision, Found.CONFIRMED, sku or decision.sku, note)
+        return self._say(decision, DecisionVerdict.CONFIRMED, sku or decision.sku, note)
 
-    def correct(self, decision_id: int, sku: str | None = None, note: str = "") -> Recorded:
+    def correct(self, decision_id: int, sku: str | None = None, note: str = "") -> RecordedDecision:
         """The answer was wrong: the photo shows `sku`, or no product of the catalog."""
         decision = self.get(decision_id)
         if sku == decision.sku and decision.outcome != Outcome.AMBIGUOUS.value:
@@ -88,21 +88,23 @@ class DecisionDesk:
             raise UsageError(f"decision {decision_id} names {sku}, among others; {way}")
         if sku is not None and not self.catalog.selection.has_product(sku):
             raise UsageError(f"{sku}: is no SKU of the catalog; leave it out to say that the photo shows none of it")
-        return self._say(decision, Found.CORRECTED, sku, note)
+        return self._say(decision, DecisionVerdict.CORRECTED, sku, note)
 
-    def forget(self, decision_id: int) -> Recorded:
+    def forget(self, decision_id: int) -> RecordedDecision:
         """Take back what was said of a decision."""
         decision = self.get(decision_id)
         if not self.catalog.decisions.forget_review(decision_id):
             raise UsageError(f"decision {decision_id}: nothing was said of it")
         return replace(decision, review=None)
 
-    def _say(self, decision: Recorded, verdict: Found, sku: str | None, note: str) -> Recorded:
+    def _say(
+        self, decision: RecordedDecision, verdict: DecisionVerdict, sku: str | None, note: str
+    ) -> RecordedDecision:
         self.catalog.decisions.review(decision.id, verdict, sku, note)
         return self.get(decision.id)
 
 
-def named_by(decision: Recorded) -> list[str]:
+def named_by(decision: RecordedDecision) -> list[str]:
     """SKUs that an answer names: one of a match, those that it could not tell apart, none of an unknown."""
     if decision.sku is None:
         return []
@@ -149,7 +151,7 @@ class ReviewedSample:
     """Reviewed answers that cannot: of several photos, or with other methods than today's."""
 
 
-def reviewed_sample(decisions: Sequence[Recorded], fingerprints: Mapping[str, str]) -> ReviewedSample:
+def reviewed_sample(decisions: Sequence[RecordedDecision], fingerprints: Mapping[str, str]) -> ReviewedSample:
     """What reviewed answers say about candidates, as far as today's methods computed the features."""
     features: list[Sequence[float]] = []
     same: list[bool] = []
@@ -176,7 +178,7 @@ def reviewed_sample(decisions: Sequence[Recorded], fingerprints: Mapping[str, st
     )
 
 
-def _usable(decision: Recorded, fingerprints: Mapping[str, str]) -> list[Mapping[str, Any]] | None:
+def _usable(decision: RecordedDecision, fingerprints: Mapping[str, str]) -> list[Mapping[str, Any]] | None:
     evidence = decision.evidence
     recorded = evidence.get("fingerprints", {})
     if evidence.get("photos") or evidence.get("features") != list(FEATURES):

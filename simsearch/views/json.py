@@ -17,7 +17,7 @@ from simsearch.core.errors import ImageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from simsearch.catalog.decisions import Recorded
+    from simsearch.catalog.decisions import RecordedDecision
     from simsearch.catalog.images import ImageFacts
     from simsearch.catalog.reviews import Review, Side
     from simsearch.core.config import Config
@@ -109,7 +109,7 @@ def verdict(v: PairVerdict, where: str = "") -> Json:
 # -- recorded decisions ----------------------------------------------------------------------------------------------
 
 
-def decision(d: Recorded) -> Json:
+def decision(d: RecordedDecision) -> Json:
     """A recorded answer, the evidence it was made from, and what a person said of it."""
     review = d.review and {
         "verdict": d.review.verdict.value, "sku": d.review.sku, "note": d.review.note, "at": instant(d.review.at)

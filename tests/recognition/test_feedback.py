@@ -19,7 +19,7 @@ from sqlalchemy.dialects import postgresql
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.database import now
-from simsearch.catalog.decisions import DecisionFilter, Found
+from simsearch.catalog.decisions import DecisionFilter, DecisionVerdict
 from simsearch.core.config import CatalogSettings
 from simsearch.core.errors import TrainingError, UsageError
 from simsearch.core.resources import resource_dir
@@ -73,7 +73,8 @@ def test_confirming_a_match_keeps_its_product(desk: DecisionDesk) -> None:
     assert desk.get(number).review is None
     said = desk.confirm(number, note="seen the leaflet")
     assert said.review is not None
-    assert (said.review.verdict, said.review.sku, said.review.note) == (Found.CONFIRMED, "a", "seen the leaflet")
+    review = said.review
+    assert (review.verdict, review.sku, review.note) == (DecisionVerdict.CONFIRMED, "a", "seen the leaflet")
     assert desk.get(number) == said
 
 
@@ -81,7 +82,7 @@ def test_confirming_an_unknown_says_none_of_the_catalog(desk: DecisionDesk) -> N
     [number] = record(desk, UNKNOWN)
     review = desk.confirm(number).review
     assert review is not None
-    assert (review.verdict, review.sku) == (Found.CONFIRMED, None)
+    assert (review.verdict, review.sku) == (DecisionVerdict.CONFIRMED, None)
 
 
 def test_an_ambiguous_answer_is_confirmed_with_one_of_its_products(desk: DecisionDesk) -> None:
@@ -102,7 +103,7 @@ def test_correcting_replaces_what_was_said_before(desk: DecisionDesk) -> None:
     desk.confirm(number)
     review = desk.correct(number, "b").review
     assert review is not None
-    assert (review.verdict, review.sku) == (Found.CORRECTED, "b")
+    assert (review.verdict, review.sku) == (DecisionVerdict.CORRECTED, "b")
     none = desk.correct(number).review
     assert none is not None
     assert none.sku is None
@@ -229,7 +230,7 @@ def reviewed(desk: DecisionDesk, count: int, wrong: float, *, right: bool = True
             hits.insert(0, hit("a", 0.9, (1.0, 0.9, 6.0 + noise[1], 0.5, 0.0, 0.0, 0.0)))
         [number] = record(desk, decision(Outcome.UNKNOWN, *hits), prints=prints)
         sku = "a" if right else None
-        desk.catalog.decisions.review(number, Found.CORRECTED if right else Found.CONFIRMED, sku)
+        desk.catalog.decisions.review(number, DecisionVerdict.CORRECTED if right else DecisionVerdict.CONFIRMED, sku)
 
 
 def test_too_few_reviews_are_refused(desk: DecisionDesk) -> None:
@@ -283,7 +284,7 @@ def test_many_reviews_fit_the_fusion_anew(desk: DecisionDesk, monkeypatch: pytes
             hit("x", 0.5, (0.0, 0.2, 1 + number % 5 / 10, 0.5, 0.0, 0.0, 0.0)),
         ]
         [new] = record(desk, decision(Outcome.UNKNOWN, *hits))
-        desk.catalog.decisions.review(new, Found.CORRECTED, "d")
+        desk.catalog.decisions.review(new, DecisionVerdict.CORRECTED, "d")
     made = calibrate_from_decisions(desk.catalog, BASE, target_far=0.05)
     assert made.facts["fusion_refitted"]
     assert made.fusion != BASE.fusion
@@ -298,4 +299,4 @@ def test_the_desk_and_old_records(desk: DecisionDesk) -> None:
         desk.confirm(number)
     review = desk.confirm(number, "a").review
     assert review is not None
-    assert (review.verdict, review.sku) == (Found.CONFIRMED, "a")
+    assert (review.verdict, review.sku) == (DecisionVerdict.CONFIRMED, "a")
