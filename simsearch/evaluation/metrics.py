@@ -132,12 +132,6 @@ def fpr_at_tpr(curve: Roc, tpr: float = 0.95) -> float:
     return float(curve.false_accept_rate[reached].min()) if reached.any() else NAN
 
 
-def tpr_at_fpr(curve: Roc, fpr: float) -> float:
-    """The largest true accept rate of a threshold whose false accept rate is at most `fpr`; not interpolated."""
-    allowed = curve.false_accept_rate <= fpr
-    return float(curve.true_accept_rate[allowed].max()) if allowed.any() else NAN
-
-
 def equal_error_rate(curve: Roc) -> float:
     """Where false accept rate = false reject rate, on the line between the two nearest points; nan without a class."""
     far, frr = curve.false_accept_rate, 1 - curve.true_accept_rate

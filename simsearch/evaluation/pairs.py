@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.core.numbers import stable_share
 from simsearch.training.pairs import LabelledImages
 
 
@@ -31,7 +31,7 @@ class LabelledPairs:
 
 def of_validation(product: str, share: float = 0.4) -> bool:
     """Whether thresholds are chosen on this product: a fixed function of its name."""
-    return zlib.crc32(f"threshold/{product}".encode()) % 10_000 < share * 10_000
+    return stable_share(f"threshold/{product}", share)
 
 
 def draw_pairs(

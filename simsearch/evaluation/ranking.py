@@ -79,23 +79,3 @@ def retrieval_figures(ranks: ArrayLike, ks: Sequence[int] = (1, 5, 10, 50)) -> R
     r = r[~np.isnan(r)]
     recall = {int(k): ratio(int((r <= k).sum()), len(r)) for k in ks}
     return RetrievalFigures(len(r), recall, ratio(float((1 / r).sum()), len(r)))
-
-
-def mean_average_precision(similarity: ArrayLike, right: ArrayLike, skip: ArrayLike | None = None) -> float:
-    """Mean over queries of the average precision: mean over right images of (right ones up to it) / (all up to it).
-
-    `similarity`, `right`, `skip` (q, g). Ties worst-case: wrong images stand before right ones of the same similarity.
-    Queries without a right image left are not scored; nan when there are no others.
-    """
-    s, y = np.asarray(similarity, np.float64), np.asarray(right, np.bool_)
-    left_out = np.zeros(s.shape, np.bool_) if skip is None else np.asarray(skip, np.bool_)
-    if s.ndim != 2 or y.shape != s.shape or left_out.shape != s.shape:
-        raise ValueError(f"similarity {s.shape}, right {y.shape} and skip {left_out.shape} must be the same (q, g)")
-    check_scores(s)
-    each = []
-    for row, good, out in zip(s, y, left_out, strict=True):
-        row, good = row[~out], good[~out]
-        places = np.flatnonzero(good[np.lexsort((good, -row))]) + 1
-        if len(places):
-            each.append(float((np.arange(1, len(places) + 1) / places).mean()))
-    return float(np.mean(each)) if each else NAN

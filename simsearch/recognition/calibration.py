@@ -20,7 +20,8 @@ from numpy.typing import ArrayLike
 
 from simsearch.core.config import parse_settings
 from simsearch.core.errors import ConfigError, WeightsError
-from simsearch.recognition.score_fusion import Floats, Fusion, Monotone, sigmoid
+from simsearch.core.numbers import sigmoid
+from simsearch.recognition.score_fusion import Floats, Fusion, Monotone
 
 FORMAT = "simsearch-calibration-1"
 MAX_BYTES = 1_000_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +15,7 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.database import now
 from simsearch.catalog.decisions import DecisionFilter, Found, Recorded
 from simsearch.core.errors import TrainingError, UsageError
+from simsearch.core.numbers import stable_share
 from simsearch.core.types import Outcome
 from simsearch.recognition.calibration import Calibration, threshold_for_far
 from simsearch.recognition.score_fusion import Fusion, Monotone
@@ -168,7 +168,7 @@ def reviewed_sample(decisions: Sequence[Recorded], fingerprints: Mapping[str, st
             features.append(hit["features"])
             same.append(hit["sku"] == decision.review.sku)
             number.append(used)
-            second.append(bool(zlib.crc32((decision.review.sku or decision.query_sha256).encode()) & 1))
+            second.append(stable_share(decision.review.sku or decision.query_sha256, 0.5))
         used += 1
     table = np.array(features, np.float64).reshape(len(features), len(FEATURES))
     return ReviewedSample(

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.catalog.catalog import ImageFacts
 from simsearch.core.config import NEEDED
+from simsearch.core.numbers import sigmoid
 from simsearch.core.threads import SingleThreaded, cores, in_threads
 from simsearch.core.types import Descriptor, Elsewhere, Image, Surface, Verification
 from simsearch.features.base import Method, unpack
 from simsearch.features.hashes import PHash
-from simsearch.features.network.weights_file import sigmoid
 from simsearch.features.orb import Geometry, Orb
 from simsearch.features.siamese import Siamese
 from simsearch.recognition.calibration import Calibration

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from simsearch.core.numbers import stable_share
 from simsearch.core.types import Pixels, Surface
 from simsearch.features.network.network import SURFACES, shrink
 from simsearch.features.network.pill_crop import cropped_with_outlines
@@ -49,7 +49,7 @@ class Batch:
 
 def held_out(sku: str, share: float) -> bool:
     """Whether a product belongs to the validation part: a fixed function of its SKU, so that it never moves."""
-    return zlib.crc32(sku.encode()) % 10_000 < share * 10_000
+    return stable_share(sku, share)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ other products gave (cross-fitting: Chernozhukov et al. 2018), so that no produc
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from simsearch.core.config import QuerySettings
 from simsearch.core.errors import TrainingError
+from simsearch.core.numbers import stable_hash
 from simsearch.features.orb import column
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.keypoint_votes import Nearest, VoteIndex, nearest
@@ -194,7 +194,7 @@ def calibrate(
 def _folds(sample: Sample) -> NDArray[np.int64]:
     """(photos,) 0 to FOLDS - 1, one for all photos of a product; products with several photos are spread evenly."""
     several = set(sample.several)
-    ordered = sorted(set(sample.skus), key=lambda sku: (sku not in several, zlib.crc32(sku.encode()), sku))
+    ordered = sorted(set(sample.skus), key=lambda sku: (sku not in several, stable_hash(sku), sku))
     number = {sku: i % FOLDS for i, sku in enumerate(ordered)}
     return np.array([number[sku] for sku in sample.skus], np.int64)
 
