@@ -19,8 +19,9 @@ from pathlib import Path
 from evaluation_manifests import manifests, records, write
 
 from simsearch import open_app
-from simsearch.evaluation.methods import markdown, write_methods
-from simsearch.evaluation.rendered_set import write_rendered
+from simsearch.evaluation.export import methods_markdown, write_methods
+from simsearch.evaluation.methods import PairSource
+from simsearch.evaluation.rendered_set import write_rendered_set
 from simsearch.evaluation.run import evaluate_methods
 
 SETS = ("boxes", "strips", "tfda", "rendered")
@@ -33,7 +34,7 @@ def table_of(name: str, data: Path, work: Path) -> Path:
     if name != "rendered":
         manifests(data, work / "manifests")
         return work / "manifests" / f"{name}_pairs.csv"
-    return write_rendered(work / "rendered_set", severity=0.5, absent=0.0, family_share=0.0, **RENDERED)
+    return write_rendered_set(work / "rendered_set", severity=0.5, absent=0.0, family_share=0.0, **RENDERED)
 
 
 def shortened(table: Path, products: int) -> Path:
@@ -64,7 +65,7 @@ def main(data: Path, work: Path, doc: Path, only: list[str], products: int | Non
             table = shortened(table, products)
         ambiguous = data / "boxes_ambiguous.csv" if name in ("boxes", "strips") else None
         with open_app(work / "home") as app:
-            report = evaluate_methods(app, manifest=table, ambiguous=ambiguous)
+            report = evaluate_methods(app, PairSource(manifest=table, ambiguous=ambiguous))
         write_methods(report, work / name)
         plots = []
         for plot, words in PLOTS.items():
@@ -72,7 +73,7 @@ def main(data: Path, work: Path, doc: Path, only: list[str], products: int | Non
             shutil.copyfile(work / name / f"{plot}.png", beside)
             plots.append(f"![{words}, {name}]({beside.name})")
         # The paper's own figures stand once in the document.
-        block = markdown(report).rpartition("\n\n")[0]
+        block = methods_markdown(report).rpartition("\n\n")[0]
         doc.write_text(replaced(doc.read_text(encoding="utf-8"), name, "\n\n".join([block, *plots])), encoding="utf-8")
         print(f"{name}: {work / name}", flush=True)
 

@@ -71,15 +71,15 @@ def methods(
     as_json: Json = False,
 ) -> None:
     """Compare the methods of the paper, and the whole verification, on the same labelled pairs."""
-    from simsearch.evaluation.methods import write_methods
+    from simsearch.evaluation.export import write_methods
+    from simsearch.evaluation.methods import PairSource
     from simsearch.evaluation.run import evaluate_methods
     from simsearch.views.text import evaluation
 
     with opened_app() as opened, progress_bar("comparing") as progress:
-        report = evaluate_methods(
-            opened, pairs=pairs, manifest=manifest, split=split, ambiguous=ambiguous, methods=method or (), seed=seed,
-            hard_share=0.5 if negatives is Negatives.HARD else 0.0, progress=progress,
-        )  # fmt: skip
+        hard_share = 0.5 if negatives is Negatives.HARD else 0.0
+        source = PairSource(pairs, manifest, split, ambiguous, hard_share, seed)
+        report = evaluate_methods(opened, source, methods=method or (), progress=progress)
     evaluation.comparison(report, as_json)
     if out is not None:
         for path in write_methods(report, out):
@@ -99,8 +99,8 @@ def retrieval(
     as_json: Json = False,
 ) -> None:
     """How often the right product comes first: in each lane of the lookup, fused, and after verification."""
-    from simsearch.evaluation.answer_plots import draw_retrieval
     from simsearch.evaluation.export import write_answers
+    from simsearch.evaluation.plots import draw_retrieval
     from simsearch.evaluation.run import evaluate_retrieval
     from simsearch.views.text import evaluation
 
@@ -109,7 +109,7 @@ def retrieval(
         report = evaluate_retrieval(opened, protocol, work=work, seed=seed, facts=facts, progress=progress)
     evaluation.recognition(report, as_json)
     if out is not None:
-        for path in [*write_answers("retrieval", report, out, report.asked), *draw_retrieval(report, out)]:
+        for path in [*write_answers("retrieval", report, out, report.queries), *draw_retrieval(report, out)]:
             note(f"{path}: written")
 
 
@@ -129,8 +129,8 @@ def open_set(
 
     Where all products that ask are in the catalog, every second one is taken out of it.
     """
-    from simsearch.evaluation.answer_plots import draw_open_set
     from simsearch.evaluation.export import write_answers
+    from simsearch.evaluation.plots import draw_open_set
     from simsearch.evaluation.run import evaluate_open_set
     from simsearch.views.text import evaluation
 
@@ -139,7 +139,7 @@ def open_set(
         report = evaluate_open_set(opened, protocol, work=work, seed=seed, facts=facts, progress=progress)
     evaluation.recognition(report, as_json)
     if out is not None:
-        for path in [*write_answers("open_set", report, out, report.asked), *draw_open_set(report, out)]:
+        for path in [*write_answers("open_set", report, out, report.queries), *draw_open_set(report, out)]:
             note(f"{path}: written")
 
 
@@ -156,8 +156,8 @@ def calibration(
     as_json: Json = False,
 ) -> None:
     """Whether probabilities come true: of pairs, and of the first answer to each photo."""
-    from simsearch.evaluation.answer_plots import draw_calibration
     from simsearch.evaluation.export import write_answers
+    from simsearch.evaluation.plots import draw_calibration
     from simsearch.evaluation.run import evaluate_calibration
     from simsearch.views.text import evaluation
 
@@ -183,11 +183,11 @@ def render(
 ) -> None:
     """Render packages with simulated phone photos, and the manifest that the other commands measure on."""
     from simsearch.core.errors import UsageError
-    from simsearch.evaluation.rendered_set import write_rendered
+    from simsearch.evaluation.rendered_set import write_rendered_set
     from simsearch.views import text as printing
 
     try:
-        path = write_rendered(
+        path = write_rendered_set(
             folder, products=products, photos=photos, seed=seed, severity=severity, absent=absent, family_share=families
         )
     except OSError as error:

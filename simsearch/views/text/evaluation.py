@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from simsearch.evaluation.export import Report
 from simsearch.evaluation.methods import MethodsReport
-from simsearch.views.text.output import OUT, print_json, table, text
-
-_SHOWN = 10
+from simsearch.evaluation.tables import Report
+from simsearch.views.text.output import OUT, left_out, print_json, table, text
 
 
 def comparison(r: MethodsReport, as_json: bool) -> None:
@@ -17,7 +13,7 @@ def comparison(r: MethodsReport, as_json: bool) -> None:
         print_json(r.json())
         return
     shown = table("method", "accuracy", "95 %", "precision", "recall", "F1", "AUC", "FPR95", "files/s", "cached/s")
-    for row in r.comparison.table():
+    for row in r.comparison.records():
         low, high = row["accuracy_95"]
         shares = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1", "auc", "fpr_at_95_tpr"))
         interval = f"{low:.1%} to {high:.1%}"
@@ -30,7 +26,7 @@ def comparison(r: MethodsReport, as_json: bool) -> None:
         f"{f['validation_pairs']} pairs of other products; FPR95: wrong pairs accepted where 95 % of the right ones are"
     )
     OUT.print(f"speeds: pairs a second from files, and on cached descriptors; {text(f['machine'])}")
-    _left_out(f["refused"])
+    left_out(r.refusals)
     OUT.print(r.negatives)
     OUT.print(r.json()["note"])
 
@@ -40,10 +36,10 @@ def recognition(r: Report, as_json: bool) -> None:
     if as_json:
         print_json(r.json())
         return
-    for sheet in r.sheets():
-        OUT.print(f"[bold]{text(sheet.title)}[/]")
-        shown = table(*sheet.columns)
-        for row in sheet.rows:
+    for one in r.tables():
+        OUT.print(f"[bold]{text(one.title)}[/]")
+        shown = table(*one.columns)
+        for row in one.rows:
             shown.add_row(*map(text, row))
         OUT.print(shown)
         OUT.print()
@@ -55,11 +51,6 @@ def recognition(r: Report, as_json: bool) -> None:
     if f["queries_hidden"]:
         OUT.print(f"{f['queries_hidden']} photos can only be missed: every reference of theirs is listed as doubtful")
     OUT.print(text(f["machine"]))
-    _left_out(f["refused"])
-
-
-def _left_out(reasons: Sequence[str]) -> None:
-    for reason in reasons[:_SHOWN]:
-        OUT.print(f"[red]left out[/]  {text(reason)}")
-    if len(reasons) > _SHOWN:
-        OUT.print(f"... and {len(reasons) - _SHOWN} more (--json lists them)")
+    left_out(r.refusals)
+    if "pairs_not_measured" in f:
+        OUT.print(f"no pairs were measured: {text(f['pairs_not_measured'])}")
