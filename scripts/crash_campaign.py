@@ -107,7 +107,7 @@ class World:
 
     def listen(self) -> None:
         """From now on, every change that the catalog acknowledges is written down."""
-        apply, build, back = self.catalog.apply, self.upkeep.build, self.generations.rollback
+        apply, build, back = self.catalog.images.apply, self.upkeep.build, self.generations.rollback
 
         def applied(**changes: Any) -> None:
             gone = list(changes.get("retire", ()))
@@ -127,7 +127,7 @@ class World:
             self.said("rollback")  # before it: from now on, an older one may serve
             return back()
 
-        self.catalog.apply = applied  # type: ignore[method-assign]
+        self.catalog.images.apply = applied  # type: ignore[method-assign]
         self.upkeep.build = built  # type: ignore[method-assign]
         self.generations.rollback = rolled  # type: ignore[method-assign]
 
@@ -169,10 +169,10 @@ class World:
 
     def check(self) -> None:
         """AssertionError that says what is wrong."""
-        found = self.catalog.integrity()
+        found = self.catalog.housekeeping.integrity()
         assert not found, f"integrity_check: {found}"
         said = (self.folder / "said").read_text(encoding="ascii").split("\n")[:-1] if self._spoke() else []
-        active = {k.id: k.sha256 for k in self.catalog.known_images([]) if k.verdict == "ok"}
+        active = {k.id: k.sha256 for k in self.catalog.images.known([]) if k.verdict == "ok"}
         rows = self._all_rows()
         added = [line.split()[1] for line in said if line.startswith("added")]
         lost = set(added) - set(rows.values())
@@ -191,9 +191,9 @@ class World:
         opened = self.generations.open(wanted)
         assert opened is not None
         assert opened.name == serving
-        gone = set(self.catalog.retired_since(opened.revision).tolist())
+        gone = set(self.catalog.images.retired_since(opened.revision).tolist())
         for name, method in self.methods.items():
-            new = set(self.catalog.active_ids(method.fingerprint, since=opened.revision).tolist())
+            new = set(self.catalog.descriptors.active_ids(method.fingerprint, since=opened.revision).tolist())
             answers = set(opened.lanes[name].ids().tolist()) - gone | new
             assert answers == set(active), f"{name}: {len(answers ^ set(active))} ids are not those of the catalog"
 
@@ -202,7 +202,7 @@ class World:
 
     def _all_rows(self) -> dict[int, str]:
         """id -> sha256 of all images there ever were."""
-        with self.catalog._read() as c:
+        with self.catalog.database.read() as c:
             return dict(c.exec_driver_sql("SELECT id, sha256 FROM images").all())
 
 
@@ -333,20 +333,20 @@ def readers(folder: Path, seconds: float, processes: int = 2) -> dict[str, int]:
         asked = 0
         seen: set[str] = set()
         while time.monotonic() < end:
-            gone = set(world.catalog.retired_since(-1).tolist())
-            before = world.catalog.active_ids(world.methods["phash"].fingerprint).tolist()
+            gone = set(world.catalog.images.retired_since(-1).tolist())
+            before = world.catalog.descriptors.active_ids(world.methods["phash"].fingerprint).tolist()
             wanted = rng.choice(before)
             query = {
                 name: np.frombuffer(found[wanted], method.dtype)
                 for name, method in world.methods.items()
-                if wanted in (found := world.catalog.descriptors(method.fingerprint, [wanted]))
+                if wanted in (found := world.catalog.descriptors.of(method.fingerprint, [wanted]))
             }
             if len(query) < len(world.methods):
                 continue  # a night has let go of it
             lookup.refresh()
             answer = {c.image_id for c in lookup.search(query).candidates}
             assert not answer & gone, f"retired images in an answer: {sorted(answer & gone)[:5]}"
-            still = wanted not in set(world.catalog.retired_since(-1).tolist())
+            still = wanted not in set(world.catalog.images.retired_since(-1).tolist())
             assert wanted in answer or not still, f"image {wanted} was not found"
             asked, seen = asked + 1, seen | {lookup.generation.name if lookup.generation else ""}
         world.said(f"asked {asked} {len(seen)}")

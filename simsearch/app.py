@@ -229,9 +229,9 @@ class App:
         return report
 
     def _behind(self) -> bool:
-        live, outside = self.catalog.counts()["images_ok"], self.upkeep.outside()
+        live, outside = self.catalog.images.counts()["images_ok"], self.upkeep.outside()
         if outside < 0:
-            return live > 0 and not self.catalog.stale(self.upkeep.fingerprints.values())
+            return live > 0 and not self.catalog.images.stale(self.upkeep.fingerprints.values())
         return outside > self.config.indexing.rebuild_share * max(1, live)
 
     def query(
@@ -399,7 +399,7 @@ class App:
     def refused(self) -> list[Refusal]:
         """What the sources list and the catalog could not take."""
         self._existing()
-        return self.catalog.refused()
+        return self.catalog.images.refused()
 
     # -- training ----------------------------------------------------------------------------------------------------
 

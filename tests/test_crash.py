@@ -54,7 +54,7 @@ def test_the_check_of_the_campaign_can_fail(tmp_path: Path) -> None:
     said.write_text(whole + f"added {'0' * 64}\n", encoding="ascii")
     with pytest.raises(AssertionError, match="1 committed images are lost"):
         world.check()
-    active = next(k.id for k in world.catalog.known_images([]))
+    active = next(k.id for k in world.catalog.images.known([]))
     said.write_text(whole + f"retired {active}\n", encoding="ascii")
     with pytest.raises(AssertionError, match="retired images are active again"):
         world.check()
@@ -63,7 +63,7 @@ def test_the_check_of_the_campaign_can_fail(tmp_path: Path) -> None:
         world.check()
     said.write_text(whole, encoding="ascii")
     world.check()
-    with world.catalog.engine.begin() as connection:
+    with world.catalog.database.engine.begin() as connection:
         connection.exec_driver_sql(f"UPDATE images SET verdict = 'refused' WHERE id = {active}")
     with pytest.raises(Exception, match="fit the catalog"):
         world.check()

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from simsearch.app import App, open_app
-from simsearch.catalog.catalog import NewImage
+from simsearch.catalog.images import NewImage
 from simsearch.core.types import SourceRow
 from simsearch.features.orb import KEYPOINT
 
@@ -46,7 +46,7 @@ def fill(app: App, images: int, family: int, pills: float) -> None:
             data = {fingerprints[name]: np.ascontiguousarray(value).tobytes() for name, value in drawn.items()}
             surface = "pills" if rng.random() < pills else "front"
             new.append(NewImage(row, "/drawn", 1, 1, f"{number:064x}", 640, 480, surface, None, data))
-        app.catalog.apply(add=new)
+        app.catalog.images.apply(add=new)
 
 
 def _drawn(centre: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -126,7 +126,7 @@ def query(home: Path, factory: str, methods: dict[str, Method]) -> dict[str, Any
     ids = np.sort(rng.choice(np.arange(1, generation.images + 1), QUERIES, replace=False)).tolist()
     for lane, k in (("siamese", 50), ("phash", 10)):
         method = methods[lane]
-        stored = upkeep.catalog.descriptors(method.fingerprint, ids)
+        stored = upkeep.catalog.descriptors.of(method.fingerprint, ids)
         vectors = np.stack([np.frombuffer(stored[i], method.dtype) for i in ids])
         if lane == "siamese":
             vectors = vectors + 0.03 * rng.standard_normal(vectors.shape).astype(np.float32)

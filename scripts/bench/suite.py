@@ -122,7 +122,7 @@ def queries(app: App, paths: Sequence[Path], index_ms: float) -> list[Row]:
     ]) * 1e3  # fmt: skip
     processor_p50, p50, describe_processor, alone = (float(v) for v in np.median(took, axis=0))
     p99 = float(np.percentile(took[:, 1], 99))
-    live = app.catalog.counts()["images_ok"]
+    live = app.catalog.images.counts()["images_ok"]
     processor, _ = clock(lambda: app.query([str(p) for p in paths], record=False))
     many = processor / len(paths) * 1e3
     return [

@@ -60,11 +60,11 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def gather(app: App, data: Path, split: str, distractors: Sequence[str], test: str = "boxes") -> Bench:
-    known = {str(Path(i.path).resolve()): i.id for i in app.catalog.known_images([]) if i.verdict == "ok"}
+    known = {str(Path(i.path).resolve()): i.id for i in app.catalog.images.known([]) if i.verdict == "ok"}
     ids = {path.removeprefix(f"{data.resolve()}/"): i for path, i in known.items()}
     order = {path: row for row, path in enumerate(ids)}
     method = app.methods["orb"]
-    stored = app.catalog.descriptors(method.fingerprint, ids.values())
+    stored = app.catalog.descriptors.of(method.fingerprint, ids.values())
     keypoints = [unpack(method, stored[i]) for i in ids.values()]
     ambiguous: dict[str, set[int]] = {}
     for line in table(data / "boxes_ambiguous.csv"):
@@ -158,7 +158,9 @@ def scale(options: argparse.Namespace) -> None:
     """Images made of the keypoints of real ones, as clustered as these: each with 32 of 256 bits changed."""
     with open_app(options.home) as app:
         method = app.methods["orb"]
-        stored = app.catalog.descriptors(method.fingerprint, app.catalog.active_ids(method.fingerprint).tolist())
+        stored = app.catalog.descriptors.of(
+            method.fingerprint, app.catalog.descriptors.active_ids(method.fingerprint).tolist()
+        )
         pool = np.concatenate([indexed_keypoints(unpack(method, data), 200) for data in stored.values()])
     print(f"{len(pool):,} keypoints of {len(stored):,} photos")
     columns = {"images": 9, "keypoints": 10, "lists": 8, "build s": 9, "MiB": 8, "B/image": 9, "open ms": 9,

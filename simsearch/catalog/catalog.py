@@ -1,284 +1,46 @@
-"""The catalog store: one class over SQLAlchemy, in which every method is one transaction."""
+"""The catalog: one open database, and its parts by what they are about."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
-from simsearch.catalog.database import chunks, now
-from simsearch.catalog.decisions import Journal
-from simsearch.catalog.descriptors import Descriptors, usable
-from simsearch.catalog.housekeeping import Upkeep
+from simsearch.catalog.builds import Builds
+from simsearch.catalog.database import Database
+from simsearch.catalog.decisions import Decisions
+from simsearch.catalog.descriptors import Descriptors
+from simsearch.catalog.housekeeping import Housekeeping
+from simsearch.catalog.images import Images
 from simsearch.catalog.reviews import Reviews
 from simsearch.catalog.selection import Selection
-from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, ProductRow, RefusalRow, StateRow
-from simsearch.core.types import Refusal, SourceRow, Verdict
+from simsearch.catalog.tables import StateRow
+from simsearch.core.config import CatalogSettings
 
 
-@dataclass(frozen=True)
-class KnownImage:
-    """What the catalog knows of an active image when a source is scanned."""
+class Catalog:
+    """Products, images, descriptors, builds, decisions and reviews. Many threads may use it at once."""
 
-    id: int
-    product_id: int
-    sku: str
-    path: str
-    source: str
-    size: int
-    mtime_ns: int
-    sha256: str | None
-    verdict: str
-    described: bool
-    """Whether it has a descriptor under every wanted fingerprint."""
+    def __init__(self, url: str | Path, settings: CatalogSettings) -> None:
+        """Open the catalog, creating or migrating it as needed. A path is that of an SQLite file.
 
-
-@dataclass(frozen=True)
-class NewImage:
-    """An image to add: facts of the file, and its descriptors or the reason why there are none."""
-
-    row: SourceRow
-    source: str
-    size: int
-    mtime_ns: int
-    sha256: str | None
-    width: int | None = None
-    height: int | None = None
-    surface: str = "unknown"
-    surface_probability: float | None = None
-    descriptors: Mapping[str, bytes] | None = None
-    """Fingerprint -> packed descriptor; None for a refused image."""
-    reason_code: str | None = None
-    reason: str | None = None
-
-
-@dataclass(frozen=True)
-class ImageFacts:
-    """An image with its product, for answers."""
-
-    id: int
-    image: str
-    path: str
-    surface: str
-    sha256: str
-    sku: str
-    name: str
-    strength: str
-    form: str
-    manufacturer: str
-    attributes: Mapping[str, Any]
-
-    @property
-    def title(self) -> str:
-        """Name with strength: two strengths of a drug are two products, and must not read alike."""
-        return self.name if self.strength.lower() in self.name.lower() else f"{self.name} {self.strength}".strip()
-
-
-class Catalog(Descriptors, Journal, Reviews, Selection, Upkeep):
-    """Products, images, descriptors, generations, decisions and reviews."""
-
-    # -- revision ----------------------------------------------------------------------------------------------------
+        Raises:
+            CatalogError: it cannot be opened, is no catalog, or was made by a newer simsearch.
+        """
+        self.database = database = Database(url, settings)
+        self.images = Images(database)
+        self.descriptors = Descriptors(database)
+        self.decisions = Decisions(database)
+        self.builds = Builds(database)
+        self.reviews = Reviews(database)
+        self.selection = Selection(database)
+        self.housekeeping = Housekeeping(database)
 
     def revision(self) -> int:
         """Raised by every change of images or products."""
-        with self._read() as c:
+        with self.database.read() as c:
             return c.scalar(sa.select(StateRow.revision)) or 0
 
-    @staticmethod
-    def _raise_revision(c: Connection) -> int:
-        c.execute(sa.update(StateRow).values(revision=StateRow.revision + 1))
-        return int(c.scalar(sa.select(StateRow.revision)) or 0)
-
-    # -- products and images -----------------------------------------------------------------------------------------
-
-    def known_images(self, fingerprints: Sequence[str]) -> list[KnownImage]:
-        """Every active image, and whether it has a descriptor under each of `fingerprints`."""
-        described = (
-            sa.select(sa.func.count())
-            .select_from(DescriptorRow)
-            .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
-            .where(DescriptorRow.image_id == ImageRow.id, MethodRow.fingerprint.in_(fingerprints))
-            .scalar_subquery()
-            .label("described")
-        )
-        columns = (
-            ImageRow.id, ImageRow.product_id, ProductRow.sku, ImageRow.path, ImageRow.source, ImageRow.size,
-            ImageRow.mtime_ns, ImageRow.sha256, ImageRow.verdict, described,
-        )  # fmt: skip
-        query = sa.select(*columns).join(ProductRow).where(ImageRow.retired_at.is_(None))
-        with self._read() as c:
-            rows = c.execute(query).all()
-        return [KnownImage(**{**r._mapping, "described": r.described == len(fingerprints)}) for r in rows]
-
-    def apply(
-        self,
-        *,
-        add: Sequence[NewImage] = (),
-        retire: Iterable[int] = (),
-        redescribe: Mapping[int, NewImage] | None = None,
-        touch: Mapping[int, tuple[str, int, int]] | None = None,
-    ) -> None:
-        """One step of indexing, in one transaction.
-
-        `retire`: image ids. `redescribe`: image id -> the same image with descriptors under further fingerprints.
-        `touch`: image id -> (source, size, mtime_ns) where content is as before.
-        """
-        retire, redescribe, touch = list(retire), redescribe or {}, touch or {}
-        if not (add or retire or redescribe or touch):
-            return
-        with self._write() as c:
-            revision = self._raise_revision(c)
-            for part in chunks(retire):
-                done = sa.update(ImageRow).where(ImageRow.id.in_(part), ImageRow.retired_at.is_(None))
-                c.execute(done.values(retired_at=now(), retired_revision=revision))
-            products = self._products(c, [image.row for image in add])
-            methods = self._methods(c, {f for i in [*add, *redescribe.values()] for f in i.descriptors or ()})
-            for image in add:
-                values = _image_values(image) | {
-                    "product_id": products[image.row.sku], "added_at": now(), "described_revision": revision,
-                }  # fmt: skip
-                key = c.execute(sa.insert(ImageRow).values(values)).inserted_primary_key
-                assert key is not None
-                _add_descriptors(c, int(key[0]), image, methods)
-            for image_id, image in redescribe.items():
-                values = _image_values(image) | {"described_revision": revision}
-                c.execute(sa.update(ImageRow).where(ImageRow.id == image_id).values(values))
-                present = sa.delete(DescriptorRow).where(
-                    DescriptorRow.image_id == image_id, DescriptorRow.method_id.in_(methods.values())
-                )
-                c.execute(present)
-                _add_descriptors(c, image_id, image, methods)
-            for image_id, (source, size, mtime_ns) in touch.items():
-                changed = {"source": source, "size": size, "mtime_ns": mtime_ns}
-                c.execute(sa.update(ImageRow).where(ImageRow.id == image_id).values(changed))
-
-    def update_products(self, rows: Iterable[SourceRow]) -> int:
-        """Bring name, strength, form, maker and attributes up to what a source says; how many products changed.
-
-        What a source leaves blank it does not say: a folder of further photos must not wipe out the names of a table.
-        """
-        wanted = _product_values(rows)
-        changed = 0
-        with self._write() as c:
-            for part in chunks(list(wanted)):
-                query = sa.select(ProductRow.__table__).where(ProductRow.sku.in_(part))
-                for known in c.execute(query).mappings().all():
-                    values = wanted[known["sku"]]
-                    if any(known[k] != v for k, v in values.items()):
-                        c.execute(sa.update(ProductRow).where(ProductRow.id == known["id"]).values(values))
-                        changed += 1
-            if changed:
-                self._raise_revision(c)
-        return changed
-
-    @staticmethod
-    def _products(c: Connection, rows: Sequence[SourceRow]) -> dict[str, int]:
-        wanted = _product_values(rows)
-        found: dict[str, int] = {}
-        for part in chunks(list(wanted)):
-            query = sa.select(ProductRow.sku, ProductRow.id).where(ProductRow.sku.in_(part))
-            found |= dict(c.execute(query).all())
-        for sku, values in wanted.items():
-            if sku not in found:
-                key = c.execute(sa.insert(ProductRow).values(sku=sku, **values)).inserted_primary_key
-                assert key is not None
-                found[sku] = int(key[0])
-        return found
-
-    @staticmethod
-    def _methods(c: Connection, fingerprints: Iterable[str]) -> dict[str, int]:
-        found = {}
-        for fingerprint in sorted(fingerprints):
-            key = c.scalar(sa.select(MethodRow.id).where(MethodRow.fingerprint == fingerprint))
-            if key is None:
-                name = fingerprint.rsplit("-", 1)[0]
-                made = c.execute(sa.insert(MethodRow).values(fingerprint=fingerprint, name=name)).inserted_primary_key
-                assert made is not None
-                key = int(made[0])
-            found[fingerprint] = key
-        return found
-
-    def facts(self, ids: Iterable[int]) -> dict[int, ImageFacts]:
-        """Active, accepted images among `ids`, with their products."""
-        found: dict[int, ImageFacts] = {}
-        with self._read() as c:
-            for part in chunks([int(i) for i in ids]):
-                found |= {row[0]: ImageFacts(*row) for row in c.execute(_FACTS, {"ids": list(part)})}
-        return found
-
-    def note_refusals(self, source: str, refusals: Sequence[Refusal]) -> None:
-        """Rows of `source` that name no image, in place of those noted before."""
-        values = [{"source": source, "location": r.where, "code": r.code, "message": r.message} for r in refusals]
-        with self._write() as c:
-            c.execute(sa.delete(RefusalRow).where(RefusalRow.source == source))
-            if values:
-                c.execute(sa.insert(RefusalRow), values)
-
-    def refused(self) -> list[Refusal]:
-        """What the sources list and the catalog could not take: rows first, then photos."""
-        rows = sa.select(RefusalRow.location, RefusalRow.code, RefusalRow.message).order_by(RefusalRow.id)
-        photos = (
-            sa.select(ImageRow.path, ImageRow.reason_code, ImageRow.reason)
-            .where(ImageRow.retired_at.is_(None), ImageRow.verdict == Verdict.REFUSED.value)
-            .order_by(ImageRow.id)
-        )
-        with self._read() as c:
-            found = [*c.execute(rows), *c.execute(photos)]
-            return [Refusal(str(where), str(code), str(message)) for where, code, message in found]
-
-    def counts(self) -> dict[str, int]:
-        """products (with an active image), images_ok, images_refused, images_retired."""
-        active = ImageRow.retired_at.is_(None)
-        by_verdict = sa.select(ImageRow.verdict, sa.func.count()).where(active).group_by(ImageRow.verdict)
-        with self._read() as c:
-            verdicts: dict[str, int] = dict(c.execute(by_verdict).all())
-            products = c.scalar(sa.select(sa.func.count(sa.distinct(ImageRow.product_id))).where(active))
-            retired = c.scalar(sa.select(sa.func.count()).select_from(ImageRow).where(~active))
-        return {
-            "products": products or 0, "images_ok": verdicts.get("ok", 0), "images_refused": verdicts.get("refused", 0),
-            "images_retired": retired or 0,
-        }  # fmt: skip
-
-
-def _image_values(image: NewImage) -> dict[str, Any]:
-    return {
-        "source": image.source, "image": image.row.image, "path": image.row.path, "size": image.size,
-        "mtime_ns": image.mtime_ns, "sha256": image.sha256, "width": image.width, "height": image.height,
-        "surface": image.surface, "surface_probability": image.surface_probability,
-        "verdict": (Verdict.REFUSED if image.descriptors is None else Verdict.OK).value,
-        "reason_code": image.reason_code, "reason": image.reason,
-    }  # fmt: skip
-
-
-def _add_descriptors(c: Connection, image_id: int, image: NewImage, methods: Mapping[str, int]) -> None:
-    rows = [
-        {"method_id": methods[f], "image_id": image_id, "data": data} for f, data in (image.descriptors or {}).items()
-    ]
-    if rows:
-        c.execute(sa.insert(DescriptorRow), rows)
-
-
-def _product_values(rows: Iterable[SourceRow]) -> dict[str, dict[str, Any]]:
-    """SKU -> what its rows say of the product, the last one that says something; blanks are left out."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        values = found.setdefault(row.sku, {})
-        said = {"name": row.name, "strength": row.strength, "form": row.form, "manufacturer": row.manufacturer}
-        values |= {column: text for column, text in said.items() if text}
-        if row.attributes:
-            values["attributes"] = {**values.get("attributes", {}), **row.attributes}
-    return found
-
-
-_FACTS: sa.Select[*tuple[Any, ...]] = (
-    sa.select(
-        ImageRow.id, ImageRow.image, ImageRow.path, ImageRow.surface, ImageRow.sha256, ProductRow.sku,
-        ProductRow.name, ProductRow.strength, ProductRow.form, ProductRow.manufacturer, ProductRow.attributes,
-    )
-    .join(ProductRow)
-    .where(ImageRow.id.in_(sa.bindparam("ids", expanding=True)), usable())
-)  # fmt: skip
-"""Made once: putting a statement together takes as long as running it."""
+    def close(self) -> None:
+        """Give the connections back."""
+        self.database.close()

@@ -52,9 +52,9 @@ class Database:
         except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
             raise CatalogError(f"catalog.url: names no database that can be used here ({_line(error)})") from None
         except OSError as error:
-            text = f"{self._where()}: its folder cannot be made ({error.strerror}); choose another --home"
+            text = f"{self.where()}: its folder cannot be made ({error.strerror}); choose another --home"
             raise CatalogError(text) from None
-        with self._translated():
+        with self.translated():
             self._migrate()
 
     def close(self) -> None:
@@ -62,42 +62,42 @@ class Database:
         self.engine.dispose()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def translated(self) -> Iterator[None]:
         try:
             yield
         except sa.exc.OperationalError as error:
             text = _line(error.orig)
             if "locked" in text:
                 raise CatalogError(
-                    f"{self._where()}: is locked by another process; try again, or end that process"
+                    f"{self.where()}: is locked by another process; try again, or end that process"
                 ) from error
             raise CatalogError(
-                f"{self._where()}: {text}; check the path, its permissions and the free disk space"
+                f"{self.where()}: {text}; check the path, its permissions and the free disk space"
             ) from error
         except sa.exc.DatabaseError as error:
             if isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(error.orig, sqlite3.IntegrityError):
                 raise CatalogError(
-                    f"{self._where()}: is no sound catalog ({_line(error.orig)}); restore a backup"
+                    f"{self.where()}: is no sound catalog ({_line(error.orig)}); restore a backup"
                 ) from error
             raise
 
-    def _where(self) -> str:
+    def where(self) -> str:
         return str(self.url.database) if self.url.get_backend_name() == "sqlite" else self.url.render_as_string()
 
     @contextmanager
-    def _read(self) -> Iterator[Connection]:
-        with self._translated(), self.engine.connect() as connection:
+    def read(self) -> Iterator[Connection]:
+        with self.translated(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def _write(self) -> Iterator[Connection]:
-        with self._translated(), self.engine.execution_options(simsearch_write=True).begin() as connection:
+    def write(self) -> Iterator[Connection]:
+        with self.translated(), self.engine.execution_options(simsearch_write=True).begin() as connection:
             yield connection
 
     def _migrate(self) -> None:
         version = self._version()
         if version is not None and version > HEAD:
-            raise CatalogError(f"{self._where()}: was made by a newer simsearch (schema {version}); update simsearch")
+            raise CatalogError(f"{self.where()}: was made by a newer simsearch (schema {version}); update simsearch")
         if self.url.get_backend_name() == "sqlite":
             self._use_wal()
         if version == HEAD:
@@ -112,7 +112,7 @@ class Database:
         try:
             command.upgrade(config, "head")
         except CommandError as error:
-            text = f"{self._where()}: its schema {version} is none that simsearch ever had ({_line(error)})"
+            text = f"{self.where()}: its schema {version} is none that simsearch ever had ({_line(error)})"
             raise CatalogError(f"{text}; restore a backup") from error
 
     def _version(self) -> str | None:
@@ -121,7 +121,7 @@ class Database:
             tables = set(sa.inspect(connection).get_table_names())
             if tables - {"alembic_version"} and not tables >= {"alembic_version", "descriptors"}:
                 raise CatalogError(
-                    f"{self._where()}: is a database, but not a catalog of simsearch; choose another --home"
+                    f"{self.where()}: is a database, but not a catalog of simsearch; choose another --home"
                 )
             if "alembic_version" not in tables:
                 return None
@@ -132,6 +132,13 @@ class Database:
         # Lasting, written into the file: not before it is known to be a catalog or new. Impossible in a transaction.
         with self.engine.execution_options(simsearch_write=None).connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+
+class Part:
+    """A part of the catalog: questions and changes of one kind, all on the same database."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
 
 
 def _line(error: object) -> str:

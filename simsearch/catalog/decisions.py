@@ -10,9 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from simsearch.catalog.database import Database, now
-from simsearch.catalog.descriptors import usable
-from simsearch.catalog.tables import DecisionReviewRow, DecisionRow, GenerationRow, ImageRow, ProductRow
+from simsearch.catalog.database import Part, now
+from simsearch.catalog.tables import DecisionReviewRow, DecisionRow
 from simsearch.core.types import Decision, Hit
 
 _PAGE = 500
@@ -52,7 +51,7 @@ class Recorded:
     sku: str | None
     probability: float
     evidence: Mapping[str, Any]
-    """See `Journal.record_decisions`; decisions of older versions lack keys."""
+    """See `Decisions.record`; decisions of older versions lack keys."""
     review: DecisionReview | None = None
 
 
@@ -68,26 +67,10 @@ class DecisionFilter:
     reviewed: bool | None = None
 
 
-class Journal(Database):
+class Decisions(Part):
     """Generations and decisions, kept for people who ask later."""
 
-    def record_generation(self, name: str, images: int, state: str, audit: Mapping[str, Any]) -> None:
-        """Remember a build, whether it serves or not."""
-        with self._write() as c:
-            c.execute(sa.delete(GenerationRow).where(GenerationRow.name == name))
-            values = {"name": name, "created_at": now(), "images": images, "state": state, "audit": dict(audit)}
-            c.execute(sa.insert(GenerationRow).values(values))
-
-    def generations(self) -> list[dict[str, Any]]:
-        """Every build remembered, oldest first."""
-        with self._read() as c:
-            return [
-                dict(row) for row in c.execute(sa.select(GenerationRow.__table__).order_by(GenerationRow.id)).mappings()
-            ]
-
-    # -- decisions ---------------------------------------------------------------------------------------------------
-
-    def record_decisions(
+    def record(
         self,
         decisions: Sequence[tuple[Decision, str]],
         evidence: Mapping[str, Any],
@@ -112,21 +95,21 @@ class Journal(Database):
         ]  # fmt: skip
         ids = []
         if rows:
-            with self._write() as c:
+            with self.database.write() as c:
                 for row in rows:
                     key = c.execute(sa.insert(DecisionRow).values(row)).inserted_primary_key
                     assert key is not None
                     ids.append(int(key[0]))
         return ids
 
-    def decisions(self, wanted: DecisionFilter, *, limit: int | None = None) -> Iterator[Recorded]:
+    def find(self, wanted: DecisionFilter, *, limit: int | None = None) -> Iterator[Recorded]:
         """Recorded answers that `wanted` lets through, newest first."""
         before: int | None = None
         while limit is None or limit > 0:
             query = _decisions(wanted).limit(_PAGE if limit is None or wanted.sku else min(_PAGE, limit))
             if before is not None:
                 query = query.where(DecisionRow.id < before)
-            with self._read() as c:
+            with self.database.read() as c:
                 rows = c.execute(query).all()
             for row in rows:
                 recorded = _recorded(row)
@@ -138,30 +121,24 @@ class Journal(Database):
                 return
             before = rows[-1].id
 
-    def decision(self, decision_id: int) -> Recorded | None:
+    def get(self, decision_id: int) -> Recorded | None:
         """The one with this id."""
-        with self._read() as c:
+        with self.database.read() as c:
             row = c.execute(_decisions(DecisionFilter()).where(DecisionRow.id == decision_id)).one_or_none()
         return _recorded(row) if row else None
 
-    def review_decision(self, decision_id: int, verdict: Found, sku: str | None, note: str = "") -> None:
+    def review(self, decision_id: int, verdict: Found, sku: str | None, note: str = "") -> None:
         """Remember what a person found out, in place of what was said before. The decision must exist."""
         values = {"decision_id": decision_id, "created_at": now(), "verdict": verdict.value, "sku": sku, "note": note}
-        with self._write() as c:
+        with self.database.write() as c:
             c.execute(sa.delete(DecisionReviewRow).where(DecisionReviewRow.decision_id == decision_id))
             c.execute(sa.insert(DecisionReviewRow).values(values))
 
-    def forget_decision_review(self, decision_id: int) -> bool:
+    def forget_review(self, decision_id: int) -> bool:
         """Take back what was said of a decision; whether there was anything."""
-        with self._write() as c:
+        with self.database.write() as c:
             gone = sa.delete(DecisionReviewRow).where(DecisionReviewRow.decision_id == decision_id)
             return c.execute(gone).rowcount > 0
-
-    def has_product(self, sku: str) -> bool:
-        """Whether the catalog has an active image of it."""
-        query = sa.select(ImageRow.id).join(ProductRow).where(ProductRow.sku == sku, usable()).limit(1)
-        with self._read() as c:
-            return c.scalar(query) is not None
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

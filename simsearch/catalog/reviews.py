@@ -12,9 +12,8 @@ from enum import StrEnum
 
 import sqlalchemy as sa
 
-from simsearch.catalog.database import Database, now
-from simsearch.catalog.descriptors import usable
-from simsearch.catalog.tables import ImageRow, PairReviewRow, ProductRow
+from simsearch.catalog.database import Part, now
+from simsearch.catalog.tables import ImageRow, PairReviewRow, ProductRow, usable
 
 EVERY = ""
 """In place of a sha256: every photo of the SKU, also those that come later."""
@@ -47,63 +46,37 @@ class Review:
     """UTC."""
 
 
-@dataclass(frozen=True)
-class Filed:
-    """An active image: what is in its file, and where it is filed."""
-
-    id: int
-    sku: str
-    sha256: str
-    surface: str
-    width: int
-    height: int
-
-
-class Reviews(Database):
+class Reviews(Part):
     """Reviews of pairs, one a pair: the latest."""
 
-    def review(self, a: Side, b: Side, said: Said, note: str = "") -> None:
+    def record(self, a: Side, b: Side, said: Said, note: str = "") -> None:
         """Remember it, in place of what was said of the pair before."""
         values = {"created_at": now(), "verdict": said.value, "note": note}
-        with self._write() as c:
+        with self.database.write() as c:
             c.execute(sa.delete(PairReviewRow).where(*_of(a, b)))
             c.execute(sa.insert(PairReviewRow).values(**_columns(a, b), **values))
 
     def forget(self, a: Side, b: Side) -> bool:
         """Take back what was said of the pair; whether there was anything."""
-        with self._write() as c:
+        with self.database.write() as c:
             return c.execute(sa.delete(PairReviewRow).where(*_of(a, b))).rowcount > 0
 
-    def reviews(self) -> list[Review]:
+    def all(self) -> list[Review]:
         """All, oldest first."""
         row = PairReviewRow
         columns = (row.sku_a, row.sha256_a, row.sku_b, row.sha256_b, row.verdict, row.note, row.created_at)
-        with self._read() as c:
+        with self.database.read() as c:
             found = c.execute(sa.select(*columns).order_by(row.id)).all()
         return [Review(Side(r[0], r[1]), Side(r[2], r[3]), Said(r[4]), r[5], r[6]) for r in found]
 
     def sides(self, name: str) -> list[Side]:
         """What `name` may mean: an SKU, or else each SKU under which a photo of that name or path is filed."""
         image = sa.select(ProductRow.sku, ImageRow.sha256).join(ProductRow).where(usable()).distinct()
-        with self._read() as c:
+        with self.database.read() as c:
             if c.scalar(sa.select(ProductRow.id).where(ProductRow.sku == name)) is not None:
                 return [Side(name)]
             named = image.where(sa.or_(ImageRow.image == name, ImageRow.path == name))
             return sorted(Side(sku, sha256 or EVERY) for sku, sha256 in c.execute(named))
-
-    def added_after(self, moment: datetime) -> set[int]:
-        """Ids of the active images that came after `moment`."""
-        with self._read() as c:
-            return set(c.scalars(sa.select(ImageRow.id).where(usable(), ImageRow.added_at > moment)))
-
-    def contents(self) -> list[Filed]:
-        """Every active, accepted image, by id."""
-        i = ImageRow
-        query = sa.select(i.id, ProductRow.sku, i.sha256, i.surface, i.width, i.height).join(ProductRow).where(usable())
-        with self._read() as c:
-            rows = c.execute(query.order_by(i.id)).all()
-        # Accepted images have all of these; the columns are empty only for refused ones.
-        return [Filed(r[0], r[1], r[2] or "", r[3], r[4] or 1, r[5] or 1) for r in rows]
 
 
 def _ordered(a: Side, b: Side) -> tuple[Side, Side]:

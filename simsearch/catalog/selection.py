@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 
-from simsearch.catalog.database import Database, chunks
-from simsearch.catalog.descriptors import usable
-from simsearch.catalog.tables import ImageRow, ProductRow
+from simsearch.catalog.database import Part, chunks
+from simsearch.catalog.tables import ImageRow, ProductRow, usable
 from simsearch.core.types import Ids
 
 
@@ -28,7 +28,19 @@ class ProductFacts:
     attributes: Mapping[str, Any]
 
 
-class Selection(Database):
+@dataclass(frozen=True)
+class Filed:
+    """An active image: what is in its file, and where it is filed."""
+
+    id: int
+    sku: str
+    sha256: str
+    surface: str
+    width: int
+    height: int
+
+
+class Selection(Part):
     """Which images a question is about."""
 
     def products(self) -> list[ProductFacts]:
@@ -38,14 +50,14 @@ class Selection(Database):
             ProductRow.manufacturer, ProductRow.attributes,
         )  # fmt: skip
         shown = sa.select(ImageRow.product_id).where(usable())
-        with self._read() as c:
+        with self.database.read() as c:
             rows = c.execute(sa.select(*columns).where(ProductRow.id.in_(shown)).order_by(ProductRow.id)).all()
         return [ProductFacts(*row) for row in rows]
 
     def images_of(self, products: Iterable[int]) -> Ids:
         """Ids (n,) ascending of the active, accepted images of the products with these ids."""
         found: list[int] = []
-        with self._read() as c:
+        with self.database.read() as c:
             for part in chunks(sorted(products)):
                 found.extend(c.scalars(sa.select(ImageRow.id).where(ImageRow.product_id.in_(part), usable())))
         return np.sort(np.array(found, np.int64))
@@ -53,5 +65,25 @@ class Selection(Database):
     def same_file(self, sha256: str) -> list[int]:
         """Ids of the active, accepted images whose file has this content, oldest first."""
         query = sa.select(ImageRow.id).where(ImageRow.sha256 == sha256, usable()).order_by(ImageRow.id)
-        with self._read() as c:
+        with self.database.read() as c:
             return list(c.scalars(query))
+
+    def has_product(self, sku: str) -> bool:
+        """Whether the catalog has an active image of it."""
+        query = sa.select(ImageRow.id).join(ProductRow).where(ProductRow.sku == sku, usable()).limit(1)
+        with self.database.read() as c:
+            return c.scalar(query) is not None
+
+    def added_after(self, moment: datetime) -> set[int]:
+        """Ids of the active images that came after `moment`."""
+        with self.database.read() as c:
+            return set(c.scalars(sa.select(ImageRow.id).where(usable(), ImageRow.added_at > moment)))
+
+    def contents(self) -> list[Filed]:
+        """Every active, accepted image, by id."""
+        i = ImageRow
+        query = sa.select(i.id, ProductRow.sku, i.sha256, i.surface, i.width, i.height).join(ProductRow).where(usable())
+        with self.database.read() as c:
+            rows = c.execute(query.order_by(i.id)).all()
+        # Accepted images have all of these; the columns are empty only for refused ones.
+        return [Filed(r[0], r[1], r[2] or "", r[3], r[4] or 1, r[5] or 1) for r in rows]

@@ -9,6 +9,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     DateTime,
     Float,
     ForeignKey,
@@ -18,9 +19,12 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    and_,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from simsearch.core.types import Verdict
 
 HEAD = "0003"
 """Newest migration. Compared with the database on opening: Alembic is imported only when there is work for it."""
@@ -212,3 +216,8 @@ class StateRow(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     revision: Mapped[int]
+
+
+def usable() -> ColumnElement[bool]:
+    """Active and accepted."""
+    return and_(ImageRow.retired_at.is_(None), ImageRow.verdict == Verdict.OK.value)

@@ -119,7 +119,7 @@ def by_votes(on: Setting) -> Iterator[Block]:
     k = on.settings.neighbours
     for start in range(0, len(pool), _ROWS):
         places = [p for p in range(start, min(len(pool), start + _ROWS)) if not pool.pills(p)]
-        stored = on.catalog.descriptors(method.fingerprint, [int(pool.ids[p]) for p in places])
+        stored = on.catalog.descriptors.of(method.fingerprint, [int(pool.ids[p]) for p in places])
         found: list[tuple[int, int, int]] = []
         for a in places:
             bits = indexed_keypoints(unpack(method, stored[int(pool.ids[a])]), most)

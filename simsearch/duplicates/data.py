@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts
 from simsearch.recognition.look_alikes import doses
 
 

@@ -49,10 +49,10 @@ class Pool:
 
 def fill(catalog: Catalog, methods: Mapping[str, Method]) -> Pool:
     """Every active image that has all descriptors a pair is judged by; `status` counts the others."""
-    complete = set.intersection(*(set(catalog.active_ids(methods[n].fingerprint).tolist()) for n in NEEDED))
+    complete = set.intersection(*(set(catalog.descriptors.active_ids(methods[n].fingerprint).tolist()) for n in NEEDED))
     copies: dict[str, dict[Side, list[int]]] = {}
     first: dict[str, tuple[int, int, float, float]] = {}
-    for image in catalog.contents():
+    for image in catalog.selection.contents():
         if image.id not in complete:
             continue
         sides = copies.setdefault(image.sha256, defaultdict(list))
@@ -65,7 +65,7 @@ def fill(catalog: Catalog, methods: Mapping[str, Method]) -> Pool:
     for name in NEEDED:
         method = methods[name]
         if isinstance(method, MetricMethod):
-            every, matrix = catalog.matrix(method.fingerprint, method.dtype, method.shape[0])
+            every, matrix = catalog.descriptors.matrix(method.fingerprint, method.dtype, method.shape[0])
             vectors[name] = matrix[np.searchsorted(every, ids)]
     return Pool(
         ids, vectors, np.array([f[1] for f in facts], np.uint8),

@@ -23,7 +23,7 @@ class Desk:
             UsageError: a name means nothing in the catalog, or cannot be told from another.
         """
         pair = self.pair(a, b)
-        self.catalog.review(*pair, said, note)
+        self.catalog.reviews.record(*pair, said, note)
         return pair
 
     def forget(self, a: str, b: str) -> tuple[Side, Side]:
@@ -33,7 +33,7 @@ class Desk:
             UsageError: as `say`; or nothing was said of the pair.
         """
         pair = self.pair(a, b)
-        if not self.catalog.forget(*pair):
+        if not self.catalog.reviews.forget(*pair):
             raise UsageError(f"{a} and {b}: nothing was said of them; `simsearch duplicates reviews` lists what was")
         return pair
 
@@ -51,7 +51,7 @@ class Desk:
         return left[0], right[0]
 
     def _sides(self, name: str) -> Sequence[Side]:
-        sides = self.catalog.sides(name)
+        sides = self.catalog.reviews.sides(name)
         if not sides:
             text = f"{name}: is neither an SKU nor a photo of the catalog"
             raise UsageError(f"{text}; copy it from what `simsearch duplicates` lists")
@@ -59,7 +59,7 @@ class Desk:
 
     def reviews(self) -> list[Review]:
         """Everything that was said, oldest first."""
-        return self.catalog.reviews()
+        return self.catalog.reviews.all()
 
 
 def built_at(catalog: Catalog, generation: str) -> datetime:
@@ -68,7 +68,7 @@ def built_at(catalog: Catalog, generation: str) -> datetime:
     Raises:
         UsageError: the catalog remembers none of that name.
     """
-    known = {g["name"]: g for g in catalog.generations() if g["state"] == "built"}
+    known = {g["name"]: g for g in catalog.builds.all() if g["state"] == "built"}
     if generation not in known:
         names = ", ".join(list(known)[-5:]) or "none was built yet"
         raise UsageError(f"--since {generation}: is no generation; the latest are: {names}")

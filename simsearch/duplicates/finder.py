@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import combinations
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts
 from simsearch.catalog.reviews import Said, Side
 from simsearch.core.config import DuplicateSettings, ImageSettings
 from simsearch.duplicates.candidates import Setting, suspects
@@ -73,11 +73,11 @@ class _Search:
     ) -> None:
         self.pool, self.judge, self.looks = pool, judge, looks
         self.threshold, self.look_alike = finder.threshold, finder.settings.look_alike
-        self.reviewed = Reviewed(finder.catalog.reviews())
-        self.new = None if since is None else finder.catalog.added_after(since)
+        self.reviewed = Reviewed(finder.catalog.reviews.all())
+        self.new = None if since is None else finder.catalog.selection.added_after(since)
         self.copied = [place for place, sides in enumerate(pool.copies) if _images(sides) > 1]
         places = {p for pair in looks for p in pair} | set(self.copied)
-        self.facts = finder.catalog.facts(i for p in places for ids in pool.copies[p].values() for i in ids)
+        self.facts = finder.catalog.images.facts(i for p in places for ids in pool.copies[p].values() for i in ids)
         self.piles = {p: piles(p, pool.copies[p], self.reviewed) for p in places}
 
     @cached_property

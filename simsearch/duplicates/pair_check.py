@@ -192,7 +192,7 @@ class Judge:
             if place in self._pictures:
                 self._pictures.move_to_end(place)
                 return self._pictures[place]
-        [facts] = self.catalog.facts([int(self.pool.ids[place])]).values()
+        [facts] = self.catalog.images.facts([int(self.pool.ids[place])]).values()
         try:
             image = images.load(Path(facts.path), self.reading)
         except ImageError:
@@ -207,7 +207,7 @@ class Judge:
     def _with_keypoints(self, places: Iterable[int]) -> dict[int, dict[str, Descriptor]]:
         orb, wanted = self.verifier.orb, sorted(places)
         missing = {int(self.pool.ids[p]): p for p in wanted if p not in self._keypoints}
-        for image_id, data in self.catalog.descriptors(orb.fingerprint, missing).items():
+        for image_id, data in self.catalog.descriptors.of(orb.fingerprint, missing).items():
             try:
                 self._keypoints[missing[image_id]] = unpack(orb, data)
             except ValueError:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts
 from simsearch.catalog.reviews import Said
 from simsearch.core.types import Verification
 from simsearch.duplicates.pixel_diff import Box

@@ -80,8 +80,8 @@ def ask(app: App, protocol: Protocol, progress: Progress) -> tuple[list[Evaluate
 def _gallery(app: App) -> tuple[_Gallery, list[Refusal]]:
     """The gallery, and the images that were retired while it was read."""
     siamese = app.verifier.siamese
-    ids, vectors = app.catalog.matrix(siamese.fingerprint, siamese.dtype, siamese.shape[0])
-    facts = app.catalog.facts(ids.tolist())
+    ids, vectors = app.catalog.descriptors.matrix(siamese.fingerprint, siamese.dtype, siamese.shape[0])
+    facts = app.catalog.images.facts(ids.tolist())
     kept = np.array([int(i) in facts for i in ids], bool)
     listed = [facts[int(i)] for i in ids[kept]]
     retired = [Refusal(f"image {i}", "retired", f"image {i}: was retired meanwhile") for i in ids[~kept].tolist()]

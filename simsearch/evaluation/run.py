@@ -166,7 +166,7 @@ def _measuring_app(app: App, work: Path | None) -> Iterator[App]:
 
 def _facts(bench: App, protocol: Protocol, queries: Sequence[EvaluatedQuery], seed: int) -> dict[str, Any]:
     return {
-        "catalog_images": bench.catalog.counts()["images_ok"], "references": len(protocol.references),
+        "catalog_images": bench.catalog.images.counts()["images_ok"], "references": len(protocol.references),
         "distractors": len(protocol.distractors), "queries": len(queries),
         "queries_known": sum(q.known for q in queries),
         "queries_hidden": sum(q.known and protocol.hidden(q.sku) for q in queries),

@@ -38,7 +38,7 @@ def vote_index(catalog: Catalog, keypoints: Method, most: int, *, since: int = -
 
     Memory: the index itself, and a block of images.
     """
-    ids = catalog.active_ids(keypoints.fingerprint, since=since) if ids is None else ids
+    ids = catalog.descriptors.active_ids(keypoints.fingerprint, since=since) if ids is None else ids
     index = VoteIndex(expected=most * len(ids))
     if len(ids) > _SAMPLE:
         for _, sample in _blocks(catalog, keypoints, most, ids[:: -(-len(ids) // _SAMPLE)], _SAMPLE):
@@ -51,7 +51,7 @@ def vote_index(catalog: Catalog, keypoints: Method, most: int, *, since: int = -
 
 def _blocks(catalog: Catalog, method: Method, most: int, ids: Ids, size: int) -> Iterator[tuple[Ids, Bits]]:
     for start in range(0, len(ids), size):
-        stored = catalog.descriptors(method.fingerprint, ids[start : start + size].tolist())
+        stored = catalog.descriptors.of(method.fingerprint, ids[start : start + size].tolist())
         parts = {}
         for image_id, data in sorted(stored.items()):
             try:

@@ -23,10 +23,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
+from simsearch.catalog import Catalog
 from simsearch.core.config import GenerationSettings
 from simsearch.core.errors import GenerationError
 from simsearch.core.types import Ids
@@ -38,28 +39,12 @@ from simsearch.indexes.keypoint_votes import VoteIndex
 from simsearch.indexes.manifest import FORMAT, REPAIR, sync
 from simsearch.indexes.rerank import Reranked
 
-__all__ = ["Generation", "Generations", "Lane", "Truth"]
+__all__ = ["Generation", "Generations", "Lane"]
 
 _LOG = logging.getLogger("simsearch")
 _NAME = re.compile(r"g\d{6,}")
 _UNFINISHED = ".unfinished"
 """Ending of a folder that is being built or removed."""
-
-
-class Truth(Protocol):
-    """The catalog, as far as a generation is checked against it."""
-
-    def descriptors(self, fingerprint: str, ids: Iterable[int]) -> dict[int, bytes]:
-        """Packed descriptors of the images `ids` that have one."""
-        ...
-
-    def mark(self, revision: int, last: int | None = None) -> dict[str, int]:
-        """What tells one set of images from another: those that were usable at `revision`."""
-        ...
-
-    def generations(self) -> list[dict[str, Any]]:
-        """Every build that the catalog remembers."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -80,7 +65,7 @@ class Generation:
 class Generations:
     """The builds below one folder. With `truth`, what is opened is checked against the catalog."""
 
-    def __init__(self, folder: Path, truth: Truth | None = None, *, device: str = "cpu") -> None:
+    def __init__(self, folder: Path, truth: Catalog | None = None, *, device: str = "cpu") -> None:
         self.folder, self.truth, self.device = folder, truth, device
 
     def names(self) -> list[str]:
@@ -186,7 +171,7 @@ class Generations:
         body = {
             "format": FORMAT, **about, "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "images": len(expected), "ids_sha256": hashlib.sha256(expected.tobytes()).hexdigest(),
-            "mark": self.truth.mark(about["revision"]) if self.truth else {}, "settings": asdict(settings),
+            "mark": self.truth.images.mark(about["revision"]) if self.truth else {}, "settings": asdict(settings),
             "build_s": round(time.perf_counter() - started, 3), "lanes": built, "votes": voted, "audit": audits,
         }  # fmt: skip
         manifests.write(work / "manifest.json", body)
@@ -330,21 +315,21 @@ class Generations:
             return index
 
         def vectors(ids: Ids) -> dict[int, np.ndarray[Any, Any]]:
-            found = truth.descriptors(fingerprint, ids.tolist())
+            found = truth.descriptors.of(fingerprint, ids.tolist())
             return {i: np.frombuffer(data, np.float32) for i, data in found.items()}
 
         return Reranked(index, lane["rerank"], vectors)
 
 
-def _drift(truth: Truth, body: Mapping[str, Any]) -> str:
+def _drift(truth: Catalog, body: Mapping[str, Any]) -> str:
     """Why a generation does not belong to the catalog; empty where it does."""
-    recorded = {row["name"]: row["audit"].get("digest") for row in truth.generations() if row["state"] == "built"}
+    recorded = {row["name"]: row["audit"].get("digest") for row in truth.builds.all() if row["state"] == "built"}
     if body["name"] not in recorded:
         return "the catalog does not know of it (was a backup put back?)"
     if recorded[body["name"]] != body["digest"]:
         return "the catalog remembers another build under this name"
     then = body["mark"]
-    today = truth.mark(int(body["revision"]), then["last"])
+    today = truth.images.mark(int(body["revision"]), then["last"])
     if today["redescribed"]:
         # Images that were described again since can have been in it or not: their number bounds what may differ.
         differs = not today["images"] <= then["images"] <= today["images"] + today["redescribed"]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import KnownImage, NewImage
+from simsearch.catalog.images import KnownImage, NewImage
 from simsearch.core import images
 from simsearch.core.config import ImageSettings, IndexingSettings
 from simsearch.core.errors import ImageError
@@ -112,17 +112,17 @@ class Indexer:
         started = time.perf_counter()
         counts: Counter[str] = Counter()
         refusals = [refusal for source in sources for refusal in source.refusals]
-        known = {(k.sku, k.path): k for k in self.catalog.known_images(self.fingerprints)}
+        known = {(k.sku, k.path): k for k in self.catalog.images.known(self.fingerprints)}
         jobs, listed = self._plan(sources, known, counts, refusals)
         self._carry_out(jobs, counts, refusals, progress)
         if prune:
             kept = {source.key for source in sources}
             gone = [k.id for key, k in known.items() if k.source in kept and key not in listed]
-            self.catalog.apply(retire=gone)
+            self.catalog.images.apply(retire=gone)
             counts["retired"] += len(gone)
-        self.catalog.update_products([row for source in sources for row in source.rows])
+        self.catalog.images.update_products([row for source in sources for row in source.rows])
         for source in sources:
-            self.catalog.note_refusals(source.key, source.refusals)
+            self.catalog.images.note_refusals(source.key, source.refusals)
         return IndexReport(
             counts["added"], counts["changed"], counts["redescribed"], counts["unchanged"], counts["retired"],
             len(refusals), tuple(refusals), time.perf_counter() - started,
@@ -130,7 +130,7 @@ class Indexer:
 
     def redescribe(self, rows: Sequence[tuple[str, SourceRow]], progress: Progress) -> None:
         """Describe active images anew from their files: (source, row) of each, as `Catalog.stale` gives them."""
-        known = {(k.sku, k.path): k for k in self.catalog.known_images(self.fingerprints)}
+        known = {(k.sku, k.path): k for k in self.catalog.images.known(self.fingerprints)}
         jobs = [_Job(row, source, known[row.sku, row.path]) for source, row in rows if (row.sku, row.path) in known]
         self._carry_out(jobs, Counter(), [], progress)
 
@@ -172,7 +172,7 @@ class Indexer:
                     jobs.append(_Job(row, source.key, have))
                 else:
                     counts["unchanged"] += 1
-        self.catalog.apply(touch=moved)
+        self.catalog.images.apply(touch=moved)
         return jobs, listed
 
     def _work(self, jobs: Sequence[_Job]) -> Iterator[_Seen]:
@@ -261,7 +261,7 @@ class Indexer:
             counts["changed"] += 1
 
     def _commit(self, step: _Step) -> _Step:
-        self.catalog.apply(add=step.add, retire=step.retire, redescribe=step.redescribe, touch=step.touch)
+        self.catalog.images.apply(add=step.add, retire=step.retire, redescribe=step.redescribe, touch=step.touch)
         return _Step()
 
 

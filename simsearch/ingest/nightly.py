@@ -104,7 +104,7 @@ class Nightly:
         with self._step("describe"):
             indexer = Indexer(upkeep.catalog, upkeep.methods, upkeep.config.indexing, upkeep.config.images)
             found = indexer.run(read, prune=False, progress=progress)
-            upkeep.catalog.apply(retire=gone)
+            upkeep.catalog.images.apply(retire=gone)
             self._changes(found, len(gone))
         with self._step("redescribe"):
             report.changes["redescribed"] += upkeep.describe_stale(progress)
@@ -133,7 +133,7 @@ class Nightly:
         """
         listed = {(row.sku, row.path) for source in sources for row in source.rows}
         keys = {source.key for source in sources}
-        known = [k for k in self.upkeep.catalog.known_images([]) if k.source in keys]
+        known = [k for k in self.upkeep.catalog.images.known([]) if k.source in keys]
         gone = [k.id for k in known if (k.sku, k.path) not in listed]
         if len(gone) > max(1, round(self.settings.retire_share * len(known))):
             raise SourceError(
@@ -166,7 +166,9 @@ class Nightly:
         """Descriptors that no generation on disk and no setting in force knows of any more."""
         bodies = [self.upkeep.generations.manifest(name) for name in self._readable()]
         known = {*self.upkeep.fingerprints.values(), *(f for body in bodies for f in body["methods"].values())}
-        return self.upkeep.catalog.drop_descriptors(known, min((body["revision"] for body in bodies), default=-1))
+        return self.upkeep.catalog.housekeeping.drop_descriptors(
+            known, min((body["revision"] for body in bodies), default=-1)
+        )
 
     def _readable(self) -> Iterator[str]:
         for name in self.upkeep.generations.names():
@@ -177,10 +179,10 @@ class Nightly:
     def _backup(self) -> str | None:
         """A copy of the catalog; the newest few are kept."""
         catalog, folder = self.upkeep.catalog, self.upkeep.home / "backups"
-        if not self.settings.backups or catalog.file is None:
+        if not self.settings.backups or catalog.housekeeping.file is None:
             return None
         to = folder / f"catalog-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db"
-        catalog.backup(to)
+        catalog.housekeeping.backup(to)
         for old in sorted(folder.glob("catalog-*.db"))[: -self.settings.backups]:
             old.unlink()
         for part in folder.glob("*.part"):
@@ -198,7 +200,7 @@ class Nightly:
     def _write(self) -> None:
         """Report and metrics, each in place of the old one at once."""
         with suppress(SimsearchError):
-            self.report.counts, self.report.disk_bytes = self.upkeep.catalog.counts(), self.upkeep.disk()
+            self.report.counts, self.report.disk_bytes = self.upkeep.catalog.images.counts(), self.upkeep.disk()
             self.report.generation = self.report.generation or self.upkeep.generations.current()
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.report.json, indent=1, ensure_ascii=True) + "\n"

@@ -102,12 +102,12 @@ class Maintenance:
         Raises:
             GenerationError: some cannot be read any more.
         """
-        stale = self.catalog.stale(self.fingerprints.values())
+        stale = self.catalog.images.stale(self.fingerprints.values())
         if not stale:
             return 0
         indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
         indexer.redescribe(stale, progress)
-        left = [row.path for _, row in self.catalog.stale(self.fingerprints.values())]
+        left = [row.path for _, row in self.catalog.images.stale(self.fingerprints.values())]
         if left:
             raise GenerationError(
                 f"{len(left)} images lack descriptors of these settings and cannot be read, for instance {left[0]}; "
@@ -118,12 +118,12 @@ class Maintenance:
     def build(self) -> str:
         """A generation from the catalog as it is."""
         revision = self.catalog.revision()
-        expected = self.catalog.active_ids(self.fingerprints["phash"])
-        name = self.generations.next_name(g["name"] for g in self.catalog.generations())
+        expected = self.catalog.descriptors.active_ids(self.fingerprints["phash"])
+        name = self.generations.next_name(g["name"] for g in self.catalog.builds.all())
         started = time.perf_counter()
 
         def record(audit: Mapping[str, Any]) -> None:
-            self.catalog.record_generation(name, len(expected), "built", audit)
+            self.catalog.builds.record(name, len(expected), "built", audit)
 
         try:
             self.generations.build(
@@ -134,14 +134,14 @@ class Maintenance:
             raise  # nothing was begun
         except Exception as error:
             audit = {"passed": False, "reason": str(error), "build_s": round(time.perf_counter() - started, 3)}
-            self.catalog.record_generation(name, len(expected), "failed", audit)
+            self.catalog.builds.record(name, len(expected), "failed", audit)
             raise
         return name
 
     def _contents(self) -> Iterator[tuple[Lane, Ids, np.ndarray[Any, Any]]]:
         for m in self.lanes:
-            blocks = self.catalog.blocks(m.fingerprint, m.dtype, m.shape[0])
-            count = len(self.catalog.active_ids(m.fingerprint))
+            blocks = self.catalog.descriptors.blocks(m.fingerprint, m.dtype, m.shape[0])
+            count = len(self.catalog.descriptors.active_ids(m.fingerprint))
             lane = Lane(m.name, m.fingerprint, m.metric, m.dim)
             if count * m.shape[0] * m.dtype.itemsize <= _IN_MEMORY:
                 yield lane, *_gathered(blocks, np.empty((count, m.shape[0]), m.dtype))
@@ -158,7 +158,7 @@ class Maintenance:
             return None
 
         def of(ids: Ids) -> dict[int, np.ndarray[Any, Any]]:
-            found = self.catalog.descriptors(orb.fingerprint, ids.tolist())
+            found = self.catalog.descriptors.of(orb.fingerprint, ids.tolist())
             return {i: indexed_keypoints(unpack(orb, data), settings.vote_keypoints) for i, data in found.items()}
 
         return Keypoints(
@@ -184,13 +184,13 @@ class Maintenance:
         wanted = (keypoints.fingerprint, keypoints.most) if keypoints else None
         if ((body["votes"]["fingerprint"], body["votes"]["most"]) if body["votes"] else None) != wanted:
             return -1
-        new = self.catalog.active_ids(self.fingerprints["phash"], since=body["revision"])
-        return len(new) + len(self.catalog.retired_since(body["revision"]))
+        new = self.catalog.descriptors.active_ids(self.fingerprints["phash"], since=body["revision"])
+        return len(new) + len(self.catalog.images.retired_since(body["revision"]))
 
     def plan(self) -> Plan:
         """What a rebuild would make, how large and how long; nothing is changed."""
-        images = self.catalog.counts()["images_ok"]
-        stale = len(self.catalog.stale(self.fingerprints.values()))
+        images = self.catalog.images.counts()["images_ok"]
+        stale = len(self.catalog.images.stale(self.fingerprints.values()))
         known = self._known_lanes()
         lanes = []
         for m in self.lanes:
@@ -200,7 +200,7 @@ class Maintenance:
             # A descriptor of 32 bytes with the id of its image, for each keypoint.
             lanes.append(_planned("votes", images, "BIVF", 40.0 * self.config.query.vote_keypoints, known.get("votes")))
         folder = next(p for p in (self.generations.folder, *self.generations.folder.parents) if p.is_dir())
-        name = self.generations.next_name(g["name"] for g in self.catalog.generations())
+        name = self.generations.next_name(g["name"] for g in self.catalog.builds.all())
         return Plan(name, images, stale, tuple(lanes), shutil.disk_usage(folder).free, self.outside() != 0 or stale > 0)
 
     def _known_lanes(self) -> dict[str, Mapping[str, Any]]:
@@ -218,7 +218,7 @@ class Maintenance:
 
     def status(self, *, verify: bool = False) -> Status:
         """What there is, without changing anything. `verify`: every byte of every file, and the database, are read."""
-        counts, described = self.catalog.counts(), self.catalog.descriptor_counts()
+        counts, described = self.catalog.images.counts(), self.catalog.descriptors.counts()
         undescribed = {name: counts["images_ok"] - described.get(f, 0) for name, f in self.fingerprints.items()}
         others: dict[str, int] = {}
         for fingerprint, n in described.items():
@@ -238,14 +238,14 @@ class Maintenance:
         damaged = tuple(self._damaged(serving)) if verify else ()
         return Status(
             str(self.home), counts, {n: k for n, k in undescribed.items() if k}, serving,
-            tuple(self.catalog.generations()), problem or "; ".join(damaged), self.disk(), self.fingerprints,
+            tuple(self.catalog.builds.all()), problem or "; ".join(damaged), self.disk(), self.fingerprints,
             stale=others, gpus=gpu.count(), verified=verify, kept=tuple(self.generations.names()),
         )  # fmt: skip
 
     def _damaged(self, serving: str) -> Iterator[str]:
         """What a full look at the database and the generations that do not serve finds."""
-        if found := self.catalog.integrity():
-            yield f"{self.catalog.file}: is damaged ({found}); restore a backup"
+        if found := self.catalog.housekeeping.integrity():
+            yield f"{self.catalog.housekeeping.file}: is damaged ({found}); restore a backup"
         for name in self.generations.names():
             try:
                 if name != serving:

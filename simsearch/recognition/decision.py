@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import Candidate, Hit, LookAlike, Outcome, Verification
 from simsearch.recognition import multi_view as together
 from simsearch.recognition.look_alikes import kind, look_alikes, strength

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts
 from simsearch.core.config import QuerySettings
 from simsearch.core.threads import SingleThreaded, in_threads
 from simsearch.core.types import Candidate, Decision, Elsewhere, Image, LaneShare, Outcome, Surface
@@ -135,7 +135,7 @@ class QueryEngine:
     # -- verification ------------------------------------------------------------------------------------------------
 
     def _verified(self, query: Described, candidates: Sequence[Candidate], nearest: Nearest | None) -> list[Verified]:
-        facts = self.catalog.facts(c.image_id for c in candidates)
+        facts = self.catalog.images.facts(c.image_id for c in candidates)
         live = [c for c in candidates if c.image_id in facts]
         near = {c.image_id for c in live[: self.settings.geometry]}
         # Keypoints are nineteen in twenty of the bytes of an image, and few of the candidates are compared by them.
@@ -165,9 +165,9 @@ class QueryEngine:
         compared: int,
     ) -> Decision:
         def twins(facts: ImageFacts) -> list[ImageFacts]:
-            ids = self.catalog.same_file(facts.sha256)
+            ids = self.catalog.selection.same_file(facts.sha256)
             allowed = ids if not isinstance(lookup, FilteredLookup) else sorted({*ids} & {*lookup.allowed.tolist()})
-            return list(self.catalog.facts(allowed).values())
+            return list(self.catalog.images.facts(allowed).values())
 
         settings = self.settings
         said = decide.decide(found, threshold=self.match_threshold, margin=settings.margin, twins=twins)

@@ -54,11 +54,11 @@ class DecisionDesk:
         if outcome is not None and outcome not in outcomes:
             raise UsageError(f"--outcome {outcome}: is none of {', '.join(outcomes)}")
         wanted = DecisionFilter(None if since is None else moment(since), outcome, sku, reviewed)
-        return self.catalog.decisions(wanted, limit=limit)
+        return self.catalog.decisions.find(wanted, limit=limit)
 
     def get(self, decision_id: int) -> Recorded:
         """UsageError where there is no such decision."""
-        found = self.catalog.decision(decision_id)
+        found = self.catalog.decisions.get(decision_id)
         if found is None:
             raise UsageError(f"decision {decision_id}: there is none; `simsearch decisions` lists them")
         return found
@@ -86,19 +86,19 @@ class DecisionDesk:
         if sku is not None and sku in named_by(decision):
             way = f"use `simsearch decisions confirm {decision_id} {sku}`"
             raise UsageError(f"decision {decision_id} names {sku}, among others; {way}")
-        if sku is not None and not self.catalog.has_product(sku):
+        if sku is not None and not self.catalog.selection.has_product(sku):
             raise UsageError(f"{sku}: is no SKU of the catalog; leave it out to say that the photo shows none of it")
         return self._say(decision, Found.CORRECTED, sku, note)
 
     def forget(self, decision_id: int) -> Recorded:
         """Take back what was said of a decision."""
         decision = self.get(decision_id)
-        if not self.catalog.forget_decision_review(decision_id):
+        if not self.catalog.decisions.forget_review(decision_id):
             raise UsageError(f"decision {decision_id}: nothing was said of it")
         return replace(decision, review=None)
 
     def _say(self, decision: Recorded, verdict: Found, sku: str | None, note: str) -> Recorded:
-        self.catalog.review_decision(decision.id, verdict, sku, note)
+        self.catalog.decisions.review(decision.id, verdict, sku, note)
         return self.get(decision.id)
 
 
@@ -197,7 +197,7 @@ def calibrate_from_decisions(catalog: Catalog, base: Calibration, *, target_far:
     Raises:
         TrainingError: too few answers were reviewed.
     """
-    found = list(catalog.decisions(DecisionFilter(reviewed=True)))
+    found = list(catalog.decisions.find(DecisionFilter(reviewed=True)))
     sample = reviewed_sample(found[::-1], base.fingerprints)
     wrong = np.unique(sample.decision[~sample.same])
     if len(wrong) < LEAST:

@@ -36,12 +36,12 @@ class FilteredLookup(Lookup):
         if len(allowed) <= OWN_VOTES:
             self._votes = (vote_index(self.catalog, self.keypoints, self.settings.vote_keypoints, ids=allowed),)
         else:
-            outside = np.setdiff1d(self.catalog.active_ids(self.keypoints.fingerprint), allowed)
+            outside = np.setdiff1d(self.catalog.descriptors.active_ids(self.keypoints.fingerprint), allowed)
             self._votes, self._retired = whole._votes, whole._retired | frozenset(outside.tolist())
 
     def _matrix(self, method: MetricMethod) -> tuple[Ids, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]:
         """Ids (n,) and vectors (n, width) of the allowed images that have a descriptor."""
-        packed = self.catalog.descriptors(method.fingerprint, self.allowed.tolist())
+        packed = self.catalog.descriptors.of(method.fingerprint, self.allowed.tolist())
         ids = sorted(packed)
         size = method.shape[0] * method.dtype.itemsize
         blocks = [packed[i] for i in ids if len(packed[i]) == size]  # `matrix` reports a damaged one on opening

@@ -61,7 +61,7 @@ def matching(catalog: Catalog, conditions: Sequence[Condition]) -> Ids:
     Raises:
         UsageError: a field that no product has.
     """
-    products = catalog.products()
+    products = catalog.selection.products()
     known = {*FIELDS, *(key.casefold() for product in products for key in product.attributes)}
     for condition in conditions:
         if condition.field not in known:
@@ -69,7 +69,7 @@ def matching(catalog: Catalog, conditions: Sequence[Condition]) -> Ids:
                 f"--where: no product of the catalog has the field {condition.field!r}; there are "
                 f"{', '.join([*FIELDS, *sorted(known - set(FIELDS))])}"
             )
-    return catalog.images_of(p.id for p in products if all(condition.holds(p) for condition in conditions))
+    return catalog.selection.images_of(p.id for p in products if all(condition.holds(p) for condition in conditions))
 
 
 def _said(product: ProductFacts, field: str) -> str:

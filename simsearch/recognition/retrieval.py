@@ -112,13 +112,15 @@ class Lookup:
             self.generation = self.generations.open(wanted, keypoints)
         since = self.generation.revision if self.generation else -1
         for name, method in self.methods.items():
-            ids, vectors = self.catalog.matrix(method.fingerprint, method.dtype, method.shape[0], since=since)
+            ids, vectors = self.catalog.descriptors.matrix(
+                method.fingerprint, method.dtype, method.shape[0], since=since
+            )
             self._delta[name] = create(method.metric, method.dim)
             self._delta[name].add(ids, vectors)
         self._votes = self._vote_indexes(revision)
         # A vote index may be older than the generation, and so hold what was retired before it.
         oldest = min(since, self._own_votes[1]) if self._own_votes else since
-        self._retired = frozenset(self.catalog.retired_since(oldest).tolist())
+        self._retired = frozenset(self.catalog.images.retired_since(oldest).tolist())
         self._revision = revision
 
     def _vote_indexes(self, revision: int) -> tuple[VoteIndex, ...]:

@@ -77,7 +77,7 @@ class Answering:
         several = [[{"query": _text(i.name), "sha256": i.sha256} for i in photos] for photos in shown]
         own = [{"photos": photos} if d.photos else {} for d, photos in zip(decisions, several, strict=True)]
         digests = [digest([image.sha256 for image in photos]) for photos in shown]
-        ids = self.engine.catalog.record_decisions(list(zip(named, digests, strict=True)), shared, own)
+        ids = self.engine.catalog.decisions.record(list(zip(named, digests, strict=True)), shared, own)
         return [replace(d, record_id=i) for d, i in zip(decisions, ids, strict=True)]
 
     def _shared(self, where: Where) -> Mapping[str, Any]:

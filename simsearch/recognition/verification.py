@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts
 from simsearch.core.config import NEEDED
 from simsearch.core.numbers import sigmoid
 from simsearch.core.threads import SingleThreaded, cores, in_threads
@@ -124,7 +124,7 @@ def stored(
     """
     out: dict[int, dict[str, Descriptor]] = {i: {SURFACE: _code(Surface(f.surface))} for i, f in facts.items()}
     names = {methods[name].fingerprint: name for name in needed}
-    for image_id, fingerprint, data in catalog.several_descriptors(list(names), facts):
+    for image_id, fingerprint, data in catalog.descriptors.several(list(names), facts):
         out[image_id][names[fingerprint]] = unpack(methods[names[fingerprint]], data)
     return {i: described for i, described in out.items() if all(name in described for name in needed)}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import NewImage
+from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings
 from simsearch.core.types import SourceRow
 

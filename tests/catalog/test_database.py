@@ -17,7 +17,6 @@ import pytest
 import sqlalchemy as sa
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.database import Database
 from simsearch.catalog.tables import HEAD
 from simsearch.core.config import CatalogSettings
 from simsearch.core.errors import CatalogError
@@ -43,7 +42,7 @@ def run_sql(path: Path, *statements: str) -> None:
 def test_a_new_file_and_its_folders_are_made(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "home" / "catalog.db"
     with closing(Catalog(path, SETTINGS)) as catalog:
-        assert catalog.counts() == {"products": 0, "images_ok": 0, "images_refused": 0, "images_retired": 0}
+        assert catalog.images.counts() == {"products": 0, "images_ok": 0, "images_refused": 0, "images_retired": 0}
         assert catalog.revision() == 0
     assert path.is_file()
 
@@ -51,9 +50,9 @@ def test_a_new_file_and_its_folders_are_made(tmp_path: Path) -> None:
 def test_opened_again_it_is_as_it_was_left(tmp_path: Path, new: Any) -> None:
     url = f"sqlite:///{tmp_path / 'catalog.db'}"
     with closing(Catalog(url, SETTINGS)) as catalog:
-        catalog.apply(add=[new("A", "/p/a.jpg", {"phash-1": b"x"})])
+        catalog.images.apply(add=[new("A", "/p/a.jpg", {"phash-1": b"x"})])
     with closing(Catalog(tmp_path / "catalog.db", SETTINGS)) as catalog:
-        assert catalog.counts()["images_ok"] == 1
+        assert catalog.images.counts()["images_ok"] == 1
 
 
 @pytest.mark.parametrize("name", ["a ? b", "100 %41", "Φωτό 药盒", "#tag&x=1;y", "quote ' and \" double"])
@@ -140,7 +139,7 @@ def test_pragmas_are_in_force_on_every_connection(tmp_path: Path) -> None:
     wanted = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 2, "busy_timeout": 1500}
     for _ in range(2):  # made, and opened again
         with closing(Catalog(tmp_path / "catalog.db", CatalogSettings(busy_timeout_s=1.5))) as catalog:
-            connections = [catalog.engine.connect() for _ in range(3)]
+            connections = [catalog.database.engine.connect() for _ in range(3)]
             for connection in connections:
                 for pragma, value in wanted.items():
                     assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
@@ -151,7 +150,7 @@ def test_pragmas_are_in_force_on_every_connection(tmp_path: Path) -> None:
 def test_foreign_keys_hold(tmp_path: Path) -> None:
     with closing(Catalog(tmp_path / "catalog.db", SETTINGS)) as catalog:
         orphan = sa.text("INSERT INTO descriptors (method_id, image_id, data) VALUES (7, 7, x'00')")
-        with pytest.raises(sa.exc.IntegrityError), catalog._write() as connection:
+        with pytest.raises(sa.exc.IntegrityError), catalog.database.write() as connection:
             connection.execute(orphan)
 
 
@@ -159,10 +158,10 @@ def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path, new: Any) -> No
     with closing(Catalog(tmp_path / "catalog.db", SETTINGS)) as catalog:
         twice = [new("A", "/p/a.jpg", {"phash-1": b"x"}), new("A", "/p/a.jpg", {"phash-1": b"y"})]
         with pytest.raises(sa.exc.IntegrityError):
-            catalog.apply(add=twice)
-        assert catalog.counts()["products"] == 0
+            catalog.images.apply(add=twice)
+        assert catalog.images.counts()["products"] == 0
         assert catalog.revision() == 0
-        assert catalog.descriptor_counts() == {}
+        assert catalog.descriptors.counts() == {}
 
 
 def test_a_writer_waits_for_another(tmp_path: Path) -> None:
@@ -171,7 +170,7 @@ def test_a_writer_waits_for_another(tmp_path: Path) -> None:
     writing, order = threading.Event(), []
 
     def hold() -> None:
-        with first._write() as connection:
+        with first.database.write() as connection:
             connection.execute(sa.text("UPDATE state SET revision = revision + 1"))
             writing.set()
             time.sleep(0.3)
@@ -181,11 +180,11 @@ def test_a_writer_waits_for_another(tmp_path: Path) -> None:
     thread.start()
     assert writing.wait(10)
     assert second.revision() == 0  # a reader waits for nobody, and sees what was committed
-    second.note_refusals("/s", [Refusal("line 2", "bad_row", "line 2: bad")])
+    second.images.note_refusals("/s", [Refusal("line 2", "bad_row", "line 2: bad")])
     order.append("second")
     thread.join()
     assert order == ["first", "second"]
-    assert first.refused() == [Refusal("line 2", "bad_row", "line 2: bad")]
+    assert first.images.refused() == [Refusal("line 2", "bad_row", "line 2: bad")]
     first.close()
     second.close()
 
@@ -193,12 +192,12 @@ def test_a_writer_waits_for_another(tmp_path: Path) -> None:
 def test_a_writer_does_not_wait_for_ever(tmp_path: Path) -> None:
     first = Catalog(tmp_path / "catalog.db", SETTINGS)
     second = Catalog(tmp_path / "catalog.db", CatalogSettings(busy_timeout_s=0.05))
-    with first._write():
+    with first.database.write():
         with pytest.raises(CatalogError) as caught:
-            second.note_refusals("/s", [])
+            second.images.note_refusals("/s", [])
         assert str(caught.value).endswith("catalog.db: is locked by another process; try again, or end that process")
-        assert second.counts()["products"] == 0
-    second.note_refusals("/s", [])
+        assert second.images.counts()["products"] == 0
+    second.images.note_refusals("/s", [])
     first.close()
     second.close()
 
@@ -207,7 +206,7 @@ WRITER = """
 import sys
 from pathlib import Path
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import NewImage
+from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings
 from simsearch.core.types import SourceRow
 
@@ -215,7 +214,7 @@ path, who = Path(sys.argv[1]), sys.argv[2]
 catalog = Catalog(path, CatalogSettings())
 for i in range(12):
     row = SourceRow(f"{who}-{i % 5}", f"/p/{who}/{i}.jpg", f"{i}.jpg", "")
-    catalog.apply(add=[NewImage(row, "/p", 1, 1, "0" * 64, descriptors={"phash-1": b"12345678"})])
+    catalog.images.apply(add=[NewImage(row, "/p", 1, 1, "0" * 64, descriptors={"phash-1": b"12345678"})])
 """
 
 
@@ -230,8 +229,8 @@ def test_processes_make_and_fill_one_catalog_together(tmp_path: Path) -> None:
     ]
     assert [process.communicate()[1] for process in started] == [b"", b""]
     with closing(Catalog(path, SETTINGS)) as catalog:
-        assert catalog.counts()["images_ok"] == 24
-        assert catalog.counts()["products"] == 10
+        assert catalog.images.counts()["images_ok"] == 24
+        assert catalog.images.counts()["products"] == 10
         assert catalog.revision() == 24
 
 
@@ -250,4 +249,4 @@ def test_a_killed_migration_leaves_an_empty_database(tmp_path: Path, monkeypatch
     assert done.returncode == 9
     with closing(Catalog(path, SETTINGS)) as catalog:
         assert catalog.revision() == 0
-        assert Database._version(catalog) == HEAD
+        assert catalog.database._version() == HEAD

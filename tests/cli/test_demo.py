@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts
 from simsearch.cli.demo import PLANTED
 from simsearch.cli.demo_scenario import Question, Rendered, render_catalog, take, take_photos
 from simsearch.cli.demo_truth import found_in, judged, mixed, summary

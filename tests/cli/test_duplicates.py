@@ -211,9 +211,9 @@ def test_a_catalog_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> 
     old.close()
     for _ in range(2):  # the second opening finds nothing to do
         catalog = Catalog(path, CatalogSettings())
-        assert catalog.sides("s") == [Side("s")]
-        catalog.review(Side("s"), Side("t"), Said.DISMISSED, "kept")
-        assert [(r.a, r.b, r.note) for r in catalog.reviews()] == [(Side("s"), Side("t"), "kept")]
+        assert catalog.reviews.sides("s") == [Side("s")]
+        catalog.reviews.record(Side("s"), Side("t"), Said.DISMISSED, "kept")
+        assert [(r.a, r.b, r.note) for r in catalog.reviews.all()] == [(Side("s"), Side("t"), "kept")]
         catalog.close()
     command.downgrade(config, "0001")
     with sqlite3.connect(path) as again:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simsearch import open_app
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import NewImage
+from simsearch.catalog.images import NewImage
 from simsearch.catalog.reviews import Said, Side
 from simsearch.core.config import CatalogSettings, DuplicateSettings, ImageSettings
 from simsearch.core.errors import UsageError
@@ -104,7 +104,7 @@ class World:
             data = {self.methods[n].fingerprint: d.tobytes() for n, d in described.items() if n != lacks}
             row = SourceRow(sku or mark, f"/{mark}", mark, mark, name=f"Product {sku or mark}", strength=strength)
             new.append(NewImage(row, "/", 1, 1, sha or mark * 64, 1, 1, descriptors=data))
-        self.catalog.apply(add=new)
+        self.catalog.images.apply(add=new)
 
     def findings(
         self,
@@ -216,7 +216,7 @@ def test_retired_and_half_described_images_are_left_out(world: World) -> None:
     world.add("d", lacks="orb")
     every = {"ab": 0.95, "ac": 0.96, "bc": 0.97, "ad": 0.99}
     assert marks(world.find(every)[0]) == ["abc"]
-    world.catalog.apply(retire=[2])
+    world.catalog.images.apply(retire=[2])
     assert marks(world.find(every)[0]) == ["ac"]
 
 
@@ -240,7 +240,7 @@ def test_the_same_twice_and_in_small_blocks(world: World, monkeypatch: pytest.Mo
 
     # Memory: descriptors of no more images at once than a block of pairs has.
     held: list[int] = []
-    read = world.catalog.descriptors
+    read = world.catalog.descriptors.of
     monkeypatch.setattr(judge, "_BLOCK", 3)
     monkeypatch.setattr(judge, "_HELD", 6)
 
@@ -248,7 +248,7 @@ def test_the_same_twice_and_in_small_blocks(world: World, monkeypatch: pytest.Mo
         held.append(len(ids))
         return read(fingerprint, ids)
 
-    monkeypatch.setattr(world.catalog, "descriptors", counted)
+    monkeypatch.setattr(world.catalog.descriptors, "of", counted)
     assert world.find(every, many, 0.5)[0] == expected
     assert max(held) <= 6
 
@@ -318,14 +318,14 @@ def test_dismissed_and_confirmed_are_not_asked_again(world: World) -> None:
     world.add("abcd")
     sides = {mark: Side(mark, mark * 64) for mark in "abcd"}
     strong = {"ab": 0.95, "cd": 0.97}
-    world.catalog.review(sides["b"], sides["a"], Said.DISMISSED, "two makers")
+    world.catalog.reviews.record(sides["b"], sides["a"], Said.DISMISSED, "two makers")
     found, _ = world.findings(strong)
     assert (marks(found.groups), found.look_alikes, found.settled) == (["cd"], (), 0)
-    world.catalog.review(sides["c"], sides["d"], Said.CONFIRMED)
+    world.catalog.reviews.record(sides["c"], sides["d"], Said.CONFIRMED)
     found, _ = world.findings(strong)
     assert (found.groups, found.settled) == ((), 1)
-    assert world.catalog.forget(sides["a"], sides["b"])
-    assert not world.catalog.forget(sides["a"], sides["b"])
+    assert world.catalog.reviews.forget(sides["a"], sides["b"])
+    assert not world.catalog.reviews.forget(sides["a"], sides["b"])
     assert marks(world.find(strong)[0]) == ["ab"]
     world.add("e")  # a new photo of the confirmed two: the group is a question again
     [group, _] = world.find({**strong, "ce": 0.96, "de": 0.96})[0]
@@ -337,36 +337,36 @@ def test_what_is_said_of_skus_holds_for_all_their_photos(world: World) -> None:
     world.add("cd", sku="two")
     strong = {"ac": 0.95, "bd": 0.96}
     assert marks(world.find(strong)[0]) == ["bd", "ac"]
-    world.catalog.review(Side("two"), Side("one"), Said.DISMISSED)
+    world.catalog.reviews.record(Side("two"), Side("one"), Said.DISMISSED)
     assert world.findings(strong)[0].groups == ()
-    world.catalog.review(Side("one"), Side("two"), Said.CONFIRMED)  # the later word counts
+    world.catalog.reviews.record(Side("one"), Side("two"), Said.CONFIRMED)  # the later word counts
     assert world.findings(strong)[0].settled == 2
-    assert len(world.catalog.reviews()) == 1
+    assert len(world.catalog.reviews.all()) == 1
 
 
 def test_copies_of_a_file_are_kept_apart_where_a_person_said_so(world: World) -> None:
     for sku in ("one", "two", "three"):
         world.add("p", sku=sku, sha="f" * 64)
     one, two = Side("one", "f" * 64), Side("two", "f" * 64)
-    world.catalog.review(one, two, Said.DISMISSED)
+    world.catalog.reviews.record(one, two, Said.DISMISSED)
     [group] = world.find({})[0]
     assert group.skus == ("one", "three")
 
 
 def test_a_review_outlives_the_image_but_not_its_content(world: World) -> None:
     world.add("ab")
-    world.catalog.review(Side("a", "a" * 64), Side("b", "b" * 64), Said.DISMISSED)
-    world.catalog.apply(retire=[1])
+    world.catalog.reviews.record(Side("a", "a" * 64), Side("b", "b" * 64), Said.DISMISSED)
+    world.catalog.images.apply(retire=[1])
     world.add("a")
     assert world.find({"ab": 0.95})[0] == []
-    world.catalog.apply(retire=[3])
+    world.catalog.images.apply(retire=[3])
     world.add("a", sha="0" * 64)
     assert marks(world.find({"ab": 0.95})[0]) == ["ba"]
 
 
 def test_only_what_is_new_since_a_moment(world: World) -> None:
     world.add("abcd")
-    world.catalog.record_generation("g000001", 4, "built", {})
+    world.catalog.builds.record("g000001", 4, "built", {})
     since = built_at(world.catalog, "g000001")
     strong = {"ab": 0.95, "cd": 0.96, "ce": 0.97, "de": 0.98, "fa": 0.7}
     assert world.findings(strong, since=since)[0].groups == ()

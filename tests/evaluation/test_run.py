@@ -6,15 +6,14 @@ import csv
 import json
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from simsearch import open_app
-from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts, Images
 from simsearch.cli import main as cli
 from simsearch.core.errors import SourceError, UsageError, WeightsError
 from simsearch.core.types import Decision, Outcome
@@ -193,13 +192,13 @@ def test_a_photo_that_vanishes_while_it_runs_is_left_out_and_told(manifest: Path
 def test_an_image_that_is_retired_while_it_runs_is_left_out_and_told(
     manifest: Path, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    facts = Catalog.facts
+    facts = Images.facts
 
-    def one_less(catalog: Catalog, ids: Sequence[int]) -> dict[int, ImageFacts]:
-        found = facts(catalog, ids)
+    def one_less(images: Images, ids: Iterable[int]) -> dict[int, ImageFacts]:
+        found = facts(images, ids)
         return {i: f for i, f in found.items() if i != min(found)} if len(found) == 9 else found
 
-    monkeypatch.setattr(Catalog, "facts", one_less)
+    monkeypatch.setattr(Images, "facts", one_less)
     with open_app(tmp_path / "home", kit.config) as app:
         asked, refusals = ask(app, read_protocol(manifest), silent)
     assert len(asked) == 24

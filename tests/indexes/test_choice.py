@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import faiss
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from simsearch.catalog import Catalog
 from simsearch.core.config import GenerationSettings
 from simsearch.core.errors import ConfigError, GenerationError
 from simsearch.core.types import Ids
@@ -83,19 +85,21 @@ def test_a_factory_string_that_is_none_is_named(factory: str) -> None:
 def test_every_kind_passes_its_audit_and_serves(tmp_path: Path, settings: dict[str, Any], class_: type) -> None:
     vectors, ids = drawn(3000), np.arange(11, 3011)
 
-    class Truth:
-        def descriptors(self, fingerprint: str, wanted: Any) -> dict[int, bytes]:
-            assert fingerprint == "siamese-1"
-            return {i: vectors[i - 11].tobytes() for i in wanted}
+    def packed(fingerprint: str, wanted: Any) -> dict[int, bytes]:
+        assert fingerprint == "siamese-1"
+        return {i: vectors[i - 11].tobytes() for i in wanted}
 
-        def mark(self, revision: int, last: int | None = None) -> dict[str, int]:
-            return {"images": 3000, "redescribed": 0, "last": last or 3010}
+    def mark(revision: int, last: int | None = None) -> dict[str, int]:
+        return {"images": 3000, "redescribed": 0, "last": last or 3010}
 
-        def generations(self) -> list[dict[str, Any]]:
-            return [{"name": "g000001", "state": "built", "audit": audits[-1]}]
+    def builds() -> list[dict[str, Any]]:
+        return [{"name": "g000001", "state": "built", "audit": audits[-1]}]
 
     audits: list[dict[str, Any]] = []
-    store = Generations(tmp_path / "generations", Truth())
+    truth = SimpleNamespace(
+        descriptors=SimpleNamespace(of=packed), images=SimpleNamespace(mark=mark), builds=SimpleNamespace(all=builds)
+    )
+    store = Generations(tmp_path / "generations", cast(Catalog, truth))
     chosen = GenerationSettings(audit_sample=60, audit_k=20, **settings)
     store.build(
         iter([(LANE, ids, vectors)]), name="g000001", revision=1, expected=ids, settings=chosen, record=audits.append

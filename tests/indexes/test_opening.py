@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import NewImage
+from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings, GenerationSettings
 from simsearch.core.errors import GenerationError
 from simsearch.core.types import Ids, SourceRow
@@ -39,15 +39,15 @@ class World:
         self.store = Generations(folder / "generations", self.catalog)
 
     def build(self) -> str:
-        revision, name = self.catalog.revision(), self.store.next_name(g["name"] for g in self.catalog.generations())
-        ids, vectors = self.catalog.matrix("phash-1", np.dtype(np.uint8), 8)
+        revision, name = self.catalog.revision(), self.store.next_name(g["name"] for g in self.catalog.builds.all())
+        ids, vectors = self.catalog.descriptors.matrix("phash-1", np.dtype(np.uint8), 8)
 
         def lanes() -> Iterator[tuple[Lane, Ids, NDArray[Any]]]:
             yield LANE, ids, vectors
 
         self.store.build(
             lanes(), name=name, revision=revision, expected=ids, settings=GenerationSettings(),
-            record=lambda audit: self.catalog.record_generation(name, len(ids), "built", audit),
+            record=lambda audit: self.catalog.builds.record(name, len(ids), "built", audit),
         )  # fmt: skip
         return name
 
@@ -60,7 +60,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path)
-    world.catalog.apply(add=[image(n) for n in range(1, 9)])
+    world.catalog.images.apply(add=[image(n) for n in range(1, 9)])
     yield world
     world.catalog.close()
 
@@ -112,12 +112,12 @@ def test_one_that_is_pruned_while_it_is_opened_is_no_error(world: World, monkeyp
 
 
 def test_what_comes_and_goes_after_a_build_is_no_drift(world: World) -> None:
-    world.catalog.apply(retire=[2])
+    world.catalog.images.apply(retire=[2])
     world.build()
-    world.catalog.apply(add=[image(20)], retire=[1])
-    world.catalog.apply(touch={3: ("/q", 1, 1)})
-    world.catalog.apply(redescribe={4: image(4, {"phash-1": b"12345678", "orb-1": b"x"})})
-    world.catalog.apply(retire=[4])
+    world.catalog.images.apply(add=[image(20)], retire=[1])
+    world.catalog.images.apply(touch={3: ("/q", 1, 1)})
+    world.catalog.images.apply(redescribe={4: image(4, {"phash-1": b"12345678", "orb-1": b"x"})})
+    world.catalog.images.apply(retire=[4])
     assert world.opened() == "g000001"
 
 
@@ -130,7 +130,7 @@ def test_what_comes_and_goes_after_a_build_is_no_drift(world: World) -> None:
 )  # fmt: skip
 def test_a_catalog_changed_by_other_hands_is_drift(world: World, change: str) -> None:
     world.build()
-    with closing(sqlite3.connect(world.catalog.url.database or "")) as connection:
+    with closing(sqlite3.connect(world.catalog.database.url.database or "")) as connection:
         connection.execute(change)
         connection.commit()
     with pytest.raises(GenerationError, match=r"g000001 does not fit the catalog: .*; run `simsearch rebuild`"):
@@ -138,15 +138,15 @@ def test_a_catalog_changed_by_other_hands_is_drift(world: World, change: str) ->
 
 
 def test_a_backup_put_back_is_drift_also_when_its_ids_were_given_again(world: World, tmp_path: Path) -> None:
-    world.catalog.backup(tmp_path / "backup.db")
-    world.catalog.apply(add=[image(50)])
+    world.catalog.housekeeping.backup(tmp_path / "backup.db")
+    world.catalog.images.apply(add=[image(50)])
     world.build()
     world.catalog.close()
     for old in tmp_path.glob("catalog.db*"):
         old.unlink()
     shutil.copy(tmp_path / "backup.db", tmp_path / "catalog.db")
     again = World(tmp_path)
-    again.catalog.apply(add=[image(60)])  # another photo under the id of the one that the backup does not know
+    again.catalog.images.apply(add=[image(60)])  # another photo under the id of the one that the backup does not know
     assert again.catalog.revision() == 2
     with pytest.raises(GenerationError, match=r"the catalog does not know of it \(was a backup put back\?\)"):
         again.store.open(WANTED)

@@ -56,7 +56,7 @@ class World:
     @property
     def ids(self) -> dict[str, int]:
         """`sku/file` -> id of the active images."""
-        return {f"{k.sku}/{Path(k.path).name}": k.id for k in self.catalog.known_images([])}
+        return {f"{k.sku}/{Path(k.path).name}": k.id for k in self.catalog.images.known([])}
 
     def table(self, text: str, name: str = "table.csv") -> Path:
         path = self.shop / name
@@ -89,12 +89,12 @@ def test_everything_is_described_once(world: World) -> None:
     assert counts(report) == {"added": 5}
     assert report.described == 5
     assert report.refusals == ()
-    assert world.catalog.counts() == {"products": 4, "images_ok": 5, "images_refused": 0, "images_retired": 0}
-    assert world.catalog.descriptor_counts() == {m.fingerprint: 5 for m in world.methods.values()}
-    ids, found = world.catalog.matrix(world.methods["phash"].fingerprint, np.dtype(np.uint8), 8)
+    assert world.catalog.images.counts() == {"products": 4, "images_ok": 5, "images_refused": 0, "images_retired": 0}
+    assert world.catalog.descriptors.counts() == {m.fingerprint: 5 for m in world.methods.values()}
+    ids, found = world.catalog.descriptors.matrix(world.methods["phash"].fingerprint, np.dtype(np.uint8), 8)
     assert ids.tolist() == [1, 2, 3, 4, 5]
     assert len({row.tobytes() for row in found}) == 5
-    [facts] = world.catalog.facts([1]).values()
+    [facts] = world.catalog.images.facts([1]).values()
     assert (facts.sku, facts.image, facts.surface) == ("A", "A/1.png", "unknown")
 
 
@@ -116,7 +116,7 @@ def test_a_changed_file_is_a_new_image(world: World) -> None:
     later(world.shop / "A/1.png")
     assert counts(world.index()) == {"changed": 1, "unchanged": 4}
     assert world.ids == before | {"A/1.png": 6}
-    assert world.catalog.counts()["images_retired"] == 1
+    assert world.catalog.images.counts()["images_retired"] == 1
     assert counts(world.index()) == {"unchanged": 5}
 
 
@@ -136,7 +136,7 @@ def test_an_image_belongs_to_the_source_that_listed_it_last(world: World) -> Non
     before = world.ids
     table = world.table("sku,image\nA,A/1.png\n")
     assert counts(world.index(table)) == {"unchanged": 1}
-    sources = {k.sku + Path(k.path).name: k.source for k in world.catalog.known_images([])}
+    sources = {k.sku + Path(k.path).name: k.source for k in world.catalog.images.known([])}
     assert sources["A1.png"] == str(table)
     assert sources["A2.png"] == str(world.shop)
     # The folder, pruned without it, lets it be; the table, pruned without it, lets it go.
@@ -186,10 +186,10 @@ def test_one_bad_file_or_row_does_not_stop_the_rest(world: World) -> None:
     assert counts(report) == {"added": 5, "refused": 6}
     codes = ["bad_row", "missing", "missing", "zero_size", "not_an_image", "truncated"]
     assert [refusal.code for refusal in report.refusals] == codes
-    assert world.catalog.counts()["images_refused"] == 5
-    assert sorted(r.code for r in world.catalog.refused()) == sorted(codes)
+    assert world.catalog.images.counts()["images_refused"] == 5
+    assert sorted(r.code for r in world.catalog.images.refused()) == sorted(codes)
     assert counts(world.index(table, world.shop)) == {"unchanged": 5, "refused": 6}
-    assert len(world.catalog.refused()) == 6
+    assert len(world.catalog.images.refused()) == 6
 
 
 def test_what_was_refused_and_then_repaired_is_described(world: World) -> None:
@@ -200,11 +200,11 @@ def test_what_was_refused_and_then_repaired_is_described(world: World) -> None:
     assert counts(world.index()) == {"unchanged": 4, "refused": 1}
     (world.shop / "A/1.png").write_bytes(good)
     assert counts(world.index()) == {"changed": 1, "unchanged": 4}
-    assert world.catalog.refused() == []
-    assert world.catalog.counts() == {"products": 4, "images_ok": 5, "images_refused": 0, "images_retired": 2}
+    assert world.catalog.images.refused() == []
+    assert world.catalog.images.counts() == {"products": 4, "images_ok": 5, "images_refused": 0, "images_retired": 2}
     (world.shop / "A/1.png").write_bytes(good[:100])  # and from good to bad
     assert counts(world.index()) == {"unchanged": 4, "refused": 1}
-    assert world.catalog.counts() == {"products": 4, "images_ok": 4, "images_refused": 1, "images_retired": 3}
+    assert world.catalog.images.counts() == {"products": 4, "images_ok": 4, "images_refused": 1, "images_retired": 3}
 
 
 def test_a_photo_listed_twice_is_one_image_of_each_product(world: World) -> None:
@@ -224,7 +224,7 @@ def test_new_settings_describe_anew_without_new_ids(world: World) -> None:
     later(world.shop / "C/1.jpg")
     assert counts(world.index()) == {"redescribed": 4, "changed": 1}
     assert world.ids == before | {"C/1.jpg": 6}
-    assert world.catalog.descriptor_counts()[world.methods["phash"].fingerprint] == 5
+    assert world.catalog.descriptors.counts()[world.methods["phash"].fingerprint] == 5
     assert counts(world.index()) == {"unchanged": 5}
     world.methods["phash"] = create("phash")  # and back: what is there need not be made again
     assert world.methods["phash"].fingerprint == old
@@ -236,21 +236,21 @@ def test_product_data_follows_the_table(world: World) -> None:
     world.index(table)
     world.table("sku,image,name,strength,atc\nA,A/1.png,Ibu,400 mg,M01AE01\n")
     assert counts(world.index(table)) == {"unchanged": 1}
-    [facts] = world.catalog.facts([1]).values()
+    [facts] = world.catalog.images.facts([1]).values()
     assert (facts.name, facts.strength, facts.attributes) == ("Ibu", "400 mg", {"atc": "M01AE01"})
     world.index()  # the folder knows no names, and takes none away
-    assert world.catalog.facts([1])[1].name == "Ibu"
+    assert world.catalog.images.facts([1])[1].name == "Ibu"
 
 
 def test_steps_are_committed_as_they_fill(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    apply = world.catalog.apply
+    apply = world.catalog.images.apply
 
     def noting(**step: Any) -> None:
         sizes.append(len(step.get("add", ())))
         apply(**step)
 
-    monkeypatch.setattr(world.catalog, "apply", noting)
+    monkeypatch.setattr(world.catalog.images, "apply", noting)
     world.index()
     assert [size for size in sizes if size] == [3, 2]
 
@@ -263,7 +263,7 @@ def test_what_was_committed_before_an_interruption_stays(world: World) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         world.index(progress=interrupt)
-    assert world.catalog.counts()["images_ok"] == 3
+    assert world.catalog.images.counts()["images_ok"] == 3
     assert counts(world.index()) == {"added": 2, "unchanged": 3}
 
 
@@ -294,7 +294,7 @@ def test_order_and_results_do_not_depend_on_threads(world: World, tmp_path: Path
         with closing(Catalog(tmp_path / f"{workers}.db", CatalogSettings())) as catalog:
             alike = World(world.shop, catalog, world.methods, IndexingSettings(workers=workers, batch=2))
             alike.index()
-            found.append((alike.ids, catalog.descriptors(world.methods["orb"].fingerprint, range(9))))
+            found.append((alike.ids, catalog.descriptors.of(world.methods["orb"].fingerprint, range(9))))
     assert found[0] == found[1]
 
 
@@ -316,15 +316,15 @@ def test_the_network_describes_in_batches_and_names_surfaces(
     table = world.table("sku,image,surface\nC,C/1.jpg,back\n")
     assert counts(world.index(world.shop, table)) == {"added": 5, "refused": 1}
     assert sorted(sizes) == [2, 3]  # four photos a batch, one of the first four is broken
-    ids, embeddings = world.catalog.matrix(siamese.fingerprint, siamese.dtype, siamese.dim)
+    ids, embeddings = world.catalog.descriptors.matrix(siamese.fingerprint, siamese.dtype, siamese.dim)
     assert len(ids) == 5
     expected = describe(siamese, [world.shop / "A/1.png"])[0]
     assert float(embeddings[0] @ expected) == pytest.approx(1.0, abs=1e-4)
-    surfaces = {f.surface for f in world.catalog.facts(ids).values()}
+    surfaces = {f.surface for f in world.catalog.images.facts(ids).values()}
     assert "unknown" not in surfaces
-    world.catalog.apply(retire=[world.ids["C/1.jpg"]])
+    world.catalog.images.apply(retire=[world.ids["C/1.jpg"]])
     world.index(table)
-    assert world.catalog.facts([world.ids["C/1.jpg"]])[world.ids["C/1.jpg"]].surface == "back"
+    assert world.catalog.images.facts([world.ids["C/1.jpg"]])[world.ids["C/1.jpg"]].surface == "back"
 
 
 def describe(method: Method, paths: Sequence[Path]) -> list[Descriptor]:
@@ -395,12 +395,12 @@ def test_killed_in_the_middle_it_goes_on_where_it_was(world: World, tmp_path: Pa
     assert 10 <= kept < 65
     with closing(Catalog(database, CatalogSettings())) as catalog:
         again = World(world.shop, catalog, world.methods)
-        first = catalog.active_ids(world.methods["orb"].fingerprint).tolist()
+        first = catalog.descriptors.active_ids(world.methods["orb"].fingerprint).tolist()
         assert len(first) == kept  # an image is there with all its descriptors or not at all
         assert counts(again.index()) == {"added": 65 - kept, "unchanged": kept}
-        assert catalog.active_ids(world.methods["orb"].fingerprint).tolist()[:kept] == first
-        assert catalog.counts() == {"products": 5, "images_ok": 65, "images_refused": 0, "images_retired": 0}
-        assert catalog.descriptor_counts() == {m.fingerprint: 65 for m in world.methods.values()}
+        assert catalog.descriptors.active_ids(world.methods["orb"].fingerprint).tolist()[:kept] == first
+        assert catalog.images.counts() == {"products": 5, "images_ok": 65, "images_refused": 0, "images_retired": 0}
+        assert catalog.descriptors.counts() == {m.fingerprint: 65 for m in world.methods.values()}
     whole(database)
 
 

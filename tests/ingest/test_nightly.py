@@ -132,7 +132,7 @@ def test_a_source_that_is_suddenly_half_empty_stops_the_night(app: App, shelf: P
             photo.unlink()
         with pytest.raises(SourceError, match=r"3 of 6 images are no longer listed .*is everything mounted\?"):
             app.nightly([shelf])
-        assert app.catalog.counts()["images_ok"] == 6
+        assert app.catalog.images.counts()["images_ok"] == 6
         app.index([shelf], prune=True, rebuild=False)  # the way out that it names
         assert app.nightly([shelf]).changes["unchanged"] == 3
     assert [r["outcome"] for r in reports(app)] == ["swapped", "failed", "swapped"]
@@ -199,10 +199,10 @@ def test_descriptors_that_nothing_can_ask_for_go(app: App, shelf: Path, kit: Kit
     with open_app(app.home, other) as later:
         report = later.nightly([shelf], keep=2)
         assert report.changes["redescribed"] == 6
-        assert old in later.catalog.descriptor_counts()  # g000001 is there to go back to
+        assert old in later.catalog.descriptors.counts()  # g000001 is there to go back to
         sorted(shelf.iterdir())[0].unlink()
         report = later.nightly([shelf], keep=1)
-        assert old not in later.catalog.descriptor_counts()
+        assert old not in later.catalog.descriptors.counts()
         assert report.dropped_descriptors == 6 + 3  # and the three of the image that went
         assert later.status().sound
 
@@ -270,7 +270,7 @@ def test_a_photo_that_cannot_be_described_again_keeps_the_old_generation(
         with pytest.raises(GenerationError, match=rf"1 images lack descriptors .*for instance {hidden}"):
             new.rebuild()
         assert new.generations.current() == "g000001"
-        assert new.catalog.counts()["images_ok"] == 6
+        assert new.catalog.images.counts()["images_ok"] == 6
         (tmp_path / "hidden.jpg").rename(hidden)
         assert new.rebuild() == "g000002"
 
@@ -283,7 +283,7 @@ def test_surface_and_refused_rows_outlive_being_described_again(kit: Kit, shelf:
         old.index([table])
     with open_app(tmp_path / "home", mean(kit, tmp_path)) as new:
         assert new.upkeep.describe_stale(lambda *_: None) == 1
-        assert [facts.surface for facts in new.catalog.facts([1]).values()] == ["back"]
+        assert [facts.surface for facts in new.catalog.images.facts([1]).values()] == ["back"]
         assert [r.code for r in new.refused()] == ["bad_row"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts
 from simsearch.catalog.selection import ProductFacts
 from simsearch.core.errors import UsageError
 from simsearch.core.types import Candidate, Outcome, Verification

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import NewImage
+from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings, GenerationSettings, QuerySettings
 from simsearch.core.types import (
     Decision,
@@ -128,11 +128,11 @@ class World:
             row = SourceRow(sku, f"/{path}", path, path, **{"name": f"Product {sku}", **facts})
             sha256 = hashlib.sha256((content or path).encode()).hexdigest()
             new.append(NewImage(row, "/", 1, 1, sha256, 1, 1, descriptors=described))
-        self.catalog.apply(add=new)
+        self.catalog.images.apply(add=new)
         return sorted(set(self.ids()) - before)
 
     def ids(self) -> list[int]:
-        return [int(i) for i in self.catalog.active_ids(self.methods["phash"].fingerprint)]
+        return [int(i) for i in self.catalog.descriptors.active_ids(self.methods["phash"].fingerprint)]
 
     def build(self) -> str:
         """A new generation, as `App.rebuild` makes it."""
@@ -141,7 +141,7 @@ class World:
         def lanes() -> Iterator[tuple[Lane, Any, Any]]:
             for m in self.methods.values():
                 if isinstance(m, MetricMethod):
-                    ids, vectors = self.catalog.matrix(m.fingerprint, m.dtype, m.shape[0])
+                    ids, vectors = self.catalog.descriptors.matrix(m.fingerprint, m.dtype, m.shape[0])
                     yield Lane(m.name, m.fingerprint, m.metric, m.dim), ids, vectors
 
         self.generations.build(
@@ -233,9 +233,9 @@ def test_a_retired_image_vanishes_at_once(world: World) -> None:
     [late] = world.add("late", "1/1/0.98/30")
     world.build()
     assert world.ask().sku == "gone"
-    world.catalog.apply(retire=[gone])
+    world.catalog.images.apply(retire=[gone])
     assert skus(world.ask()) == ["late", "left"]
-    world.catalog.apply(retire=[late])
+    world.catalog.images.apply(retire=[late])
     decision = world.ask()
     assert (decision.outcome, skus(decision)) == (Outcome.UNKNOWN, ["left"])
 
@@ -245,7 +245,7 @@ def test_a_retired_image_of_the_delta_vanishes_too(world: World) -> None:
     world.build()
     [gone] = world.add("gone", "0/0/0.99/30")
     assert world.ask().sku == "gone"
-    world.catalog.apply(retire=[gone])
+    world.catalog.images.apply(retire=[gone])
     assert skus(world.ask()) == ["old"]
 
 
@@ -254,7 +254,7 @@ def test_many_retired_images_do_not_hide_what_lies_behind_them(world: World, nea
     gone = world.add("gone", *["0/0/0.99/30"] * nearer)
     left = world.add("left", *(f"{5 + i}/{5 + i}/0.95/30" for i in range(6)))
     world.build()
-    world.catalog.apply(retire=gone)
+    world.catalog.images.apply(retire=gone)
     decision = world.ask()
     assert (decision.outcome, decision.sku) == (Outcome.MATCH, "left")
     found = {c.image_id: c.lanes for c in world.engine.candidates(named("0/0/0/0"))}
@@ -630,7 +630,7 @@ def test_a_filter_follows_the_catalog(world: World) -> None:
     assert skus(world.engine.answer([photo()], where=where)[0]) == ["first"]
     world.add("second", "0/0/0.99/90", form="tablet")
     assert skus(world.engine.answer([photo()], where=where)[0]) == ["second", "first"]
-    world.catalog.apply(retire=[first])
+    world.catalog.images.apply(retire=[first])
     assert skus(world.engine.answer([photo()], where=where)[0]) == ["second"]
 
 

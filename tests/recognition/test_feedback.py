@@ -58,7 +58,7 @@ UNKNOWN = decision(Outcome.UNKNOWN, hit("a", 0.3))
 @pytest.fixture
 def desk(tmp_path: Path) -> Any:
     catalog = Catalog(tmp_path / "catalog.db", CatalogSettings())
-    catalog.has_product = lambda sku: sku in ("a", "b", "c", "d")  # type: ignore[method-assign]
+    catalog.selection.has_product = lambda sku: sku in ("a", "b", "c", "d")  # type: ignore[method-assign]
     yield DecisionDesk(catalog)
     catalog.close()
 
@@ -66,7 +66,7 @@ def desk(tmp_path: Path) -> Any:
 def record(desk: DecisionDesk, *decisions: Decision, prints: Any = PRINTS) -> list[int]:
     digests = [hashlib.sha256(f"{i}-{now()}".encode()).hexdigest() for i in range(len(decisions))]
     shared = {**SHARED, "fingerprints": prints}
-    return desk.catalog.record_decisions(list(zip(decisions, digests, strict=True)), shared)
+    return desk.catalog.decisions.record(list(zip(decisions, digests, strict=True)), shared)
 
 
 # -- what people say -------------------------------------------------------------------------------------------------
@@ -181,11 +181,11 @@ def test_a_span_ends_now() -> None:
 
 def test_no_query_is_for_sqlite_alone(desk: DecisionDesk) -> None:
     statements: list[Any] = []
-    sa.event.listen(desk.catalog.engine, "before_execute", lambda c, clause, *rest: statements.append(clause))
+    sa.event.listen(desk.catalog.database.engine, "before_execute", lambda c, clause, *rest: statements.append(clause))
     [number] = record(desk, MATCH)
     desk.confirm(number), desk.forget(number)
     list(desk.listed(since="1d", outcome="match", sku="a", reviewed=False))
-    desk.catalog.products(), desk.catalog.images_of([1]), desk.catalog.same_file("f")
+    desk.catalog.selection.products(), desk.catalog.selection.images_of([1]), desk.catalog.selection.same_file("f")
     assert len(statements) > 7
     for statement in statements:
         assert str(statement.compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
@@ -208,7 +208,7 @@ def test_an_older_database_keeps_its_decisions(tmp_path: Path, version: str) -> 
         )
     old.close()
     catalog = Catalog(path, CatalogSettings())
-    [kept] = catalog.decisions(DecisionFilter())
+    [kept] = catalog.decisions.find(DecisionFilter())
     assert (kept.at, kept.sku, kept.probability, kept.review) == (datetime(2026, 1, 2, 3, 4, 5), "a", 0.97, None)
     review = DecisionDesk(catalog).confirm(kept.id).review
     assert review is not None
@@ -233,7 +233,7 @@ def reviewed(desk: DecisionDesk, count: int, wrong: float, *, right: bool = True
             hits.insert(0, hit("a", 0.9, (1.0, 0.9, 6.0 + noise[1], 0.5, 0.0, 0.0, 0.0)))
         [number] = record(desk, decision(Outcome.UNKNOWN, *hits), prints=prints)
         sku = "a" if right else None
-        desk.catalog.review_decision(number, Found.CORRECTED if right else Found.CONFIRMED, sku)
+        desk.catalog.decisions.review(number, Found.CORRECTED if right else Found.CONFIRMED, sku)
 
 
 def test_too_few_reviews_are_refused(desk: DecisionDesk) -> None:
@@ -272,7 +272,7 @@ def test_what_is_in_no_catalog_teaches_too(desk: DecisionDesk) -> None:
 
 def test_a_photo_that_was_asked_twice_counts_once(desk: DecisionDesk) -> None:
     for _ in range(LEAST):
-        [number] = desk.catalog.record_decisions([(UNKNOWN, "f" * 64)], SHARED)
+        [number] = desk.catalog.decisions.record([(UNKNOWN, "f" * 64)], SHARED)
         desk.confirm(number)
     with pytest.raises(TrainingError, match="there are 1 "):
         calibrate_from_decisions(desk.catalog, BASE, target_far=0.001)
@@ -287,7 +287,7 @@ def test_many_reviews_fit_the_fusion_anew(desk: DecisionDesk, monkeypatch: pytes
             hit("x", 0.5, (0.0, 0.2, 1 + number % 5 / 10, 0.5, 0.0, 0.0, 0.0)),
         ]
         [new] = record(desk, decision(Outcome.UNKNOWN, *hits))
-        desk.catalog.review_decision(new, Found.CORRECTED, "d")
+        desk.catalog.decisions.review(new, Found.CORRECTED, "d")
     made = calibrate_from_decisions(desk.catalog, BASE, target_far=0.05)
     assert made.facts["fusion_refitted"]
     assert made.fusion != BASE.fusion

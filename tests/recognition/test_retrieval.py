@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import NewImage
+from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings, QuerySettings
 from simsearch.core.errors import CatalogError
 from simsearch.core.types import Descriptor, SourceRow
@@ -58,7 +58,7 @@ class World:
         before = set(self.ids())
         rows = [SourceRow(f"p{s}", f"/{s}-{len(before) + n}", f"{s}", f"{s}") for n, s in enumerate(seeds)]
         packed = [keypoints(s).tobytes() if data is None else data for s in seeds]
-        self.catalog.apply(
+        self.catalog.images.apply(
             add=[
                 NewImage(r, "/", 1, 1, "0" * 64, 1, 1, descriptors={ORB.fingerprint: p})
                 for r, p in zip(rows, packed, strict=True)
@@ -67,7 +67,7 @@ class World:
         return sorted(set(self.ids()) - before)
 
     def ids(self) -> list[int]:
-        return [int(i) for i in self.catalog.active_ids(ORB.fingerprint)]
+        return [int(i) for i in self.catalog.descriptors.active_ids(ORB.fingerprint)]
 
     def ask(self, seed: int) -> list[int]:
         self.lookup.refresh()
@@ -159,7 +159,7 @@ def test_what_was_indexed_later_is_found_and_what_was_retired_is_not(world: Worl
     own = world.lookup._votes[0]
     [new] = world.add(50)
     assert world.ask(50)[0] == new
-    world.catalog.apply(retire=[ids[3], new])
+    world.catalog.images.apply(retire=[ids[3], new])
     for seed, gone in ((3, ids[3]), (50, new)):
         assert gone not in world.ask(seed)
     assert world.ask(4)[0] == ids[4]
@@ -170,7 +170,7 @@ def test_many_retired_copies_do_not_hide_the_image_behind_them(world: World) -> 
     copies = world.add(*[1] * 30)
     [left] = world.add(1)
     world.add(*range(2, 9))
-    world.catalog.apply(retire=copies)
+    world.catalog.images.apply(retire=copies)
     assert world.ask(1)[0] == left
 
 
@@ -185,7 +185,7 @@ def test_the_generations_own_index_is_used_where_it_has_one(world: World, monkey
     assert world.ask(6)[0] == ids[6]
     assert world.lookup._votes[0] is built
     assert world.ask(40)[0] == new
-    world.catalog.apply(retire=[ids[6]])
+    world.catalog.images.apply(retire=[ids[6]])
     assert ids[6] not in world.ask(6)
 
 

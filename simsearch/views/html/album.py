@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
@@ -59,7 +59,7 @@ class Album:
         return AnswerView(title, " + ".join(names), answer, None, tuple(f for f in evidence if f), hits)
 
     def _hits(self, answer: Decision) -> tuple[HitView, ...]:
-        facts = self.catalog.facts(hit.image_id for hit in answer.hits)
+        facts = self.catalog.images.facts(hit.image_id for hit in answer.hits)
         return tuple(self._hit(hit, facts.get(hit.image_id)) for hit in answer.hits)
 
     def group(
@@ -80,7 +80,7 @@ class Album:
             return None
         hit = view.hit
         orb = self.verifier.orb
-        stored = self.catalog.descriptors(orb.fingerprint, [hit.image_id])
+        stored = self.catalog.descriptors.of(orb.fingerprint, [hit.image_id])
         # Lines only where the answer itself counted them: not every candidate's keypoints are compared.
         looked = hit.verification.inliers > 0 and hit.image_id in stored
         geometry = orb.geometry(orb.describe([asked])[0], unpack(orb, stored[hit.image_id])) if looked else None

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from simsearch.catalog.catalog import ImageFacts
+from simsearch.catalog.images import ImageFacts
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
