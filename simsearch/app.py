@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from simsearch.recognition.feedback import DecisionDesk
     from simsearch.recognition.service import Answering
     from simsearch.recognition.verification import Verifier
+    from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
 
 DEFAULT_HOME = "simsearch-home"
@@ -147,6 +148,10 @@ class App:
     @cached_property
     def calibration(self) -> Calibration:
         """The home's own where `simsearch calibrate` made one, else the one beside the weights."""
+        return self._read_calibration()
+
+    def _read_calibration(self) -> Calibration:
+        """The calibration in force, from its file."""
         from simsearch.features.siamese import Siamese
         from simsearch.recognition.calibration import Calibration
         from simsearch.recognition.verification import FEATURES
@@ -413,25 +418,28 @@ class App:
 
     def calibrate(
         self, table: Path | None, *, target_far: float = 0.001, out: Path | None = None, progress: Progress = silent
-    ) -> Path:
+    ) -> CalibrateResult:
         """Refit probability and thresholds; written to the home, or to `out`.
 
-        On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`.
+        On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`. The
+        home is locked meanwhile: a calibration that takes minutes must not fail at its end because another one writes.
         """
-        from simsearch.recognition.feedback import calibrate_from_decisions
+        from simsearch.training.calibrate_feedback import calibrate_from_decisions
         from simsearch.training.run import calibrate_from_table
 
         if not 0 < target_far < 1:
             raise UsageError(f"--target-far {target_far}: must be between 0 and 1, for instance 0.001")
-        path = out or self.home / "calibration.json"
         if table is None:
             self._existing()
-            calibration = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
-        else:
-            calibration = calibrate_from_table(self.config, self.methods, table, target_far, progress)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        calibration.save(path)
-        return path
+        path = out or self.home / "calibration.json"
+        with self._writing() if out is None else nullcontext():
+            if table is None:
+                result = calibrate_from_decisions(self.catalog, self._read_calibration(), target_far=target_far)
+            else:
+                result = calibrate_from_table(self.config, self.methods, table, target_far, progress)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            result.calibration.save(path)
+        return replace(result, path=path)
 
 
 def calibration_beside(weights: Path) -> Path:

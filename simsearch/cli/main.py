@@ -132,8 +132,8 @@ def calibrate(
     if (table is None) != from_decisions:
         raise UsageError("give either a table of labelled photos or --from-decisions")
     with opened_app() as opened, progress_bar("calibrating") as progress:
-        path = opened.calibrate(table, target_far=target_far, out=out, progress=progress)
-    printing.fact({"calibration": str(path)}, f"{path}: written", as_json)
+        result = opened.calibrate(table, target_far=target_far, out=out, progress=progress)
+    printing.calibrated(result, as_json)
 
 
 app.command()(cli_augment.augmentations)

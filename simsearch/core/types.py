@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -223,6 +223,11 @@ class Refusal:
     where: str
     code: str
     message: str
+
+
+def refused_in_words(refusals: Sequence[Refusal]) -> str:
+    """How many were left out and the first reason, to end an error message; empty where none were."""
+    return f"; {len(refusals)} were left out, the first: {refusals[0].message}" if refusals else ""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +85,7 @@ class Answering:
         return {
             "fingerprints": {name: m.fingerprint for name, m in self.engine.methods.items()},
             "indexes": self._index_digest(), "revision": self.engine.catalog.revision(),
-            "calibration": calibration_digest(self.calibration), "features": list(FEATURES),
+            "calibration": self.calibration.digest(), "features": list(FEATURES),
             "match_threshold": self.engine.match_threshold, "margin": self.engine.settings.margin,
             **({"where": [f"{c.field}{c.operator}{c.value}" for c in where]} if where else {}),
         }  # fmt: skip
@@ -107,12 +107,6 @@ class Answering:
 def digest(sha256: Sequence[str]) -> str:
     """The photo's own sha256; of several photos, that of theirs one after the other."""
     return sha256[0] if len(sha256) == 1 else hashlib.sha256("".join(sha256).encode()).hexdigest()
-
-
-def calibration_digest(calibration: Calibration) -> str:
-    """Of everything that a probability and a threshold come from."""
-    parts = {"fusion": asdict(calibration.fusion), "correction": asdict(calibration.correction)}
-    return manifest.digest({**parts, "thresholds": dict(calibration.thresholds)})
 
 
 def _text(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,34 @@ def test_file_round_trip(tmp_path: Path) -> None:
     plain = Calibration(made.fusion, Monotone(), {}, {}, {})
     plain.save(path)
     assert Calibration.load(path).probability(x).tolist() == made.fusion.probability(x).tolist()
+
+
+def test_the_digest_is_of_all_that_decides_and_of_nothing_else() -> None:
+    made = example()
+    assert len(made.digest()) == 64
+    assert replace(made, facts={"date": "another"}).digest() == made.digest()
+    for other in (
+        replace(made, thresholds={"match": 0.94}),
+        replace(made, correction=Monotone()),
+        replace(made, fusion=replace(made.fusion, bias=0.0)),
+    ):
+        assert other.digest() != made.digest()
+
+
+def test_a_crash_while_it_is_written_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "calibration.json"
+    example().save(path)
+    before = path.read_bytes()
+
+    def fails(handle: int) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", fails)  # it is synced before it takes the old one's place
+        with pytest.raises(OSError, match="no space"):
+            replace(example(), thresholds={}).save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["calibration.json"]
 
 
 def test_facts_that_json_cannot_hold(tmp_path: Path) -> None:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from simsearch.core.config import Config
 from simsearch.core.types import Refusal
 from simsearch.views.text.answers import answer, answer_json, together
-from simsearch.views.text.output import OUT, print_json, table, text
+from simsearch.views.text.output import OUT, left_out, print_json, table, text
 
 if TYPE_CHECKING:
     from simsearch.ingest.indexer import IndexReport
+    from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
 
 __all__ = [
-    "answer", "answer_json", "fact", "refusals", "report", "report_json", "settings", "together", "trained",
+    "answer", "answer_json", "calibrated", "fact", "refusals", "report", "report_json", "settings", "together",
+    "trained",
 ]  # fmt: skip
 
 _SHOWN_REFUSALS = 10
@@ -89,11 +91,26 @@ def fact(value: Mapping[str, Any], words: str, as_json: bool) -> None:
 def trained(r: TrainResult, as_json: bool) -> None:
     """What training reached."""
     measured = not math.isnan(r.best_r1)
-    value = {"weights": str(r.weights), "steps": r.steps, "best_r1": r.best_r1 if measured else None}
+    value = {
+        "weights": str(r.weights), "steps": r.steps, "best_r1": r.best_r1 if measured else None,
+        "calibration": str(r.calibration) if r.calibration else None, "not_calibrated": r.not_calibrated or None,
+        "refusals": [_refusal_json(x) for x in r.refusals],
+    }  # fmt: skip
     reached = f"R@1 {r.best_r1:.3f} on held-out products" if measured else "no product was held out to measure it"
-    calibrated = r.weights.with_name(f"{r.weights.stem}.calibration.json").is_file()
-    lacking = "" if calibrated else "; too few held-out products to calibrate: run `simsearch calibrate` before a query"
-    fact(value, f"{r.weights}: {r.steps} steps, {reached}{lacking}", as_json)
+    lacking = "; too few held-out products to calibrate: run `simsearch calibrate` before a query"
+    if not as_json:
+        left_out(r.refusals)
+        if r.not_calibrated:
+            OUT.print(f"not calibrated: {text(r.not_calibrated)}")
+    fact(value, f"{r.weights}: {r.steps} steps, {reached}{lacking if r.calibration is None else ''}", as_json)
+
+
+def calibrated(r: CalibrateResult, as_json: bool) -> None:
+    """Where a calibration was written, and what it could not use."""
+    if not as_json:
+        left_out(r.refusals)
+    value = {"calibration": str(r.path), "refusals": [_refusal_json(x) for x in r.refusals]}
+    fact(value, f"{r.path}: written", as_json)
 
 
 # -- config ----------------------------------------------------------------------------------------------------------
