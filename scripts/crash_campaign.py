@@ -43,14 +43,15 @@ from simsearch.catalog import Catalog
 from simsearch.core.config import Config
 from simsearch.core.errors import SimsearchError
 from simsearch.core.images import SUFFIXES
-from simsearch.core.types import Descriptor, Image, Metric, Similarities
+from simsearch.core.types import Description, Descriptor, Image, Metric, Similarities
 from simsearch.features.base import Method, NoSettings
 from simsearch.indexes.generations import Generations
 from simsearch.ingest.indexer import Indexer
 from simsearch.ingest.nightly import Nightly
 from simsearch.ingest.rebuild import Maintenance
 from simsearch.ingest.sources import read_source
-from simsearch.recognition.retrieval import Lookup
+from simsearch.recognition.retrieval import Retrieval
+from simsearch.recognition.snapshot import Snapshots
 
 
 class Stand:
@@ -329,7 +330,8 @@ def readers(folder: Path, seconds: float, processes: int = 2) -> dict[str, int]:
 
     def ask(number: int) -> None:
         world, rng, end = World(folder), random.Random(number), time.monotonic() + seconds
-        lookup = Lookup(world.catalog, world.generations, world.methods, world.config.query)
+        snapshots = Snapshots(world.catalog, world.generations, world.methods, world.config.query)
+        retrieval = Retrieval(world.methods, world.config.query)
         asked = 0
         seen: set[str] = set()
         while time.monotonic() < end:
@@ -343,12 +345,12 @@ def readers(folder: Path, seconds: float, processes: int = 2) -> dict[str, int]:
             }
             if len(query) < len(world.methods):
                 continue  # a night has let go of it
-            lookup.refresh()
-            answer = {c.image_id for c in lookup.search(query).candidates}
+            snapshot = snapshots.current()
+            answer = {c.image_id for c in retrieval.search(Description(query), snapshot).candidates}
             assert not answer & gone, f"retired images in an answer: {sorted(answer & gone)[:5]}"
             still = wanted not in set(world.catalog.images.retired_since(-1).tolist())
             assert wanted in answer or not still, f"image {wanted} was not found"
-            asked, seen = asked + 1, seen | {lookup.generation.name if lookup.generation else ""}
+            asked, seen = asked + 1, seen | {snapshot.generation}
         world.said(f"asked {asked} {len(seen)}")
 
     jobs = [write, *(lambda n=n: ask(n) for n in range(processes))]

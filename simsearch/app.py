@@ -7,19 +7,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from simsearch.core.config import NEEDED, Config, load_config
-from simsearch.core.errors import CatalogError, ConfigError, ImageError, UsageError, WeightsError
+from simsearch.core.errors import CatalogError, ConfigError, ImageError, UsageError
 from simsearch.core.files import writing
-from simsearch.core.types import PairVerdict, Status
+from simsearch.core.types import Description, Image, PairVerdict, Progress, Readiness, Status, silent
 
 if TYPE_CHECKING:
     from simsearch.catalog import Catalog
-    from simsearch.core.types import Decision, Descriptor, Refusal
+    from simsearch.core.types import Decision, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import Desk
     from simsearch.features.base import Method, MetricMethod
@@ -30,21 +30,19 @@ if TYPE_CHECKING:
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.engine import QueryEngine
     from simsearch.recognition.feedback import DecisionDesk
-    from simsearch.recognition.service import Answering
+    from simsearch.recognition.scoring import CurrentScoring
+    from simsearch.recognition.service import QueryService
     from simsearch.recognition.verification import Verifier
     from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
 
+T = TypeVar("T")
+
+__all__ = ["App", "Progress", "open_app", "silent"]
+
 DEFAULT_HOME = "simsearch-home"
 _DECODED = 64
 """Photos of pairs that are held decoded at once."""
-
-Progress = Callable[[int, int, str], None]
-"""Called with units done, units in all and a short text."""
-
-
-def silent(done: int, total: int, text: str) -> None:
-    """The progress that shows nothing."""
 
 
 def open_app(
@@ -75,11 +73,35 @@ def open_app(
     return App(folder, settings, origin)
 
 
+class part(Generic[T]):  # noqa: N801 - used as a decorator, as functools.cached_property is
+    """A part of an :class:`App`: made once, by one thread, when it is first needed."""
+
+    def __init__(self, make: Callable[[App], T]) -> None:
+        self.make, self.name = make, make.__name__
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, app: None, owner: type[App]) -> Self: ...
+
+    @overload
+    def __get__(self, app: App, owner: type[App]) -> T: ...
+
+    def __get__(self, app: App | None, owner: type[App]) -> T | Self:
+        return self if app is None else app.made(self.name, self.make)
+
+
 class App:
-    """Index, query, verify, find duplicates, rebuild: everything the command line does. Use as a context manager."""
+    """Index, query, verify, find duplicates, rebuild: everything the command line does. Use as a context manager.
+
+    Thread safety: any number of threads may ask, verify and read at once. Jobs that write the home (index, rebuild,
+    nightly, rollback, calibrate) run one at a time; a second one is refused with a CatalogError.
+    """
 
     def __init__(self, home: Path, config: Config, origin: Mapping[str, str]) -> None:
         self.home, self.config, self.origin = home, config, origin
+        self._parts: dict[str, Any] = {}
+        self._making = RLock()
+        self._closed = False
         missing = [name for name in NEEDED if name not in config.indexing.stored]
         if missing:
             raise ConfigError(f"indexing.stored must name {', '.join(NEEDED)}; {', '.join(missing)} is missing")
@@ -93,20 +115,60 @@ class App:
         self.close()
 
     def close(self) -> None:
-        """Close the catalog if it was opened."""
-        if "catalog" in self.__dict__:
-            self.catalog.close()
+        """Write the records that still wait, and close the catalog. Whatever is called later raises a UsageError."""
+        with self._making:
+            self._closed = True
+            parts, self._parts = self._parts, {}
+        if "service" in parts:
+            parts["service"].close()
+        if "catalog" in parts:
+            parts["catalog"].close()
+
+    def prepare(self) -> Readiness:
+        """Load everything that a query needs: catalog, methods, calibration, indexes, and one pass of the network.
+
+        Without it the first query does so, and takes seconds.
+
+        Raises:
+            SimsearchError: a query could not be answered; the message says why.
+        """
+        import numpy as np
+
+        self._existing()
+        started = time.perf_counter()
+        basis = self.engine.basis()
+        grey = np.full((64, 64, 3), 128, np.uint8)
+        self.engine.answer([Image(grey, "", 64, 64)], basis=basis)
+        _ = self.service
+        snapshot = basis.snapshot
+        images = self.catalog.images.counts()["images_ok"]
+        return Readiness(snapshot.generation, images, snapshot.revision, time.perf_counter() - started)
 
     # -- parts, made when first needed -------------------------------------------------------------------------------
 
-    @cached_property
+    def made(self, name: str, make: Callable[[App], T]) -> T:
+        """The part `name`; made by `make` where it is not there yet.
+
+        Raises:
+            UsageError: the App is closed.
+        """
+        if name not in self._parts:
+            with self._making:
+                if self._closed:
+                    raise UsageError("this App is closed; open another one with open_app")
+                if name not in self._parts:
+                    self._parts[name] = make(self)
+        found: T = self._parts[name]
+        return found
+
+    @part
     def catalog(self) -> Catalog:
         """The catalog in this home, made if there is none."""
         from simsearch.catalog import Catalog
 
         return Catalog(self.config.catalog.url or self.home / "catalog.db", self.config.catalog)
 
-    @cached_property
+    @part
     def methods(self) -> dict[str, Method]:
         """The methods whose descriptors are stored."""
         self.check_settings()
@@ -120,7 +182,7 @@ class App:
         return [m for m in self.methods.values() if isinstance(m, MetricMethod)]
 
     def check_settings(self) -> None:
-        """ConfigError when a method is named that there is none of, or a setting that a method does not have."""
+        """Raise ConfigError for an unknown method or an unknown setting of a method."""
         from simsearch.features import check
 
         check({**{name: {} for name in self.config.indexing.stored}, **self.config.methods})
@@ -131,65 +193,55 @@ class App:
 
         return create(name, self.config.methods.get(name, {}))
 
-    @cached_property
+    @part
     def generations(self) -> Generations:
         """The builds of the indexes."""
         from simsearch.indexes.generations import Generations
 
         return Generations(self.home / "generations", self.catalog, device=self.config.generations.device)
 
-    @cached_property
+    @part
     def upkeep(self) -> Maintenance:
-        """What keeps the indexes in step with the catalog."""
+        """The jobs that keep the indexes in step with the catalog."""
         from simsearch.ingest.rebuild import Maintenance
 
         return Maintenance(self.home, self.config, self.catalog, self.methods, self.generations)
 
-    @cached_property
-    def calibration(self) -> Calibration:
-        """The home's own where `simsearch calibrate` made one, else the one beside the weights."""
-        return self._read_calibration()
+    @part
+    def scoring(self) -> CurrentScoring:
+        """The calibration in force, which follows its file."""
+        from simsearch.recognition.scoring import CurrentScoring
 
-    def _read_calibration(self) -> Calibration:
-        """The calibration in force, from its file."""
-        from simsearch.features.siamese import Siamese
-        from simsearch.recognition.calibration import Calibration
-        from simsearch.recognition.verification import FEATURES
+        return CurrentScoring(self.methods, self.home / "calibration.json", self.config.query.match_threshold)
 
-        siamese = self.methods["siamese"]
-        assert isinstance(siamese, Siamese)
-        own = self.home / "calibration.json"
-        path = own if own.is_file() else calibration_beside(siamese.weights.path)
-        calibration = Calibration.load(path)
-        try:
-            calibration.check({name: m.fingerprint for name, m in self.methods.items()})
-            # What an earlier version fitted lacks the features that came since.
-            return replace(calibration, fusion=calibration.fusion.on(FEATURES))
-        except WeightsError as error:
-            raise WeightsError(f"{path}: {error}") from None
-        except ValueError as error:
-            raise WeightsError(f"{path}: {error}; run `simsearch calibrate`") from None
-
-    @cached_property
-    def verifier(self) -> Verifier:
-        """What judges pairs."""
-        from simsearch.recognition.verification import Verifier
-
-        return Verifier(self.methods, self.calibration)
-
-    @cached_property
+    @part
     def engine(self) -> QueryEngine:
-        """What answers photos."""
+        """The query engine, without records."""
         from simsearch.recognition.engine import QueryEngine
 
-        return QueryEngine(
-            self.catalog, self.generations, self.methods, self.verifier, self.config.query, self.match_threshold
-        )
+        return QueryEngine(self.catalog, self.generations, self.methods, self.scoring.current, self.config.query)
+
+    @part
+    def service(self) -> QueryService:
+        """The query engine, with decoding and records."""
+        from simsearch.recognition.service import QueryService
+
+        return QueryService(self.engine, self.config)
+
+    @property
+    def calibration(self) -> Calibration:
+        """The home's own where `simsearch calibrate` made one, else the one beside the weights."""
+        return self.scoring.current().calibration
+
+    @property
+    def verifier(self) -> Verifier:
+        """Verifies pairs by the calibration in force."""
+        return self.scoring.current().verifier
 
     @property
     def match_threshold(self) -> float:
         """Smallest probability of a MATCH: query.match_threshold, or where that is 0 the calibration's."""
-        return self.config.query.match_threshold or self.calibration.thresholds["match"]
+        return self.scoring.current().match_threshold
 
     def _existing(self) -> None:
         """CatalogError where nothing was indexed yet: a query must not make an empty home by a slip in its path."""
@@ -256,7 +308,7 @@ class App:
             record: whether the answers are kept for `simsearch decisions`.
         """
         self._existing()
-        return self.answering.each(photos, k=k, where=where, record=record)
+        return self.service.each(photos, k=k, where=where, record=record)
 
     def query_together(
         self,
@@ -268,14 +320,7 @@ class App:
     ) -> tuple[Decision | None, list[ImageError]]:
         """One answer for several photos of one package, and which of them cannot be read; None where none can."""
         self._existing()
-        return self.answering.together(photos, k=k, where=where, record=record)
-
-    @cached_property
-    def answering(self) -> Answering:
-        """What asks the engine and keeps records."""
-        from simsearch.recognition.service import Answering
-
-        return Answering(self.engine, self.calibration, self.config)
+        return self.service.together(photos, k=k, where=where, record=record)
 
     @property
     def decisions(self) -> DecisionDesk:
@@ -289,10 +334,10 @@ class App:
         """Whether each pair of files shows the same product; with `method`, its bare similarity instead."""
         from simsearch.core import images
         from simsearch.core.threads import SingleThreaded, in_threads
-        from simsearch.recognition.verification import describe
+        from simsearch.features.description import describe
 
         chosen = {method: self.method(method)} if method else {name: self.methods[name] for name in NEEDED}
-        described: dict[str, dict[str, Descriptor] | ImageError] = {}
+        described: dict[str, Description | ImageError] = {}
         paths = list(dict.fromkeys(p for pair in pairs for p in pair))
         for start in range(0, len(paths), _DECODED):
             part = paths[start : start + _DECODED]
@@ -301,8 +346,6 @@ class App:
             sound = {path: image for path, image in loaded.items() if not isinstance(image, ImageError)}
             described |= {path: image for path, image in loaded.items() if isinstance(image, ImageError)}
             described |= dict(zip(sound, describe(chosen, list(sound.values())), strict=True))
-        if not method:
-            _ = self.verifier, self.calibration  # made here once, not in every thread
         with SingleThreaded():
             return in_threads(lambda pair: self._verdict(*pair, described[pair[0]], described[pair[1]], chosen), pairs)
 
@@ -310,8 +353,8 @@ class App:
         self,
         a: str,
         b: str,
-        query: dict[str, Descriptor] | ImageError,
-        other: dict[str, Descriptor] | ImageError,
+        query: Description | ImageError,
+        other: Description | ImageError,
         chosen: Mapping[str, Method],
     ) -> PairVerdict:
         if isinstance(query, ImageError) or isinstance(other, ImageError):
@@ -421,27 +464,20 @@ class App:
     ) -> CalibrateResult:
         """Refit probability and thresholds; written to the home, or to `out`.
 
-        On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`. The
-        home is locked meanwhile: a calibration that takes minutes must not fail at its end because another one writes.
+        On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`.
         """
         from simsearch.training.calibrate_feedback import calibrate_from_decisions
         from simsearch.training.run import calibrate_from_table
 
         if not 0 < target_far < 1:
             raise UsageError(f"--target-far {target_far}: must be between 0 and 1, for instance 0.001")
+        path = out or self.home / "calibration.json"
         if table is None:
             self._existing()
-        path = out or self.home / "calibration.json"
-        with self._writing() if out is None else nullcontext():
-            if table is None:
-                result = calibrate_from_decisions(self.catalog, self._read_calibration(), target_far=target_far)
-            else:
-                result = calibrate_from_table(self.config, self.methods, table, target_far, progress)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            result = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
+        else:
+            result = calibrate_from_table(self.config, self.methods, table, target_far, progress)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with nullcontext() if out else self._writing():
             result.calibration.save(path)
         return replace(result, path=path)
-
-
-def calibration_beside(weights: Path) -> Path:
-    """Where the calibration of a weights file lies."""
-    return weights.with_name(f"{weights.stem}.calibration.json")

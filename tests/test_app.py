@@ -136,7 +136,7 @@ def with_weights(folder: Path, weights: Path) -> App:
 
 def complaint(app: App) -> str:
     with pytest.raises(WeightsError) as caught:
-        assert app.engine
+        assert app.verifier
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -196,7 +196,7 @@ def test_a_calibration_of_an_earlier_version_still_serves(tmp_path: Path, kit: K
 def test_the_threshold_is_the_calibrations_unless_the_settings_name_one(tmp_path: Path, kit: Kit) -> None:
     assert open_app(tmp_path, kit.config).match_threshold == 0.9
     app = open_app(tmp_path, settings(kit, tmp_path, "[query]\nmatch_threshold = 0.7\n"))
-    assert app.match_threshold == app.engine.match_threshold == 0.7
+    assert app.match_threshold == app.scoring.current().match_threshold == 0.7
 
 
 def test_a_false_accept_rate_must_be_a_share(tmp_path: Path, kit: Kit, shop: Shop) -> None:
@@ -252,7 +252,7 @@ def test_many_photos_are_not_decoded_all_at_once(
 ) -> None:
     sizes: list[int] = []
 
-    def answered(photos: Sequence[Image], k: int | None, where: object) -> list[Decision]:
+    def answered(photos: Sequence[Image], k: int | None, basis: object) -> list[Decision]:
         sizes.append(len(photos))
         return [cast(Decision, None)] * len(photos)
 
@@ -384,7 +384,6 @@ def test_going_back_a_generation_loses_nothing(home: Path, kit: Kit, shop: Shop,
         with pytest.raises(GenerationError, match="no generation before g000001"):
             app.rollback()
         app.index([photo.parent], rebuild=True)
-        assert app.engine.generation == "none"  # nothing was asked yet
         before = decided(app.query([photo])[0])
         assert (before.generation, {h.sku for h in before.hits[:2]}) == ("g000002", {"new", shop.single[5].sku})
         assert app.rollback() == "g000001"

@@ -25,7 +25,7 @@ ROWS = (
     {"app"},
     {"evaluation"},  # measures the application from outside
     {"views"},
-    {"cli"},
+    {"cli", "testing"},
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 LAZY = {"App": "app", "open_app": "app"}  # what simsearch/__init__.py hands out, and from where

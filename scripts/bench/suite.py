@@ -31,10 +31,10 @@ from simsearch import App, open_app
 from simsearch.core import images
 from simsearch.core.threads import SingleThreaded
 from simsearch.features.base import pack
+from simsearch.features.description import describe
 from simsearch.features.siamese import Siamese
 from simsearch.ingest.indexer import IndexReport
 from simsearch.ingest.sources import read_source
-from simsearch.recognition.verification import describe
 
 Row = dict[str, Any]
 CLI = [sys.executable, "-c", "from simsearch.cli.main import main; main()"]

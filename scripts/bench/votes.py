@@ -27,7 +27,7 @@ from simsearch import App, open_app
 from simsearch.features.base import unpack
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.keypoint_votes import VoteIndex, lists_for, votes
-from simsearch.recognition.retrieval import Found
+from simsearch.recognition.rank_fusion import LaneHits as Found
 
 DEPTH = 50
 HEADER = f"{'R@1':>8}{'R@10':>8}{'R@20':>8}{f'R@{DEPTH}':>8}"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from simsearch.catalog.builds import Builds
 from simsearch.catalog.database import Database
@@ -14,8 +19,28 @@ from simsearch.catalog.housekeeping import Housekeeping
 from simsearch.catalog.images import Images
 from simsearch.catalog.reviews import Reviews
 from simsearch.catalog.selection import Selection
-from simsearch.catalog.tables import StateRow
+from simsearch.catalog.tables import ImageRow, StateRow
 from simsearch.core.config import CatalogSettings
+from simsearch.core.types import Ids, Verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Changes:
+    """What happened to the images after a revision, read in one transaction."""
+
+    revision: int
+    """The catalog's, as of this reading."""
+    ids: Ids
+    """(n,) ascending: accepted images described after the revision asked for, also those that were retired again."""
+    described_revisions: NDArray[np.int64]
+    """(n,) the revision in which each of them was described last."""
+    retired: Ids
+    """(m,) images retired after the revision asked for."""
+
+    def after(self, revision: int) -> Changes:
+        """Those of the described images that were described after a later revision."""
+        later = self.described_revisions > revision
+        return Changes(self.revision, self.ids[later], self.described_revisions[later], self.retired)
 
 
 class Catalog:
@@ -27,7 +52,10 @@ class Catalog:
         Raises:
             CatalogError: it cannot be opened, is no catalog, or was made by a newer simsearch.
         """
-        self.database = database = Database(url, settings)
+        self._take(Database(url, settings))
+
+    def _take(self, database: Database) -> None:
+        self.database = database
         self.images = Images(database)
         self.descriptors = Descriptors(database)
         self.decisions = Decisions(database)
@@ -40,6 +68,31 @@ class Catalog:
         """Raised by every change of images or products."""
         with self.database.read() as c:
             return c.scalar(sa.select(StateRow.revision)) or 0
+
+    def changes(self, since: int) -> Changes:
+        """What was described and retired after the revision `since`; -1: all that there is."""
+        described = (
+            sa.select(ImageRow.id, ImageRow.described_revision)
+            .where(ImageRow.described_revision > since, ImageRow.verdict == Verdict.OK.value)
+            .order_by(ImageRow.id)
+        )
+        retired = sa.select(ImageRow.id).where(ImageRow.retired_revision > since)
+        with self.database.read() as c:
+            revision = c.scalar(sa.select(StateRow.revision)) or 0
+            rows = np.array(c.execute(described).all(), np.int64).reshape(-1, 2)
+            return Changes(revision, rows[:, 0].copy(), rows[:, 1].copy(), np.array(c.scalars(retired).all(), np.int64))
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Catalog]:
+        """The catalog as of one moment: whatever is read from it, also by its parts, is of the same revision.
+
+        It is for reading, by one thread. It holds a connection until the block ends, and while it does, SQLite's WAL
+        file cannot be emptied: read what is needed and leave.
+        """
+        with self.database.frozen() as frozen:
+            moment = Catalog.__new__(Catalog)
+            moment._take(frozen)
+            yield moment
 
     def close(self) -> None:
         """Give the connections back."""

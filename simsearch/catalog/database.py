@@ -1,12 +1,11 @@
 """Opening the database and its transactions. SQLite in WAL mode is the default, the URL may name PostgreSQL.
 
-Reads run on a snapshot; writes take the write lock at their start, so that two writers wait for each other
-(`catalog.busy_timeout_s`) instead of failing half-way.
+A reading transaction sees the database as of one moment. A writing one takes the write lock at its start, so that two
+writers wait for each other (`catalog.busy_timeout_s`) instead of failing half-way.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -37,7 +36,7 @@ def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
 
 
 class Database:
-    """An open catalog database of this version."""
+    """An open catalog database of this version. Many threads may use it at once, each transaction in one thread."""
 
     def __init__(self, url: str | Path, settings: CatalogSettings) -> None:
         """Open the database, creating or migrating it as needed. A path is that of an SQLite file.
@@ -61,10 +60,45 @@ class Database:
         """Give the connections back."""
         self.engine.dispose()
 
+    @property
+    def file(self) -> Path | None:
+        """The database file; None where the database is no SQLite file."""
+        return Path(str(self.url.database)) if self.url.get_backend_name() == "sqlite" else None
+
+    def where(self) -> str:
+        """The database as messages name it, without its password."""
+        return str(self.file or self.url.render_as_string())
+
+    # -- transactions ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that reads: all its statements see the database as of the first."""
+        with self.translated(), self.engine.connect() as connection:
+            if self.file is None:
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes: committed at its end, rolled back on an error."""
+        with self.translated(), self.engine.execution_options(simsearch_write=True).begin() as connection:
+            yield connection
+
+    @contextmanager
+    def frozen(self) -> Iterator[Database]:
+        """This database as of one moment, on one connection; for the thread that asks, and for reading."""
+        with self.read() as connection:
+            yield _Frozen(self, connection)
+
     @contextmanager
     def translated(self) -> Iterator[None]:
+        """Turn every error of SQLAlchemy into a CatalogError with a remedy."""
         try:
             yield
+        except sa.exc.TimeoutError as error:
+            text = f"{self.where()}: all its connections were in use for too long"
+            raise CatalogError(f"{text}; raise catalog.pool_size, or ask less at once") from error
         except sa.exc.OperationalError as error:
             text = _line(error.orig)
             if "locked" in text:
@@ -74,31 +108,23 @@ class Database:
             raise CatalogError(
                 f"{self.where()}: {text}; check the path, its permissions and the free disk space"
             ) from error
+        except sa.exc.IntegrityError as error:
+            raise CatalogError(
+                f"{self.where()}: {_line(error.orig)}; if another process writes the same photos, let it end first"
+            ) from error
         except sa.exc.DatabaseError as error:
-            if isinstance(error.orig, sqlite3.DatabaseError) and not isinstance(error.orig, sqlite3.IntegrityError):
-                raise CatalogError(
-                    f"{self.where()}: is no sound catalog ({_line(error.orig)}); restore a backup"
-                ) from error
-            raise
+            text = f"{self.where()}: is no sound catalog ({_line(error.orig)})"
+            raise CatalogError(f"{text}; restore a backup") from error
+        except sa.exc.SQLAlchemyError as error:
+            raise CatalogError(f"{self.where()}: cannot be used ({_line(error)})") from error
 
-    def where(self) -> str:
-        return str(self.url.database) if self.url.get_backend_name() == "sqlite" else self.url.render_as_string()
-
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        with self.translated(), self.engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        with self.translated(), self.engine.execution_options(simsearch_write=True).begin() as connection:
-            yield connection
+    # -- schema ------------------------------------------------------------------------------------------------------
 
     def _migrate(self) -> None:
         version = self._version()
         if version is not None and version > HEAD:
             raise CatalogError(f"{self.where()}: was made by a newer simsearch (schema {version}); update simsearch")
-        if self.url.get_backend_name() == "sqlite":
+        if self.file is not None:
             self._use_wal()
         if version == HEAD:
             return
@@ -134,6 +160,23 @@ class Database:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
 
 
+class _Frozen(Database):
+    """A database as of one moment: every read is part of one transaction that is open already."""
+
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self.url, self.engine, self._connection = database.url, database.engine, connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self.translated():
+            yield self._connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        raise TypeError("a snapshot of the catalog is for reading")
+        yield
+
+
 class Part:
     """A part of the catalog: questions and changes of one kind, all on the same database."""
 
@@ -146,11 +189,13 @@ def _line(error: object) -> str:
 
 
 def _engine(url: URL, settings: CatalogSettings) -> Engine:
+    pool = {"pool_size": settings.pool_size, "max_overflow": 0, "pool_timeout": settings.busy_timeout_s}
     if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url)
-    if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": settings.busy_timeout_s})
+        return sa.create_engine(url, **pool)
+    if url.database in (None, "", ":memory:"):
+        raise sa.exc.ArgumentError("a database in memory ends with its connection: name a file")
+    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": settings.busy_timeout_s}, **pool)
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

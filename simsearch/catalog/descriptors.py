@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,55 +10,79 @@ import sqlalchemy as sa
 
 from simsearch.catalog.database import Part, chunks
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable
-from simsearch.core.errors import CatalogError
+from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Ids
+
+_ROWS = 16_384
+"""Descriptors read at once: 16 MB of embeddings."""
+Matrix = tuple[Ids, np.ndarray[Any, Any]]
+"""Ids (n,) ascending, and the descriptor (n, width) of each."""
+OnDamage = Callable[[DamagedDescriptor], object]
 
 
 class Descriptors(Part):
     """What the methods computed from the active images."""
 
     def matrix(
-        self, fingerprint: str, dtype: np.dtype[Any], width: int, *, since: int = -1
-    ) -> tuple[Ids, np.ndarray[Any, Any]]:
-        """Ids (n,) ascending and descriptors (n, width) of the active images under `fingerprint`.
+        self,
+        fingerprint: str,
+        dtype: np.dtype[Any],
+        width: int,
+        *,
+        since: int = -1,
+        on_damage: OnDamage | None = None,
+    ) -> Matrix:
+        """All of :meth:`blocks` in one: ids (n,) ascending and descriptors (n, width)."""
+        found = list(self.blocks(fingerprint, dtype, width, since=since, on_damage=on_damage))
+        none = np.empty(0, np.int64), np.empty((0, width), dtype)
+        return np.concatenate([none[0], *(b[0] for b in found)]), np.concatenate([none[1], *(b[1] for b in found)])
 
-        Only of images described after the revision `since`.
+    def blocks(
+        self,
+        fingerprint: str,
+        dtype: np.dtype[Any],
+        width: int,
+        *,
+        since: int = -1,
+        rows: int = _ROWS,
+        on_damage: OnDamage | None = None,
+    ) -> Iterator[Matrix]:
+        """The descriptors under `fingerprint` of the active images, up to `rows` at a time, by ascending image id.
+
+        Of all of them, or with `since` of those that were described after that revision. Reading is one transaction,
+        which stays open until the iterator is used up or closed.
+
+        Raises:
+            DamagedDescriptor: one has another size than `width` of `dtype`. With `on_damage`, that is called with the
+                error instead, and the image is left out.
         """
-        query = _descriptors(fingerprint, DescriptorRow.image_id, DescriptorRow.data)
-        query = query.where(usable(), ImageRow.described_revision > since)
-        ids: list[int] = []
-        blocks: list[bytes] = []
         size = width * dtype.itemsize
+        asked = {"fingerprint": fingerprint, "since": since}
         with self.database.read() as c:
-            for image_id, data in c.execution_options(yield_per=4096).execute(query.order_by(DescriptorRow.image_id)):
-                if len(data) != size:
-                    raise CatalogError(f"image {image_id}: its {fingerprint} descriptor is damaged; restore a backup")
-                ids.append(image_id)
-                blocks.append(data)
-        return np.array(ids, np.int64), np.frombuffer(b"".join(blocks), dtype).reshape(len(ids), width)
-
-    def of(self, fingerprint: str, ids: Iterable[int]) -> dict[int, bytes]:
-        """Packed descriptors of the images `ids` that have one."""
-        found: dict[int, bytes] = {}
-        with self.database.read() as c:
-            for part in chunks([int(i) for i in ids]):
-                query = _descriptors(fingerprint, DescriptorRow.image_id, DescriptorRow.data)
-                found |= dict(c.execute(query.where(DescriptorRow.image_id.in_(part))).all())
-        return found
-
-    def several(self, fingerprints: Sequence[str], ids: Iterable[int]) -> Iterator[tuple[int, str, bytes]]:
-        """Image id, fingerprint and packed descriptor of the images `ids`, as far as they have them."""
-        wanted = [int(i) for i in ids]
-        with self.database.read() as c:
-            for part in chunks(wanted):
-                found = c.execute(_SEVERAL, {"fingerprints": list(fingerprints), "ids": list(part)})
-                yield from ((row[0], row[1], row[2]) for row in found)
+            for part in c.execute(_DATA[since >= 0], asked, execution_options={"yield_per": rows}).partitions():
+                ids: Sequence[int]
+                data: Sequence[bytes]
+                ids, data = zip(*part, strict=True)
+                if set(map(len, data)) != {size}:
+                    ids, data = _sound(ids, data, size, fingerprint, on_damage)
+                yield np.array(ids, np.int64), np.frombuffer(b"".join(data), dtype).reshape(len(ids), width)
 
     def active_ids(self, fingerprint: str, *, since: int = -1) -> Ids:
-        """Ids (n,) ascending of the active images under `fingerprint`, described after the revision `since`."""
-        query = _descriptors(fingerprint, DescriptorRow.image_id).where(usable(), ImageRow.described_revision > since)
+        """Ids (n,) ascending of the active images under `fingerprint`; with `since`, of those described after it."""
         with self.database.read() as c:
-            return np.array(c.scalars(query.order_by(DescriptorRow.image_id)).all(), np.int64)
+            found = c.scalars(_IDS[since >= 0], {"fingerprint": fingerprint, "since": since})
+            return np.array(found.all(), np.int64)
+
+    def of(self, fingerprint: str, ids: Iterable[int]) -> dict[int, bytes]:
+        """Packed descriptors of the images `ids` that have one, active or not."""
+        return {image_id: data for image_id, _, data in self.several([fingerprint], ids)}
+
+    def several(self, fingerprints: Sequence[str], ids: Iterable[int]) -> Iterator[tuple[int, str, bytes]]:
+        """(image id, fingerprint, packed descriptor) of the images `ids`, as far as they have them, active or not."""
+        with self.database.read() as c:
+            for part in chunks([int(i) for i in ids]):
+                found = c.execute(_SEVERAL, {"fingerprints": list(fingerprints), "ids": list(part)})
+                yield from ((row[0], row[1], row[2]) for row in found)
 
     def counts(self) -> dict[str, int]:
         """Fingerprint -> number of active images that have a descriptor under it."""
@@ -72,30 +96,6 @@ class Descriptors(Part):
         with self.database.read() as c:
             return dict(c.execute(query).all())
 
-    def blocks(
-        self, fingerprint: str, dtype: np.dtype[Any], width: int, *, rows: int = 16_384
-    ) -> Iterator[tuple[Ids, np.ndarray[Any, Any]]]:
-        """Ids (n,) ascending and descriptors (n, width) of the active images under `fingerprint`, `rows` at a time."""
-        query = (
-            sa.select(DescriptorRow.image_id, DescriptorRow.data)
-            .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
-            .join(ImageRow, ImageRow.id == DescriptorRow.image_id)
-            .where(MethodRow.fingerprint == fingerprint, usable())
-            .order_by(DescriptorRow.image_id)
-        )
-        size = width * dtype.itemsize
-        with self.database.read() as c:
-            for part in c.execution_options(yield_per=rows).execute(query).partitions():
-                for image_id, data in part:
-                    if len(data) != size:
-                        raise CatalogError(
-                            f"image {image_id}: its {fingerprint} descriptor is damaged; restore a backup"
-                        )
-                yield (
-                    np.fromiter((row[0] for row in part), np.int64, len(part)),
-                    np.frombuffer(b"".join(row[1] for row in part), dtype).reshape(len(part), width),
-                )
-
 
 _SEVERAL = (
     sa.select(DescriptorRow.image_id, MethodRow.fingerprint, DescriptorRow.data)
@@ -108,10 +108,32 @@ _SEVERAL = (
 """Made once: putting a statement together takes as long as running it."""
 
 
-def _descriptors(fingerprint: str, *columns: Any) -> sa.Select[Any]:
-    return (
-        sa.select(*columns)
-        .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
-        .join(ImageRow, ImageRow.id == DescriptorRow.image_id)
-        .where(MethodRow.fingerprint == fingerprint)
-    )
+def _sound(
+    ids: Sequence[int], data: Sequence[bytes], size: int, fingerprint: str, on_damage: OnDamage | None
+) -> tuple[Sequence[int], Sequence[bytes]]:
+    """Those that have `size` bytes."""
+    for image_id, stored in zip(ids, data, strict=True):
+        if len(stored) != size:
+            error = DamagedDescriptor(image_id, fingerprint)
+            if on_damage is None:
+                raise error
+            on_damage(error)
+    sound = [i for i, stored in enumerate(data) if len(stored) == size]
+    return [ids[i] for i in sound], [data[i] for i in sound]
+
+
+def _active(*columns: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
+    """`columns` of the active images under :fingerprint, by ascending id: of all, and of those described after :since.
+
+    The statement decides where SQLite begins, which has no statistics. All of them are a scan over the method's
+    descriptors; a few new ones are found by the index on images.described_revision, and then each by its key.
+    """
+    method = sa.select(MethodRow.id).where(MethodRow.fingerprint == sa.bindparam("fingerprint")).scalar_subquery()
+    query = sa.select(*columns).where(DescriptorRow.method_id == method).order_by(DescriptorRow.image_id)
+    new = sa.select(ImageRow.id).where(ImageRow.described_revision > sa.bindparam("since"), usable())
+    every = query.join(ImageRow, ImageRow.id == DescriptorRow.image_id).where(usable())
+    return every, query.where(DescriptorRow.image_id.in_(new))
+
+
+_IDS = _active(DescriptorRow.image_id)
+_DATA = _active(DescriptorRow.image_id, DescriptorRow.data)

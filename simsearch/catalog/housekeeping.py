@@ -1,10 +1,9 @@
-"""What keeping the catalog in order needs: marks for the indexes, stale images, copies, and letting go of old data."""
+"""Care of the database file: copies, checks, and removing what nothing can ask for any more."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +12,10 @@ import sqlalchemy as sa
 from simsearch.catalog.database import Part, chunks
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow
 from simsearch.core.errors import CatalogError
+from simsearch.core.files import replacing
+
+_AT_ONCE = 500
+"""Descriptors removed in one transaction: about 8 MB."""
 
 
 class Housekeeping(Part):
@@ -22,34 +25,45 @@ class Housekeeping(Part):
         """Remove descriptors that nothing can ask for any more; how many.
 
         Those under other than `fingerprints`, and those of images that were retired at `revision` or before. The images
-        stay, so that an answer that named one can still be looked up.
+        stay, so that an answer that named one can still be looked up. In many short transactions, between which others
+        write; one that is cut short goes on the next time.
         """
-        methods = sa.select(MethodRow.id).where(MethodRow.fingerprint.not_in(fingerprints))
-        gone = sa.select(ImageRow.id).where(ImageRow.retired_revision <= revision)
-        removed = 0
-        with self.database.write() as c:
-            done = c.execute(sa.delete(DescriptorRow).where(DescriptorRow.method_id.in_(methods)))
-            removed += max(0, done.rowcount)
-            retired = c.scalars(gone.where(ImageRow.id.in_(sa.select(DescriptorRow.image_id)))).all()
-            for part in chunks(retired):
-                done = c.execute(sa.delete(DescriptorRow).where(DescriptorRow.image_id.in_(part)))
-                removed += max(0, done.rowcount)
+        outdated = sa.select(MethodRow.id).where(MethodRow.fingerprint.not_in(fingerprints))
+        described = ImageRow.id.in_(sa.select(DescriptorRow.image_id))
+        with self.database.read() as c:
+            methods = c.scalars(outdated).all()
+            retired = c.scalars(sa.select(ImageRow.id).where(ImageRow.retired_revision <= revision, described)).all()
+        removed = sum(self._drop(part) for part in chunks(retired))
+        for method in methods:
+            ids = sa.select(DescriptorRow.image_id).where(DescriptorRow.method_id == method).limit(_AT_ONCE)
+            while part := self._read(ids):
+                removed += self._drop(part, DescriptorRow.method_id == method)
         return removed
+
+    def _read(self, query: sa.Select[int]) -> list[int]:
+        with self.database.read() as c:
+            return list(c.scalars(query))
+
+    def _drop(self, images: Sequence[int], *where: sa.ColumnElement[bool]) -> int:
+        with self.database.write() as c:
+            done = c.execute(sa.delete(DescriptorRow).where(DescriptorRow.image_id.in_(images), *where))
+            return max(0, done.rowcount)
 
     @property
     def file(self) -> Path | None:
         """The database file; None where the catalog is no SQLite file."""
-        if self.database.url.get_backend_name() != "sqlite" or self.database.url.database in (None, "", ":memory:"):
-            return None
-        return Path(str(self.database.url.database))
+        return self.database.file
 
     def integrity(self) -> str:
         """What SQLite's own check finds; empty where the file is sound or the database is another one."""
         if self.file is None:
             return ""
-        with self.database.translated(), closing(sqlite3.connect(self.file)) as connection:
-            found = [row[0] for row in connection.execute("PRAGMA integrity_check(3)")]
-        return "" if found == ["ok"] else "; ".join(map(str, found))
+        try:
+            with closing(sqlite3.connect(self.file)) as connection:
+                found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
+        except sqlite3.DatabaseError as error:
+            found = [str(error)]
+        return "" if found == ["ok"] else "; ".join(found)
 
     def backup(self, to: Path) -> None:
         """Copy the catalog to a file that opens by itself, while others read and write (SQLite's online backup).
@@ -58,27 +72,19 @@ class Housekeeping(Part):
             CatalogError: it cannot be written, or the copy is not sound. Nothing is left at `to` then.
         """
         assert self.file is not None
-        part = to.with_name(f"{to.name}.part")
         try:
             to.parent.mkdir(parents=True, exist_ok=True)
-            part.unlink(missing_ok=True)
-            with closing(sqlite3.connect(self.file)) as source, closing(sqlite3.connect(part)) as target:
-                source.backup(target, pages=4096, sleep=0.01)
-                target.execute("PRAGMA journal_mode=DELETE").close()  # one file, without a WAL beside it
-                found = target.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if found != "ok":
-                raise CatalogError(f"{part}: the copy of the catalog is not sound ({found}); check the disk")
-            _sync(part)
-            os.replace(part, to)
-            _sync(to.parent)
+            with replacing(to) as part:
+                _copy(self.file, part)
         except (OSError, sqlite3.Error) as error:
-            part.unlink(missing_ok=True)
             raise CatalogError(f"{to}: the catalog cannot be copied there ({error}); check the disk") from error
 
 
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _copy(file: Path, to: Path) -> None:
+    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(to)) as target:
+        # In one step, which reads one snapshot: a copy in several begins anew whenever another connection commits.
+        source.backup(target, pages=-1)
+        target.execute("PRAGMA journal_mode=DELETE").close()  # one file, without a WAL beside it
+        found = target.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise CatalogError(f"{to}: the copy of the catalog is not sound ({found}); check the disk")

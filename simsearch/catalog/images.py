@@ -74,6 +74,8 @@ class ImageFacts:
 
 
 class Images(Part):
+    """Images and their products, active and retired."""
+
     @staticmethod
     def _raise_revision(c: Connection) -> int:
         c.execute(sa.update(StateRow).values(revision=StateRow.revision + 1))
@@ -81,17 +83,10 @@ class Images(Part):
 
     def known(self, fingerprints: Sequence[str]) -> list[KnownImage]:
         """Every active image, and whether it has a descriptor under each of `fingerprints`."""
-        described = (
-            sa.select(sa.func.count())
-            .select_from(DescriptorRow)
-            .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
-            .where(DescriptorRow.image_id == ImageRow.id, MethodRow.fingerprint.in_(fingerprints))
-            .scalar_subquery()
-            .label("described")
-        )
         columns = (
             ImageRow.id, ImageRow.product_id, ProductRow.sku, ImageRow.path, ImageRow.source, ImageRow.size,
-            ImageRow.mtime_ns, ImageRow.sha256, ImageRow.verdict, described,
+            ImageRow.mtime_ns, ImageRow.sha256, ImageRow.verdict,
+            _described(fingerprints).label("described"),
         )  # fmt: skip
         query = sa.select(*columns).join(ProductRow).where(ImageRow.retired_at.is_(None))
         with self.database.read() as c:
@@ -143,7 +138,8 @@ class Images(Part):
     def update_products(self, rows: Iterable[SourceRow]) -> int:
         """Bring name, strength, form, maker and attributes up to what a source says; how many products changed.
 
-        What a source leaves blank it does not say: a folder of further photos must not wipe out the names of a table.
+        A source says nothing about what it leaves blank, or has no column for: a folder of further photos must not wipe
+        out the names of a table, nor one table the attributes of another.
         """
         wanted = _product_values(rows)
         changed = 0
@@ -152,6 +148,8 @@ class Images(Part):
                 query = sa.select(ProductRow.__table__).where(ProductRow.sku.in_(part))
                 for known in c.execute(query).mappings().all():
                     values = wanted[known["sku"]]
+                    if "attributes" in values:
+                        values["attributes"] = {**known["attributes"], **values["attributes"]}
                     if any(known[k] != v for k, v in values.items()):
                         c.execute(sa.update(ProductRow).where(ProductRow.id == known["id"]).values(values))
                         changed += 1
@@ -232,18 +230,11 @@ class Images(Part):
 
         A row has the surface where the source gave one; name and attributes are left blank.
         """
-        described = (
-            sa.select(sa.func.count())
-            .select_from(DescriptorRow)
-            .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
-            .where(DescriptorRow.image_id == ImageRow.id, MethodRow.fingerprint.in_(fingerprints))
-            .scalar_subquery()
-        )
         columns = (
             ImageRow.source, ProductRow.sku, ImageRow.path, ImageRow.image, ImageRow.surface,
             ImageRow.surface_probability,
         )  # fmt: skip
-        query = sa.select(*columns).join(ProductRow).where(usable(), described < len(fingerprints))
+        query = sa.select(*columns).join(ProductRow).where(usable(), _described(fingerprints) < len(fingerprints))
         found = []
         with self.database.read() as c:
             for source, sku, path, image, surface, probability in c.execute(query.order_by(ImageRow.id)):
@@ -281,6 +272,17 @@ class Images(Part):
                 "images": int(images), "ids": int(ids or 0), "mixed": int(mix or 0), "last": last,
                 "redescribed": int(c.scalar(later) or 0),
             }  # fmt: skip
+
+
+def _described(fingerprints: Collection[str]) -> sa.ScalarSelect[int]:
+    """Under how many of `fingerprints` an image has a descriptor."""
+    return (
+        sa.select(sa.func.count())
+        .select_from(DescriptorRow)
+        .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
+        .where(DescriptorRow.image_id == ImageRow.id, MethodRow.fingerprint.in_(fingerprints))
+        .scalar_subquery()
+    )
 
 
 def _image_values(image: NewImage) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class CatalogSettings:
 
     url: str = ""
     busy_timeout_s: float = setting(30.0, low=0.0)
+    pool_size: int = setting(32, low=4, high=1000)
+    keep_decisions_days: int = setting(400, low=0, high=36_500)
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class QuerySettings:
     geometry: int = setting(8, low=0, high=10_000)
     match_threshold: float = setting(0.0, low=0.0, high=1.0)
     margin: float = setting(0.15, low=0.0, high=0.5)
+    record_wait_s: float = setting(2.0, low=0.0, high=3600.0)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@
     ├── ImageError                  3   one photo that cannot be described; `code` names the reason
     ├── SourceError                 4   a folder, CSV or JSONL that cannot be read as a catalog source
     ├── CatalogError                5   the database: missing, of another version, locked, damaged
+    │   └── DamagedDescriptor       5   one stored descriptor has the wrong size
     ├── GenerationError             6   the indexes: none built, damaged, not in step with the catalog
     ├── WeightsError                7   a weights or calibration file that cannot be used
     ├── RefusedError                8   `--strict`, and some rows or photos were refused
@@ -68,6 +69,18 @@ class CatalogError(SimsearchError):
     """The catalog database cannot be used as it is."""
 
     exit_code = 5
+
+
+class DamagedDescriptor(CatalogError):  # noqa: N818 - it is said of the descriptor
+    """A stored descriptor is not as long as its method writes them.
+
+    `image_id` is None where it is not known whose it is; `fingerprint` names the method and its settings.
+    """
+
+    def __init__(self, image_id: int | None, fingerprint: str) -> None:
+        whose = "an image" if image_id is None else f"image {image_id}"
+        super().__init__(f"{whose}: its {fingerprint} descriptor is damaged; restore a backup")
+        self.image_id, self.fingerprint = image_id, fingerprint
 
 
 class GenerationError(SimsearchError):

@@ -1,4 +1,4 @@
-"""One writer in a home at a time."""
+"""Files that are whole or not there, and one writer in a home at a time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,64 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from simsearch.core.errors import CatalogError
 
 _LOG = logging.getLogger("simsearch")
+
+
+def sync(path: Path) -> None:
+    """Wait until the file or folder `path` is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def replace(path: Path, data: bytes | str, *, durable: bool = True) -> None:
+    """Write `data` to `path` in one step: a reader sees the old content or the new, and a failure leaves the old.
+
+    Text is written as UTF-8. With `durable`, the new content survives a loss of power once this returns.
+
+    Raises:
+        OSError: the folder is not there or cannot be written, or the disk is full.
+    """
+    with replacing(path, durable=durable) as part:
+        part.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+@contextmanager
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
+    """As :func:`replace`, for content that another library writes: yields the temporary file to write to."""
+    part = unfinished(path)
+    try:
+        yield part
+        put(part, path, durable=durable)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def put(part: Path, path: Path, *, durable: bool = True) -> None:
+    """Move the complete file `part` to `path`, in the same folder."""
+    if durable:
+        sync(part)
+    os.replace(part, path)
+    if durable:
+        sync(path.parent)
+
+
+def unfinished(path: Path) -> Path:
+    """A temporary name beside `path`. No two are equal, so that two writers cannot mix their content."""
+    return path.with_name(f".{uuid4().hex}.part")
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove the temporary files that killed writers left anywhere below `folder`, which nobody else may be writing."""
+    for part in folder.rglob(".*.part*"):  # SQLite keeps a journal beside the copy that it writes
+        part.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ContextDecorator
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -23,8 +24,26 @@ R = TypeVar("R")
 
 
 def cores() -> int:
-    """That this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many processors this process may use: by its affinity and by the quota of its container, at least 1."""
+    mask = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(mask, _quota()))
+
+
+@cache
+def _quota(groups: str = "/sys/fs/cgroup") -> int:
+    """Processors that the control group grants, rounded up; a large number where it sets no limit."""
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # version 2, version 1
+        try:
+            words = " ".join(Path(groups, name).read_text(encoding="ascii") for name in names).split()
+            quota, period = int(words[0]), int(words[1])
+        except (OSError, ValueError, IndexError):  # no such file, or "max"
+            continue
+        if quota > 0 and period > 0:
+            return -(-quota // period)
+    return _NO_LIMIT
+
+
+_NO_LIMIT = 1 << 20
 
 
 def in_threads(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
@@ -86,6 +105,9 @@ class SingleThreaded(ContextDecorator):
     _lock = Lock()
     _entered = 0
     _before = _Before(0)
+    _forked = False
+    """Whether this process was forked after OpenCV had been loaded: its pool then has no threads, and must not be
+    resized, which waits for them for ever. `after_fork` has switched it off."""
 
     def __enter__(self) -> Self:
         import cv2
@@ -94,15 +116,22 @@ class SingleThreaded(ContextDecorator):
         with cls._lock:
             if not cls._entered:
                 cls._before = _Before(cv2.getNumThreads(), _blas("faiss" in sys.modules).limit(limits=1))
-                cv2.setNumThreads(1)
+                if not cls._forked:
+                    cv2.setNumThreads(1)
             cls._entered += 1
         return self
 
-    def torch(self) -> None:
-        """Called by each thread before it computes with PyTorch, and only then, as it loads PyTorch."""
+    @staticmethod
+    def torch() -> None:
+        """Called by each thread before it computes with PyTorch, and only then, as it loads PyTorch.
+
+        Without effect where nothing is entered.
+        """
         import torch
 
         with SingleThreaded._lock:
+            if not SingleThreaded._entered:
+                return
             before = SingleThreaded._before
             before.torch = before.torch or torch.get_num_threads()
             torch.set_num_threads(1)
@@ -117,9 +146,31 @@ class SingleThreaded(ContextDecorator):
             cls._entered -= 1
             if cls._entered:
                 return
-            cv2.setNumThreads(cls._before.opencv)
+            if not cls._forked:
+                cv2.setNumThreads(cls._before.opencv)
             cls._before.blas.restore_original_limits()
             if cls._before.torch:
                 import torch
 
                 torch.set_num_threads(cls._before.torch)
+
+
+def after_fork() -> None:
+    """Make a forked child usable: the threads of all pools stayed behind in the parent.
+
+    OpenCV, PyTorch and FAISS compute on the calling thread in such a child from now on: each of them would wait for
+    threads of the parent for ever (opencv/opencv #5150, facebookresearch/faiss #5206).
+    """
+    _pool.cache_clear()
+    SingleThreaded._lock, SingleThreaded._entered, SingleThreaded._before = Lock(), 0, _Before(0)
+    if "cv2" in sys.modules:
+        SingleThreaded._forked = True
+        sys.modules["cv2"].setNumThreads(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
+    if "faiss" in sys.modules:
+        sys.modules["faiss"].omp_set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=after_fork)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -28,6 +28,13 @@ Ids: TypeAlias = NDArray[np.int64]
 
 Metric: TypeAlias = Literal["cosine", "hamming"]
 """How descriptors that can be indexed are compared."""
+
+Progress: TypeAlias = Callable[[int, int, str], None]
+"""Called with units done, units in all and a short text."""
+
+
+def silent(done: int, total: int, text: str) -> None:
+    """The progress that shows nothing."""
 
 
 class Surface(StrEnum):
@@ -62,6 +69,29 @@ class Image:
         import cv2
 
         return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """Everything that the methods computed from one image."""
+
+    descriptors: Mapping[str, Descriptor]
+    """Method name -> descriptor."""
+    surface: Surface = Surface.UNKNOWN
+    """What the image shows; UNKNOWN where no method said it."""
+    surface_probability: float | None = None
+    """Of that surface, 0 to 1; None where it was stated by a source, or is not known."""
+
+    def __getitem__(self, method: str) -> Descriptor:
+        return self.descriptors[method]
+
+    def __contains__(self, method: object) -> bool:
+        return method in self.descriptors
+
+    @property
+    def loose_pills(self) -> bool:
+        """Whether the image shows pills without a package: its keypoints are then those of a ruler or a table."""
+        return self.surface is Surface.PILLS
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,11 +147,14 @@ class Verification:
     siamese: float
     """Output of the pair head after its sigmoid, 0 to 1; not calibrated."""
     inliers: int
-    """ORB matches that agree with one sane homography; 0 where there is none or none was looked for."""
+    """ORB matches that agree with one sane homography, >= 0; 0 where there is none or none was looked for."""
     hash_similarity: float
     """pHash: share of equal bits, 0 to 1."""
     features: tuple[float, ...] = ()
     """What the probability was made of: the columns `verification.FEATURES`, before any rounding."""
+    support: float = 0.0
+    """Inliers weighted by how rare their keypoints are in the catalog, 0 to `inliers`; 0 where they lie at the same
+    pixels of two photos that are not one. The probability rests on this."""
 
 
 @dataclass(frozen=True)
@@ -262,6 +295,20 @@ class Status:
     def sound(self) -> bool:
         """Whether a query would be answered from complete indexes."""
         return not self.problem and not any(self.undescribed.values())
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What `App.prepare` loaded: from now on a query waits for nothing but its own work."""
+
+    generation: str
+    """Name of the generation that answers; "none" where none was built."""
+    images: int
+    """Active images of the catalog."""
+    revision: int
+    """Of the catalog."""
+    seconds: float
+    """That loading took."""
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ def by_votes(on: Setting) -> Iterator[Block]:
         stored = on.catalog.descriptors.of(method.fingerprint, [int(pool.ids[p]) for p in places])
         found: list[tuple[int, int, int]] = []
         for a in places:
-            bits = indexed_keypoints(unpack(method, stored[int(pool.ids[a])]), most)
+            bits = indexed_keypoints(unpack(method, stored[int(pool.ids[a])], int(pool.ids[a])), most)
             images, _ = votes([index], bits, k=k)
             others = [place_of[i] for i in images[: k + 1].tolist() if i in place_of]
             found += [(a, b, rank) for rank, b in enumerate([b for b in others if b != a][:k])]

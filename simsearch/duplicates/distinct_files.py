@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.catalog.reviews import Side
 from simsearch.core.config import NEEDED
-from simsearch.core.types import Descriptor, Ids, Surface
+from simsearch.core.types import Description, Ids, Surface
 from simsearch.features.base import Method, MetricMethod
-from simsearch.recognition.verification import SURFACE
 
 _SURFACES = tuple(Surface)
 
@@ -38,9 +37,9 @@ class Pool:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def described(self, place: int) -> dict[str, Descriptor]:
+    def described(self, place: int) -> Description:
         """What pairs are judged by, without keypoints."""
-        return {**{n: v[place] for n, v in self.vectors.items()}, SURFACE: self.surfaces[place : place + 1]}
+        return Description({n: v[place] for n, v in self.vectors.items()}, _SURFACES[int(self.surfaces[place])])
 
     def pills(self, place: int) -> bool:
         """Whether it shows pills without a package."""

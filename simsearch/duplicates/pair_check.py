@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.core import images
 from simsearch.core.config import DuplicateSettings, ImageSettings
-from simsearch.core.errors import CatalogError, ImageError
-from simsearch.core.types import Descriptor, Verification
+from simsearch.core.errors import ImageError
+from simsearch.core.types import Description, Descriptor, Verification
 from simsearch.duplicates.candidates import Suspects
 from simsearch.duplicates.distinct_files import Pool
 from simsearch.duplicates.pixel_diff import SIDE, Box, Picture, picture, pixel_test
@@ -50,6 +50,8 @@ class Seen:
     """All places where they do, as a share of what both show."""
     printed: bool = False
     """Whether the place lies among the keypoints that agree: another print, not a banner at the rim."""
+    inliers: int = 0
+    """Keypoints that agree with one homography."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Judge:
         probability = self.verifier.probability(features)
         one = np.array([row in found and found[row].photo is not None for row in range(len(pairs))], np.bool_)
         kept = np.flatnonzero(one | (probability >= self.floor)).tolist()
-        verdicts = self.verifier.verdicts(features[kept])
+        verdicts = self.verifier.verdicts(features[kept], [found.get(row, Seen()).inliers for row in kept])
         looks = {
             pairs[row]: Look(verdict, found.get(row, Seen()), bool(near[row]))
             for row, verdict in zip(kept, verdicts, strict=True)
@@ -109,7 +111,7 @@ class Judge:
         """At one pair, with everything."""
         features = self._quick([(a, b)])
         [seen] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
-        [verdict] = self.verifier.verdicts(features)
+        [verdict] = self.verifier.verdicts(features, [seen.inliers])
         return Look(verdict, seen, True)
 
     # -- features ----------------------------------------------------------------------------------------------------
@@ -154,20 +156,23 @@ class Judge:
             photos += self._threads.map(self._look, part, own, repeat(described))
         return photos
 
-    def _look(
-        self, pair: tuple[int, int], row: NDArray[np.float64], described: Mapping[int, Mapping[str, Descriptor]]
-    ) -> Seen:
+    def _look(self, pair: tuple[int, int], row: NDArray[np.float64], described: Mapping[int, Description]) -> Seen:
         a, b = (described[place] for place in pair)
         geometry = self.verifier.compare_keypoints(row, a, b)
-        if not self._may_be_one_photo(row[None])[0]:
-            return Seen()
+        seen = self._seen(pair, row, a, b, geometry) if self._may_be_one_photo(row[None])[0] else Seen()
+        return replace(seen, inliers=geometry.inliers if geometry else 0)
+
+    def _seen(
+        self, pair: tuple[int, int], row: NDArray[np.float64], a: Description, b: Description, geometry: Geometry | None
+    ) -> Seen:
+        """Whether both show one photo, and where it differs. On loose pills there is no geometry yet."""
         geometry = geometry or self.verifier.geometry(a, b)  # on loose pills only one photo is looked for
         frames = self.pool.sizes[pair[0]], self.pool.sizes[pair[1]]
         size = self.verifier.orb.settings.size
         placed = placement(geometry, frames, size)
         if placed is None or placed.outside > _OUTSIDE or placed.miss > _MISS:
             return Seen()
-        [verification] = self.verifier.verdicts(row[None])
+        [verification] = self.verifier.verdicts(row[None], [geometry.inliers])
         pictures = [self._picture(place) for place in pair]
         pixels = None
         if pictures[0] is not None and pictures[1] is not None:
@@ -204,19 +209,16 @@ class Judge:
                 self._pictures.popitem(last=False)
         return made
 
-    def _with_keypoints(self, places: Iterable[int]) -> dict[int, dict[str, Descriptor]]:
+    def _with_keypoints(self, places: Iterable[int]) -> dict[int, Description]:
         orb, wanted = self.verifier.orb, sorted(places)
         missing = {int(self.pool.ids[p]): p for p in wanted if p not in self._keypoints}
         for image_id, data in self.catalog.descriptors.of(orb.fingerprint, missing).items():
-            try:
-                self._keypoints[missing[image_id]] = unpack(orb, data)
-            except ValueError:
-                text = f"image {image_id}: its {orb.fingerprint} descriptor is damaged; restore a backup"
-                raise CatalogError(text) from None
+            self._keypoints[missing[image_id]] = unpack(orb, data, image_id)
         described = {}
         for place in wanted:
             self._keypoints.move_to_end(place)
-            described[place] = {**self.pool.described(place), "orb": self._keypoints[place]}
+            quick = self.pool.described(place)
+            described[place] = Description({**quick.descriptors, "orb": self._keypoints[place]}, quick.surface)
         while len(self._keypoints) > _HELD:
             self._keypoints.popitem(last=False)
         return described

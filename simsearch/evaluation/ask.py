@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from simsearch.app import App
 from simsearch.core import images
 from simsearch.core.errors import ImageError, SourceError
-from simsearch.core.types import Image, Outcome, Refusal
+from simsearch.core.types import Image, Outcome, Progress, Refusal
 from simsearch.evaluation.evaluated_query import EvaluatedQuery, milliseconds
 from simsearch.evaluation.protocol import LabelledPhoto, Protocol
 from simsearch.evaluation.ranking import list_ranks, product_ranks
 from simsearch.evaluation.retrieval_stages import lookup_ranks
-from simsearch.recognition.verification import describe
+from simsearch.features.description import describe
 
-Progress = Callable[[int, int, str], None]
 TABLE = "protocol.csv"
 """The table that a measurement indexes; marks a folder as the home of a measurement."""
 _ALL_HITS = 1000
@@ -54,7 +53,6 @@ def ask(app: App, protocol: Protocol, progress: Progress) -> tuple[list[Evaluate
         writer.writerow(("sku", "image"))
         writer.writerows((p.sku, p.path) for p in protocol.catalog)
     report = app.index([table], prune=True, progress=progress)
-    app.engine.refresh()
     gallery, retired = _gallery(app)
     if not len(gallery.skus):
         raise SourceError("no photo of the catalog can be read")
@@ -79,7 +77,7 @@ def ask(app: App, protocol: Protocol, progress: Progress) -> tuple[list[Evaluate
 
 def _gallery(app: App) -> tuple[_Gallery, list[Refusal]]:
     """The gallery, and the images that were retired while it was read."""
-    siamese = app.verifier.siamese
+    siamese = app.verifier.network
     ids, vectors = app.catalog.descriptors.matrix(siamese.fingerprint, siamese.dtype, siamese.shape[0])
     facts = app.catalog.images.facts(ids.tolist())
     kept = np.array([int(i) in facts for i in ids], bool)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,15 +16,13 @@ from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError, SourceError, UsageError
 from simsearch.core.images import SUFFIXES
-from simsearch.core.types import Image, Refusal, SourceRow
+from simsearch.core.types import Image, Progress, Refusal, SourceRow, silent
 from simsearch.evaluation.intervals import Interval
 from simsearch.evaluation.metrics import PairFigures, best_threshold, pair_figures, pair_intervals
 from simsearch.evaluation.pairs import LabelledPairs, draw_pairs, given_pairs
 from simsearch.evaluation.tables import machine, refusals_json
 from simsearch.features.base import Method
 from simsearch.ingest.sources import read_source, read_table
-
-Progress = Callable[[int, int, str], None]
 
 PAPER = (
     "The paper (Wang, Huang, Cai 2024) reports pair accuracy 93.09 % for ORB, 92.81 % for SIFT and 98.56 % at "
@@ -137,7 +135,7 @@ def methods_report(
     source: PairSource,
     *,
     refusals: Sequence[Refusal] = (),
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress = silent,
 ) -> MethodsReport:
     """Compare `methods` on the pairs of `source`; `embedder` chooses the hard negatives among drawn pairs.
 
@@ -247,7 +245,7 @@ def compare_methods(
     settings: ImageSettings,
     *,
     bootstrap: int = 1000,
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress = silent,
 ) -> Comparison:
     """Choose each method's threshold (best accuracy) on the validation pairs, and measure it on the test pairs."""
     rows: list[MethodRow] = []

@@ -8,16 +8,16 @@ import numpy as np
 
 from simsearch.core.types import Candidate
 from simsearch.evaluation.ranking import product_ranks
-from simsearch.recognition.retrieval import Found, fuse
+from simsearch.recognition.rank_fusion import LaneHits, reciprocal_rank_fusion
 
 FUSED = "fused"
 """Stage of all lanes together. A lane alone is a stage of its own name, all others without it are `without_LANE`."""
 WITHOUT = "without_"
 
 
-def lanes_of(candidates: Sequence[Candidate], names: Iterable[str]) -> dict[str, Found]:
-    """What each of these lanes returned: `retrieval.fuse` undone."""
-    found: dict[str, Found] = {}
+def lanes_of(candidates: Sequence[Candidate], names: Iterable[str]) -> dict[str, LaneHits]:
+    """What each of these lanes returned: `reciprocal_rank_fusion` undone."""
+    found: dict[str, LaneHits] = {}
     for name in names:
         own = sorted((c for c in candidates if name in c.ranks), key=lambda c: c.ranks[name])
         found[name] = [(c.image_id, c.lanes[name]) for c in own]
@@ -42,17 +42,17 @@ def lookup_ranks(
     stages = dict(lanes)
     if len(lanes) > 2:
         for name in lanes:
-            rest = fuse({other: found for other, found in lanes.items() if other != name})
+            rest = reciprocal_rank_fusion({other: found for other, found in lanes.items() if other != name})
             stages[f"{WITHOUT}{name}"] = _scored(rest)
     stages[FUSED] = _scored(candidates)
     return {stage: _rank(found, skus, right) for stage, found in stages.items()}
 
 
-def _scored(candidates: Sequence[Candidate]) -> Found:
+def _scored(candidates: Sequence[Candidate]) -> LaneHits:
     return [(c.image_id, c.score) for c in candidates]
 
 
-def _rank(found: Found, skus: Mapping[int, str], right: frozenset[str]) -> float:
+def _rank(found: LaneHits, skus: Mapping[int, str], right: frozenset[str]) -> float:
     counted = [(skus[i], score) for i, score in found if i in skus]
     if not counted:
         return float("inf")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from simsearch.app import App
 from simsearch.core import images
 from simsearch.core.config import NEEDED
 from simsearch.core.errors import ImageError, SourceError, UsageError, WeightsError
-from simsearch.core.types import Descriptor, Image, Refusal
+from simsearch.core.types import Description, Image, Progress, Refusal, silent
 from simsearch.evaluation.ask import TABLE, ask
 from simsearch.evaluation.calibration_report import CalibrationReport, ScoredPairs, calibration_report
 from simsearch.evaluation.evaluated_query import EvaluatedQuery
@@ -27,9 +27,8 @@ from simsearch.evaluation.protocol import Protocol, open_set
 from simsearch.evaluation.recognition_report import OpenSetReport, RetrievalReport, open_set_report, retrieval_report
 from simsearch.evaluation.tables import machine
 from simsearch.features import discover
-from simsearch.recognition.verification import Described, describe
+from simsearch.features.description import describe
 
-Progress = Callable[[int, int, str], None]
 VERIFICATION = "verification"
 """The name of the whole verification among the methods."""
 
@@ -44,11 +43,11 @@ class VerificationMethod:
         self.verifier = app.verifier
         self.needed = {name: app.methods[name] for name in NEEDED}
 
-    def describe(self, images: Sequence[Image]) -> list[dict[str, Descriptor]]:
+    def describe(self, images: Sequence[Image]) -> list[Description]:
         """The descriptors that verification needs, one set an image."""
         return describe(self.needed, images)
 
-    def compare(self, query: Described, others: Sequence[Described]) -> NDArray[np.float64]:
+    def compare(self, query: Description, others: Sequence[Description]) -> NDArray[np.float64]:
         """Probabilities (n,), 0 to 1; geometry is verified with all `others`."""
         found = self.verifier.verify(query, others, geometry=len(others))
         return np.array([v.probability for v in found])
@@ -59,7 +58,7 @@ def evaluate_methods(
     source: PairSource,
     *,
     methods: Sequence[str] = (),
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress = silent,
 ) -> MethodsReport:
     """Compare the named methods on the pairs of `source`; without names all methods, and the verification.
 
@@ -187,7 +186,7 @@ def score_pairs(
     threshold is the calibration's; none is chosen here.
     """
     method = VerificationMethod(app)
-    described: list[dict[str, Descriptor]] = []
+    described: list[Description] = []
     kept, refusals = [], []
     for done, photo in enumerate(protocol.several):
         progress(done, len(protocol.several), "pairs")

@@ -10,11 +10,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
+from numpy.typing import NDArray
 
-from simsearch.core.types import Descriptor, Image, Metric, Similarities
+from simsearch.core.errors import DamagedDescriptor
+from simsearch.core.types import Descriptor, Image, Metric, Similarities, Surface
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,12 @@ class Method(Protocol):
 
     Two descriptors may be compared only if they were made under equal fingerprints. Every similarity is higher for
     more alike images; `similarity_range` says between which values. A class whose compare(a, [b]) is compare(b, [a])
-    may say so with `symmetric = True`; the contract tests then hold it to that.
+    may say so with `symmetric = True`; the contract tests then hold it to that. A class that describes several images
+    faster than one after the other says so with `batched = True`: callers hand it whole batches, after the other
+    methods, and it computes with PyTorch.
+
+    Thread safety: `describe` and `compare` are called from several threads at once. A method keeps no state between
+    calls but what it loads once, under a lock. Descriptors belong to the caller and are never changed afterwards.
     """
 
     name: ClassVar[str]
@@ -63,6 +71,32 @@ class MetricMethod(Method, Protocol):
     metric: Metric
 
 
+@runtime_checkable
+class SurfaceMethod(Method, Protocol):
+    """A method that also says which surface an image shows."""
+
+    def describe_with_surface(self, images: Sequence[Image]) -> list[tuple[Descriptor, Surface, float]]:
+        """Of each image its descriptor, its most likely surface and the probability of that, 0 to 1."""
+        ...
+
+
+@runtime_checkable
+class PairNetwork(MetricMethod, SurfaceMethod, Protocol):
+    """A trained network that verifies pairs: the paper's improved Siamese network, or another one in its place."""
+
+    calibration_path: Path
+    """Where the calibration lies that was fitted with these weights."""
+
+    def pair_logits(self, query: Descriptor, others: Sequence[Descriptor]) -> NDArray[np.float32]:
+        """Pair head before its sigmoid, (n,): of one embedding (d,), or of one for each (n, d), against `others`."""
+        ...
+
+
+def is_batched(method: Method) -> bool:
+    """Whether the method describes several images faster than one after the other."""
+    return bool(getattr(method, "batched", False))
+
+
 def fingerprint(name: str, settings: Any, *, version: int = 1, digest: str = "") -> str:
     """`name-0123456789abcdef`: equal exactly when name, settings, version and weights digest are equal.
 
@@ -77,6 +111,13 @@ def pack(descriptor: Descriptor) -> bytes:
     return np.ascontiguousarray(descriptor).tobytes()
 
 
-def unpack(method: Method, data: bytes) -> Descriptor:
-    """Inverse of :func:`pack` for a descriptor of `method`. ValueError when the size does not fit."""
-    return np.frombuffer(data, dtype=method.dtype).reshape(method.shape)
+def unpack(method: Method, data: bytes, image_id: int | None = None) -> Descriptor:
+    """Inverse of :func:`pack` for a descriptor of `method`.
+
+    Raises:
+        DamagedDescriptor: the size does not fit; `image_id` is named in the message.
+    """
+    try:
+        return np.frombuffer(data, dtype=method.dtype).reshape(method.shape)
+    except ValueError:
+        raise DamagedDescriptor(image_id, method.fingerprint) from None

@@ -50,6 +50,7 @@ class Siamese:
     similarity_range: ClassVar[tuple[float, float]] = (0.0, 1.0)
     dtype: np.dtype[Any] = np.dtype(np.float32)
     metric: Metric = "cosine"
+    batched: ClassVar[bool] = True
 
     def __init__(self, settings: SiameseSettings) -> None:
         self.settings = settings
@@ -58,6 +59,7 @@ class Siamese:
         self.weights = open_weights(
             Path(settings.weights) if settings.weights else BUILT_IN / f"{self.name}.safetensors"
         )
+        self.calibration_path = self.weights.path.with_name(f"{self.weights.path.stem}.calibration.json")
         self.dim = self.weights.architecture.embedding
         self.shape = (self.dim,)
         # Precision and device do not enter: they agree (cosine >= 0.999), and catalogs move between machines.
@@ -78,7 +80,7 @@ class Siamese:
     def describe(self, images: Sequence[Image]) -> list[Descriptor]:
         return [embedding for embedding, _, _ in self.describe_with_surface(images)]
 
-    def describe_with_surface(self, images: Sequence[Image]) -> list[tuple[NDArray[np.float32], Surface, float]]:
+    def describe_with_surface(self, images: Sequence[Image]) -> list[tuple[Descriptor, Surface, float]]:
         """Embedding, most likely surface and its probability of each image.
 
         From one pass of the network; loose pills, which fill a twentieth of many photos, get a second one on the crop
@@ -86,7 +88,7 @@ class Siamese:
         """
         from simsearch.features.network.network import SURFACES
 
-        out = []
+        out: list[tuple[Descriptor, Surface, float]] = []
         for i in range(0, len(images), self.settings.batch):
             pixels = [image.pixels for image in images[i : i + self.settings.batch]]
             embeddings, surfaces = self._pass(pixels)

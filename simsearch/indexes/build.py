@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from simsearch.core.config import GenerationSettings
+from simsearch.core.files import sync
 from simsearch.core.types import Ids
 from simsearch.indexes import gpu
 from simsearch.indexes.audit import audit, tune
@@ -19,7 +20,7 @@ from simsearch.indexes.binary import BinaryFactoryIndex
 from simsearch.indexes.choice import Kind, choose
 from simsearch.indexes.factory import FactoryIndex
 from simsearch.indexes.keypoint_votes import VoteIndex, votes
-from simsearch.indexes.manifest import file_facts, sync
+from simsearch.indexes.manifest import file_facts
 from simsearch.indexes.rerank import Reranked
 
 

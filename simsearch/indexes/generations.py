@@ -30,13 +30,14 @@ import numpy as np
 from simsearch.catalog import Catalog
 from simsearch.core.config import GenerationSettings
 from simsearch.core.errors import GenerationError
+from simsearch.core.files import replace, sync
 from simsearch.core.types import Ids
 from simsearch.indexes import manifest as manifests
 from simsearch.indexes.base import Lane, VectorIndex, load
 from simsearch.indexes.build import Keypoints, build_lane, build_votes
 from simsearch.indexes.factory import FactoryIndex
 from simsearch.indexes.keypoint_votes import VoteIndex
-from simsearch.indexes.manifest import FORMAT, REPAIR, sync
+from simsearch.indexes.manifest import FORMAT, REPAIR
 from simsearch.indexes.rerank import Reranked
 
 __all__ = ["Generation", "Generations", "Lane"]
@@ -58,6 +59,8 @@ class Generation:
     lanes: Mapping[str, VectorIndex]
     pointer: str = ""
     """What `current` named when it was opened: another name where that one is damaged and this is the one before."""
+    digest: str = ""
+    """Of the manifest: two builds with one digest answer alike."""
     votes: VoteIndex | None = None
     """Keypoints; None where it was built without them, or from others than are wanted."""
 
@@ -182,11 +185,7 @@ class Generations:
         return {"passed": True, "lanes": audits, "build_s": body["build_s"], "digest": manifests.digest(body)}
 
     def _serve(self, name: str) -> None:
-        part = self.folder / "current.part"
-        part.write_text(name + "\n", encoding="ascii")
-        sync(part)
-        os.replace(part, self.folder / "current")
-        sync(self.folder)
+        replace(self.folder / "current", name + "\n")
 
     def rollback(self) -> str:
         """Serve the newest sound generation before the current one; returns its name.
@@ -303,7 +302,7 @@ class Generations:
         votes, voted = None, body["votes"]
         if voted and (voted["fingerprint"], voted["most"]) == keypoints:
             votes = VoteIndex.load(self.folder / name / voted["file"], voted["dim"])
-        return Generation(name, int(body["revision"]), int(body["images"]), lanes, pointer, votes)
+        return Generation(name, int(body["revision"]), int(body["images"]), lanes, pointer, str(body["digest"]), votes)
 
     def _loaded(self, folder: Path, lane: Mapping[str, Any]) -> VectorIndex:
         index = load(lane["kind"], folder / lane["file"], lane["dim"])

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -103,12 +102,3 @@ def sampled(path: Path, size: int) -> str:
         stream.seek(max(0, size - _END))
         sha.update(stream.read(_END))
     return sha.hexdigest()
-
-
-def sync(path: Path) -> None:
-    """Until it is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import KnownImage, NewImage
@@ -21,13 +18,10 @@ from simsearch.core import images
 from simsearch.core.config import ImageSettings, IndexingSettings
 from simsearch.core.errors import ImageError
 from simsearch.core.threads import SingleThreaded
-from simsearch.core.types import Image, Refusal, SourceRow, Surface
+from simsearch.core.types import Description, Image, Progress, Refusal, SourceRow
 from simsearch.features.base import Method, pack
-from simsearch.features.siamese import Siamese
+from simsearch.features.description import describe_here, merged, split
 from simsearch.ingest.sources import Source
-
-Progress = Callable[[int, int, str], None]
-"""Called with photos done, photos in all and a short text."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +67,7 @@ class _Seen:
     width: int | None = None
     height: int | None = None
     image: Image | None = None
-    descriptors: Mapping[str, bytes] = field(default_factory=dict)
-    surface: tuple[Surface, float] | None = None
+    description: Description | None = None
     error: ImageError | None = None
 
 
@@ -98,13 +91,8 @@ class Indexer:
         self, catalog: Catalog, methods: Mapping[str, Method], settings: IndexingSettings, image_settings: ImageSettings
     ) -> None:
         self.catalog, self.settings, self.image_settings = catalog, settings, image_settings
-        self.siamese: list[Siamese] = []
-        self.others: list[Method] = []
-        for method in methods.values():
-            if isinstance(method, Siamese):
-                self.siamese.append(method)
-            else:
-                self.others.append(method)
+        self.methods = methods
+        self.batched, self.others = split(methods)
         self.fingerprints = sorted(m.fingerprint for m in methods.values())
 
     def run(self, sources: Sequence[Source], *, prune: bool, progress: Progress) -> IndexReport:
@@ -185,39 +173,32 @@ class Indexer:
         size = self.settings.batch
         waiting: deque[Future[list[_Seen]]] = deque()
         batches = (jobs[i : i + size] for i in range(0, len(jobs), size))
-        with SingleThreaded() as single, ThreadPoolExecutor(workers) as pool:
+        with SingleThreaded(), ThreadPoolExecutor(workers) as pool:
             try:
                 while True:
                     while len(waiting) <= workers and (batch := next(batches, None)) is not None:
-                        waiting.append(pool.submit(self._described, batch, single))
+                        waiting.append(pool.submit(self._described, batch))
                     if not waiting:
                         break
                     yield from waiting.popleft().result()
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _described(self, batch: Sequence[_Job], single: SingleThreaded) -> list[_Seen]:
-        """In a worker thread: look at each photo, then describe by the network those that were decoded."""
+    def _described(self, batch: Sequence[_Job]) -> list[_Seen]:
+        """In a worker thread: look at each photo, then describe the decoded ones by the batched methods."""
         seen = [self._look(job) for job in batch]
         todo = [one.image for one in seen if one.image is not None]
-        found: dict[str, Iterator[tuple[NDArray[np.float32], Surface, float]]] = {}
-        if todo and self.siamese:
-            single.torch()
-            found = {m.fingerprint: iter(m.describe_with_surface(todo)) for m in self.siamese}
-        return [self._complete(one, found) for one in seen]
+        by_network = iter(describe_here(self.batched, todo) if todo else [])
+        return [one if one.image is None else self._complete(one, next(by_network)) for one in seen]
 
-    def _complete(
-        self, seen: _Seen, found: Mapping[str, Iterator[tuple[NDArray[np.float32], Surface, float]]]
-    ) -> _Seen:
-        """With what the network says where the photo was decoded, and without its pixels."""
-        if seen.image is None:
-            return seen
-        descriptors, surface = dict(seen.descriptors), seen.surface
-        for fingerprint, results in found.items():
-            embedding, shown, probability = next(results)
-            descriptors[fingerprint], surface = pack(embedding), (shown, probability)
-        assert len(descriptors) == len(self.fingerprints)
-        return replace(seen, image=None, descriptors=descriptors, surface=surface)
+    def _complete(self, seen: _Seen, by_network: Description) -> _Seen:
+        """The photo with the descriptors of all methods, and without its pixels."""
+        assert seen.description is not None
+        return replace(seen, image=None, description=merged(seen.description, by_network))
+
+    def _packed(self, description: Description) -> dict[str, bytes]:
+        """Fingerprint -> bytes of each descriptor."""
+        return {method.fingerprint: pack(description[name]) for name, method in self.methods.items()}
 
     def _look(self, job: _Job) -> _Seen:
         """Read, compare the content hash, decode, describe with all but the network."""
@@ -230,7 +211,7 @@ class Indexer:
             if job.known and job.known.described and job.known.sha256 == digest:
                 return _Seen(job, size, mtime_ns, digest)
             image = images.decode(data, self.image_settings, str(path), digest)
-            described = {m.fingerprint: pack(m.describe([image])[0]) for m in self.others}
+            [described] = describe_here(self.others, [image])
             return _Seen(job, size, mtime_ns, digest, image.width, image.height, image, described)
         except ImageError as error:
             return _Seen(job, size, mtime_ns, digest, error=error)
@@ -247,18 +228,28 @@ class Indexer:
                 step.add.append(_refused(seen))
             # A file that is gone for the moment keeps what is known of it.
         elif known is None:
-            step.add.append(_accepted(seen))
+            step.add.append(self._accepted(seen))
             counts["added"] += 1
-        elif not seen.descriptors:
+        elif seen.description is None:
             step.touch[known.id] = (job.source, seen.size, seen.mtime_ns)
             counts["unchanged"] += 1
         elif known.verdict == "ok" and known.sha256 == seen.digest:
-            step.redescribe[known.id] = _accepted(seen)
+            step.redescribe[known.id] = self._accepted(seen)
             counts["redescribed"] += 1
         else:
             step.retire.append(known.id)
-            step.add.append(_accepted(seen))
+            step.add.append(self._accepted(seen))
             counts["changed"] += 1
+
+    def _accepted(self, seen: _Seen) -> NewImage:
+        row, described = seen.job.row, seen.description
+        assert described is not None
+        return NewImage(
+            row, seen.job.source, seen.size, seen.mtime_ns, seen.digest, seen.width, seen.height,
+            surface=row.surface or described.surface.value,
+            surface_probability=None if row.surface else described.surface_probability or 0.0,
+            descriptors=self._packed(described),
+        )  # fmt: skip
 
     def _commit(self, step: _Step) -> _Step:
         self.catalog.images.apply(add=step.add, retire=step.retire, redescribe=step.redescribe, touch=step.touch)
@@ -271,15 +262,6 @@ def _stat(path: str) -> tuple[int, int]:
         found = os.stat(path)
         return found.st_size, found.st_mtime_ns
     return -1, -1
-
-
-def _accepted(seen: _Seen) -> NewImage:
-    row, (guess, probability) = seen.job.row, seen.surface or (Surface.UNKNOWN, 0.0)
-    return NewImage(
-        row, seen.job.source, seen.size, seen.mtime_ns, seen.digest, seen.width, seen.height,
-        surface=row.surface or guess.value, surface_probability=None if row.surface else probability,
-        descriptors=seen.descriptors,
-    )  # fmt: skip
 
 
 def _refused(seen: _Seen) -> NewImage:

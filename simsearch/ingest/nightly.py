@@ -8,7 +8,6 @@ the newest state of the catalog serves.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from simsearch.core.errors import GenerationError, SimsearchError, SourceError
+from simsearch.core.files import remove_unfinished, replace
 from simsearch.core.images import SUFFIXES
 from simsearch.ingest.indexer import Indexer, IndexReport
 from simsearch.ingest.metrics import metrics
@@ -54,6 +54,8 @@ class NightlyReport:
     """In the generation that serves."""
     pruned: list[str] = field(default_factory=list)
     dropped_descriptors: int = 0
+    dropped_decisions: int = 0
+    """Recorded answers older than `catalog.keep_decisions_days`."""
     backup: str | None = None
     disk_bytes: dict[str, int] = field(default_factory=dict)
     error: str | None = None
@@ -121,6 +123,7 @@ class Nightly:
         with self._step("prune"):
             report.pruned = upkeep.generations.prune(self.keep)
             report.dropped_descriptors = self._drop()
+            report.dropped_decisions = upkeep.catalog.decisions.drop_old(upkeep.config.catalog.keep_decisions_days)
         with self._step("backup"):
             report.backup = self._backup()
         report.generation = self._serving()
@@ -185,8 +188,7 @@ class Nightly:
         catalog.housekeeping.backup(to)
         for old in sorted(folder.glob("catalog-*.db"))[: -self.settings.backups]:
             old.unlink()
-        for part in folder.glob("*.part"):
-            part.unlink()
+        remove_unfinished(self.upkeep.home)
         return str(to)
 
     @contextmanager
@@ -205,9 +207,10 @@ class Nightly:
         self.folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.report.json, indent=1, ensure_ascii=True) + "\n"
         stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
-        _replace(self.folder / f"report-{stamp}.json", text)
+        replace(self.folder / f"report-{stamp}.json", text)
         path = Path(self.settings.metrics) if self.settings.metrics else self.folder / "simsearch.prom"
-        _replace(path, metrics(self.report.json, last_success(self.folder)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(path, metrics(self.report.json, last_success(self.folder)))
         for old in sorted(self.folder.glob("report-*.json"))[: -self.settings.reports]:
             old.unlink()
 
@@ -230,10 +233,3 @@ def last_success(folder: Path) -> float:
             if found["exit_code"] == 0:
                 return datetime.fromisoformat(found["started_at"]).timestamp()
     return 0.0
-
-
-def _replace(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)

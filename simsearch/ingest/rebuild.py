@@ -159,7 +159,7 @@ class Maintenance:
 
         def of(ids: Ids) -> dict[int, np.ndarray[Any, Any]]:
             found = self.catalog.descriptors.of(orb.fingerprint, ids.tolist())
-            return {i: indexed_keypoints(unpack(orb, data), settings.vote_keypoints) for i, data in found.items()}
+            return {i: indexed_keypoints(unpack(orb, data, i), settings.vote_keypoints) for i, data in found.items()}
 
         return Keypoints(
             orb.fingerprint, settings.vote_keypoints,

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from simsearch.core.config import parse_settings
 from simsearch.core.errors import ConfigError, WeightsError
+from simsearch.core.files import replace
 from simsearch.core.numbers import sigmoid
 from simsearch.recognition.score_fusion import Floats, Fusion, Monotone
 
@@ -116,7 +115,7 @@ class Calibration:
         Raises:
             ValueError: the facts hold what JSON cannot.
         """
-        _replace(path, json.dumps({"format": FORMAT, **asdict(self)}, indent=1, allow_nan=False) + "\n")
+        replace(path, json.dumps({"format": FORMAT, **asdict(self)}, indent=1, allow_nan=False) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Calibration:
@@ -146,26 +145,6 @@ class Calibration:
             raise WeightsError(str(error)) from None
         except (ValueError, OverflowError) as error:
             raise WeightsError(f"{path}: {error}") from None
-
-
-def _replace(path: Path, text: str) -> None:
-    # A name of its own for each writer: two that write at once must not share a half-written file.
-    handle, part = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            os.fchmod(stream.fileno(), 0o644)
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(part, path)
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _no_constant(name: str) -> float:

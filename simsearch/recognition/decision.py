@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import Candidate, Hit, LookAlike, Outcome, Verification
-from simsearch.recognition import multi_view as together
+from simsearch.recognition import multi_view
 from simsearch.recognition.look_alikes import kind, look_alikes, strength
-from simsearch.recognition.retrieval import reciprocal
+from simsearch.recognition.rank_fusion import reciprocal_rank
 
 RECORDED = 20
 """Products that a record of a decision holds."""
@@ -20,9 +20,6 @@ _UNREAD = 0.01
 """Share that keeps another strength of the same drug in question, which looks the same but for a few digits."""
 _ALIKE = 0.5
 """Cosine from which two photos are said to look alike."""
-
-Twins = Callable[[ImageFacts], Sequence[ImageFacts]]
-"""Images of the same content as the given one."""
 
 
 class Verified(NamedTuple):
@@ -47,8 +44,8 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Said:
-    """What is said of one or several photos."""
+class Verdict:
+    """What is answered to one or several photos."""
 
     outcome: Outcome
     reason: str
@@ -64,24 +61,24 @@ def contenders(verified: Sequence[Verified]) -> list[Contender]:
     best: dict[str, Verified] = {}
     for each in sorted(verified, key=_order):
         best.setdefault(each.facts.sku, each)
-    return [Contender(v, (together.log_odds(v.verification.probability),)) for v in best.values()]
+    return [Contender(v, (multi_view.log_odds(v.verification.probability),)) for v in best.values()]
 
 
 def contenders_together(faces: Sequence[Sequence[Sequence[Verified]]]) -> list[Contender]:
-    """The same of several photos of one package: face -> photo -> its candidates. See `together`."""
+    """The same of several photos of one package: face -> photo -> its candidates. See `multi_view`."""
     odds: dict[str, list[float]] = {}
     best: dict[str, Verified] = {}
     for number, photos in enumerate(faces):
         for verified in photos:
             for each in verified:
-                sku, p = each.facts.sku, together.log_odds(each.verification.probability)
-                by_face = odds.setdefault(sku, [together.log_odds(0.0)] * len(faces))
+                sku, p = each.facts.sku, multi_view.log_odds(each.verification.probability)
+                by_face = odds.setdefault(sku, [multi_view.log_odds(0.0)] * len(faces))
                 by_face[number] = max(by_face[number], p)
                 if sku not in best or _order(each) < _order(best[sku]):
                     best[sku] = each
     found = []
     for sku, each in best.items():
-        p = together.probability(together.combined(odds[sku]))
+        p = multi_view.probability(multi_view.combined(odds[sku]))
         judged = each._replace(verification=replace(each.verification, probability=p))
         found.append(Contender(judged, tuple(odds[sku])))
     return sorted(found, key=lambda contender: _order(contender.best))
@@ -90,54 +87,64 @@ def contenders_together(faces: Sequence[Sequence[Sequence[Verified]]]) -> list[C
 def _order(v: Verified) -> tuple[float, float, float, int]:
     # Where probabilities saturate, geometry and then similarity say which is nearer.
     seen = v.verification
-    return -round(seen.probability, 6), -seen.inliers, -seen.similarity, v.facts.id
+    return -round(seen.probability, 6), -round(seen.support), -seen.similarity, v.facts.id
 
 
-def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins: Twins) -> Said:
+def reaches(found: Sequence[Contender], threshold: float) -> bool:
+    """Whether some product reaches `threshold`: among equals by six digits that need not be the first."""
+    return any(contender.best.verification.probability >= threshold for contender in found)
+
+
+def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins: Sequence[ImageFacts] = ()) -> Verdict:
     """What to answer: a MATCH from `threshold` on, unless another product keeps a share of more than `margin`.
 
-    `twins`: a photo that is filed under a second SKU too cannot tell which of the two it is.
+    Args:
+        found: the products, best first.
+        threshold: smallest probability of a MATCH, 0 to 1.
+        margin: share of the probability, 0 to 1, from which a second product makes the answer AMBIGUOUS.
+        twins: images with the same content as the best image. Filed under a second SKU, the photo cannot tell which of
+            the two it shows.
     """
     if not found:
-        return Said(Outcome.UNKNOWN, "the catalog holds nothing to compare with", ())
+        return Verdict(Outcome.UNKNOWN, "the catalog holds nothing to compare with", ())
     first = found[0]
     seen = first.best.verification
-    if seen.probability < threshold:
+    if not reaches(found, threshold):
         reason = (
             f"the nearest product reaches {_below(seen.probability, threshold)}, a match needs {percent(threshold)}"
         )
-        return Said(Outcome.UNKNOWN, reason, _hits(_nearest(found)))
-    filed = {facts.sku: facts for facts in twins(first.best.facts) if facts.sku != first.sku}
+        return Verdict(Outcome.UNKNOWN, reason, _hits(_nearest(found)))
+    filed = {facts.sku: facts for facts in twins if facts.sku != first.sku}
     found = [first, *_with(found[1:], filed, first)]
     rivals = [c for c in found[1:] if c.sku in filed or _rivals(first, c, margin)]
     others = [(c.best.facts, c.best.verification) for c in found[1 : _NEAR + 1]]
     alike = look_alikes(first.best.facts, others)
     if not rivals:
         reason = f"{percent(seen.probability)} sure: {basis(seen)}{_unread(first.best.facts)}"
-        return Said(Outcome.MATCH, reason, _hits(found), alike, (first.sku,))
+        return Verdict(Outcome.MATCH, reason, _hits(found), alike, (first.sku,))
     # The rivals first: what the answer names stands above what it only lists.
     named = (first.sku, *(c.sku for c in rivals))
     found = [*(c for c in found if c.sku in named), *(c for c in found if c.sku not in named)]
-    return Said(Outcome.AMBIGUOUS, _between(first, rivals, filed), _hits(found), alike, named)
+    return Verdict(Outcome.AMBIGUOUS, _between(first, rivals, filed), _hits(found), alike, named)
 
 
 def _nearest(found: Sequence[Contender]) -> list[Contender]:
-    """What is listed where nothing matches: the most probable first, the others as probability and lookup rank them.
+    """The list where nothing matches: the most probable first, the others by the ranks of probability and retrieval.
 
-    Of photos that verification can say little of, loose pills and strange faces of a package above all, the lanes of
-    the lookup know what is lost in the probability (docs/lookup.md).
+    When verification is uninformative (loose pills, unseen faces of a package), the retrieval rank knows what is lost
+    in the probability (docs/lookup.md).
     """
     by_lookup = sorted(range(len(found)), key=lambda i: (-found[i].best.candidate.score, found[i].best.facts.id))
-    score = [reciprocal(rank) for rank in range(1, len(found) + 1)]
+    score = [reciprocal_rank(rank) for rank in range(1, len(found) + 1)]
     for rank, i in enumerate(by_lookup, 1):
-        score[i] += reciprocal(rank)
+        score[i] += reciprocal_rank(rank)
     rest = sorted(range(1, len(found)), key=lambda i: (-score[i], found[i].best.facts.id))
     return [found[0], *(found[i] for i in rest)]
 
 
 def _rivals(first: Contender, second: Contender, margin: float) -> bool:
     """Whether the second keeps a share of more than `margin`, or a small one where only an unread strength differs."""
-    share = together.probability(-lead(first, second))
+    share = multi_view.probability(-lead(first, second))
     if share > margin:
         return True
     other = second.best  # names are compared, which takes its time, only where it matters
@@ -145,15 +152,22 @@ def _rivals(first: Contender, second: Contender, margin: float) -> bool:
 
 
 def _unread(facts: ImageFacts) -> str:
-    """A strength that the catalog lacks may look like one that it has but for a few digits, which nobody reads."""
+    """A request to check the strength: one that the catalog lacks may differ from this one in a few digits only."""
     amount = strength(facts)
     return f"; strengths are not read: check that the package says {amount}" if amount else ""
 
 
 def _with(others: Sequence[Contender], filed: Mapping[str, ImageFacts], first: Contender) -> list[Contender]:
-    """`others`, before them the products in `filed` that are not among them, which are as probable as `first`."""
+    """`others`, before them the products in `filed` that are not among them, which are as probable as `first`.
+
+    No lane returned their images, so that they have no ranks.
+    """
     missing = [facts for sku, facts in filed.items() if all(c.sku != sku for c in others)]
-    unseen = [Contender(first.best._replace(facts=facts), first.faces) for facts in missing]
+    candidates = [replace(first.best.candidate, image_id=facts.id, ranks={}) for facts in missing]
+    unseen = [
+        Contender(first.best._replace(facts=facts, candidate=candidate), first.faces)
+        for facts, candidate in zip(missing, candidates, strict=True)
+    ]
     return [*unseen, *others]
 
 
@@ -170,7 +184,7 @@ def _between(first: Contender, rivals: Sequence[Contender], filed: Mapping[str, 
 
 def lead(first: Contender, second: Contender) -> float:
     """Log-odds by which the first is ahead of the second."""
-    return together.lead(first.faces, second.faces)
+    return multi_view.lead(first.faces, second.faces)
 
 
 def _hits(found: Sequence[Contender]) -> tuple[Hit, ...]:
@@ -191,7 +205,7 @@ def basis(v: Verification) -> str:
 
 
 def _below(probability: float, threshold: float) -> str:
-    """What rounds to the same as the threshold that it misses is not told by a figure."""
+    """The probability in words: "not quite" where it would print like the threshold that it misses."""
     said = percent(probability)
     return said if said != percent(threshold) else f"not quite {said}"
 

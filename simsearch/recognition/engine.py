@@ -1,190 +1,230 @@
-"""Which drug is this: coarse lookup in every lane, pairwise verification, one decision."""
+"""Which drug is this: candidate retrieval in every lane, pairwise verification, one decision."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.config import QuerySettings
 from simsearch.core.threads import SingleThreaded, in_threads
-from simsearch.core.types import Candidate, Decision, Elsewhere, Image, LaneShare, Outcome, Surface
+from simsearch.core.types import Candidate, Decision, Description, Elsewhere, Image, LaneShare, Outcome, Surface
 from simsearch.features.base import Method
+from simsearch.features.description import describe, describe_here, merged, split
 from simsearch.indexes.generations import Generations
 from simsearch.indexes.keypoint_votes import Nearest
-from simsearch.recognition import decision as decide
-from simsearch.recognition.decision import Verified, percent
-from simsearch.recognition.filtered_retrieval import FilteredLookup
-from simsearch.recognition.product_filter import Condition, matching
-from simsearch.recognition.retrieval import Lanes, LookedUp, Lookup
-from simsearch.recognition.verification import (
-    SURFACE,
-    WITHOUT_KEYPOINTS,
-    Described,
-    Verifier,
-    describe,
-    describe_one,
-    stored,
-)
+from simsearch.recognition import decision
+from simsearch.recognition.decision import Contender, Verified, percent
+from simsearch.recognition.filter_cache import FilterCache, Where
+from simsearch.recognition.retrieval import Lanes, Retrieval, Retrieved
+from simsearch.recognition.scoring import Scoring
+from simsearch.recognition.snapshot import Snapshot, Snapshots
+from simsearch.recognition.stored import WITHOUT_KEYPOINTS, stored
+from simsearch.recognition.verification import FEATURES
 
-__all__ = ["NO_GENERATION", "QueryEngine", "percent"]
+__all__ = ["Basis", "QueryEngine", "percent"]
 
-NO_GENERATION = "none"
-Where = tuple[Condition, ...]
-"""Which products an answer may name; empty: all."""
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """What answers are made from besides the photos. With the same basis, a photo gets the same answer."""
+
+    snapshot: Snapshot
+    scoring: Scoring
+    where: Where = ()
+
+    def facts(self, methods: Mapping[str, Method], settings: QuerySettings) -> dict[str, Any]:
+        """The basis in plain values, for the record of an answer."""
+        where = [f"{c.field}{c.operator}{c.value}" for c in self.where]
+        return {
+            "fingerprints": {name: method.fingerprint for name, method in methods.items()},
+            "indexes": self.snapshot.digest, "revision": self.snapshot.revision,
+            "calibration": self.scoring.digest, "features": list(FEATURES),
+            "match_threshold": self.scoring.match_threshold, "margin": settings.margin,
+            **({"where": where} if where else {}),
+        }  # fmt: skip
 
 
 class QueryEngine:
-    """Answers photos from the generation that serves, plus what was indexed since."""
+    """Answers photos from the generation that serves, plus what was indexed since. Safe to share between threads."""
 
     def __init__(
         self,
         catalog: Catalog,
         generations: Generations,
         methods: Mapping[str, Method],
-        verifier: Verifier,
+        scoring: Callable[[], Scoring],
         settings: QuerySettings,
-        match_threshold: float,
     ) -> None:
-        self.catalog, self.methods = catalog, methods
-        self.verifier, self.settings, self.match_threshold = verifier, settings, match_threshold
-        self.lookup = Lookup(catalog, generations, methods, settings)
-        self._filtered: tuple[tuple[Where, int], FilteredLookup] | None = None
+        """`scoring`: called once for each call of `answer`, gives the calibration in force."""
+        self.catalog, self.methods, self.scoring, self.settings = catalog, methods, scoring, settings
+        self.snapshots = Snapshots(catalog, generations, methods, settings)
+        self.retrieval = Retrieval(methods, settings)
+        self._filters = FilterCache(self.snapshots)
 
-    @property
-    def generation(self) -> str:
-        """Name of the generation that answers."""
-        return self.lookup.generation.name if self.lookup.generation else NO_GENERATION
+    def basis(self, where: Where = ()) -> Basis:
+        """The catalog, the indexes and the calibration as they are now, with everything committed before the call.
+
+        Raises:
+            UsageError: `where` names a field that no product has.
+        """
+        return Basis(self._filters.current(where), self.scoring(), where)
+
+    # -- the four steps: describe, retrieve, verify, decide ------------------------------------------------------------
 
     @SingleThreaded()
-    def answer(self, photos: Sequence[Image], *, k: int | None = None, where: Where = ()) -> list[Decision]:
-        """One decision a photo, in order."""
-        lookup = self._lookup(where)
+    def answer(
+        self, photos: Sequence[Image], *, k: int | None = None, where: Where = (), basis: Basis | None = None
+    ) -> list[Decision]:
+        """One decision a photo, in order.
+
+        Args:
+            photos: decoded photos, of different packages.
+            k: how many products to list; None: `query.k`.
+            where: which products an answer may name.
+            basis: what `basis(where)` gave; None: as of now.
+        """
+        on = basis or self.basis(where)
         started = time.perf_counter()
-        known: Sequence[Lanes | None] = [None] * len(photos)
         if len(photos) == 1:
-            described, early = describe_one(self.methods, photos[0], lookup.lanes)
-            whole, known = [described], [early]
+            described, early = self._described_with_early_lanes(photos[0], on.snapshot)
+            descriptions, known = [described], early
         else:
-            whole = describe(self.methods, photos)
-        share = (time.perf_counter() - started) * 1e3 / max(1, len(photos))
+            descriptions, known = describe(self.methods, photos), None
+        describe_ms = (time.perf_counter() - started) * 1e3 / max(1, len(photos))
         return in_threads(
-            lambda i: self._answer(photos[i].name, whole[i], known[i], lookup, k, share), range(len(photos))
+            lambda i: self._answer(photos[i].name, descriptions[i], known, k, on, describe_ms), range(len(photos))
         )
 
+    def _described_with_early_lanes(self, photo: Image, snapshot: Snapshot) -> tuple[Description, Lanes]:
+        """One photo: the network describes it on one core; the other methods do on a second one, and their lanes."""
+        network, others = split(self.methods)
+
+        def by_others() -> tuple[Description, Lanes]:
+            described = describe_here(others, [photo])[0]
+            return described, self.retrieval.lanes(described, snapshot)
+
+        def by_network() -> tuple[Description, Lanes]:
+            return describe_here(network, [photo])[0], Lanes({}, {})
+
+        found = in_threads(lambda part: part(), [by_network, by_others])
+        return merged(*(described for described, _ in found)), found[1][1]
+
     def _answer(
-        self, name: str, query: Described, known: Lanes | None, lookup: Lookup, k: int | None, describe_ms: float
+        self, name: str, query: Description, known: Lanes | None, k: int | None, on: Basis, describe_ms: float
     ) -> Decision:
         started = time.perf_counter()
-        looked_up = lookup.search(query, known)
-        lookup_ms = (time.perf_counter() - started) * 1e3
-        verified = self._verified(query, looked_up.candidates, looked_up.nearest)
-        took = (time.perf_counter() - started) * 1e3
-        stages = {"describe": describe_ms, "lookup": lookup_ms, "verify": took - lookup_ms}
-        return self._decide(name, decide.contenders(verified), k, lookup, looked_up.lanes, stages, len(verified))
+        found = self.retrieval.search(query, on.snapshot, known)
+        retrieve_ms = (time.perf_counter() - started) * 1e3
+        verified = self._verified(query, found.candidates, found.nearest, on.scoring)
+        took_ms = (time.perf_counter() - started) * 1e3
+        stages = {"describe": describe_ms, "lookup": retrieve_ms, "verify": took_ms - retrieve_ms}
+        return self._decided(name, decision.contenders(verified), k, on, found.lanes, stages, len(verified))
+
+    def candidates(self, query: Description) -> list[Candidate]:
+        """Images that at least one lane returned, retired ones left out; most promising first."""
+        return list(self.retrieval.search(query, self.snapshots.current()).candidates)
 
     @SingleThreaded()
-    def answer_together(self, photos: Sequence[Image], *, k: int | None = None, where: Where = ()) -> Decision:
-        """One decision for several photos (one or more) of one package; see `together`."""
+    def answer_together(
+        self, photos: Sequence[Image], *, k: int | None = None, where: Where = (), basis: Basis | None = None
+    ) -> Decision:
+        """One decision for several photos (one or more) of one package; see `multi_view`. Arguments as for `answer`."""
+        on = basis or self.basis(where)
         if len(photos) == 1:
-            return self.answer(photos, k=k, where=where)[0]
-        lookup = self._lookup(where)
+            return self.answer(photos, k=k, basis=on)[0]
         started = time.perf_counter()
-        described = describe(self.methods, photos)
+        descriptions = describe(self.methods, photos)
         stages = {"describe": (time.perf_counter() - started) * 1e3}
         started = time.perf_counter()
-        looked_up = [lookup.search(query) for query in described]
+        found = [self.retrieval.search(query, on.snapshot) for query in descriptions]
         stages["lookup"] = (time.perf_counter() - started) * 1e3
         started = time.perf_counter()
-        every = {c.image_id: c for found in looked_up for c in found.candidates}
+        every = {c.image_id: c for one in found for c in one.candidates}
         faces: dict[Surface, list[list[Verified]]] = {}
-        for query, own in zip(described, looked_up, strict=True):
+        for query, own in zip(descriptions, found, strict=True):
             # What another photo brought up is asked of this one too: its silence must not count against a product.
             ids = {c.image_id for c in own.candidates}
             candidates = [*own.candidates, *(c for i, c in every.items() if i not in ids)]
-            faces.setdefault(face(query), []).append(self._verified(query, candidates, own.nearest))
+            faces.setdefault(query.surface, []).append(self._verified(query, candidates, own.nearest, on.scoring))
         stages["verify"] = (time.perf_counter() - started) * 1e3
-        found = decide.contenders_together(list(faces.values()))
+        contenders = decision.contenders_together(list(faces.values()))
         name = " + ".join(photo.name for photo in photos)
-        answer = self._decide(name, found, k, lookup, _together(looked_up), stages, len(every))
+        answer = self._decided(name, contenders, k, on, _added_up(found), stages, len(every))
         seen = ", ".join(sorted(surface.value for surface in faces))
         reason = f"{len(photos)} photos together, {len(faces)} {'face' if len(faces) == 1 else 'faces'} ({seen})"
-        named = tuple(photo.name for photo in photos)
-        return replace(answer, reason=f"{reason}: {answer.reason}", photos=named)
-
-    def _lookup(self, where: Where) -> Lookup:
-        """The whole catalog's, or that of the part that fulfils `where`: the last one is kept for the next photo."""
-        self.refresh()
-        if not where:
-            return self.lookup
-        key = where, self.catalog.revision()
-        if self._filtered is None or self._filtered[0] != key:
-            self._filtered = key, FilteredLookup(self.lookup, matching(self.catalog, where))
-        return self._filtered[1]
-
-    def refresh(self) -> None:
-        """Follow the catalog: what was described or retired since the generation was built."""
-        self.lookup.refresh()
-
-    def candidates(self, query: Described) -> list[Candidate]:
-        """Images that at least one lane returned, retired ones left out; most promising first."""
-        return list(self.lookup.search(query).candidates)
+        return replace(answer, reason=f"{reason}: {answer.reason}", photos=tuple(photo.name for photo in photos))
 
     # -- verification ------------------------------------------------------------------------------------------------
 
-    def _verified(self, query: Described, candidates: Sequence[Candidate], nearest: Nearest | None) -> list[Verified]:
+    def _verified(
+        self, query: Description, candidates: Sequence[Candidate], nearest: Nearest | None, scoring: Scoring
+    ) -> list[Verified]:
         facts = self.catalog.images.facts(c.image_id for c in candidates)
         live = [c for c in candidates if c.image_id in facts]
+        # Keypoints are ~95 % of an image's stored bytes, and only the first `geometry` candidates need them.
         near = {c.image_id for c in live[: self.settings.geometry]}
-        # Keypoints are nineteen in twenty of the bytes of an image, and few of the candidates are compared by them.
         others = stored(self.catalog, self.methods, {i: facts[i] for i in near})
-        others |= stored(
-            self.catalog, self.methods, {i: f for i, f in facts.items() if i not in near}, WITHOUT_KEYPOINTS
-        )
+        far = {i: f for i, f in facts.items() if i not in near}
+        others |= stored(self.catalog, self.methods, far, WITHOUT_KEYPOINTS)
         whole = [c for c in live if c.image_id in others]
         geometry = sum(c.image_id in near for c in whole)
-        verdicts = self.verifier.verify(
-            query, [others[c.image_id] for c in whole], geometry=geometry,
+        verdicts = scoring.verifier.verify(
+            query,
+            [others[c.image_id] for c in whole],
+            geometry=geometry,
             elsewhere=_elsewhere(nearest, [facts[c.image_id] for c in whole], geometry),
             votes=nearest.votes([c.image_id for c in whole]) if nearest else None,
-        )  # fmt: skip
+        )
         return [Verified(facts[c.image_id], v, c) for c, v in zip(whole, verdicts, strict=True)]
 
     # -- decision ----------------------------------------------------------------------------------------------------
 
-    def _decide(
+    def _decided(
         self,
         query: str,
-        found: Sequence[decide.Contender],
+        found: Sequence[Contender],
         k: int | None,
-        lookup: Lookup,
+        on: Basis,
         lanes: tuple[LaneShare, ...],
         stages: Mapping[str, float],
         compared: int,
     ) -> Decision:
-        def twins(facts: ImageFacts) -> list[ImageFacts]:
-            ids = self.catalog.selection.same_file(facts.sha256)
-            allowed = ids if not isinstance(lookup, FilteredLookup) else sorted({*ids} & {*lookup.allowed.tolist()})
-            return list(self.catalog.images.facts(allowed).values())
-
-        settings = self.settings
-        said = decide.decide(found, threshold=self.match_threshold, margin=settings.margin, twins=twins)
-        reason = said.reason
-        if not found and isinstance(lookup, FilteredLookup):
-            reason = "no photo of the catalog passes the filter" if not len(lookup.allowed) else reason
-        named = said.hits[0] if said.hits and said.outcome is not Outcome.UNKNOWN else None
+        threshold = on.scoring.match_threshold
+        twins = self._twins(found[0].best.facts, on.snapshot) if decision.reaches(found, threshold) else []
+        verdict = decision.decide(found, threshold=threshold, margin=self.settings.margin, twins=twins)
+        filtered_out = not found and on.snapshot.allowed is not None and not len(on.snapshot.allowed)
+        named = verdict.hits[0] if verdict.hits and verdict.outcome is not Outcome.UNKNOWN else None
         return Decision(
-            query, said.outcome, named.sku if named else None, named.name if named else None,
-            said.hits[0].verification.probability if said.hits else 0.0, said.hits[: k or settings.k], self.generation,
-            sum(stages.values()), reason, lanes, stages, said.hits[: decide.RECORDED], said.named, compared,
-            said.look_alikes,
-        )  # fmt: skip
+            query=query,
+            outcome=verdict.outcome,
+            sku=named.sku if named else None,
+            name=named.name if named else None,
+            probability=verdict.hits[0].verification.probability if verdict.hits else 0.0,
+            hits=verdict.hits[: k or self.settings.k],
+            generation=on.snapshot.generation,
+            took_ms=sum(stages.values()),
+            reason="no photo of the catalog passes the filter" if filtered_out else verdict.reason,
+            lanes=lanes,
+            stages_ms=stages,
+            considered=verdict.hits[: decision.RECORDED],
+            named=verdict.named,
+            compared=compared,
+            look_alikes=verdict.look_alikes,
+        )
+
+    def _twins(self, facts: ImageFacts, snapshot: Snapshot) -> list[ImageFacts]:
+        """Images of the same content as the given one, among those that the filter lets through."""
+        ids = self.catalog.selection.same_file(facts.sha256)
+        allowed = ids if snapshot.allowed is None else sorted({*ids} & {*snapshot.allowed.tolist()})
+        return list(self.catalog.images.facts(allowed).values())
 
 
 def _elsewhere(nearest: Nearest | None, facts: Sequence[ImageFacts], first: int) -> list[Elsewhere] | None:
-    """Of each of the first images; photos of its product, as far as they are among `facts`, make nothing common."""
+    """For each of the `first` images, the keypoint distances to photos of other products than its own."""
     if nearest is None:
         return None
     photos: dict[str, list[int]] = {}
@@ -193,15 +233,10 @@ def _elsewhere(nearest: Nearest | None, facts: Sequence[ImageFacts], first: int)
     return [nearest.elsewhere(photos[image.sku]) for image in facts[:first]]
 
 
-def face(query: Described) -> Surface:
-    """What the photo shows, as the network sees it; UNKNOWN where there is no network."""
-    return tuple(Surface)[int(query[SURFACE][0])] if SURFACE in query else Surface.UNKNOWN
-
-
-def _together(looked_up: Sequence[LookedUp]) -> tuple[LaneShare, ...]:
+def _added_up(found: Sequence[Retrieved]) -> tuple[LaneShare, ...]:
     """The lanes' shares over several photos, added up."""
     by_name: dict[str, LaneShare] = {}
-    for share in (share for found in looked_up for share in found.lanes):
+    for share in (share for one in found for share in one.lanes):
         other = by_name.get(share.name, LaneShare(share.name, 0.0, 0, 0))
         by_name[share.name] = LaneShare(
             share.name, other.took_ms + share.took_ms, other.found + share.found, other.alone + share.alone

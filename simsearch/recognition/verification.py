@@ -1,240 +1,166 @@
 """The pairwise look: pair head, ORB geometry and hash of two described images, fused into one probability.
 
-Used by everything that judges pairs: query, duplicates, verify, evaluation. Works on descriptors alone, never on files.
+Used by everything that verifies pairs: query, duplicates, verify, evaluation. Works on descriptors alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.catalog import Catalog
-from simsearch.catalog.images import ImageFacts
-from simsearch.core.config import NEEDED
 from simsearch.core.numbers import sigmoid
-from simsearch.core.threads import SingleThreaded, cores, in_threads
-from simsearch.core.types import Descriptor, Elsewhere, Image, Surface, Verification
-from simsearch.features.base import Method, unpack
+from simsearch.core.types import Description, Elsewhere, Surface, Verification
+from simsearch.features.base import Method, PairNetwork
 from simsearch.features.hashes import PHash
 from simsearch.features.orb import Geometry, Orb
-from simsearch.features.siamese import Siamese
 from simsearch.recognition.calibration import Calibration
 
 FEATURES = ("pair_logit", "cosine", "root_support", "hash_similarity", "other_face", "pill_votes", "pills")
-"""Columns of the fusion: pair head before its sigmoid, cosine, root of the support of the geometry, share of equal
-pHash bits, 1 where the photos show different faces of packages, and of pairs of which one or both show loose pills,
-whose geometry is not looked for: log(1 + keypoint votes), and 1. Both are 0 of all other pairs.
+"""Columns of the fusion, in this order:
+
+pair_logit: the pair head before its sigmoid. cosine: of the embeddings. root_support: root of the support of the
+geometry. hash_similarity: share of equal pHash bits. other_face: 1 where the photos show different faces of packages.
+pill_votes: log(1 + keypoint votes) where one or both photos show loose pills, whose geometry is not looked for, else 0.
+pills: 1 for such pairs, else 0.
 """
 INCREASING = FEATURES[:-1]
-"""Those of which more never makes "same product" less likely. Of pills it may: they are more alike than packages."""
+"""Columns that never make "same product" less likely by growing. `pills` may: pills are more alike than packages."""
 
 _COUNTED = [FEATURES.index(name) for name in ("cosine", "root_support", "other_face", "pill_votes", "pills")]
-
-WITHOUT_KEYPOINTS = tuple(name for name in NEEDED if name != "orb")
-
-SURFACE = "surface"
-"""Key under which a description may hold what the photo shows: an array of one place in `tuple(Surface)`."""
-
-Described = Mapping[str, Descriptor]
-"""Method name -> descriptor of one image; `SURFACE` where that is known."""
-
-R = TypeVar("R")
+_COSINE, _SUPPORT = FEATURES.index("cosine"), FEATURES.index("root_support")
+_VOTES, _PILLS = FEATURES.index("pill_votes"), FEATURES.index("pills")
 
 _ONE_PHOTO = 0.95
 """Cosine from which photos whose points lie at the same pixels may be one photo, encoded anew."""
-_SURFACES = tuple(Surface)
 _FACES = frozenset({Surface.FRONT, Surface.BACK, Surface.SIDE, Surface.TOP})
 """Of one package: any two of them share next to no print."""
 
 
 def counted(features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Features (n, 7) with 0 in the columns that the probability does not rest on, so that a fit gives them no weight.
+    """Features (n, 7) with 0 in the columns that the probability does not rest on: a fit gives those no weight.
 
-    pHash agrees between a third of all strange packages, and the pair head says on strange products nothing that its
-    own embeddings do not (docs/verification.md): with either, fewer right pairs stood above the wrong ones.
+    pHash agrees between a third of all unrelated packages. The pair head says nothing on unrelated products that its
+    own embeddings do not. With either column, fewer right pairs stood above the wrong ones (docs/verification.md).
     """
     out = np.zeros_like(features)
     out[:, _COUNTED] = features[:, _COUNTED]
     return out
 
 
-def describe(methods: Mapping[str, Method], images: Sequence[Image]) -> list[dict[str, Descriptor]]:
-    """Each image described by all `methods`, with its surface where the network is among them.
-
-    Each core takes some through all methods; of one photo see `describe_one`.
-    """
-    if len(images) == 1:
-        return [describe_one(methods, images[0], lambda described: None)[0]]
-    size = min(_PART, max(1, -(-len(images) // cores())))
-    parts = [images[i : i + size] for i in range(0, len(images), size)]
-    with SingleThreaded() as single:
-        return [d for part in in_threads(lambda part: _described(methods, part, single), parts) for d in part]
-
-
-def describe_one(
-    methods: Mapping[str, Method], image: Image, then: Callable[[Described], R]
-) -> tuple[dict[str, Descriptor], R]:
-    """One image: the network describes it on one core while the other methods do on another, and after them `then`.
-
-    `then` gets what those methods say; what it returns comes second.
-    """
-    network = {n: m for n, m in methods.items() if isinstance(m, Siamese)}
-    rest = {n: m for n, m in methods.items() if n not in network}
-    early: list[R] = []
-
-    def part(some: Mapping[str, Method]) -> dict[str, Descriptor]:
-        [described] = _described(some, [image], single)
-        if some is rest:
-            early.append(then(described))
-        return described
-
-    with SingleThreaded() as single:
-        seen, others = in_threads(part, [network, rest])
-    return {**others, **seen}, early[0]
-
-
-_PART = 8
-"""Photos that one thread takes at once: what the network does at once (`siamese.network`)."""
-
-
-def _described(
-    methods: Mapping[str, Method], images: Sequence[Image], single: SingleThreaded
-) -> list[dict[str, Descriptor]]:
-    out: list[dict[str, Descriptor]] = [{} for _ in images]
-    for name, method in methods.items():
-        if isinstance(method, Siamese):
-            single.torch()
-            for into, (embedding, surface, _) in zip(out, method.describe_with_surface(images), strict=True):
-                into |= {name: embedding, SURFACE: _code(surface)}
-        else:
-            for into, descriptor in zip(out, method.describe(images), strict=True):
-                into[name] = descriptor
-    return out
-
-
-def stored(
-    catalog: Catalog, methods: Mapping[str, Method], facts: Mapping[int, ImageFacts], needed: Sequence[str] = NEEDED
-) -> dict[int, dict[str, Descriptor]]:
-    """What the catalog holds of images, by id, as far as pairs are judged by it; incomplete ones are left out.
-
-    `needed`: the methods whose descriptors are read, `WITHOUT_KEYPOINTS` for `Verifier.quick`.
-    """
-    out: dict[int, dict[str, Descriptor]] = {i: {SURFACE: _code(Surface(f.surface))} for i, f in facts.items()}
-    names = {methods[name].fingerprint: name for name in needed}
-    for image_id, fingerprint, data in catalog.descriptors.several(list(names), facts):
-        out[image_id][names[fingerprint]] = unpack(methods[names[fingerprint]], data)
-    return {i: described for i, described in out.items() if all(name in described for name in needed)}
-
-
-def _code(surface: Surface) -> Descriptor:
-    return np.array([_SURFACES.index(surface)], np.uint8)
-
-
-def surface(described: Described) -> Surface:
-    """What the photo shows, as far as it is known."""
-    return _SURFACES[int(described[SURFACE][0])] if SURFACE in described else Surface.UNKNOWN
-
-
-def loose_pills(described: Described) -> bool:
-    """Whether the photo shows pills without a package: its keypoints are then those of a ruler or a table."""
-    return surface(described) is Surface.PILLS
-
-
 def overlaid(geometry: Geometry, cosine: float) -> bool:
-    """Whether what agrees was drawn over two photos, which are not one: a ruler, a frame, a printed form."""
+    """Whether the matches come from something drawn over two different photos: a ruler, a frame, a printed form."""
     return geometry.in_register and cosine < _ONE_PHOTO
 
 
 class Verifier:
-    """Judges pairs of described images."""
+    """Verifies pairs of described images. Safe to share between threads."""
 
     def __init__(self, methods: Mapping[str, Method], calibration: Calibration | None) -> None:
-        siamese, orb, phash = methods["siamese"], methods["orb"], methods["phash"]
-        assert isinstance(siamese, Siamese)
+        """Without a calibration it computes features, and no probability."""
+        network, orb, phash = methods["siamese"], methods["orb"], methods["phash"]
+        assert isinstance(network, PairNetwork)
         assert isinstance(orb, Orb)
         assert isinstance(phash, PHash)
-        self.siamese: Siamese = siamese
+        self.network: PairNetwork = network
         self.orb: Orb = orb
         self.phash: PHash = phash
         self.calibration: Calibration | None = calibration
 
-    def quick(self, query: Described, others: Sequence[Described]) -> NDArray[np.float64]:
+    # -- features ----------------------------------------------------------------------------------------------------
+
+    def quick(self, query: Description, others: Sequence[Description]) -> NDArray[np.float64]:
         """Features (n, 7) without keypoints: as if there were no inliers and no votes."""
         return self.quick_pairs([query] * len(others), others)
 
-    def quick_pairs(self, left: Sequence[Described], right: Sequence[Described]) -> NDArray[np.float64]:
+    def quick_pairs(self, left: Sequence[Description], right: Sequence[Description]) -> NDArray[np.float64]:
         """The same of many pairs at once: left[i] against right[i]."""
         features = np.zeros((len(right), len(FEATURES)))
         if len(right):
             a, embeddings = np.stack([side["siamese"] for side in left]), [side["siamese"] for side in right]
-            features[:, 0] = self.siamese.pair_logits(a, embeddings)
+            features[:, 0] = self.network.pair_logits(a, embeddings)
             features[:, 1] = np.einsum("nd,nd->n", a.astype(np.float32), np.stack(embeddings).astype(np.float32))
             hashes = np.stack([side["phash"] for side in left])
             features[:, 3] = self.phash.compare(hashes, [side["phash"] for side in right])
-            shown = [(surface(x), surface(y)) for x, y in zip(left, right, strict=True)]
+            shown = [(x.surface, y.surface) for x, y in zip(left, right, strict=True)]
             features[:, 4] = [x is not y and {x, y} <= _FACES for x, y in shown]
-            features[:, -1] = [Surface.PILLS in (x, y) for x, y in shown]
+            features[:, _PILLS] = [Surface.PILLS in pair for pair in shown]
         return features
 
-    def geometry(self, query: Described, other: Described) -> Geometry:
+    def geometry(self, query: Description, other: Description) -> Geometry:
         """ORB matches under one homography."""
         return self.orb.geometry(query["orb"], other["orb"])
 
     def geometries(
-        self, query: Described, others: Sequence[Described], elsewhere: Sequence[Elsewhere] | None = None
+        self, query: Description, others: Sequence[Description], elsewhere: Sequence[Elsewhere] | None = None
     ) -> list[Geometry]:
-        """The same with each of `others`, with what lies `elsewhere` counted less; see `Orb`."""
+        """The same with each of `others`; keypoints that other products' photos hold too count less, see `Orb`."""
         return self.orb.geometries(query["orb"], [other["orb"] for other in others], elsewhere) if others else []
 
     def features(
         self,
-        query: Described,
-        others: Sequence[Described],
+        query: Description,
+        others: Sequence[Description],
         *,
         geometry: int,
         elsewhere: Sequence[Elsewhere] | None = None,
         votes: Sequence[float] | None = None,
     ) -> NDArray[np.float64]:
-        """Features (n, 7); geometry is looked for with the first `geometry` of `others`, most promising first.
+        """Features (n, 7) of `query` against each of `others`, most promising first.
 
-        `elsewhere`: of each of these, how near the query's keypoints come to photos of other products than its own.
-        `votes`: of each of `others`, what the lane of votes counted for it.
+        Args:
+            geometry: how many of `others`, from the first, are compared by keypoints.
+            elsewhere: for each of these, how near the query's keypoints come to photos of other products.
+            votes: for each of `others`, its votes in the lane of keypoint votes.
 
-        Two strange pills on the same ruler agree in hundreds of points, and a ruler's photo without pills agrees with
-        both, so that none are looked for where either photo shows loose pills. What is on every ruler has no votes,
-        though, and an imprint or the edge of an odd shape has some: they stand in. Different faces of a package share
-        no print, and are judged by what remains.
+        Geometric verification is skipped when either photo shows loose pills: the ruler alone yields hundreds of
+        inliers. Keypoint votes replace it, because keypoints common to all rulers get no votes while an imprint does.
         """
+        return self._features(query, others, geometry, elsewhere, votes)[0]
+
+    def _features(
+        self,
+        query: Description,
+        others: Sequence[Description],
+        geometry: int,
+        elsewhere: Sequence[Elsewhere] | None,
+        votes: Sequence[float] | None,
+    ) -> tuple[NDArray[np.float64], list[int]]:
+        """Features (n, 7), and the inliers of each pair."""
         features = self.quick(query, others)
         if votes is not None:
-            features[:, FEATURES.index("pill_votes")] = np.log1p(votes) * features[:, FEATURES.index("pills")]
-        near = np.flatnonzero(features[:geometry, FEATURES.index("pills")] == 0).tolist()
+            features[:, _VOTES] = np.log1p(votes) * features[:, _PILLS]
+        near = np.flatnonzero(features[:geometry, _PILLS] == 0).tolist()
         common = None if elsewhere is None else [elsewhere[i] for i in near]
         found = self.geometries(query, [others[i] for i in near], common)
-        cosines = features[near, FEATURES.index("cosine")].tolist()
-        counting = [0.0 if overlaid(g, cosine) else g.support for g, cosine in zip(found, cosines, strict=True)]
-        features[near, FEATURES.index("root_support")] = np.sqrt(counting)
-        return features
+        inliers = [0] * len(others)
+        for i, one in zip(near, found, strict=True):
+            inliers[i] = one.inliers
+            features[i, _SUPPORT] = np.sqrt(self._support(one, float(features[i, _COSINE])))
+        return features, inliers
 
-    def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> Geometry | None:
-        """Completes one row (7,) of `quick` in place, of a pair without others to tell what is common.
+    @staticmethod
+    def _support(geometry: Geometry, cosine: float) -> float:
+        return 0.0 if overlaid(geometry, cosine) else geometry.support
 
-        None where keypoints mean nothing, and the row is left alone.
+    def compare_keypoints(self, row: NDArray[np.float64], query: Description, other: Description) -> Geometry | None:
+        """Fill `root_support` of one row (7,) of `quick` in place, for a single pair (no rarity weighting).
+
+        Returns None for loose pills, and leaves the row unchanged.
         """
-        if loose_pills(query) or loose_pills(other):
+        if query.loose_pills or other.loose_pills:
             return None
         geometry = self.geometry(query, other)
-        if not overlaid(geometry, float(row[FEATURES.index("cosine")])):
-            row[FEATURES.index("root_support")] = np.sqrt(geometry.support)
+        row[_SUPPORT] = np.sqrt(self._support(geometry, float(row[_COSINE])))
         return geometry
+
+    # -- verdicts ----------------------------------------------------------------------------------------------------
 
     def verify(
         self,
-        query: Described,
-        others: Sequence[Described],
+        query: Description,
+        others: Sequence[Description],
         *,
         geometry: int,
         elsewhere: Sequence[Elsewhere] | None = None,
@@ -243,18 +169,27 @@ class Verifier:
         """A verdict on each of `others`, in order; arguments as for `features`."""
         if not others:
             return []
-        return self.verdicts(self.features(query, others, geometry=geometry, elsewhere=elsewhere, votes=votes))
+        features, inliers = self._features(query, others, geometry, elsewhere, votes)
+        return self.verdicts(features, inliers)
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Features (n, 7) as the probability of being one product, (n,)."""
         assert self.calibration is not None, "a verifier without calibration only computes features"
         return self.calibration.probability(features)
 
-    def verdicts(self, features: NDArray[np.float64]) -> list[Verification]:
-        """Features (n, 7) as verdicts."""
+    def verdicts(self, features: NDArray[np.float64], inliers: Sequence[int]) -> list[Verification]:
+        """Features (n, 7) and inliers (n,) as verdicts."""
         probabilities = self.probability(features)
         siamese = sigmoid(features[:, 0].astype(np.float32))
         return [
-            Verification(float(p), float(f[1]), float(s), round(float(f[2] ** 2)), float(f[3]), tuple(map(float, f)))
-            for p, s, f in zip(probabilities, siamese, features, strict=True)
+            Verification(
+                probability=float(p),
+                similarity=float(f[_COSINE]),
+                siamese=float(s),
+                inliers=points,
+                support=float(f[_SUPPORT] ** 2),
+                hash_similarity=float(f[3]),
+                features=tuple(map(float, f)),
+            )
+            for p, s, f, points in zip(probabilities, siamese, features, inliers, strict=True)
         ]

@@ -8,7 +8,7 @@ products count and none judges itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,16 +19,15 @@ from numpy.typing import NDArray
 from simsearch.core.config import QuerySettings
 from simsearch.core.errors import TrainingError
 from simsearch.core.numbers import stable_hash
-from simsearch.core.types import Refusal
+from simsearch.core.types import Description, Progress, Refusal, silent
 from simsearch.features.orb import column
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.keypoint_votes import Nearest, VoteIndex, nearest
 from simsearch.recognition.calibration import Calibration, threshold_for_far
-from simsearch.recognition.retrieval import fuse
+from simsearch.recognition.rank_fusion import reciprocal_rank_fusion
 from simsearch.recognition.score_fusion import Bools, Floats, Fusion, Monotone
-from simsearch.recognition.verification import FEATURES, INCREASING, Described, Verifier, counted
+from simsearch.recognition.verification import FEATURES, INCREASING, Verifier, counted
 
-Progress = Callable[[int, int, str], None]
 SINGLES = 8000
 """At most so many photos that are alone of their product ask. Their candidates are siblings, which must not match."""
 FOLDS = 5
@@ -44,7 +43,7 @@ class Sample:
     """Labelled photos and their descriptors."""
 
     skus: Sequence[str]
-    described: Sequence[Described]
+    described: Sequence[Description]
     distractors: frozenset[int] = frozenset()
     """Places of photos that are candidates and do not ask: unlabelled, so they may show what another photo shows."""
 
@@ -144,7 +143,7 @@ class _Lookup:
             "siamese": [(int(j), float(similarity[j])) for j in by_embedding],
             "votes": list(zip(ids[voted].tolist(), counts[voted].tolist(), strict=True)),
         }
-        return [c.image_id for c in fuse(lanes)], near
+        return [c.image_id for c in reciprocal_rank_fusion(lanes)], near
 
     def _nearest(self, asking: int) -> Nearest | None:
         if self.votes is None or not len(self.votes) or not self.settings.vote_candidates:
@@ -169,7 +168,7 @@ def calibrate(
     target_far: float,
     settings: QuerySettings,
     facts: Mapping[str, Any],
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress = silent,
 ) -> Calibration:
     """Fit fusion and thresholds on a labelled sample.
 
@@ -198,7 +197,7 @@ def calibrate(
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
     return Calibration(
         _fit(features, pairs.same).after(line), Monotone(), {"match": chosen.threshold, "pair": 0.5},
-        {m.name: m.fingerprint for m in (verifier.siamese, verifier.orb, verifier.phash)},
+        {m.name: m.fingerprint for m in (verifier.network, verifier.orb, verifier.phash)},
         {
             **facts, "products": len(several), "photos": len(sample.skus), "pairs": len(pairs.same),
             "right_pairs": int(pairs.same.sum()), "target_far": target_far, "far_shown": chosen.shown,

@@ -6,7 +6,6 @@ import copy
 import csv
 import json
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from simsearch.core.errors import TrainingError
+from simsearch.core.files import replacing
 from simsearch.features.network.network import Network, bfloat16_pays, normalise
 from simsearch.training import losses
 from simsearch.training.batches import Batch
@@ -146,8 +146,8 @@ class Loop:
             "optimiser": self.optimiser.state_dict(), "memory": self.memory, "memory_labels": self.memory_labels,
             "neighbours": None if self.neighbours is None else torch.from_numpy(self.neighbours),
         }  # fmt: skip
-        torch.save(state, run / "checkpoint.part")
-        os.replace(run / "checkpoint.part", run / "checkpoint.pt")
+        with replacing(run / "checkpoint.pt") as part:
+            torch.save(state, part)
 
     def resume(self, run: Path) -> None:
         """Go on from `run/checkpoint.pt` where there is one.

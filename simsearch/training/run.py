@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,12 +15,13 @@ import numpy as np
 from simsearch.core import images
 from simsearch.core.config import NEEDED, Config, ImageSettings, parse_settings, read_toml
 from simsearch.core.errors import ImageError, TrainingError
-from simsearch.core.types import Descriptor, Pixels, Refusal, SourceRow, refused_in_words
+from simsearch.core.types import Description, Pixels, Progress, Refusal, SourceRow, refused_in_words
 from simsearch.features import create
 from simsearch.features.base import Method
+from simsearch.features.description import describe
 from simsearch.features.network.network import pick_device
 from simsearch.ingest.sources import read_source
-from simsearch.recognition.verification import Verifier, describe
+from simsearch.recognition.verification import Verifier
 from simsearch.synthetic import TrainingPhotos, make_products
 from simsearch.training.augment import with_strategy
 from simsearch.training.batches import TrainingPhoto, held_out
@@ -28,7 +29,6 @@ from simsearch.training.calibrate import CalibrateResult, Sample, calibrate
 from simsearch.training.settings import TrainSettings
 from simsearch.training.trainer import TrainResult, train
 
-Progress = Callable[[int, int, str], None]
 _TARGET_FAR = 0.001
 """False-accept rate of the calibration that comes with new weights."""
 
@@ -118,7 +118,7 @@ def _calibration(
     progress: Progress,
 ) -> CalibrateResult:
     skus: list[str] = []
-    described: list[dict[str, Descriptor]] = []
+    described: list[Description] = []
     distractors: set[int] = set()
     refusals: list[Refusal] = []
     for done, row in enumerate(rows, 1):

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,15 +20,14 @@ from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from simsearch.core.errors import ImageError, TrainingError
+from simsearch.core.files import replace, replacing
 from simsearch.core.threads import SingleThreaded, in_threads
-from simsearch.core.types import Refusal, refused_in_words
+from simsearch.core.types import Progress, Refusal, refused_in_words, silent
 from simsearch.features.network.network import pick_device, save
 from simsearch.training.batches import Batch, Batches, TrainingPhoto, Views, held_out
 from simsearch.training.loop import Loop
 from simsearch.training.settings import TrainSettings
 from simsearch.training.validation import Validation, draw_curves, embed
-
-Progress = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def train(
     run: Path,
     *,
     device: str = "cpu",
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress = silent,
     card: Mapping[str, Any] | None = None,
 ) -> TrainResult:
     """Train until `optimiser.steps`, going on from `run/checkpoint.pt` where there is one.
@@ -112,9 +110,9 @@ def _train(
 
 
 def _save_best(loop: Loop, run: Path, facts: Mapping[str, Any]) -> None:
-    save(loop.average, run / "best.part", dict(facts))
-    os.replace(run / "best.part", run / "best.safetensors")
-    (run / "card.json").write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    with replacing(run / "best.safetensors") as part:
+        save(loop.average, part, dict(facts))
+    replace(run / "card.json", json.dumps(facts, indent=2) + "\n")
 
 
 # -- data ------------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -150,14 +150,14 @@ def test_pragmas_are_in_force_on_every_connection(tmp_path: Path) -> None:
 def test_foreign_keys_hold(tmp_path: Path) -> None:
     with closing(Catalog(tmp_path / "catalog.db", SETTINGS)) as catalog:
         orphan = sa.text("INSERT INTO descriptors (method_id, image_id, data) VALUES (7, 7, x'00')")
-        with pytest.raises(sa.exc.IntegrityError), catalog.database.write() as connection:
+        with pytest.raises(CatalogError), catalog.database.write() as connection:
             connection.execute(orphan)
 
 
 def test_a_transaction_that_fails_leaves_nothing(tmp_path: Path, new: Any) -> None:
     with closing(Catalog(tmp_path / "catalog.db", SETTINGS)) as catalog:
         twice = [new("A", "/p/a.jpg", {"phash-1": b"x"}), new("A", "/p/a.jpg", {"phash-1": b"y"})]
-        with pytest.raises(sa.exc.IntegrityError):
+        with pytest.raises(CatalogError):
             catalog.images.apply(add=twice)
         assert catalog.images.counts()["products"] == 0
         assert catalog.revision() == 0
@@ -250,3 +250,27 @@ def test_a_killed_migration_leaves_an_empty_database(tmp_path: Path, monkeypatch
     with closing(Catalog(path, SETTINGS)) as catalog:
         assert catalog.revision() == 0
         assert catalog.database._version() == HEAD
+
+
+def test_connections_in_use_are_a_catalog_error(tmp_path: Path) -> None:
+    with closing(Catalog(tmp_path / "catalog.db", CatalogSettings(busy_timeout_s=0.05, pool_size=4))) as catalog:
+        with ExitStack() as held:
+            for _ in range(4):
+                held.enter_context(catalog.snapshot())
+            with pytest.raises(CatalogError, match=r"db: all its connections were in use .* catalog\.pool_size"):
+                catalog.revision()
+        assert catalog.revision() == 0
+
+
+def test_no_error_of_sqlalchemy_gets_out(tmp_path: Path, new: Any) -> None:
+    with closing(Catalog(tmp_path / "catalog.db", SETTINGS)) as catalog:
+        for statement in ("SELECT nothing FROM nowhere", "INSERT INTO state (id, revision) VALUES (1, 0)"):
+            with pytest.raises(CatalogError, match=r"catalog\.db: "), catalog.database.write() as c:
+                c.execute(sa.text(statement))
+        with pytest.raises(CatalogError, match=r"catalog\.db: cannot be used"), catalog.database.read() as c:
+            c.execute(sa.text("SELECT :value"), {"other": 1})
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
+def test_a_database_in_memory_is_refused(url: str) -> None:
+    assert "name a file" in complaint(url)

@@ -18,12 +18,12 @@ from simsearch.catalog.images import NewImage
 from simsearch.catalog.reviews import Said, Side
 from simsearch.core.config import CatalogSettings, DuplicateSettings, ImageSettings
 from simsearch.core.errors import UsageError
-from simsearch.core.types import Descriptor, Image, Metric, SourceRow, Verification
+from simsearch.core.types import Description, Descriptor, Image, Metric, SourceRow, Verification
 from simsearch.duplicates import DuplicateFinder, DuplicateGroup, Findings, Kind
 from simsearch.duplicates import pair_check as judge
 from simsearch.duplicates.feedback import built_at
 from simsearch.features.base import NoSettings
-from simsearch.recognition.verification import FEATURES, Described, Verifier
+from simsearch.recognition.verification import FEATURES, Verifier
 
 if TYPE_CHECKING:
     from tests.conftest import Kit, Shop
@@ -60,22 +60,22 @@ class StubVerifier:
         self.asked: list[str] = []
         self.orb = keypoints
 
-    def quick_pairs(self, left: Sequence[Described], right: Sequence[Described]) -> NDArray[np.float64]:
+    def quick_pairs(self, left: Sequence[Description], right: Sequence[Description]) -> NDArray[np.float64]:
         out = np.zeros((len(right), len(FEATURES)))
         out[:, 0] = [self.probabilities.get(frozenset(_marks(*pair)), 0.1) for pair in zip(left, right, strict=True)]
         return out
 
-    def compare_keypoints(self, row: NDArray[np.float64], query: Described, other: Described) -> None:
+    def compare_keypoints(self, row: NDArray[np.float64], query: Description, other: Description) -> None:
         self.asked.append(_marks(query, other))
 
     def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(features[:, 2] > 0, 1.0, features[:, 0])
 
-    def verdicts(self, features: NDArray[np.float64]) -> list[Verification]:
+    def verdicts(self, features: NDArray[np.float64], inliers: Sequence[int]) -> list[Verification]:
         return [Verification(float(p), 0.9, 0.9, 9, 0.9) for p in self.probability(features)]
 
 
-def _marks(a: Described, b: Described) -> str:
+def _marks(a: Description, b: Description) -> str:
     return "".join(sorted(chr(round(float(side["siamese"][7]) * _SMALL)) for side in (a, b)))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from math import inf
 
 from simsearch.evaluation.retrieval_stages import lanes_of, lookup_ranks
-from simsearch.recognition.retrieval import Found, fuse
+from simsearch.recognition.rank_fusion import LaneHits as Found
+from simsearch.recognition.rank_fusion import reciprocal_rank_fusion as fuse
 
 LANES: dict[str, Found] = {
     "siamese": [(1, 0.9), (2, 0.8), (3, 0.7)],

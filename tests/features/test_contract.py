@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from simsearch import features as methods
 from simsearch.core.config import parse_settings
-from simsearch.core.errors import ConfigError
+from simsearch.core.errors import ConfigError, DamagedDescriptor
 from simsearch.core.types import Image
 from simsearch.features.base import Method, MetricMethod, pack, unpack
 
@@ -109,8 +109,10 @@ def survives_storage(cls: type[Method], pictures: Pictures) -> None:
     assert all(np.array_equal(a, b) and fits(b, method) for a, b in zip(found, stored, strict=True))
     # What comes out of the catalog is read-only, and compares as what went in.
     assert np.array_equal(method.compare(found[0], found), method.compare(stored[0], stored))
-    with pytest.raises(ValueError, match=r"size|reshape"):
+    with pytest.raises(DamagedDescriptor, match=f"an image: its {method.fingerprint} descriptor is damaged; restore"):
         unpack(method, pack(found[0]) + b"\0")
+    with pytest.raises(DamagedDescriptor, match="image 7: its "):
+        unpack(method, pack(found[0]) + b"\0", 7)
 
 
 def finds_nothing_more_alike_than_itself(cls: type[Method], pictures: Pictures) -> None:

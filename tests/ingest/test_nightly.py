@@ -207,10 +207,21 @@ def test_descriptors_that_nothing_can_ask_for_go(app: App, shelf: Path, kit: Kit
         assert later.status().sound
 
 
+def test_answers_that_are_too_old_go(app: App, shelf: Path) -> None:
+    with app:
+        app.index([shelf])
+        for photo in sorted(shelf.iterdir())[:2]:
+            app.query([photo])
+        with app.catalog.database.write() as c:
+            c.exec_driver_sql("UPDATE decisions SET created_at = '2020-01-01 00:00:00' WHERE id = 1")
+        assert app.nightly([shelf]).dropped_decisions == 1
+        assert [d.id for d in app.decisions.listed()] == [2]
+
+
 def test_one_night_at_a_time(app: App, shelf: Path) -> None:
     from simsearch.core.files import writing
 
-    with app, writing(app.home), pytest.raises(CatalogError, match=r"writing there \(process \d+ since .*Z\); wait"):
+    with writing(app.home), pytest.raises(CatalogError, match=r"writing there \(process \d+ since .*Z\); wait"):
         app.nightly([shelf])
     assert not (app.home / "nightly").exists()
     (app.home / "lock").write_text("process 1 since 2020-01-01 00:00:00Z")  # left by a kill: nobody holds it

@@ -18,7 +18,7 @@ from simsearch.recognition.multi_view import MOST_GAIN, combined, lead, log_odds
 
 
 def looks(p: float, inliers: int = 20) -> Verification:
-    return Verification(p, 0.8, p, inliers, 0.9, (0.0, 0.8, 3.0, 0.9))
+    return Verification(p, 0.8, p, inliers, 0.9, (0.0, 0.8, 3.0, 0.9), support=inliers)
 
 
 def facts(
@@ -138,7 +138,7 @@ def verified(sku: str, p: float) -> Verified:
 
 def said(faces: list[list[list[Verified]]]) -> tuple[Outcome, tuple[str, ...]]:
     found = contenders_together(faces)
-    answer = decide(found, threshold=0.9, margin=0.15, twins=lambda facts: [])
+    answer = decide(found, threshold=0.9, margin=0.15)
     return answer.outcome, answer.named
 
 
@@ -150,7 +150,7 @@ def test_where_nothing_matches_probability_and_lookup_rank_what_is_listed() -> N
     photos = [one("a", 0.5, 0.01), one("b", 0.4, 0.08), one("c", 0.3, 0.005), one("d", 0.2, 0.03), one("e", 0.1, 0.09)]
 
     def listed(threshold: float) -> list[str]:
-        answer = decide(contenders(photos), threshold=threshold, margin=0.4, twins=lambda f: [])
+        answer = decide(contenders(photos), threshold=threshold, margin=0.4)
         return [hit.sku for hit in answer.hits]
 
     assert listed(0.9) == ["a", "b", "e", "d", "c"]
@@ -159,7 +159,7 @@ def test_where_nothing_matches_probability_and_lookup_rank_what_is_listed() -> N
 
 def test_two_faces_that_agree_are_a_match_where_neither_is() -> None:
     front, back = [verified("a", 0.85), verified("b", 0.1)], [verified("a", 0.85), verified("b", 0.1)]
-    assert decide(contenders(front), threshold=0.9, margin=0.15, twins=lambda f: []).outcome is Outcome.UNKNOWN
+    assert decide(contenders(front), threshold=0.9, margin=0.15).outcome is Outcome.UNKNOWN
     assert said([[front], [back]]) == (Outcome.MATCH, ("a",))
     assert said([[front, back]]) == (Outcome.UNKNOWN, ())  # two photos of one face are one look at it
 

@@ -1,165 +1,26 @@
-"""The query engine on stand-in methods whose descriptors say what is to be found, and the pairwise look."""
+"""The query engine on stand-in methods whose descriptors say what is to be found."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, cast
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from simsearch.catalog import Catalog
-from simsearch.catalog.images import NewImage
-from simsearch.core.config import CatalogSettings, GenerationSettings, QuerySettings
-from simsearch.core.types import (
-    Decision,
-    Descriptor,
-    Elsewhere,
-    Image,
-    Metric,
-    Outcome,
-    SourceRow,
-    Surface,
-    Verification,
-)
-from simsearch.features import create
-from simsearch.features.base import Method, MetricMethod, NoSettings
-from simsearch.features.orb import Geometry
-from simsearch.indexes.generations import Generations, Lane
-from simsearch.recognition.calibration import Calibration
-from simsearch.recognition.engine import NO_GENERATION, QueryEngine, percent
+from simsearch.core.types import Decision, Outcome
+from simsearch.recognition.decision import percent
 from simsearch.recognition.product_filter import parse
-from simsearch.recognition.verification import FEATURES, SURFACE, Described, Verifier
-
-Look = dict[str, NDArray[Any]]
-SETTINGS = QuerySettings(k=5, candidates=5, hash_candidates=2, geometry=30, margin=0.15)
-THRESHOLD = 0.9
-
-
-class Stub:
-    """A method that reads its descriptors off the photo's name: see `named`."""
-
-    Settings: ClassVar[type] = NoSettings
-    similarity_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-
-    def __init__(self, name: str, dtype: Any, shape: tuple[int, ...]) -> None:
-        self.name, self.dtype, self.shape, self.fingerprint = name, np.dtype(dtype), shape, f"{name}-of-the-test"
-
-    def describe(self, images: Sequence[Image]) -> list[Descriptor]:
-        return [named(image.name)[self.name] for image in images]
-
-    def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> NDArray[np.float32]:
-        raise AssertionError("the engine compares through the verifier")
-
-
-class Lookup(Stub):
-    """One that can be indexed."""
-
-    def __init__(self, name: str, dtype: Any, shape: tuple[int, ...], metric: Metric, dim: int) -> None:
-        super().__init__(name, dtype, shape)
-        self.metric, self.dim = metric, dim
-
-
-class StubVerifier:
-    """Probability and inliers as the candidate's name says."""
-
-    def verify(
-        self,
-        query: Look,
-        others: Sequence[Look],
-        *,
-        geometry: int,
-        elsewhere: Sequence[object] | None = None,
-        votes: Sequence[float] | None = None,
-    ) -> list[Verification]:
-        assert votes is None or len(votes) == len(others)
-        cosines = [float(query["siamese"] @ other["siamese"]) for other in others]
-        facts = [other["orb"].tolist() for other in others]
-        return [Verification(p, c, p, int(n), 1.0) for c, (p, n) in zip(cosines, facts, strict=True)]
-
-
-def named(name: str) -> Look:
-    """`angle/bits/probability/inliers` -> descriptors: degrees in a plane, how many of 64 bits are 1."""
-    angle, bits, probability, inliers = (float(part) for part in name.split("/"))
-    turn = np.deg2rad(angle)
-    hashed = np.packbits(np.arange(64) < bits)
-    return {
-        "siamese": np.array([np.cos(turn), np.sin(turn), *[0.0] * 6], np.float32),
-        "phash": hashed,
-        "dhash": hashed,
-        "orb": np.array([probability, inliers], np.float64),
-    }
-
-
-def photo(name: str = "0/0/0/0") -> Image:
-    return Image(np.zeros((1, 1, 3), np.uint8), "0" * 64, 1, 1, name)
-
-
-class World:
-    """A catalog, its generations and an engine over stand-ins."""
-
-    def __init__(self, folder: Path, *, extra: bool = False, settings: QuerySettings = SETTINGS) -> None:
-        self.catalog = Catalog(f"sqlite:///{folder / 'catalog.db'}", CatalogSettings())
-        self.generations = Generations(folder / "generations")
-        self.methods: dict[str, Any] = {
-            "phash": Lookup("phash", np.uint8, (8,), "hamming", 64),
-            "orb": Stub("orb", np.float64, (2,)),
-            "siamese": Lookup("siamese", np.float32, (8,), "cosine", 8),
-        }
-        if extra:
-            self.methods["dhash"] = Lookup("dhash", np.uint8, (8,), "hamming", 64)
-        self.engine = self.open(settings)
-
-    def open(self, settings: QuerySettings = SETTINGS, threshold: float = THRESHOLD) -> QueryEngine:
-        verifier = cast(Verifier, StubVerifier())
-        return QueryEngine(self.catalog, self.generations, self.methods, verifier, settings, threshold)
-
-    def add(self, sku: str, *names: str, content: str = "", **facts: Any) -> list[int]:
-        """Images of one product, of files with the same `content` where that is given; their ids."""
-        before = set(self.ids())
-        new = []
-        for number, name in enumerate(names):
-            path = f"{sku}-{len(before)}-{number}"
-            described = {m.fingerprint: named(name)[m.name].tobytes() for m in self.methods.values()}
-            row = SourceRow(sku, f"/{path}", path, path, **{"name": f"Product {sku}", **facts})
-            sha256 = hashlib.sha256((content or path).encode()).hexdigest()
-            new.append(NewImage(row, "/", 1, 1, sha256, 1, 1, descriptors=described))
-        self.catalog.images.apply(add=new)
-        return sorted(set(self.ids()) - before)
-
-    def ids(self) -> list[int]:
-        return [int(i) for i in self.catalog.descriptors.active_ids(self.methods["phash"].fingerprint)]
-
-    def build(self) -> str:
-        """A new generation, as `App.rebuild` makes it."""
-        name = f"g{len(self.generations.names()) + 1:06d}"
-
-        def lanes() -> Iterator[tuple[Lane, Any, Any]]:
-            for m in self.methods.values():
-                if isinstance(m, MetricMethod):
-                    ids, vectors = self.catalog.descriptors.matrix(m.fingerprint, m.dtype, m.shape[0])
-                    yield Lane(m.name, m.fingerprint, m.metric, m.dim), ids, vectors
-
-        self.generations.build(
-            lanes(), name=name, revision=self.catalog.revision(), expected=np.array(self.ids(), np.int64),
-            settings=GenerationSettings(),
-        )  # fmt: skip
-        return name
-
-    def ask(self, name: str = "0/0/0/0", k: int | None = None) -> Decision:
-        [decision] = self.engine.answer([photo(name)], k=k)
-        return decision
+from simsearch.recognition.snapshot import NO_GENERATION
+from simsearch.testing.world import SETTINGS, World, described, photo
 
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
     yield made
-    made.catalog.close()
+    made.close()
 
 
 def skus(decision: Decision) -> list[str]:
@@ -175,8 +36,7 @@ def test_candidates_of_both_lanes_are_merged(world: World) -> None:
     [alike] = world.add("alike", "90/1/0.5/0")
     [both] = world.add("both", "2/2/0.5/0")
     world.build()
-    world.engine.refresh()
-    found = {c.image_id: dict(c.lanes) for c in world.engine.candidates(named("0/0/0/0"))}
+    found = {c.image_id: dict(c.lanes) for c in world.engine.candidates(described("0/0/0/0"))}
     assert set(found) == {near, alike}
     assert set(found[near]) == {"siamese"}
     assert set(found[alike]) == {"phash"}
@@ -184,8 +44,7 @@ def test_candidates_of_both_lanes_are_merged(world: World) -> None:
     assert found[alike]["phash"] == pytest.approx(63 / 64)
 
     world.engine = world.open(replace(SETTINGS, candidates=3, hash_candidates=3))
-    world.engine.refresh()
-    candidates = world.engine.candidates(named("0/0/0/0"))
+    candidates = world.engine.candidates(described("0/0/0/0"))
     assert {c.image_id for c in candidates} == {near, alike, both}
     assert all(set(c.lanes) == {"siamese", "phash"} for c in candidates)
     assert all(set(c.ranks) == set(c.lanes) for c in candidates)
@@ -199,7 +58,7 @@ def test_a_lane_can_be_left_out(world: World) -> None:
     world.add("near", "0/64/0.95/0")
     world.build()
     assert world.ask().sku == "near"
-    assert all(set(c.lanes) == {"siamese"} for c in world.engine.candidates(named("0/0/0/0")))
+    assert all(set(c.lanes) == {"siamese"} for c in world.engine.candidates(described("0/0/0/0")))
 
 
 def test_an_empty_catalog_is_unknown(world: World) -> None:
@@ -257,17 +116,14 @@ def test_many_retired_images_do_not_hide_what_lies_behind_them(world: World, nea
     world.catalog.images.apply(retire=gone)
     decision = world.ask()
     assert (decision.outcome, decision.sku) == (Outcome.MATCH, "left")
-    found = {c.image_id: c.lanes for c in world.engine.candidates(named("0/0/0/0"))}
+    found = {c.image_id: c.lanes for c in world.engine.candidates(described("0/0/0/0"))}
     assert [i for i, lanes in found.items() if "siamese" in lanes] == left[:5]
     assert [i for i, lanes in found.items() if "phash" in lanes] == left[:2]
 
 
 def test_images_without_all_descriptors_are_left_out(world: World) -> None:
     world.add("whole", "3/3/0.95/30")
-    lacking = {k: v for k, v in world.methods.items() if k != "orb"}
-    world.methods, kept = lacking, world.methods
-    world.add("half", "0/0/0.99/30")
-    world.methods = kept
+    world.add("half", "0/0/0.99/30", methods={k: v for k, v in world.methods.items() if k != "orb"})
     assert skus(world.ask()) == ["whole"]
 
 
@@ -278,9 +134,9 @@ def test_a_further_method_adds_a_lane_and_hides_nothing(tmp_path: Path) -> None:
     world.add("b", "90/1/0.3/0")
     decision = world.ask()
     assert (decision.outcome, skus(decision)) == (Outcome.MATCH, ["a", "b"])
-    lanes = {c.image_id: set(c.lanes) for c in world.engine.candidates(named("0/0/0/0"))}
+    lanes = {c.image_id: set(c.lanes) for c in world.engine.candidates(described("0/0/0/0"))}
     assert {"phash", "dhash", "siamese"} in lanes.values()
-    world.catalog.close()
+    world.close()
 
 
 def test_the_engine_follows_builds_and_rollback_without_reopening(world: World) -> None:
@@ -436,130 +292,6 @@ def test_a_batch_answers_as_one_by_one(world: World) -> None:
     assert [replace(d, took_ms=0) for d in together] == [replace(d, took_ms=0) for d in alone]
     assert [d.query for d in together] == [p.name for p in photos]
     assert world.engine.answer([]) == []
-
-
-# -- the pairwise look -----------------------------------------------------------------------------------------------
-
-
-class Counting(Verifier):
-    """Finds as many inliers as the other says, and remembers where it looked."""
-
-    looked: list[Described]
-    moved: float = 9.0
-
-    def geometries(
-        self, query: Described, others: Sequence[Described], elsewhere: Sequence[Elsewhere] | None = None
-    ) -> list[Geometry]:
-        self.looked += others
-        counts = [int(other["inliers"][0]) for other in others]
-        points = [np.zeros((count, 2), np.float32) for count in counts]
-        return [Geometry(p, p + np.float32(self.moved), len(p), None) for p in points]
-
-
-@pytest.fixture(scope="module")
-def parts(kit: Any) -> dict[str, Method]:
-    return {"phash": create("phash"), "orb": create("orb"), "siamese": create("siamese", {"weights": str(kit.weights)})}
-
-
-@pytest.fixture
-def counting(kit: Any, parts: dict[str, Method]) -> Counting:
-    verifier = Counting(parts, Calibration.load(kit.calibration))
-    verifier.looked = []
-    return verifier
-
-
-@pytest.fixture(scope="module")
-def looks() -> Callable[..., Look]:
-    def make(seed: int, inliers: int = 0) -> Look:
-        random = np.random.default_rng(seed)
-        embedding = random.normal(size=64).astype(np.float32)
-        return {
-            "siamese": embedding / np.linalg.norm(embedding),
-            "phash": random.integers(0, 256, 8).astype(np.uint8),
-            "inliers": np.array([inliers]),
-        }
-
-    return make
-
-
-Looks = Callable[..., Look]
-
-
-def test_the_features_are_in_their_columns(counting: Counting, looks: Looks) -> None:
-    query, others = looks(0), [looks(1, 7), looks(2, 0), looks(3, 20)]
-    features = counting.features(query, others, geometry=3)
-    assert FEATURES == (
-        "pair_logit", "cosine", "root_support", "hash_similarity", "other_face", "pill_votes", "pills",
-    )  # fmt: skip
-    assert features.shape == (3, 7)
-    np.testing.assert_allclose(features[:, 1], [query["siamese"] @ o["siamese"] for o in others], rtol=1e-5)
-    np.testing.assert_allclose(features[:, 2], np.sqrt([7, 0, 20]), rtol=1e-6)
-    bits = [np.bitwise_count(query["phash"] ^ o["phash"]).sum() for o in others]
-    np.testing.assert_allclose(features[:, 3], 1 - np.array(bits) / 64, rtol=1e-6)
-    logits = counting.siamese.pair_logits(query["siamese"], [o["siamese"] for o in others])
-    np.testing.assert_allclose(features[:, 0], logits)
-    assert (counting.quick(query, others)[:, [0, 1, 3]] == features[:, [0, 1, 3]]).all()
-    assert not counting.quick(query, others)[:, 2].any()
-
-
-def test_geometry_is_looked_for_with_the_first_only(counting: Counting, looks: Looks) -> None:
-    query, others = looks(0), [looks(i, 10) for i in range(1, 9)]
-    features = counting.features(query, others, geometry=3)
-    assert [i for i, other in enumerate(others) if any(other is o for o in counting.looked)] == [0, 1, 2]
-    assert np.flatnonzero(features[:, 2]).tolist() == [0, 1, 2]
-    counting.looked.clear()
-    counting.features(query, others, geometry=0)
-    assert counting.looked == []
-
-
-def test_keypoints_of_loose_pills_do_not_count(counting: Counting, looks: Looks) -> None:
-    kinds = {s: {SURFACE: np.array([i])} for i, s in enumerate(Surface)}
-    pills, box = kinds[Surface.PILLS], kinds[Surface.FRONT]
-    others: list[Look] = [looks(1, 100) | pills, looks(2, 100) | box, looks(3, 100)]
-    assert (counting.features(looks(0) | box, others, geometry=3)[:, 2] > 0).tolist() == [False, True, True]
-    assert not counting.features(looks(0) | pills, others, geometry=3)[:, 2].any()
-
-
-def test_votes_stand_in_for_keypoints_of_loose_pills(counting: Counting, looks: Looks) -> None:
-    kinds = {s: {SURFACE: np.array([i])} for i, s in enumerate(Surface)}
-    pills, box = kinds[Surface.PILLS], kinds[Surface.FRONT]
-    others: list[Look] = [looks(1) | pills, looks(2) | box, looks(3)]
-    votes = FEATURES.index("pill_votes")
-    seen = counting.features(looks(0) | box, others, geometry=3, votes=[99.0, 99.0, 99.0])
-    np.testing.assert_allclose(seen[:, votes], [np.log(100), 0, 0])
-    seen = counting.features(looks(0) | pills, others, geometry=3, votes=[99.0, 0.0, 9.0])
-    np.testing.assert_allclose(seen[:, votes], [np.log(100), 0, np.log(10)])
-    assert not counting.features(looks(0) | pills, others, geometry=3)[:, votes].any(), "a pair without a catalog"
-
-
-def test_what_is_drawn_over_two_photos_does_not_count(
-    counting: Counting, looks: Looks, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    query = looks(0)
-    twin = {**looks(1, 50), "siamese": query["siamese"]}
-    monkeypatch.setattr(counting, "moved", 1.0)  # the same pixels: one photo, or one ruler
-    assert (counting.features(query, [looks(2, 50), twin], geometry=2)[:, 2] > 0).tolist() == [False, True]
-    monkeypatch.setattr(counting, "moved", 3.0)
-    assert (counting.features(query, [looks(2, 50), twin], geometry=2)[:, 2] > 0).all()
-
-
-def test_verdicts_are_the_calibrations(counting: Counting, looks: Looks) -> None:
-    query, others = looks(0), [looks(1, 5), looks(2, 300)]
-    features = counting.features(query, others, geometry=2)
-    verdicts = counting.verify(query, others, geometry=2)
-    assert counting.calibration is not None
-    expected = counting.calibration.probability(features)
-    assert [v.probability for v in verdicts] == expected.tolist()
-    assert [v.inliers for v in verdicts] == [5, 300]
-    assert [v.similarity for v in verdicts] == features[:, 1].tolist()
-    assert [v.hash_similarity for v in verdicts] == features[:, 3].tolist()
-    np.testing.assert_allclose([v.siamese for v in verdicts], 1 / (1 + np.exp(-features[:, 0])), atol=1e-6)
-    assert verdicts[0].probability < 0.5 < verdicts[1].probability
-
-
-def test_nothing_to_compare_with_is_no_verdict(counting: Counting, looks: Looks) -> None:
-    assert counting.verify(looks(0), [], geometry=5) == []
-    assert counting.features(looks(0), [], geometry=5).shape == (0, len(FEATURES))
 
 
 # -- the same photo, look-alikes -------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ SHARED = {"fingerprints": PRINTS, "features": list(FEATURES), "match_threshold":
 
 
 def hit(sku: str, p: float, features: Sequence[float] = (0.0, 0.5, 1.0, 0.5, 0.0, 0.0, 0.0)) -> Hit:
-    return Hit(sku, f"Name {sku}", 1, f"{sku}.jpg", Verification(p, 0.5, p, 2, 0.5, tuple(features)))
+    return Hit(sku, f"Name {sku}", 1, f"{sku}.jpg", Verification(p, 0.5, p, 2, 0.5, tuple(features), support=2))
 
 
 def decision(outcome: Outcome, *hits: Hit, named: tuple[str, ...] = ()) -> Decision:

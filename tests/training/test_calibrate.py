@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from simsearch.core.config import QuerySettings
 from simsearch.core.errors import TrainingError
+from simsearch.core.types import Description
 from simsearch.features.orb import KEYPOINT
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.score_fusion import Fusion
@@ -25,7 +26,7 @@ Look = dict[str, NDArray[Any]]
 class StubVerifier:
     """Features out of two numbers that each photo carries: its product, and how much its scores are blurred."""
 
-    siamese = SimpleNamespace(name="siamese", fingerprint="siamese-1")
+    network = SimpleNamespace(name="siamese", fingerprint="siamese-1")
     orb = SimpleNamespace(name="orb", fingerprint="orb-1")
     phash = SimpleNamespace(name="phash", fingerprint="phash-1")
 
@@ -64,7 +65,7 @@ def sample(products: int, photos: int = 3, *, blur: float = 0.3, seed: int = 0, 
                 "siamese": (vector / np.linalg.norm(vector)).astype(np.float32),
                 "product": np.array([product]), "blur": np.array([blur]), "mark": np.array([len(skus) + 10_000 * seed]),
             }  # fmt: skip
-            described.append(photo)
+            described.append(Description(photo))
     return Sample(skus, described)
 
 
@@ -183,7 +184,7 @@ def test_what_agrees_in_keypoints_is_a_candidate_too() -> None:
                 "siamese": (vector / np.linalg.norm(vector)).astype(np.float32), "orb": keypoints,
                 "product": np.array([product]), "blur": np.array([0.1]), "mark": np.array([len(skus)]),
             }  # fmt: skip
-            described.append(photo)
+            described.append(Description(photo))
             skus.append(f"sku{product:02}")
     found = pairs(Sample(skus, described), candidates=1)
     alike = [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simsearch import open_app
-from simsearch.app import App, calibration_beside
+from simsearch.app import App
 from simsearch.catalog import Catalog
 from simsearch.core.errors import CatalogError, ConfigError, SourceError, TrainingError, WeightsError
 from simsearch.core.files import writing
@@ -88,7 +88,7 @@ def test_rendered_packages_alone_give_weights_card_and_curves(app: App, tmp_path
     with (run / "metrics.csv").open(newline="") as stream:
         assert [row["step"] for row in csv.DictReader(stream)] == ["2", "4"]
     # Nothing labelled was held out, so nothing was calibrated, and using the weights says so.
-    assert not calibration_beside(result.weights).exists()
+    assert not result.weights.with_name(f"{result.weights.stem}.calibration.json").exists()
     assert result.calibration is None
     assert "needs 8 or more products with several photos; the table has 0" in result.not_calibrated
     assert result.refusals == ()
@@ -104,7 +104,7 @@ def test_a_table_gives_a_calibration_of_the_new_weights(
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     result = app.train(settings(tmp_path, top), shop.table, tmp_path / "run", device="cpu")
-    calibration = Calibration.load(calibration_beside(result.weights))
+    calibration = Calibration.load(result.weights.with_name(f"{result.weights.stem}.calibration.json"))
     assert calibration.facts["held_out"] is True
     assert calibration.facts["table"] == "catalog.csv"
     assert 8 <= calibration.facts["products"] < 16
@@ -204,7 +204,7 @@ def test_training_tells_what_it_left_out_and_where_the_calibration_is(app: App, 
     table = odd_table(shop, tmp_path)
     result = app.train(settings(tmp_path, "validation_share = 0.75"), table, tmp_path / "run", device="cpu")
     assert [(Path(r.where).name, r.code) for r in result.refusals] == LEFT_OUT
-    assert result.calibration == calibration_beside(result.weights)
+    assert result.calibration == result.weights.with_name(f"{result.weights.stem}.calibration.json")
     assert result.not_calibrated == ""
 
 

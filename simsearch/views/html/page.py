@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -13,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from simsearch.core.errors import ImageError
+from simsearch.core.files import put, unfinished
 from simsearch.core.types import Decision, Hit, Outcome, Pixels
 from simsearch.recognition.engine import percent
 
@@ -99,7 +99,7 @@ class AnswerPage:
 
     def __init__(self, path: Path, title: str, *, intro: str = "") -> None:
         """The file appears when the page is closed, over what was there."""
-        self.path, self._part = path, path.with_name(path.name + ".part")
+        self.path, self._part = path, unfinished(path)
         head, self._foot = _PAGE.format(title=escape(title), style=_STYLE, body="\0").split("\0")
         self._stream = self._part.open("w", encoding="utf-8")
         self._stream.write(f"{head}<h1>{escape(title)}</h1>{_paragraph(intro)}\n<section>")
@@ -113,7 +113,7 @@ class AnswerPage:
         """Complete the page."""
         self._stream.write(f"</section>{self._foot}")
         self._stream.close()
-        os.replace(self._part, self.path)
+        put(self._part, self.path)
 
     def discard(self) -> None:
         """Leave nothing of it."""

@@ -26,7 +26,7 @@ def test_every_lane_stays_inside_the_filter(
     indexed: Path, kit: Kit, shop: Shop, monkeypatch: pytest.MonkeyPatch, own: int
 ) -> None:
     """Whether the keypoints vote in the index that serves or in one of their own."""
-    monkeypatch.setattr("simsearch.recognition.filtered_retrieval.OWN_VOTES", own)
+    monkeypatch.setattr("simsearch.recognition.snapshot.OWN_VOTES", own)
     product, other = shop.single[:2]
     photo = shop.photo(product.sku)
     with open_app(indexed, kit.config) as app:

@@ -1,0 +1,60 @@
+"""One image described by all methods: decoded once, each method scales for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from simsearch.core.threads import SingleThreaded, cores, in_threads
+from simsearch.core.types import Description, Descriptor, Image, Surface
+from simsearch.features.base import Method, SurfaceMethod, is_batched
+
+_PART = 8
+"""Images that one thread takes at once: what the network describes in one pass (`features.network`)."""
+
+
+def describe(methods: Mapping[str, Method], images: Sequence[Image]) -> list[Description]:
+    """Each image described by all `methods`, in order, with its surface where one of them says it.
+
+    Each core takes some images through all methods. A single image is described by the batched methods on one core and
+    by the others on a second one.
+    """
+    if len(images) == 1:
+        with SingleThreaded():
+            parts = in_threads(lambda some: describe_here(some, images)[0], split(methods))
+        return [merged(*parts)]
+    size = min(_PART, max(1, -(-len(images) // cores())))
+    batches = [images[i : i + size] for i in range(0, len(images), size)]
+    with SingleThreaded():
+        return [d for part in in_threads(lambda batch: describe_here(methods, batch), batches) for d in part]
+
+
+def split(methods: Mapping[str, Method]) -> tuple[dict[str, Method], dict[str, Method]]:
+    """The batched methods, which take most of the time, and the others."""
+    slow = {name: method for name, method in methods.items() if is_batched(method)}
+    return slow, {name: method for name, method in methods.items() if name not in slow}
+
+
+def describe_here(methods: Mapping[str, Method], images: Sequence[Image]) -> list[Description]:
+    """Each image described on the calling thread; the caller has entered `SingleThreaded`."""
+    columns: dict[str, list[Descriptor]] = {}
+    surfaces: list[tuple[Surface, float | None]] = [(Surface.UNKNOWN, None)] * len(images)
+    for name, method in methods.items():
+        if is_batched(method):
+            SingleThreaded.torch()
+        if isinstance(method, SurfaceMethod):
+            found = method.describe_with_surface(images)
+            columns[name] = [descriptor for descriptor, _, _ in found]
+            surfaces = [(surface, probability) for _, surface, probability in found]
+        else:
+            columns[name] = method.describe(images)
+    return [
+        Description({name: column[i] for name, column in columns.items()}, *surface)
+        for i, surface in enumerate(surfaces)
+    ]
+
+
+def merged(*parts: Description) -> Description:
+    """One description of one image by several groups of methods; the surface is that of the part that knows it."""
+    descriptors = {name: descriptor for part in parts for name, descriptor in part.descriptors.items()}
+    known = next((part for part in parts if part.surface is not Surface.UNKNOWN), parts[0])
+    return Description(descriptors, known.surface, known.surface_probability)

@@ -1,0 +1,255 @@
+"""What one answer is made from: an immutable snapshot of all lanes, and the one that follows the catalog.
+
+A snapshot is searched by many threads while nobody changes it. A commit in the catalog makes another snapshot, which
+takes the place of the old one by one assignment. What was described since the generation was built (its delta) lies in
+segments: the images in order of their ids, cut as the binary digits of their number say, 64 images the smallest part.
+So a commit builds only the last segments anew, there are few of them, and the cut follows from the catalog alone:
+another process makes the same segments, and the same answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from threading import Lock
+
+import numpy as np
+
+from simsearch.catalog import Catalog
+from simsearch.catalog.catalog import Changes
+from simsearch.core.config import QuerySettings
+from simsearch.core.errors import DamagedDescriptor, GenerationError
+from simsearch.core.types import Ids
+from simsearch.features.base import Method, MetricMethod, unpack
+from simsearch.indexes import VectorIndex, create
+from simsearch.indexes.catalog_keypoints import vote_index
+from simsearch.indexes.generations import Generation, Generations
+from simsearch.indexes.keypoint_votes import VoteIndex
+
+NO_GENERATION = "none"
+VOTES = "votes"
+"""Name of the lane of keypoint votes; the other lanes have the name of their method."""
+_LEAF = 64
+"""Images of the smallest whole segment."""
+
+_LOG = logging.getLogger("simsearch")
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """All lanes as of one revision of the catalog. Never changed, so that any number of threads may search it."""
+
+    revision: int
+    """Of the catalog: what was committed up to it is found, what was retired up to it is not."""
+    vectors: Mapping[str, tuple[VectorIndex, ...]]
+    """Method -> the indexes that hold its descriptors: segments of the delta, then the generation's."""
+    votes: tuple[VoteIndex, ...]
+    """Keypoints; empty where the lane of votes is off."""
+    retired: frozenset[int]
+    """Images that still lie in an index and must not be returned."""
+    opened: Generation | None = None
+    pointer: str | None = None
+    """What the pointer of the generations named: another name than `generation` where that one is damaged."""
+    segments: Mapping[bytes, VectorIndex | VoteIndex] = field(default_factory=dict, repr=False)
+    """The segments by what they hold, for the snapshot that follows."""
+    allowed: Ids | None = None
+    """Ids (n,) of the images that a filter lets through; None: all."""
+
+    @property
+    def generation(self) -> str:
+        """Name of the generation that answers."""
+        return self.opened.name if self.opened else NO_GENERATION
+
+    @property
+    def digest(self) -> str:
+        """Of the manifest of that generation; empty where there is none."""
+        return self.opened.digest if self.opened else ""
+
+
+class Snapshots:
+    """Follows catalog and generations. Safe to share between threads."""
+
+    def __init__(
+        self, catalog: Catalog, generations: Generations, methods: Mapping[str, Method], settings: QuerySettings
+    ) -> None:
+        self.catalog, self.generations, self.settings = catalog, generations, settings
+        self.methods: dict[str, MetricMethod] = {n: m for n, m in methods.items() if isinstance(m, MetricMethod)}
+        self.keypoints = keypoint_method(methods) if settings.vote_candidates else None
+        self._latest: Snapshot | None = None
+        self._publishing, self._opening = Lock(), Lock()
+
+    def current(self) -> Snapshot:
+        """A snapshot that holds everything committed before the call.
+
+        The thread that first sees a new generation opens it; the others go on with the old one and its delta, which
+        hold the same images.
+
+        Raises:
+            GenerationError: no generation can be opened, and there is no snapshot yet to go on with.
+            CatalogError: the catalog cannot be read.
+        """
+        revision, pointer = self.catalog.revision(), self.generations.pointer()
+        latest = self._latest
+        if latest is None or latest.pointer != pointer:
+            latest = self._reopened()
+        if latest.revision != revision:
+            latest = self._followed(revision)
+        return latest
+
+    def _reopened(self) -> Snapshot:
+        """The latest snapshot, after the generation that the pointer names was opened, by this thread or another."""
+        if not self._opening.acquire(blocking=self._latest is None):
+            assert self._latest is not None
+            return self._latest
+        try:
+            before, pointer = self._latest, self.generations.pointer()
+            if before is not None and before.pointer == pointer:
+                return before
+            opened = self._open(before)
+            with self._publishing:
+                self._latest = self._built(opened, pointer, self._latest.segments if self._latest else {})
+                return self._latest
+        finally:
+            self._opening.release()
+
+    def _open(self, before: Snapshot | None) -> Generation | None:
+        wanted = {name: method.fingerprint for name, method in self.methods.items()}
+        keypoints = (self.keypoints.fingerprint, self.settings.vote_keypoints) if self.keypoints else None
+        try:
+            return self.generations.open(wanted, keypoints)
+        except GenerationError as error:
+            if before is None:
+                raise
+            _LOG.warning("%s; until then generation %s answers", error, before.generation)
+            return before.opened
+
+    def _followed(self, revision: int) -> Snapshot:
+        """The latest snapshot, brought up to `revision` at least."""
+        with self._publishing:
+            latest = self._latest
+            assert latest is not None
+            if latest.revision < revision:
+                self._latest = self._built(latest.opened, latest.pointer, latest.segments)
+            elif self.catalog.revision() < latest.revision:  # a backup was put back: ids may mean other images now
+                opened = self._open(None)
+                self._latest = self._built(opened, self.generations.pointer(), {})
+            assert self._latest is not None
+            return self._latest
+
+    # -- building ----------------------------------------------------------------------------------------------------
+
+    def _built(
+        self, opened: Generation | None, pointer: str | None, known: Mapping[bytes, VectorIndex | VoteIndex]
+    ) -> Snapshot:
+        since = opened.revision if opened else -1
+        voted_since = since if opened and opened.votes is not None else -1
+        changes = self.catalog.changes(min(since, voted_since) if self.keypoints else since)
+        segments: dict[bytes, VectorIndex | VoteIndex] = {}
+        vectors: dict[str, tuple[VectorIndex, ...]] = {}
+        for name, method in self.methods.items():
+            delta = tuple(self._vector_segments(method, changes.after(since), known, segments))
+            vectors[name] = (*delta, *([opened.lanes[name]] if opened else []))
+        votes: tuple[VoteIndex, ...] = ()
+        if self.keypoints:
+            built = (opened.votes,) if opened and opened.votes is not None else ()
+            delta_votes = self._vote_segments(self.keypoints, changes.after(voted_since), known, segments)
+            votes = (*built, *delta_votes) or (VoteIndex(),)
+        return Snapshot(
+            changes.revision, vectors, votes, frozenset(changes.retired.tolist()), opened, pointer, segments
+        )
+
+    def _vector_segments(
+        self,
+        method: MetricMethod,
+        changes: Changes,
+        known: Mapping[bytes, VectorIndex | VoteIndex],
+        segments: dict[bytes, VectorIndex | VoteIndex],
+    ) -> Iterator[VectorIndex]:
+        for key, ids in _parts(method.fingerprint, changes):
+            found = known.get(key)
+            segment = found if isinstance(found, VectorIndex) else exact_index(self.catalog, method, ids)
+            segments[key] = segment
+            yield segment
+
+    def _vote_segments(
+        self,
+        method: Method,
+        changes: Changes,
+        known: Mapping[bytes, VectorIndex | VoteIndex],
+        segments: dict[bytes, VectorIndex | VoteIndex],
+    ) -> Iterator[VoteIndex]:
+        most = self.settings.vote_keypoints
+        for key, ids in _parts(f"{method.fingerprint} {most}", changes):
+            found = known.get(key)
+            if not isinstance(found, VoteIndex):
+                found = vote_index(self.catalog, method, most, ids=ids, skip_damaged=True)
+            segments[key] = found
+            yield found
+
+
+def keypoint_method(methods: Mapping[str, Method]) -> Method | None:
+    """The method whose keypoints vote; None where it is not among them."""
+    orb = methods.get("orb")
+    return orb if orb is not None and "bits" in (orb.dtype.names or ()) else None
+
+
+def exact_index(catalog: Catalog, method: MetricMethod, ids: Ids) -> VectorIndex:
+    """An exact index of those of the images `ids` that have a descriptor of `method`.
+
+    An image with a damaged descriptor is left out; a warning names it.
+    """
+    packed = catalog.descriptors.of(method.fingerprint, ids.tolist())
+    sound = {}
+    for image_id in sorted(packed):
+        try:
+            sound[image_id] = unpack(method, packed[image_id], image_id)
+        except DamagedDescriptor as error:
+            _LOG.warning("%s; until then the image is not found by %s", error, method.name)
+    index = create(method.metric, method.dim)
+    if sound:
+        index.add(np.array(list(sound), np.int64), np.stack(list(sound.values())))
+    return index
+
+
+def segment_sizes(images: int) -> list[int]:
+    """How many images lie in each segment of a delta, largest first: 64 times each binary digit, then the rest."""
+    leaves, rest = divmod(images, _LEAF)
+    whole = [_LEAF << bit for bit in reversed(range(leaves.bit_length())) if leaves >> bit & 1]
+    return [*whole, *([rest] if rest else [])]
+
+
+def _parts(name: str, changes: Changes) -> Iterator[tuple[bytes, Ids]]:
+    """Key and image ids of each segment. The key changes with whatever the segment would hold."""
+    start = 0
+    for size in segment_sizes(len(changes.ids)):
+        part = slice(start, start + size)
+        content = changes.ids[part].tobytes() + changes.described_revisions[part].tobytes()
+        yield hashlib.blake2b(name.encode() + b"\0" + content, digest_size=16).digest(), changes.ids[part]
+        start += size
+
+
+def restricted(whole: Snapshot, snapshots: Snapshots, allowed: Ids) -> Snapshot:
+    """The snapshot of a part of the catalog: the images `allowed` (n,), so that nothing outside can take a place.
+
+    Filtering what an index returned would lose what stands behind the rest, and approximate indexes cannot be asked for
+    everything. So the part's embeddings and hashes are read from the catalog and compared exactly, whatever kind of
+    index serves. Its keypoints vote in an index of their own where the part is small; where it is large, in those of
+    the whole, with the votes of all other images left out.
+    """
+    catalog = snapshots.catalog
+    vectors = {name: (exact_index(catalog, method, allowed),) for name, method in snapshots.methods.items()}
+    part = replace(whole, vectors=vectors, allowed=allowed, segments={})
+    keypoints = snapshots.keypoints
+    if keypoints is None:
+        return part
+    if len(allowed) <= OWN_VOTES:
+        own = vote_index(catalog, keypoints, snapshots.settings.vote_keypoints, ids=allowed, skip_damaged=True)
+        return replace(part, votes=(own,))
+    outside = np.setdiff1d(catalog.descriptors.active_ids(keypoints.fingerprint), allowed)
+    return replace(part, retired=whole.retired | frozenset(outside.tolist()))
+
+
+OWN_VOTES = 2000
+"""Images up to which the keypoints of a part get an index of their own: half a second to make."""

@@ -1,0 +1,181 @@
+"""A catalog, its generations and a query engine over stand-in methods whose descriptors say what is to be found."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.catalog import Catalog
+from simsearch.catalog.images import NewImage
+from simsearch.core.config import CatalogSettings, GenerationSettings, QuerySettings
+from simsearch.core.types import Decision, Description, Descriptor, Image, Metric, SourceRow, Verification
+from simsearch.features.base import MetricMethod, NoSettings
+from simsearch.indexes.generations import Generations, Lane
+from simsearch.recognition.calibration import Calibration
+from simsearch.recognition.engine import QueryEngine
+from simsearch.recognition.score_fusion import Fusion, Monotone
+from simsearch.recognition.scoring import Scoring
+from simsearch.recognition.verification import FEATURES, Verifier
+
+SETTINGS = QuerySettings(k=5, candidates=5, hash_candidates=2, geometry=30, margin=0.15)
+THRESHOLD = 0.9
+
+
+class StandIn:
+    """A method that reads its descriptors off the photo's name: see `looks`."""
+
+    Settings: ClassVar[type] = NoSettings
+    similarity_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
+
+    def __init__(self, name: str, dtype: Any, shape: tuple[int, ...]) -> None:
+        self.name, self.dtype, self.shape, self.fingerprint = name, np.dtype(dtype), shape, f"{name}-of-the-test"
+
+    def describe(self, images: Sequence[Image]) -> list[Descriptor]:
+        """By their names."""
+        return [looks(image.name)[self.name] for image in images]
+
+    def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> NDArray[np.float32]:
+        """Never called: the engine compares through the scorer."""
+        raise AssertionError("the engine compares through the scorer")
+
+
+class IndexedStandIn(StandIn):
+    """A stand-in whose descriptors can be indexed."""
+
+    def __init__(self, name: str, dtype: Any, shape: tuple[int, ...], metric: Metric, dim: int) -> None:
+        super().__init__(name, dtype, shape)
+        self.metric, self.dim = metric, dim
+
+
+class StandInScorer:
+    """A pair scorer: probability and inliers are what the candidate's name says."""
+
+    def verify(
+        self,
+        query: Description,
+        others: Sequence[Description],
+        *,
+        geometry: int,
+        elsewhere: Sequence[object] | None = None,
+        votes: Sequence[float] | None = None,
+    ) -> list[Verification]:
+        """One verdict for each of `others`."""
+        assert votes is None or len(votes) == len(others)
+        cosines = [float(query["siamese"] @ other["siamese"]) for other in others]  # type: ignore[operator]
+        said = [other["orb"].tolist() for other in others]
+        return [Verification(p, c, p, int(n), 1.0, support=float(n)) for c, (p, n) in zip(cosines, said, strict=True)]
+
+
+def looks(name: str) -> dict[str, Descriptor]:
+    """`angle/bits/probability/inliers` as descriptors: degrees in a plane, number of 1s in 64 bits, and the verdict."""
+    angle, bits, probability, inliers = (float(part) for part in name.split("/"))
+    turn = np.deg2rad(angle)
+    hashed = np.packbits(np.arange(64) < bits)
+    return {
+        "siamese": np.array([np.cos(turn), np.sin(turn), *[0.0] * 6], np.float32),
+        "phash": hashed,
+        "dhash": hashed,
+        "orb": np.array([probability, inliers], np.float64),
+    }
+
+
+def described(name: str) -> Description:
+    """The description of a photo with that name."""
+    return Description(looks(name))
+
+
+def photo(name: str = "0/0/0/0") -> Image:
+    """A photo that shows what its name says."""
+    return Image(np.zeros((1, 1, 3), np.uint8), "0" * 64, 1, 1, name)
+
+
+def scoring(threshold: float = THRESHOLD, scorer: Any = None) -> Scoring:
+    """A scoring of the given scorer (default: `StandInScorer`) with a threshold of one's own."""
+    zeros, ones = (0.0,) * len(FEATURES), (1.0,) * len(FEATURES)
+    fusion = Fusion(FEATURES, zeros, ones, zeros, 0.0)
+    calibration = Calibration(fusion, Monotone(), {"match": threshold, "pair": 0.5}, {}, {})
+    return Scoring(cast(Verifier, scorer or StandInScorer()), calibration, threshold, "digest-of-the-test")
+
+
+class World:
+    """A catalog in a folder, its generations and an engine over stand-ins."""
+
+    def __init__(self, folder: Path, *, extra: bool = False, settings: QuerySettings = SETTINGS) -> None:
+        """`extra`: a further method that can be indexed, dhash."""
+        self.catalog = Catalog(folder / "catalog.db", CatalogSettings())
+        self.generations = Generations(folder / "generations")
+        self.methods: dict[str, Any] = {
+            "phash": IndexedStandIn("phash", np.uint8, (8,), "hamming", 64),
+            "orb": StandIn("orb", np.float64, (2,)),
+            "siamese": IndexedStandIn("siamese", np.float32, (8,), "cosine", 8),
+        }
+        if extra:
+            self.methods["dhash"] = IndexedStandIn("dhash", np.uint8, (8,), "hamming", 64)
+        self.engine = self.open(settings)
+
+    def open(self, settings: QuerySettings = SETTINGS, threshold: float = THRESHOLD) -> QueryEngine:
+        """A further engine on the same catalog."""
+        in_force = scoring(threshold)
+        return QueryEngine(self.catalog, self.generations, self.methods, lambda: in_force, settings)
+
+    def add(
+        self, sku: str, *names: str, content: str = "", methods: Mapping[str, Any] | None = None, **facts: Any
+    ) -> list[int]:
+        """Images of one product that show what `names` say; their ids.
+
+        Args:
+            sku: the product.
+            names: one an image, see `looks`.
+            content: the same for files of equal content; "" makes each file another one.
+            methods: those that described the images; None: all.
+            facts: name, strength, form and so on of the product.
+        """
+        before = set(self.ids())
+        new = []
+        for number, name in enumerate(names):
+            path = f"{sku}-{len(before)}-{number}"
+            chosen = self.methods if methods is None else methods
+            packed = {m.fingerprint: looks(name)[m.name].tobytes() for m in chosen.values()}
+            row = SourceRow(sku, f"/{path}", path, path, **{"name": f"Product {sku}", **facts})
+            sha256 = hashlib.sha256((content or path).encode()).hexdigest()
+            new.append(NewImage(row, "/", 1, 1, sha256, 1, 1, descriptors=packed))
+        self.catalog.images.apply(add=new)
+        return sorted(set(self.ids()) - before)
+
+    def retire(self, *ids: int) -> None:
+        """Take images out of the catalog."""
+        self.catalog.images.apply(retire=ids)
+
+    def ids(self) -> list[int]:
+        """Of all active images, ascending."""
+        return [int(i) for i in self.catalog.descriptors.active_ids(self.methods["phash"].fingerprint)]
+
+    def build(self) -> str:
+        """Build and serve a new generation; its name."""
+        name = f"g{len(self.generations.names()) + 1:06d}"
+
+        def lanes() -> Iterator[tuple[Lane, Any, Any]]:
+            for m in self.methods.values():
+                if isinstance(m, MetricMethod):
+                    ids, vectors = self.catalog.descriptors.matrix(m.fingerprint, m.dtype, m.shape[0])
+                    yield Lane(m.name, m.fingerprint, m.metric, m.dim), ids, vectors
+
+        self.generations.build(
+            lanes(), name=name, revision=self.catalog.revision(), expected=np.array(self.ids(), np.int64),
+            settings=GenerationSettings(),
+        )  # fmt: skip
+        return name
+
+    def ask(self, name: str = "0/0/0/0", k: int | None = None) -> Decision:
+        """The answer to a photo that shows what `name` says."""
+        [decision] = self.engine.answer([photo(name)], k=k)
+        return decision
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self.catalog.close()

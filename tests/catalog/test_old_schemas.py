@@ -1,0 +1,91 @@
+"""A catalog of every released schema opens, keeps what it held, and goes on. schemas/ holds them as SQL, with data."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from simsearch.catalog import Catalog
+from simsearch.catalog.decisions import DecisionFilter, Found
+from simsearch.catalog.reviews import Review, Said, Side
+from simsearch.catalog.tables import HEAD
+from simsearch.core.config import CatalogSettings
+from simsearch.core.types import Refusal
+
+SCHEMAS = Path(__file__).parent / "schemas"
+VERSIONS = sorted(path.stem for path in SCHEMAS.glob("*.sql"))
+THEN = datetime(2026, 1, 2, 3, 4, 5)
+P, S = "phash-0123456789abcdef", "siamese-0123456789abcdef"
+
+
+def test_every_schema_is_there() -> None:
+    """A new migration adds its own: fill a catalog, and write down what sqlite3's iterdump gives."""
+    assert [f"{number:04d}" for number in range(1, int(HEAD) + 1)] == VERSIONS
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def old(version: str, tmp_path: Path) -> Iterator[Catalog]:
+    with closing(sqlite3.connect(tmp_path / "catalog.db")) as connection:
+        connection.executescript((SCHEMAS / f"{version}.sql").read_text(encoding="utf-8"))
+    with closing(Catalog(tmp_path / "catalog.db", CatalogSettings())) as catalog:
+        yield catalog
+
+
+def test_images_and_products_are_kept(old: Catalog) -> None:
+    assert old.revision() == 4
+    assert old.images.counts() == {"products": 2, "images_ok": 3, "images_refused": 1, "images_retired": 1}
+    assert {k.path: k.described for k in old.images.known([P, S])} == {
+        "/data/a.jpg": True, "/data/b.jpg": True, "/data/d.jpg": True, "/data/e.jpg": False,
+    }  # fmt: skip
+    [facts] = old.images.facts([1]).values()
+    assert (facts.sku, facts.title, facts.attributes) == ("IBU-400", "Ibuprofen 400 mg", {"atc": "M01AE01"})
+    assert [p.name for p in old.selection.products()] == ["Ibuprofen", "Paracetamol 💊"]
+    assert old.images.retired_since(2).tolist() == [3]
+    refused = Refusal("/data/e.jpg", "truncated", "/data/e.jpg: ends")
+    assert old.images.refused() == [Refusal("line 7", "bad_row", "line 7: no SKU"), refused]
+
+
+def test_descriptors_are_kept(old: Catalog) -> None:
+    ids, hashes = old.descriptors.matrix(P, np.dtype(np.uint8), 8)
+    assert (ids.tolist(), hashes[:, 0].tolist()) == ([1, 2, 4], [1, 2, 4])
+    assert old.descriptors.matrix(S, np.dtype(np.float32), 4)[1].tolist() == [[1, 0, 0, 0]] * 3
+    assert old.descriptors.active_ids(P, since=1).tolist() == [4]
+
+
+def test_builds_decisions_and_reviews_are_kept(old: Catalog, version: str) -> None:
+    assert [(b["name"], b["state"], b["created_at"]) for b in old.builds.all()] == [
+        ("g000001", "built", THEN), ("g000002", "failed", THEN),
+    ]  # fmt: skip
+    second, first = old.decisions.find(DecisionFilter())
+    assert (first.at, first.sku, first.evidence["hits"][1]["sku"]) == (THEN, "IBU-400", "PARA-Ä")
+    assert (second.outcome, second.sku, second.review) == ("unknown", None, None)
+    assert [d.id for d in old.decisions.find(DecisionFilter(sku="PARA-Ä"))] == [1]
+    if version >= "0002":
+        pair = Side("IBU-400", "a" * 64), Side("PARA-Ä")
+        assert old.reviews.all() == [Review(*pair, Said.DISMISSED, "other drug", THEN)]
+    if version >= "0003":
+        assert first.review is not None
+        assert (first.review.verdict, first.review.sku) == (Found.CORRECTED, "PARA-Ä")
+
+
+def test_it_goes_on(old: Catalog, new: Any) -> None:
+    old.images.apply(add=[new("IBU-400", "/data/f.jpg", {P: bytes(8), S: bytes(16)})], retire=[1])
+    assert old.revision() == 5
+    assert old.descriptors.active_ids(P).tolist() == [2, 4, 6]
+    old.builds.record("g000003", 3, "built", {})
+    old.decisions.review(2, Found.CONFIRMED, None)
+    old.reviews.record(Side("IBU-400"), Side("PARA-Ä"), Said.CONFIRMED)
+    assert old.housekeeping.integrity() == ""
+    assert old.housekeeping.drop_descriptors([S], 4) == 2 + 4  # of the image that went before, and the other hashes
