@@ -22,8 +22,20 @@ class Builds(Part):
             c.execute(sa.insert(GenerationRow).values(values))
 
     def all(self) -> list[dict[str, Any]]:
-        """Every build remembered, oldest first."""
+        """Every build remembered, oldest first, as the columns of `GenerationRow`."""
         with self.database.read() as c:
-            return [
-                dict(row) for row in c.execute(sa.select(GenerationRow.__table__).order_by(GenerationRow.id)).mappings()
-            ]
+            return [dict(row) for row in c.execute(_BUILDS.order_by(GenerationRow.id)).mappings()]
+
+    def get(self, name: str) -> dict[str, Any] | None:
+        """The build of this name."""
+        with self.database.read() as c:
+            row = c.execute(_BUILDS.where(GenerationRow.name == name)).mappings().one_or_none()
+        return dict(row) if row else None
+
+    def names(self) -> list[str]:
+        """The name of every build remembered, oldest first: without the audits, which are long."""
+        with self.database.read() as c:
+            return list(c.scalars(sa.select(GenerationRow.name).order_by(GenerationRow.id)))
+
+
+_BUILDS = sa.select(GenerationRow.__table__)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,13 +47,12 @@ class Catalog:
     def __init__(self, url: str | Path, settings: CatalogSettings) -> None:
         """Open the catalog, creating or migrating it as needed. A path is that of an SQLite file.
 
+        One that cannot be written is opened for reading; whatever would change it raises CatalogError then.
+
         Raises:
             CatalogError: it cannot be opened, is no catalog, or was made by a newer simsearch.
         """
-        self._take(Database(url, settings))
-
-    def _take(self, database: Database) -> None:
-        self.database = database
+        self.database = database = Database(url, settings)
         self.images = Images(database)
         self.descriptors = Descriptors(database)
         self.decisions = Decisions(database)
@@ -81,18 +78,6 @@ class Catalog:
             revision = c.scalar(sa.select(StateRow.revision)) or 0
             rows = np.array(c.execute(described).all(), np.int64).reshape(-1, 2)
             return Changes(revision, rows[:, 0].copy(), rows[:, 1].copy(), np.array(c.scalars(retired).all(), np.int64))
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Catalog]:
-        """The catalog as of one moment: whatever is read from it, also by its parts, is of the same revision.
-
-        It is for reading, by one thread. It holds a connection until the block ends, and while it does, SQLite's WAL
-        file cannot be emptied: read what is needed and leave.
-        """
-        with self.database.frozen() as frozen:
-            moment = Catalog.__new__(Catalog)
-            moment._take(frozen)
-            yield moment
 
     def close(self) -> None:
         """Give the connections back."""

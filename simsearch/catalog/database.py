@@ -6,15 +6,18 @@ writers wait for each other (`catalog.busy_timeout_s`) instead of failing half-w
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
+from simsearch.catalog import sqlite
 from simsearch.catalog.tables import HEAD
 from simsearch.core.config import CatalogSettings
 from simsearch.core.errors import CatalogError
@@ -41,6 +44,8 @@ class Database:
     def __init__(self, url: str | Path, settings: CatalogSettings) -> None:
         """Open the database, creating or migrating it as needed. A path is that of an SQLite file.
 
+        A file that cannot be written, or whose folder cannot, is opened for reading: `read_only` says so.
+
         Raises:
             CatalogError: it cannot be opened, is no catalog, or was made by a newer simsearch.
         """
@@ -53,11 +58,15 @@ class Database:
         except OSError as error:
             text = f"{self.where()}: its folder cannot be made ({error.strerror}); choose another --home"
             raise CatalogError(text) from None
+        self.read_only = self.file is not None and not sqlite.writable(self.file)
+        self.closed = False
         with self.translated():
             self._migrate()
+        _OPEN.add(self)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections. Whatever reads or writes later raises CatalogError."""
+        self.closed = True
         self.engine.dispose()
 
     @property
@@ -74,6 +83,7 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that reads: all its statements see the database as of the first."""
+        self._check_open()
         with self.translated(), self.engine.connect() as connection:
             if self.file is None:
                 connection.execution_options(isolation_level="REPEATABLE READ")
@@ -82,14 +92,15 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes: committed at its end, rolled back on an error."""
+        self._check_open()
+        if self.read_only:
+            raise CatalogError(f"{self.where()}: can be read but not written; check the permissions of file and folder")
         with self.translated(), self.engine.execution_options(simsearch_write=True).begin() as connection:
             yield connection
 
-    @contextmanager
-    def frozen(self) -> Iterator[Database]:
-        """This database as of one moment, on one connection; for the thread that asks, and for reading."""
-        with self.read() as connection:
-            yield _Frozen(self, connection)
+    def _check_open(self) -> None:
+        if self.closed:
+            raise CatalogError(f"{self.where()}: is closed")
 
     @contextmanager
     def translated(self) -> Iterator[None]:
@@ -124,8 +135,11 @@ class Database:
         version = self._version()
         if version is not None and version > HEAD:
             raise CatalogError(f"{self.where()}: was made by a newer simsearch (schema {version}); update simsearch")
-        if self.file is not None:
-            self._use_wal()
+        if self.read_only and version != HEAD:
+            text = f"{self.where()}: its schema {version} is older than this simsearch, and it cannot be written"
+            raise CatalogError(f"{text}; open it once where it can be")
+        if self.file is not None and not self.read_only:
+            sqlite.use_wal(self.engine)  # not before it is known to be a catalog or new
         if version == HEAD:
             return
         from alembic import command
@@ -154,27 +168,20 @@ class Database:
             version = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
             return None if version is None else str(version)
 
-    def _use_wal(self) -> None:
-        # Lasting, written into the file: not before it is known to be a catalog or new. Impossible in a transaction.
-        with self.engine.execution_options(simsearch_write=None).connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+_OPEN: WeakSet[Database] = WeakSet()
+_LEFT: list[object] = []
+"""Pools of a parent process. Their connections must not even be closed in a child: SQLite would touch the files."""
 
 
-class _Frozen(Database):
-    """A database as of one moment: every read is part of one transaction that is open already."""
+def _after_fork() -> None:
+    for database in list(_OPEN):
+        _LEFT.append(database.engine.pool)
+        database.engine.dispose(close=False)
 
-    def __init__(self, database: Database, connection: Connection) -> None:
-        self.url, self.engine, self._connection = database.url, database.engine, connection
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
-        with self.translated():
-            yield self._connection
-
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
-        raise TypeError("a snapshot of the catalog is for reading")
-        yield
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Part:
@@ -189,25 +196,11 @@ def _line(error: object) -> str:
 
 
 def _engine(url: URL, settings: CatalogSettings) -> Engine:
-    pool = {"pool_size": settings.pool_size, "max_overflow": 0, "pool_timeout": settings.busy_timeout_s}
+    pool: dict[str, Any] = {
+        "pool_size": settings.pool_size, "max_overflow": 0, "pool_timeout": settings.busy_timeout_s
+    }  # fmt: skip
     if url.get_backend_name() != "sqlite":
         return sa.create_engine(url, **pool)
     if url.database in (None, "", ":memory:"):
         raise sa.exc.ArgumentError("a database in memory ends with its connection: name a file")
-    Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": settings.busy_timeout_s}, **pool)
-
-    @sa.event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # transactions are begun below, not guessed by the driver
-        for pragma in ("foreign_keys=ON", "synchronous=FULL"):
-            connection.execute(f"PRAGMA {pragma}").close()
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A reader that turns writer fails at once under WAL when its snapshot is old; a writer says so at the start.
-        write = connection.get_execution_options().get("simsearch_write", False)
-        if write is not None:
-            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine
+    return sqlite.engine(url, settings.busy_timeout_s, **pool)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from simsearch.catalog import sqlite
 from simsearch.catalog.database import Part, chunks
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow
 from simsearch.core.errors import CatalogError
@@ -59,7 +60,7 @@ class Housekeeping(Part):
         if self.file is None:
             return ""
         try:
-            with closing(sqlite3.connect(self.file)) as connection:
+            with closing(sqlite.connect(self.file)) as connection:
                 found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(3)")]
         except sqlite3.DatabaseError as error:
             found = [str(error)]
@@ -81,7 +82,7 @@ class Housekeeping(Part):
 
 
 def _copy(file: Path, to: Path) -> None:
-    with closing(sqlite3.connect(file)) as source, closing(sqlite3.connect(to)) as target:
+    with closing(sqlite.connect(file)) as source, closing(sqlite3.connect(to)) as target:
         # In one step, which reads one snapshot: a copy in several begins anew whenever another connection commits.
         source.backup(target, pages=-1)
         target.execute("PRAGMA journal_mode=DELETE").close()  # one file, without a WAL beside it

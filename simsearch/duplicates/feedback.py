@@ -68,9 +68,10 @@ def built_at(catalog: Catalog, generation: str) -> datetime:
     Raises:
         UsageError: the catalog remembers none of that name.
     """
-    known = {g["name"]: g for g in catalog.builds.all() if g["state"] == "built"}
-    if generation not in known:
-        names = ", ".join(list(known)[-5:]) or "none was built yet"
+    found = catalog.builds.get(generation)
+    if found is None or found["state"] != "built":
+        built = [g["name"] for g in catalog.builds.all() if g["state"] == "built"]
+        names = ", ".join(built[-5:]) or "none was built yet"
         raise UsageError(f"--since {generation}: is no generation; the latest are: {names}")
-    moment: datetime = known[generation]["created_at"]
+    moment: datetime = found["created_at"]
     return moment

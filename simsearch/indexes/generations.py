@@ -322,10 +322,10 @@ class Generations:
 
 def _drift(truth: Catalog, body: Mapping[str, Any]) -> str:
     """Why a generation does not belong to the catalog; empty where it does."""
-    recorded = {row["name"]: row["audit"].get("digest") for row in truth.builds.all() if row["state"] == "built"}
-    if body["name"] not in recorded:
+    recorded = truth.builds.get(body["name"])
+    if recorded is None or recorded["state"] != "built":
         return "the catalog does not know of it (was a backup put back?)"
-    if recorded[body["name"]] != body["digest"]:
+    if recorded["audit"].get("digest") != body["digest"]:
         return "the catalog remembers another build under this name"
     then = body["mark"]
     today = truth.images.mark(int(body["revision"]), then["last"])

@@ -119,7 +119,7 @@ class Maintenance:
         """A generation from the catalog as it is."""
         revision = self.catalog.revision()
         expected = self.catalog.descriptors.active_ids(self.fingerprints["phash"])
-        name = self.generations.next_name(g["name"] for g in self.catalog.builds.all())
+        name = self.generations.next_name(self.catalog.builds.names())
         started = time.perf_counter()
 
         def record(audit: Mapping[str, Any]) -> None:
@@ -200,7 +200,7 @@ class Maintenance:
             # A descriptor of 32 bytes with the id of its image, for each keypoint.
             lanes.append(_planned("votes", images, "BIVF", 40.0 * self.config.query.vote_keypoints, known.get("votes")))
         folder = next(p for p in (self.generations.folder, *self.generations.folder.parents) if p.is_dir())
-        name = self.generations.next_name(g["name"] for g in self.catalog.builds.all())
+        name = self.generations.next_name(self.catalog.builds.names())
         return Plan(name, images, stale, tuple(lanes), shutil.disk_usage(folder).free, self.outside() != 0 or stale > 0)
 
     def _known_lanes(self) -> dict[str, Mapping[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -33,12 +33,18 @@ class Scoring:
 class CurrentScoring:
     """Follows the calibration files. Safe to share between threads."""
 
-    def __init__(self, methods: Mapping[str, Method], own: Path, match_threshold: float = 0.0) -> None:
+    def __init__(
+        self,
+        methods: Mapping[str, Method],
+        own: Path,
+        match_threshold: float = 0.0,
+        verifier: Callable[[Mapping[str, Method], Calibration], Verifier] = Verifier,
+    ) -> None:
         """`own`: the home's calibration, where `simsearch calibrate` made one; else the one beside the weights counts.
 
-        `match_threshold`: the setting of that name; 0: the calibration's.
+        `match_threshold`: the setting of that name; 0: the calibration's. `verifier`: makes what verifies pairs.
         """
-        self.methods, self.own, self._wanted = methods, own, match_threshold
+        self.methods, self.own, self._wanted, self._verifier = methods, own, match_threshold, verifier
         self._latest: tuple[_Stamp, Scoring] | None = None
         self._lock = Lock()
 
@@ -93,4 +99,4 @@ class CurrentScoring:
         except ValueError as error:
             raise WeightsError(f"{path}: {error}; run `simsearch calibrate`") from None
         threshold = self._wanted or calibration.thresholds["match"]
-        return Scoring(Verifier(self.methods, calibration), calibration, threshold, calibration.digest())
+        return Scoring(self._verifier(self.methods, calibration), calibration, threshold, calibration.digest())

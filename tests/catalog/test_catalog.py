@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from simsearch.catalog import Catalog
-from simsearch.core.config import CatalogSettings
 from simsearch.core.types import Refusal, SourceRow
 
 P, S = "phash-1", "siamese-1"
@@ -43,32 +39,31 @@ def test_no_query_is_for_sqlite_alone(catalog: Catalog, new: Any) -> None:
         assert str(statement.compile(dialect=dialect))
 
 
-def test_a_snapshot_is_of_one_moment(catalog: Catalog, new: Any) -> None:
+def test_changes_are_what_was_described_and_retired(catalog: Catalog, new: Any) -> None:
+    catalog.images.apply(add=[new("A", "/1", {P: b"12345678"}), new("A", "/2", {P: b"12345678"}), new("A", "/3")])
+    catalog.images.apply(add=[new("B", "/4", {P: b"87654321"})], retire=[1])
+    catalog.images.apply(redescribe={2: new("A", "/2", {S: b"s"})}, retire=[4])
+    every = catalog.changes(-1)
+    assert (every.revision, every.ids.tolist(), every.described_revisions.tolist()) == (3, [1, 2, 4], [1, 3, 2])
+    assert every.retired.tolist() == [1, 4]
+    late = catalog.changes(2)
+    assert (late.revision, late.ids.tolist(), late.retired.tolist()) == (3, [2], [4])
+    assert every.after(1).ids.tolist() == [2, 4]
+    assert catalog.changes(3).ids.shape == catalog.changes(3).retired.shape == (0,)
+
+
+def test_changes_are_of_one_moment(catalog: Catalog, new: Any) -> None:
+    """What is committed between two of its statements is in none of them."""
     catalog.images.apply(add=[new("A", "/1", {P: b"12345678"})])
-    with catalog.snapshot() as moment:
-        assert moment.revision() == 1
-        catalog.images.apply(add=[new("B", "/2", {P: b"87654321"})], retire=[1])
-        assert catalog.revision() == 2
-        assert moment.revision() == 1
-        assert moment.descriptors.active_ids(P).tolist() == moment.descriptors.matrix(P, U8, 8)[0].tolist() == [1]
-        assert moment.descriptors.active_ids(P, since=1).tolist() == []
-        assert moment.images.retired_since(0).tolist() == []
-        assert set(moment.images.facts([1, 2])) == {1}
-        assert [p.sku for p in moment.selection.products()] == ["A"]
-    with catalog.snapshot() as moment:
-        assert moment.revision() == 2
-        assert moment.descriptors.active_ids(P, since=1).tolist() == [2]
-        assert moment.images.retired_since(1).tolist() == [1]
 
+    committed: list[str] = []
 
-def test_a_snapshot_is_for_reading(catalog: Catalog) -> None:
-    with catalog.snapshot() as moment, pytest.raises(TypeError, match="for reading"):
-        moment.images.note_refusals("/s", [])
-    catalog.images.note_refusals("/s", [])
+    def commit(c: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SELECT") and not committed:
+            committed.append(statement)
+            catalog.images.apply(add=[new("B", "/2", {P: b"87654321"})], retire=[1])
 
-
-def test_a_snapshot_gives_its_connection_back(tmp_path: Path) -> None:
-    with closing(Catalog(tmp_path / "catalog.db", CatalogSettings(busy_timeout_s=1, pool_size=4))) as catalog:
-        for _ in range(10):
-            with catalog.snapshot() as moment:
-                moment.revision()
+    sa.event.listen(catalog.database.engine, "after_cursor_execute", commit)
+    found = catalog.changes(-1)
+    assert catalog.revision() == 2
+    assert (found.revision, found.ids.tolist(), found.retired.tolist()) == (1, [1], [])

@@ -92,12 +92,12 @@ def test_every_kind_passes_its_audit_and_serves(tmp_path: Path, settings: dict[s
     def mark(revision: int, last: int | None = None) -> dict[str, int]:
         return {"images": 3000, "redescribed": 0, "last": last or 3010}
 
-    def builds() -> list[dict[str, Any]]:
-        return [{"name": "g000001", "state": "built", "audit": audits[-1]}]
+    def recorded(name: str) -> dict[str, Any]:
+        return {"name": name, "state": "built", "audit": audits[-1]}
 
     audits: list[dict[str, Any]] = []
     truth = SimpleNamespace(
-        descriptors=SimpleNamespace(of=packed), images=SimpleNamespace(mark=mark), builds=SimpleNamespace(all=builds)
+        descriptors=SimpleNamespace(of=packed), images=SimpleNamespace(mark=mark), builds=SimpleNamespace(get=recorded)
     )
     store = Generations(tmp_path / "generations", cast(Catalog, truth))
     chosen = GenerationSettings(audit_sample=60, audit_k=20, **settings)

@@ -39,7 +39,7 @@ class World:
         self.store = Generations(folder / "generations", self.catalog)
 
     def build(self) -> str:
-        revision, name = self.catalog.revision(), self.store.next_name(g["name"] for g in self.catalog.builds.all())
+        revision, name = self.catalog.revision(), self.store.next_name(self.catalog.builds.names())
         ids, vectors = self.catalog.descriptors.matrix("phash-1", np.dtype(np.uint8), 8)
 
         def lanes() -> Iterator[tuple[Lane, Ids, NDArray[Any]]]:
