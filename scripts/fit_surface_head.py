@@ -22,14 +22,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from simsearch.core import images
-from simsearch.core.config import ImageSettings
-from simsearch.core.types import Pixels
-from simsearch.features.network.network import SURFACES, Network, restore, save
-from simsearch.features.network.weights_file import open_weights
-from simsearch.synthetic import SyntheticProduct, TrainingPhotos, make_products
-from simsearch.training.surface_head import (
+from surface_head import (
     PENALTIES,
     Labelled,
     fit_surface_head,
@@ -37,6 +30,13 @@ from simsearch.training.surface_head import (
     pooled_features,
     similar_groups,
 )
+
+from simsearch.core import images
+from simsearch.core.config import ImageSettings
+from simsearch.core.types import Pixels
+from simsearch.features.network.network import SURFACES, Network, restore, save
+from simsearch.features.network.weights_file import open_weights
+from simsearch.synthetic import SyntheticProduct, TrainingPhotos, make_products
 
 HERE = Path(__file__).parent
 BY_EYE, EVALUATION = HERE / "surface_training_labels.csv", HERE / "surface_labels.csv"
