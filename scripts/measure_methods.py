@@ -3,9 +3,9 @@
 
 usage: measure_methods.py DATA_DIR WORK_DIR [--doc docs/methods.md] [--only SET ...] [--products N]
 
-Sets: boxes, strips, tfda (of DATA_DIR, see evaluation_manifests.py) and rendered. What stands in the document between
-`<!-- SET -->` and `<!-- end of SET -->` is replaced; plots go beside it as methods_SET_roc.png and
-methods_SET_scores.png; all figures stay in WORK_DIR/SET. `--products N`: only so many of each set, to try it.
+Sets: boxes, strips, tfda (of DATA_DIR, see evaluation_manifests.py) and rendered. The text of the document between
+`<!-- SET -->` and `<!-- end of SET -->` is replaced. Plots go beside it as methods_SET_roc.png and
+methods_SET_scores.png, all figures to WORK_DIR/SET. `--products N`: only so many products of each set, as a trial.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def table_of(name: str, data: Path, work: Path) -> Path:
 
 
 def shortened(table: Path, products: int) -> Path:
-    """The rows of the first products of each part."""
+    """A table with the first `products` products of each part; its path."""
     rows = records(table)
     kept: dict[str, list[str]] = {}
     for row in rows:
@@ -50,7 +50,7 @@ def shortened(table: Path, products: int) -> Path:
 
 
 def replaced(text: str, name: str, block: str) -> str:
-    """`text` with what stands between the marks of `name` replaced by `block`."""
+    """`text` with `block` between the marks of `name`."""
     first, last = f"<!-- {name} -->", f"<!-- end of {name} -->"
     if text.count(first) != 1 or text.count(last) != 1:
         sys.exit(f"the document needs the marks {first} and {last}, once each")
@@ -58,7 +58,7 @@ def replaced(text: str, name: str, block: str) -> str:
 
 
 def main(data: Path, work: Path, doc: Path, only: list[str], products: int | None) -> None:
-    """Measure, and write after each set: a run that is cut short has written what it measured."""
+    """Measure the sets and write after each of them, so that an interrupted run keeps what it measured."""
     for name in only:
         table = table_of(name, data, work)
         if products is not None:

@@ -161,7 +161,7 @@ def _reliability(above: Axes, below: Axes, diagram: Reliability, title: str) -> 
 
 
 def draw_roc(comparison: Comparison, path: Path) -> None:
-    """ROC curves of all methods on the test pairs; the false accept rate on a logarithmic axis, where the work is."""
+    """ROC curves of all methods on the test pairs; low false accept rates, which matter most, on a logarithmic axis."""
     figure = Figure(figsize=(9, 6), layout="constrained")
     axes = figure.subplots()
     test = ~comparison.pairs.validation
