@@ -1,10 +1,11 @@
-"""Answers and pairs that reports are made of, by hand."""
+"""Answers and pairs that reports are made of, by hand; and a rendered set to measure on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from simsearch.core.types import Outcome, Refusal
 from simsearch.evaluation.calibration_report import ScoredPairs
 from simsearch.evaluation.evaluated_query import STAGES, EvaluatedQuery
 from simsearch.evaluation.pairs import LabelledPairs
+from simsearch.evaluation.rendered_set import write_rendered_set
 
 Asked = Callable[..., EvaluatedQuery]
 
@@ -58,3 +60,10 @@ def facts() -> dict[str, Any]:
 def refusal() -> Refusal:
     """A row that was left out."""
     return Refusal("t.csv line 7", "bad_row", "t.csv line 7: 'sku' is empty")
+
+
+@pytest.fixture(scope="session")
+def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve packages, two phone photos each; the catalog lacks three of them."""
+    folder = tmp_path_factory.mktemp("rendered")
+    return write_rendered_set(folder, products=12, photos=2, seed=4, severity=0.1, absent=0.25, family_share=0.0)

@@ -6,38 +6,24 @@ import csv
 import json
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from simsearch import open_app
-from simsearch.catalog.images import ImageFacts, Images
 from simsearch.cli import main as cli
 from simsearch.core.errors import SourceError, UsageError, WeightsError
-from simsearch.core.types import Decision, Outcome
-from simsearch.evaluation.ask import ask
+from simsearch.core.types import silent
 from simsearch.evaluation.methods import PairSource
 from simsearch.evaluation.protocol import read_protocol
-from simsearch.evaluation.rendered_set import write_rendered_set
 from simsearch.evaluation.run import evaluate_calibration, evaluate_methods, evaluate_open_set, evaluate_retrieval
 
 if TYPE_CHECKING:
     from tests.conftest import Kit
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-def silent(done: int, total: int, text: str) -> None:
-    """No progress."""
-
-
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve packages, two phone photos each; the catalog lacks three of them."""
-    folder = tmp_path_factory.mktemp("rendered")
-    return write_rendered_set(folder, products=12, photos=2, seed=4, severity=0.1, absent=0.25, family_share=0.0)
 
 
 @pytest.fixture
@@ -55,38 +41,6 @@ def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kit
         return left.value.code, found.out, found.err
 
     return call
-
-
-def test_a_rendered_set_is_a_manifest_with_roles(manifest: Path, tmp_path: Path) -> None:
-    protocol = read_protocol(manifest)
-    assert (len(protocol.references), len(protocol.queries)) == (9, 24)
-    assert len({q.sku for q in protocol.queries if not protocol.known(q.sku)}) == 3
-    settings: dict[str, Any] = {"products": 12, "photos": 2, "severity": 0.1, "absent": 0.25, "family_share": 0.0}
-    again = write_rendered_set(tmp_path / "again", seed=4, **settings)
-    other = write_rendered_set(tmp_path / "other", seed=5, **settings)
-    first, same, new = (sorted((p.parent / "images").iterdir())[1] for p in (manifest, again, other))
-    assert first.read_bytes() == same.read_bytes() != new.read_bytes()
-
-
-def test_answers_agree_with_what_query_says(manifest: Path, kit: Kit, tmp_path: Path) -> None:
-    protocol = read_protocol(manifest)
-    with open_app(tmp_path / "home", kit.config) as app:
-        asked, refusals = ask(app, protocol, silent)
-        answers = app.query([q.path for q in protocol.queries], k=1000, record=False)
-    assert refusals == []
-    assert [a.path for a in asked] == [q.path for q in protocol.queries]
-    for mine, answer in zip(asked, answers, strict=True):
-        assert isinstance(answer, Decision)
-        skus = [h.sku for h in answer.hits]
-        assert mine.first == (skus[0] if skus else "")
-        # One photo alone and several at once round differently.
-        assert mine.probability == pytest.approx(answer.probability, rel=1e-4)
-        assert mine.outcome is answer.outcome
-        assert mine.rank == (skus.index(mine.sku) + 1 if mine.sku in skus else float("inf"))
-        assert mine.named_right == (answer.sku == mine.sku)
-        assert mine.known == any(r.sku == mine.sku for r in protocol.references)
-        assert (mine.embedding_rank == float("inf")) == (not mine.known)
-    assert any(a.outcome is Outcome.MATCH for a in asked)
 
 
 def test_the_retrieval_command_prints_and_writes(manifest: Path, run: Run, tmp_path: Path) -> None:
@@ -159,20 +113,6 @@ def test_where_all_products_are_known_every_second_one_is_taken_out(manifest: Pa
     assert (tmp_path / "open_set.png").is_file()
 
 
-def test_a_photo_that_cannot_be_read_is_left_out_and_told(manifest: Path, kit: Kit, tmp_path: Path) -> None:
-    lines = manifest.read_text(encoding="utf-8").splitlines()
-    sku = lines[1].split(",")[0]
-    (manifest.parent / "broken.jpg").write_bytes(b"no picture")
-    table = manifest.with_name("broken.csv")
-    rest = ["," * (lines[0].count(",") - 2)] * 2
-    more = [f"{sku},broken.jpg,query{rest[0]}", f"{sku},gone.jpg,reference{rest[1]}"]
-    table.write_text("\n".join([*lines[:4], *more]) + "\n", encoding="utf-8")
-    with open_app(tmp_path / "home", kit.config) as app:
-        asked, refusals = ask(app, read_protocol(table), silent)
-    assert len(asked) == 2
-    assert {(Path(r.where).name, r.code) for r in refusals} == {("gone.jpg", "missing"), ("broken.jpg", "not_an_image")}
-
-
 def test_a_photo_that_vanishes_while_it_runs_is_left_out_and_told(manifest: Path, kit: Kit, tmp_path: Path) -> None:
     shutil.copytree(manifest.parent, tmp_path / "copy")
     protocol = read_protocol(tmp_path / "copy" / "manifest.csv")
@@ -187,22 +127,6 @@ def test_a_photo_that_vanishes_while_it_runs_is_left_out_and_told(manifest: Path
     assert report.pairs is not None
     assert [(r.where, r.code) for r in report.refusals] == [(gone, "missing")]
     assert report.json()["refusals"][0]["where"] == gone
-
-
-def test_an_image_that_is_retired_while_it_runs_is_left_out_and_told(
-    manifest: Path, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    facts = Images.facts
-
-    def one_less(images: Images, ids: Iterable[int]) -> dict[int, ImageFacts]:
-        found = facts(images, ids)
-        return {i: f for i, f in found.items() if i != min(found)} if len(found) == 9 else found
-
-    monkeypatch.setattr(Images, "facts", one_less)
-    with open_app(tmp_path / "home", kit.config) as app:
-        asked, refusals = ask(app, read_protocol(manifest), silent)
-    assert len(asked) == 24
-    assert [r.code for r in refusals] == ["retired"]
 
 
 def test_why_no_pairs_were_measured_is_said(manifest: Path, kit: Kit, tmp_path: Path, run: Run) -> None:
