@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError, SourceError, UsageError
-from simsearch.core.images import SUFFIXES
 from simsearch.core.types import Image, Progress, Refusal, SourceRow, silent
 from simsearch.evaluation.intervals import Interval
 from simsearch.evaluation.metrics import PairFigures, best_threshold, pair_figures, pair_intervals
@@ -169,8 +168,8 @@ def _drawn(
     source: PairSource, embedder: Method, settings: ImageSettings
 ) -> tuple[list[Image], LabelledPairs, list[Refusal]]:
     assert source.manifest is not None
-    read = read_source(source.manifest, SUFFIXES)
-    doubted = read_source(source.ambiguous, SUFFIXES) if source.ambiguous else None
+    read = read_source(source.manifest)
+    doubted = read_source(source.ambiguous) if source.ambiguous else None
     rows = [r for r in read.rows if source.split is None or r.attributes.get("split") == source.split]
     if not rows:
         raise SourceError(f"{source.manifest}: has no row with split = {source.split!r}")

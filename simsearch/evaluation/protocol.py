@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simsearch.core.errors import SourceError
-from simsearch.core.images import SUFFIXES
 from simsearch.core.types import Refusal, SourceRow
 from simsearch.ingest.sources import read_source, read_table
 
@@ -141,14 +140,14 @@ def open_set(protocol: Protocol) -> Protocol:
 
 
 def _read(path: Path, refusals: list[Refusal]) -> list[SourceRow]:
-    source = read_source(path, SUFFIXES)
+    source = read_source(path)
     refusals += source.refusals
     return source.rows
 
 
 def _rows(manifest: Path) -> tuple[list[SourceRow], list[Refusal]]:
     """The rows, unlabelled distractors under a SKU of their own, and what was refused."""
-    source = read_source(manifest, SUFFIXES)
+    source = read_source(manifest)
     found, refused = list(source.rows), {r.where: r for r in source.refusals}
     if manifest.suffix.lower() == ".csv":
         for where, record in read_table(manifest.resolve(), ("sku", "image"))[0]:

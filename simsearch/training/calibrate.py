@@ -24,9 +24,10 @@ from simsearch.features.orb import column
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.keypoint_votes import Nearest, VoteIndex, nearest
 from simsearch.recognition.calibration import Calibration, threshold_for_far
+from simsearch.recognition.pair_scorer import FeatureScorer
 from simsearch.recognition.rank_fusion import reciprocal_rank_fusion
 from simsearch.recognition.score_fusion import Bools, Floats, Fusion, Monotone
-from simsearch.recognition.verification import FEATURES, INCREASING, Verifier, counted
+from simsearch.recognition.verification import FEATURES, INCREASING, counted
 
 SINGLES = 8000
 """At most so many photos that are alone of their product ask. Their candidates are siblings, which must not match."""
@@ -80,7 +81,9 @@ class CandidatePairs:
     """Index of the asking photo in the sample."""
 
 
-def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings, progress: Progress) -> CandidatePairs:
+def candidate_pairs(
+    sample: Sample, scorer: FeatureScorer, settings: QuerySettings, progress: Progress
+) -> CandidatePairs:
     """Ask each photo of a product with several photos against all others, and at most SINGLES of the other photos.
 
     Candidates of a product with one photo are wrong: they teach which likenesses mean nothing. Candidates come from two
@@ -97,7 +100,7 @@ def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings,
         own = np.flatnonzero((skus == skus[i]) & (np.arange(len(skus)) != i)).tolist()
         chosen += sorted({*own} - {*chosen})
         features.append(
-            verifier.features(
+            scorer.features(
                 sample.described[i],
                 [sample.described[j] for j in chosen],
                 geometry=geometry,
@@ -163,8 +166,9 @@ def _vote_index(sample: Sample, keypoints: int) -> VoteIndex | None:
 
 def calibrate(
     sample: Sample,
-    verifier: Verifier,
+    scorer: FeatureScorer,
     *,
+    fingerprints: Mapping[str, str],
     target_far: float,
     settings: QuerySettings,
     facts: Mapping[str, Any],
@@ -176,6 +180,8 @@ def calibrate(
     right and wrong ones. `thresholds["match"]` is the smallest that holds the false-accept rate `target_far` over
     photos whose product the catalog lacks: each asking photo is judged by its most probable wrong candidate.
 
+    `fingerprints`: of the methods that `scorer` uses, by name.
+
     Raises:
         TrainingError: fewer than LEAST_PRODUCTS products have several photos, or no wrong candidate comes back.
     """
@@ -184,7 +190,7 @@ def calibrate(
         raise TrainingError(
             f"calibration needs {LEAST_PRODUCTS} or more products with several photos; the table has {len(several)}"
         )
-    pairs = candidate_pairs(sample, verifier, settings, progress)
+    pairs = candidate_pairs(sample, scorer, settings, progress)
     if pairs.same[np.isin(np.array(sample.skus)[pairs.query], several)].all():
         raise TrainingError(
             f"all {settings.candidates} candidates of every photo are of its own product; raise query.candidates, or "
@@ -197,7 +203,7 @@ def calibrate(
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
     return Calibration(
         _fit(features, pairs.same).after(line), Monotone(), {"match": chosen.threshold, "pair": 0.5},
-        {m.name: m.fingerprint for m in (verifier.network, verifier.orb, verifier.phash)},
+        dict(fingerprints),
         {
             **facts, "products": len(several), "photos": len(sample.skus), "pairs": len(pairs.same),
             "right_pairs": int(pairs.same.sum()), "target_far": target_far, "far_shown": chosen.shown,

@@ -98,7 +98,7 @@ def calibrate_from_table(
 def _rows(table: Path | None) -> tuple[list[SourceRow], Sequence[Refusal]]:
     if table is None:
         return [], ()
-    source = read_source(table, images.SUFFIXES)
+    source = read_source(table)
     return source.rows, source.refusals
 
 
@@ -135,7 +135,8 @@ def _calibration(
     sample = Sample(skus, described, frozenset(distractors))
     try:
         calibration = calibrate(
-            sample, Verifier(methods, None), target_far=target_far, settings=config.query,
+            sample, Verifier(methods, None), fingerprints={name: methods[name].fingerprint for name in NEEDED},
+            target_far=target_far, settings=config.query,
             facts={**facts, "date": datetime.now(UTC).date().isoformat()},
             progress=progress,
         )  # fmt: skip

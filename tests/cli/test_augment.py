@@ -1,39 +1,29 @@
-"""`simsearch augmentations`: the picture of a strategy or of a training config."""
+"""`simsearch augmentations`: the picture of a strategy."""
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from simsearch.cli import main as cli
 from simsearch.training.augment import strategy
+
+if TYPE_CHECKING:
+    from tests.conftest import Run
 
 PHOTO = np.kron(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), np.ones((20, 20, 1), np.uint8))
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> int:
-    monkeypatch.setattr(sys, "argv", ["simsearch", "augmentations", *map(str, arguments)])
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    assert isinstance(left.value.code, int)
-    return left.value.code
-
-
-def test_the_command_draws_a_config_on_photos(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_draws_a_config_on_photos(run: Run, tmp_path: Path) -> None:
     Image.fromarray(PHOTO).save(tmp_path / "a.png")
     (tmp_path / "x.toml").write_text('seed = 1\n[augment]\nstrategy = "pills"\nrotation = 10.0\n', encoding="utf-8")
     out = tmp_path / "out.png"
     arguments = (tmp_path / "a.png", "--config", tmp_path / "x.toml", "--views", "1", "--out", out)
-    assert run(monkeypatch, *arguments, "--json") == 0
-    said = json.loads(capsys.readouterr().out)
+    [said] = run("augmentations", *arguments, "--json").objects
     assert said["picture"] == str(out)
     assert said["strengths"] == asdict(replace(strategy("pills"), rotation=10.0))
     with Image.open(out) as picture:
@@ -51,15 +41,7 @@ def test_the_command_draws_a_config_on_photos(
     ],
 )
 def test_a_call_that_cannot_be_meant_is_one_line(
-    arguments: list[str],
-    code: int,
-    words: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
+    arguments: list[str], code: int, words: str, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(monkeypatch, *arguments) == code
-    said = capsys.readouterr().err
-    assert words in said
-    assert len(said.splitlines()) == 1
+    assert words in run("augmentations", *arguments).error(code)

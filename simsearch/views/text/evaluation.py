@@ -1,17 +1,14 @@
-"""How measurements are printed: the tables of a report, or all its figures as one JSON object."""
+"""What `simsearch evaluate` prints: the tables of a report."""
 
 from __future__ import annotations
 
 from simsearch.evaluation.methods import MethodsReport
 from simsearch.evaluation.tables import Report
-from simsearch.views.text.output import OUT, left_out, print_json, table, text
+from simsearch.views.text.output import OUT, left_out, table, text
 
 
-def comparison(r: MethodsReport, as_json: bool) -> None:
+def comparison(r: MethodsReport) -> None:
     """Every method on the same pairs, best accuracy first."""
-    if as_json:
-        print_json(r.json())
-        return
     shown = table("method", "accuracy", "95 %", "precision", "recall", "F1", "AUC", "FPR95", "files/s", "cached/s")
     for row in r.comparison.records():
         low, high = row["accuracy_95"]
@@ -31,11 +28,8 @@ def comparison(r: MethodsReport, as_json: bool) -> None:
     OUT.print(r.json()["note"])
 
 
-def recognition(r: Report, as_json: bool) -> None:
+def recognition(r: Report) -> None:
     """The tables of a measurement, and what it was made on."""
-    if as_json:
-        print_json(r.json())
-        return
     for one in r.tables():
         OUT.print(f"[bold]{text(one.title)}[/]")
         shown = table(*one.columns)
