@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.rebuild import Plan
     from simsearch.recognition.feedback import DecisionDesk
+    from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
 
 __all__ = ["App", "Progress", "open_app", "silent"]
@@ -268,12 +269,12 @@ class App(Parts):
 
     def calibrate(
         self, table: Path | None, *, target_far: float = 0.001, out: Path | None = None, progress: Progress = silent
-    ) -> Path:
+    ) -> CalibrateResult:
         """Refit probability and thresholds; written to the home, or to `out`.
 
         On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`.
         """
-        from simsearch.recognition.feedback import calibrate_from_decisions
+        from simsearch.training.calibrate_feedback import calibrate_from_decisions
         from simsearch.training.run import calibrate_from_table
 
         if not 0 < target_far < 1:
@@ -281,10 +282,10 @@ class App(Parts):
         path = out or self.home / "calibration.json"
         if table is None:
             self.require_catalog()
-            calibration = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
+            result = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
         else:
-            calibration = calibrate_from_table(self.config, self.methods, table, target_far, progress)
+            result = calibrate_from_table(self.config, self.methods, table, target_far, progress)
         path.parent.mkdir(parents=True, exist_ok=True)
         with nullcontext() if out else self.writing():
-            calibration.save(path)
-        return path
+            result.calibration.save(path)
+        return replace(result, path=path)

@@ -32,7 +32,7 @@ from simsearch.features.network.network import (
     save,
     to_input,
 )
-from simsearch.features.network.weights_file import Architecture, open_weights, sigmoid
+from simsearch.features.network.weights_file import Architecture, open_weights
 
 SMALL = Architecture("mobilenet_v3_small", embedding=32, input_size=64, pair_hidden=16)
 
@@ -132,11 +132,6 @@ assert "torch" not in sys.modules
 """
     root = Path(weightfile.__file__).parents[3]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
-
-
-def test_sigmoid() -> None:
-    found = sigmoid(np.array([-1e4, 0.0, np.log(3.0), 1e4], np.float32))
-    assert found.tolist() == pytest.approx([0.0, 0.5, 0.75, 1.0])
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
