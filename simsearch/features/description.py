@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from simsearch.core.threads import SingleThreaded, cores, in_threads
 from simsearch.core.types import Description, Descriptor, Image, Surface
-from simsearch.features.base import Method, SurfaceMethod, is_batched
+from simsearch.features.base import Method, is_batched, says_surface
 
 _PART = 8
 """Images that one thread takes at once: what the network describes in one pass (`features.network`)."""
@@ -41,7 +41,7 @@ def describe_here(methods: Mapping[str, Method], images: Sequence[Image]) -> lis
     for name, method in methods.items():
         if is_batched(method):
             SingleThreaded.torch()
-        if isinstance(method, SurfaceMethod):
+        if says_surface(method):
             found = method.describe_with_surface(images)
             columns[name] = [descriptor for descriptor, _, _ in found]
             surfaces = [(surface, probability) for _, surface, probability in found]

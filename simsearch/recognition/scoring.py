@@ -44,7 +44,10 @@ class CurrentScoring:
 
         `match_threshold`: the setting of that name; 0: the calibration's. `verifier`: makes what verifies pairs.
         """
-        self.methods, self.own, self._wanted, self._verifier = methods, own, match_threshold, verifier
+        self.methods, self._wanted, self._verifier = methods, match_threshold, verifier
+        network = methods["siamese"]
+        assert isinstance(network, PairNetwork)
+        self._files = own, network.calibration_path
         self._latest: tuple[_Stamp, Scoring] | None = None
         self._lock = Lock()
 
@@ -75,18 +78,13 @@ class CurrentScoring:
 
     def _stamp(self) -> _Stamp:
         """Path, modification time, size and inode of the file in force; zeros where it is missing."""
-        for path in (self.own, self._beside()):
+        for path in self._files:
             try:
                 found = os.stat(path)
             except OSError:
                 continue
             return str(path), found.st_mtime_ns, found.st_size, found.st_ino
-        return str(self._beside()), 0, 0, 0
-
-    def _beside(self) -> Path:
-        network = self.methods["siamese"]
-        assert isinstance(network, PairNetwork)
-        return network.calibration_path
+        return str(self._files[-1]), 0, 0, 0
 
     def _read(self, path: Path) -> Scoring:
         calibration = Calibration.load(path)
