@@ -42,13 +42,12 @@ from PIL import Image as Pillow
 from simsearch.catalog import Catalog
 from simsearch.core.config import Config
 from simsearch.core.errors import SimsearchError
-from simsearch.core.images import SUFFIXES
 from simsearch.core.types import Description, Descriptor, Image, Metric, Similarities
 from simsearch.features.base import Method, NoSettings
 from simsearch.indexes.generations import Generations
 from simsearch.ingest.indexer import Indexer
 from simsearch.ingest.nightly import Nightly
-from simsearch.ingest.rebuild import Maintenance
+from simsearch.ingest.rebuild import Rebuilder
 from simsearch.ingest.sources import read_source
 from simsearch.recognition.retrieval import Retrieval
 from simsearch.recognition.snapshot import Snapshots
@@ -99,7 +98,7 @@ class World:
         self.source.mkdir(parents=True, exist_ok=True)
         self.catalog = Catalog(self.home / "catalog.db", self.config.catalog)
         self.generations = Generations(self.home / "generations", self.catalog)
-        self.upkeep = Maintenance(self.home, self.config, self.catalog, self.methods, self.generations)
+        self.rebuilder = Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations)
 
     def said(self, line: str) -> None:
         """Write down what was acknowledged."""
@@ -108,7 +107,7 @@ class World:
 
     def listen(self) -> None:
         """From now on, every change that the catalog acknowledges is written down."""
-        apply, build, back = self.catalog.images.apply, self.upkeep.build, self.generations.rollback
+        apply, build, back = self.catalog.images.apply, self.rebuilder.build, self.generations.rollback
 
         def applied(**changes: Any) -> None:
             gone = list(changes.get("retire", ()))
@@ -129,7 +128,7 @@ class World:
             return back()
 
         self.catalog.images.apply = applied  # type: ignore[method-assign]
-        self.upkeep.build = built  # type: ignore[method-assign]
+        self.rebuilder.build = built  # type: ignore[method-assign]
         self.generations.rollback = rolled  # type: ignore[method-assign]
 
     # -- what a child does -------------------------------------------------------------------------------------------
@@ -146,13 +145,13 @@ class World:
             os.replace(part, self.source / f"p{rng.randrange(60):02d}.png")
 
     def index(self) -> None:
-        """As `simsearch index --prune`."""
+        """As `simsearch index --prune-all`."""
         indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
-        indexer.run([read_source(self.source, SUFFIXES)], prune=True, progress=quiet)
+        indexer.run([read_source(self.source)], retire_share=1.0, progress=quiet)
 
     def night(self) -> None:
         """As `simsearch rebuild --nightly`."""
-        Nightly(self.upkeep).run([self.source], quiet)
+        Nightly(self.rebuilder).run([self.source], quiet)
 
     def work(self, seed: int, steps: int = 1000) -> None:
         """Until it is killed, or for `steps`."""
@@ -160,7 +159,7 @@ class World:
         self.listen()
         for _ in range(steps):
             self.change_source(rng)
-            job = rng.choice((self.index, self.night, self.night, lambda: self.upkeep.rebuild(progress=quiet)))
+            job = rng.choice((self.index, self.night, self.night, lambda: self.rebuilder.rebuild(progress=quiet)))
             job()
             if rng.random() < 0.1 and len(self.generations.names()) > 1:
                 with suppress(SimsearchError):
@@ -326,7 +325,7 @@ def readers(folder: Path, seconds: float, processes: int = 2) -> dict[str, int]:
         world, rng, end = World(folder), random.Random(6), time.monotonic() + seconds
         while time.monotonic() < end:
             world.change_source(rng)
-            rng.choice((world.index, world.night, lambda: world.upkeep.rebuild(keep=1, progress=quiet)))()
+            rng.choice((world.index, world.night, lambda: world.rebuilder.rebuild(keep=1, progress=quiet)))()
 
     def ask(number: int) -> None:
         world, rng, end = World(folder), random.Random(number), time.monotonic() + seconds

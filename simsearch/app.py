@@ -15,18 +15,18 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 from simsearch.core.config import NEEDED, Config, load_config
 from simsearch.core.errors import CatalogError, ConfigError, ImageError, UsageError
 from simsearch.core.files import writing
-from simsearch.core.types import Description, Image, PairVerdict, Progress, Readiness, Status, silent
+from simsearch.core.types import Image, PairVerdict, Progress, Readiness, Status, silent
 
 if TYPE_CHECKING:
     from simsearch.catalog import Catalog
     from simsearch.core.types import Decision, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
-    from simsearch.duplicates.feedback import Desk
+    from simsearch.duplicates.feedback import PairFeedback
     from simsearch.features.base import Method, MetricMethod
     from simsearch.indexes.generations import Generations
     from simsearch.ingest.indexer import IndexReport
     from simsearch.ingest.nightly import NightlyReport
-    from simsearch.ingest.rebuild import Maintenance, Plan
+    from simsearch.ingest.rebuild import Plan, Rebuilder
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.engine import QueryEngine
     from simsearch.recognition.feedback import DecisionDesk
@@ -40,8 +40,6 @@ T = TypeVar("T")
 __all__ = ["App", "Progress", "open_app", "silent"]
 
 DEFAULT_HOME = "simsearch-home"
-_DECODED = 64
-"""Photos of pairs that are held decoded at once."""
 
 
 def open_app(
@@ -200,11 +198,11 @@ class App:
         return Generations(self.home / "generations", self.catalog, device=self.config.generations.device)
 
     @part
-    def upkeep(self) -> Maintenance:
-        """The jobs that keep the indexes in step with the catalog."""
-        from simsearch.ingest.rebuild import Maintenance
+    def rebuilder(self) -> Rebuilder:
+        """What builds the indexes."""
+        from simsearch.ingest.rebuild import Rebuilder
 
-        return Maintenance(self.home, self.config, self.catalog, self.methods, self.generations)
+        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations)
 
     @part
     def scoring(self) -> CurrentScoring:
@@ -258,6 +256,7 @@ class App:
         sources: Sequence[str | Path],
         *,
         prune: bool = False,
+        prune_all: bool = False,
         rebuild: bool | None = None,
         progress: Progress = silent,
     ) -> IndexReport:
@@ -265,30 +264,32 @@ class App:
 
         Args:
             sources: folders, CSV or JSONL files.
-            prune: retire images of these sources that they no longer list.
+            prune: retire images of these sources that they no longer list, at most `nightly.retire_share` of them.
+            prune_all: the same without that limit.
             rebuild: build a generation afterwards; None does so when none serves, or when more than
                 `indexing.rebuild_share` of the images are outside it.
 
         Raises:
-            SourceError: a source cannot be read at all; nothing was changed.
+            SourceError: a source cannot be read at all, or more is no longer listed than may be retired at once;
+                nothing was changed.
         """
-        from simsearch.core.images import SUFFIXES
         from simsearch.ingest.indexer import Indexer
         from simsearch.ingest.sources import read_source
 
-        read = [read_source(Path(source), SUFFIXES) for source in sources]
+        read = [read_source(Path(source)) for source in sources]
         with self._writing():
             indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
-            report = indexer.run(read, prune=prune, progress=progress)
+            share = 1.0 if prune_all else self.config.nightly.retire_share if prune else None
+            report = indexer.run(read, retire_share=share, progress=progress)
             if rebuild or (rebuild is None and self._behind()):
-                report = replace(report, generation=self.upkeep.rebuild(progress=progress))
+                report = replace(report, generation=self.rebuilder.rebuild(progress=progress))
         return report
 
     def _behind(self) -> bool:
-        live, outside = self.catalog.images.counts()["images_ok"], self.upkeep.outside()
-        if outside < 0:
-            return live > 0 and not self.catalog.images.stale(self.upkeep.fingerprints.values())
-        return outside > self.config.indexing.rebuild_share * max(1, live)
+        live, state = self.catalog.images.counts()["images_ok"], self.rebuilder.state()
+        if not state.usable:
+            return live > 0 and not self.catalog.images.stale(self.rebuilder.fingerprints.values())
+        return state.outside > self.config.indexing.rebuild_share * max(1, live)
 
     def query(
         self,
@@ -331,44 +332,13 @@ class App:
 
     def verify(self, pairs: Sequence[tuple[str, str]], *, method: str | None = None) -> list[PairVerdict]:
         """Whether each pair of files shows the same product; with `method`, its bare similarity instead."""
-        from simsearch.core import images
-        from simsearch.core.threads import SingleThreaded, in_threads
-        from simsearch.features.description import describe
+        from simsearch.recognition.pairs import PairVerifier, compare_pairs
 
-        chosen = {method: self.method(method)} if method else {name: self.methods[name] for name in NEEDED}
-        described: dict[str, Description | ImageError] = {}
-        paths = list(dict.fromkeys(p for pair in pairs for p in pair))
-        for start in range(0, len(paths), _DECODED):
-            part = paths[start : start + _DECODED]
-            read = in_threads(lambda path: images.load_or_error(path, self.config.images), part)
-            loaded = dict(zip(part, read, strict=True))
-            sound = {path: image for path, image in loaded.items() if not isinstance(image, ImageError)}
-            described |= {path: image for path, image in loaded.items() if isinstance(image, ImageError)}
-            described |= dict(zip(sound, describe(chosen, list(sound.values())), strict=True))
-        with SingleThreaded():
-            return in_threads(lambda pair: self._verdict(*pair, described[pair[0]], described[pair[1]], chosen), pairs)
-
-    def _verdict(
-        self,
-        a: str,
-        b: str,
-        query: Description | ImageError,
-        other: Description | ImageError,
-        chosen: Mapping[str, Method],
-    ) -> PairVerdict:
-        if isinstance(query, ImageError) or isinstance(other, ImageError):
-            error = query if isinstance(query, ImageError) else other
-            assert isinstance(error, ImageError)
-            return PairVerdict(a, b, error=error)
-        if len(chosen) == 1:
-            [(name, method)] = chosen.items()
-            return PairVerdict(a, b, similarity=float(method.compare(query[name], [other[name]])[0]))
-        verification = self.verifier.verify(query, [other], geometry=1)[0]
-        from simsearch.recognition.pairs import basis
-
-        least = self.calibration.thresholds["pair"]
-        same = verification.probability >= least
-        return PairVerdict(a, b, same, verification, reason=basis(verification, least))
+        if method is not None:
+            return compare_pairs(pairs, self.method(method), self.config.images)
+        needed = {name: self.methods[name] for name in NEEDED}
+        threshold = self.calibration.thresholds["pair"]
+        return PairVerifier(needed, self.verifier, threshold, self.config.images).verify(pairs)
 
     def duplicates(self, *, threshold: float | None = None, progress: Progress = silent) -> list[DuplicateGroup]:
         """Groups of catalog images that show the same product."""
@@ -392,27 +362,27 @@ class App:
         )
         return finder.find(progress, since=None if since is None else built_at(self.catalog, since))
 
-    def review_duplicates(self) -> Desk:
+    def review_duplicates(self) -> PairFeedback:
         """Where a person's word on suspected pairs is taken down and read."""
         self._existing()
-        from simsearch.duplicates.feedback import Desk
+        from simsearch.duplicates.feedback import PairFeedback
 
-        return Desk(self.catalog)
+        return PairFeedback(self.catalog)
 
     def rebuild(self, *, keep: int | None = None, progress: Progress = silent) -> str:
-        """Build a generation from the catalog, audit it and serve it; its name. See `maintenance.Maintenance`.
+        """Build a generation from the catalog, audit it and serve it; its name. See `ingest.rebuild`.
 
         Raises:
             GenerationError: the audit failed, or images lack descriptors; the old generation still serves.
         """
         self._existing()
         with self._writing():
-            return self.upkeep.rebuild(keep=keep, progress=progress)
+            return self.rebuilder.rebuild(keep=keep, progress=progress)
 
     def plan(self) -> Plan:
         """What `rebuild` would do; nothing is changed."""
         self._existing()
-        return self.upkeep.plan()
+        return self.rebuilder.plan()
 
     def nightly(
         self, sources: Sequence[str | Path], *, keep: int | None = None, progress: Progress = silent
@@ -421,7 +391,7 @@ class App:
         from simsearch.ingest.nightly import Nightly
 
         with self._writing():
-            return Nightly(self.upkeep, keep=keep).run(sources, progress)
+            return Nightly(self.rebuilder, keep=keep).run(sources, progress)
 
     def rollback(self) -> str:
         """Serve the generation before the current one; its name."""
@@ -432,9 +402,11 @@ class App:
     def status(self, *, verify: bool = False) -> Status:
         """What there is, without changing anything. `verify`: every byte is read."""
         from simsearch.ingest.nightly import last_report
+        from simsearch.ingest.status import read_status
 
         self._existing()
-        return replace(self.upkeep.status(verify=verify), nightly=last_report(self.home / "nightly"))
+        found = read_status(self.home, self.catalog, self.methods, self.generations, verify=verify)
+        return replace(found, nightly=last_report(self.home / "nightly"))
 
     def late(self, hours: float) -> str:
         """Why the last good nightly run is older than `hours`; empty where it is not."""

@@ -1,13 +1,17 @@
-"""What every test gets: a small network and a small rendered catalog, made once."""
+"""What every test gets: a small network and a small rendered catalog, made once, and the command line in-process."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import os
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -129,3 +133,60 @@ def indexed(tmp_path_factory: pytest.TempPathFactory, kit: Kit, shop: Shop) -> P
 @pytest.fixture
 def home(indexed: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(indexed, tmp_path / "home"))
+
+
+# -- the command line ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a call of the command line left."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """stdout as JSON, one object a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def rows(self) -> list[dict[str, str]]:
+        """stdout as CSV."""
+        return list(csv.DictReader(io.StringIO(self.out)))
+
+    def error(self, code: int) -> str:
+        """The one line on stderr of a call that must end with `code`."""
+        assert self.code == code, self.err
+        assert self.err.count("\n") == 1
+        assert self.err.startswith("simsearch: ")
+        return self.err.removeprefix("simsearch: ").rstrip("\n")
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command line, called with the given arguments."""
+    from simsearch.cli import main as cli
+
+    for name in ("SIMSEARCH_HOME", "SIMSEARCH_CONFIG", "SIMSEARCH_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+
+    def call(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["simsearch", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        found = capsys.readouterr()
+        assert isinstance(left.value.code, int)
+        return Done(left.value.code, found.out, found.err)
+
+    return call
+
+
+@pytest.fixture
+def on(run: Run, kit: Kit) -> Run:
+    """The command line with the kit's settings, on the home given first."""
+    return lambda home, *rest: run("--config", kit.config, "--home", home, *rest)

@@ -404,7 +404,7 @@ def test_a_further_method_is_stored_indexed_and_asked(tmp_path: Path, kit: Kit, 
         report = app.index([source])
         assert (report.redescribed, report.unchanged, report.generation) == (3, 0, "g000002")
         assert app.status().sound
-        assert {lane["name"] for lane in app.generations.manifest("g000002")["lanes"]} == {"phash", "dhash", "siamese"}
+        assert set(app.generations.manifest("g000002").fingerprints) == {"phash", "dhash", "siamese"}
         decision = decided(app.query([shop.photo(sku)])[0])
     assert (decision.outcome, decision.sku) == (Outcome.MATCH, sku)
 

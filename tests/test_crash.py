@@ -47,7 +47,7 @@ def test_the_check_of_the_campaign_can_fail(tmp_path: Path) -> None:
     spec.loader.exec_module(module)
     world = module.World(tmp_path)
     world.work(3, steps=3)
-    world.upkeep.rebuild(progress=module.quiet)
+    world.rebuilder.rebuild(progress=module.quiet)
     world.check()
     said = tmp_path / "said"
     whole = said.read_text(encoding="ascii")

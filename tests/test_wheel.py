@@ -77,7 +77,7 @@ def test_the_wheel_has_code_and_resources_and_nothing_else(wheel: Path) -> None:
         tracked = [path for path in (ROOT / source).rglob("*") if path.is_file() and path.suffix not in (".pyc",)]
         assert tracked
         assert {f"{target}/{path.relative_to(ROOT / source).as_posix()}" for path in tracked} <= names
-    assert "simsearch/configs/default.toml" in names
+    assert {"simsearch/configs/default.toml", "simsearch/views/html/templates/base.html.j2"} <= names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"simsearch"}
 
 
@@ -103,8 +103,9 @@ def test_the_installed_command_indexes_and_answers(installed: Path, tmp_path: Pa
     simsearch = (str(installed / "simsearch"), "--home", "home")
     run(*simsearch, "index", "shop", at=tmp_path)
     assert json.loads(run(*simsearch, "status", "--json", at=tmp_path))
-    answer = run(*simsearch, "query", str(asked), "--json", at=tmp_path)
+    answer = run(*simsearch, "query", str(asked), "--json", "--html", "page.html", at=tmp_path)
     assert json.loads(answer)
+    assert "<h1>Which drug is this?</h1>" in (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "aspirin" in answer
 
 

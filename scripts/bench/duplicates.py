@@ -2,9 +2,9 @@
 
     python scripts/bench/duplicates.py SCRATCH [--images 100000] [--family 20] [--pills 0.0] [--votes 0]
 
-SCRATCH gets a home whose catalog holds drawn descriptors (2 GB for 100,000 images); a second call uses it again. Images
-come in families whose embeddings have a cosine of about 0.75 with each other, so that every image has its full number
-of suspicious neighbours; one in twenty is a re-encoded copy of another, with its keypoints. No picture is read.
+Drawn descriptors are written to a catalog in SCRATCH (2 GB for 100,000 images); a second call uses it again. Images
+come in families whose embeddings have a cosine of about 0.75 with each other, so every image has its full number of
+candidate pairs. One image in twenty is a re-encoded copy of another, with its keypoints. No picture is read.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _drawn(centre: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray
 
 
 def _copy(source: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """As re-encoding leaves it: four keypoints in five come back, with about ten bits changed."""
+    """A re-encoded copy: four keypoints in five come back, with about ten bits changed."""
     vector = source["siamese"] + 0.005 * rng.normal(size=len(source["siamese"])).astype(np.float32)
     points = source["orb"].copy()
     flips = rng.random((len(points), 32, 8)) < 0.04
@@ -74,7 +74,7 @@ def main() -> None:
     parser.add_argument("scratch", type=Path)
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--family", type=int, default=20, help="images that look alike")
-    parser.add_argument("--pills", type=float, default=0.0, help="share of images whose keypoints are not trusted")
+    parser.add_argument("--pills", type=float, default=0.0, help="share of images that show loose pills")
     parser.add_argument("--votes", type=int, default=0, help="duplicates.vote_keypoints")
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
@@ -93,7 +93,7 @@ def main() -> None:
         before, wall = time.process_time(), time.perf_counter()
         found = app.find_duplicates(progress=progress)
         result = {
-            "images": found.images, "suspected_pairs": found.suspected, "groups": len(found.groups),
+            "images": found.images, "candidate_pairs": found.candidate_pairs, "groups": len(found.groups),
             "look_alikes": len(found.look_alikes), "copies_drawn": options.images // 20,
             "wall_s": round(time.perf_counter() - wall, 1), "cpu_s": round(time.process_time() - before, 1),
             "stages_s": {name: round(last - first, 1) for name, (first, last) in stages.items()},

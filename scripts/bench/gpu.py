@@ -3,9 +3,9 @@
     python scripts/bench/gpu.py [--images 1000000 10000000] [--dim 256] [--queries 10000] [--json] [--cpu-only]
 
 Needs NumPy, the project and a FAISS with GPU code; no network, no data. Vectors are drawn, with the spectrum of real
-embeddings. Every kind that `simsearch rebuild` chooses by size is built on the GPU, taken back in its CPU form, saved,
-loaded again and cloned to the GPU, as a generation is. Recall@50 is against exact search in float32 on the same device.
-With --cpu-only, or where FAISS sees no GPU, the same runs on the CPU alone: that checks the script.
+embeddings. As in a generation, each kind of index that `simsearch rebuild` chooses by size is built on the GPU,
+converted to its CPU form, saved, loaded and cloned to the GPU. Recall@50 is measured against exact search in float32 on
+the same device. With --cpu-only, or where FAISS sees no GPU, everything runs on the CPU, which checks the script.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def drawn(seed: int, count: int, dim: int) -> NDArray[np.float32]:
 
 
 def exact(vectors: NDArray[np.float32], queries: NDArray[np.float32], device: str) -> NDArray[np.int64]:
-    """The K nearest, in blocks, so that ten million vectors need not fit on the GPU at once."""
+    """The K nearest, searched in blocks: ten million vectors do not fit on the GPU at once."""
     block = 1_000_000
     ids = np.zeros((len(queries), 0), np.int64)
     scores = np.zeros((len(queries), 0), np.float32)
@@ -60,14 +60,14 @@ def exact(vectors: NDArray[np.float32], queries: NDArray[np.float32], device: st
 
 
 def recall(found: NDArray[np.int64], wanted: NDArray[np.int64]) -> float:
-    """Share of the nearest that came back."""
+    """Share of the true nearest that were found."""
     return float(np.mean([len(set(a) & set(b)) / K for a, b in zip(found.tolist(), wanted.tolist(), strict=True)]))
 
 
 def measure(
     factory: str, vectors: NDArray[np.float32], queries: NDArray[np.float32], wanted: NDArray[np.int64], device: str
 ) -> dict[str, Any]:
-    """One kind on one device."""
+    """Build, save, load and search one kind of index on one device."""
     ids = np.arange(len(vectors), dtype=np.int64)
     training = choose("cosine", vectors.shape[1], max(len(vectors), 200_001), GenerationSettings(device="cpu")).training
     built = FactoryIndex(vectors.shape[1], factory)

@@ -1,10 +1,10 @@
-"""What a night costs when nothing changed, and when one photo in a hundred did, against a first, full run.
+"""Cost of a night when nothing changed, and when one photo in a hundred did, against a first, full run.
 
     python scripts/bench/nightly.py [--photos 1000] [--json]
 
-Photos are drawn (coloured blocks, 640 by 480 pixels), as describing costs the same whatever they show. Times are wall
-and processor time of each night in one process, the start of Python and the loading of the network left out: a first
-photo is described before the clock runs.
+Photos are drawn (coloured blocks, 640 by 480 pixels): the cost of describing does not depend on the content. Wall and
+processor time are measured for each night in one process. They do not include the start of Python and the loading of
+the network, because a first photo is described before the clock starts.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from simsearch import open_app
 
 
 def draw(path: Path, seed: int) -> None:
-    """A photo of its own for every seed."""
+    """Write a photo; each seed gives a different one."""
     values = np.random.default_rng(seed).integers(0, 256, (24, 32, 3)).astype(np.uint8)
     Pillow.fromarray(values).resize((640, 480), Pillow.Resampling.NEAREST).save(path, quality=90)
 

@@ -33,7 +33,7 @@ def long_tailed(classes: int) -> NDArray[np.int64]:
 
 
 def pairs_per_second(algorithm: str, images: LabelledImages, seconds: float) -> float:
-    """From the median of three batches, each of the size that takes a third of `seconds`; 32 pairs at least."""
+    """By the median of three batches. A batch has at least 32 pairs and takes about a third of `seconds`."""
     draw, rng, count = ALGORITHMS[algorithm], np.random.default_rng(1), 32
     took: list[float] = []
     while True:

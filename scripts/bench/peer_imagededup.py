@@ -2,7 +2,7 @@
 
     PYTHON scripts/bench/peer_imagededup.py FOLDER
 
-Speed does not depend on the weights, and its own would be downloaded: they are left out.
+The network has random weights: imagededup would download its own, and speed does not depend on them.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""How build and lookup grow with the catalog: 10,000, 100,000 and 1,000,000 images with drawn descriptors.
+"""Growth of build and retrieval with the catalog: 10,000, 100,000 and 1,000,000 images with drawn descriptors.
 
     python scripts/bench/scale.py [--sizes 10000 100000 1000000] [--folder DIR] [--factory STRING] [--json FILE]
 
 Embeddings are drawn with the spectrum of real ones (6,273 official photos of medicines: half of the variance in 4
 dimensions, 95 % in 32), hashes at random with copies. Queries are catalog vectors with noise, of similarity about 0.9.
-A build and the queries each run in a process of their own, so that the peak memory is theirs. Describing a photo and
-verifying candidates do not depend on the size of the catalog and are not measured here; nor are votes of keypoints.
+The build and the queries each run in a process of their own, so that each has its own peak memory. Description and
+verification do not depend on the size of the catalog and are not measured. Neither is keypoint voting: see votes.py.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from simsearch.features import create
 from simsearch.features.base import Method
 from simsearch.indexes.choice import choose
 from simsearch.indexes.generations import Generations
-from simsearch.ingest.rebuild import Maintenance
+from simsearch.ingest.rebuild import Rebuilder
 
 BLOCK = 20_000
 QUERIES = 500
@@ -84,49 +84,49 @@ def fill(home: Path, count: int, methods: dict[str, Method]) -> None:
             db.commit()
 
 
-def opened(home: Path, factory: str, methods: dict[str, Method]) -> Maintenance:
-    """The upkeep of the catalog in `home`."""
+def opened(home: Path, factory: str, methods: dict[str, Method]) -> Rebuilder:
+    """The builder of the indexes of the catalog in `home`."""
     config = Config()
     config = replace(config, generations=replace(config.generations, factory=factory))
     catalog = Catalog(home / "catalog.db", config.catalog)
-    return Maintenance(home, config, catalog, methods, Generations(home / "generations", catalog))
+    return Rebuilder(home, config, catalog, methods, Generations(home / "generations", catalog))
 
 
 def rebuild(home: Path, factory: str, methods: dict[str, Method]) -> dict[str, Any]:
     """Time, memory and size of a build."""
-    upkeep = opened(home, factory, methods)
+    rebuilder = opened(home, factory, methods)
     before, cpu, started = _peak(), time.process_time(), time.perf_counter()
-    name = upkeep.build()
+    name = rebuilder.build()
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
-    body = upkeep.generations.manifest(name)
+    built = rebuilder.generations.manifest(name)
     return {
         "rebuild_s": round(seconds, 2), "rebuild_cpu_s": round(cpu, 2), "peak_mib": _peak(), "before_mib": before,
         "lanes": {
-            lane["name"]: {
-                "factory": lane["factory"], "effort": lane["effort"], "rerank": lane["rerank"],
-                "build_s": lane["build_s"], "bytes_per_image": round(lane["bytes"] / lane["images"], 1),
-                "recall": body["audit"][lane["name"]]["recall"], "k": body["audit"][lane["name"]]["k"],
+            lane.name: {
+                "factory": lane.factory, "effort": lane.effort, "rerank": lane.rerank,
+                "build_s": lane.build_s, "bytes_per_image": round(lane.bytes / lane.images, 1),
+                "recall": built.audit[lane.name].recall, "k": built.audit[lane.name].k,
             }
-            for lane in body["lanes"]
+            for lane in built.lanes
         },
     }  # fmt: skip
 
 
 def query(home: Path, factory: str, methods: dict[str, Method]) -> dict[str, Any]:
-    """Time to open, and of single lookups."""
+    """Time to open the indexes, and of single searches."""
     import faiss
 
     faiss.omp_set_num_threads(1)
-    upkeep = opened(home, factory, methods)
+    rebuilder = opened(home, factory, methods)
     before, started = _peak(), time.perf_counter()
-    generation = upkeep.generations.open({m.name: m.fingerprint for m in upkeep.lanes})
+    generation = rebuilder.generations.open({m.name: m.fingerprint for m in rebuilder.lanes})
     assert generation is not None
     out: dict[str, Any] = {"open_ms": round((time.perf_counter() - started) * 1e3, 1)}
     rng = np.random.default_rng(7)
     ids = np.sort(rng.choice(np.arange(1, generation.images + 1), QUERIES, replace=False)).tolist()
     for lane, k in (("siamese", 50), ("phash", 10)):
         method = methods[lane]
-        stored = upkeep.catalog.descriptors.of(method.fingerprint, ids)
+        stored = rebuilder.catalog.descriptors.of(method.fingerprint, ids)
         vectors = np.stack([np.frombuffer(stored[i], method.dtype) for i in ids])
         if lane == "siamese":
             vectors = vectors + 0.03 * rng.standard_normal(vectors.shape).astype(np.float32)
@@ -153,7 +153,7 @@ def _methods() -> dict[str, Method]:
 
 
 def measure(count: int, folder: Path, factory: str) -> dict[str, Any]:
-    """One size, in processes of their own."""
+    """Build and query a catalog of one size, each in a process of its own."""
     home = folder / f"scale-{count}"
     if not (home / "catalog.db").is_file():
         home.mkdir(parents=True)
@@ -169,7 +169,7 @@ def measure(count: int, folder: Path, factory: str) -> dict[str, Any]:
 
 
 def markdown(results: list[dict[str, Any]]) -> str:
-    """The table of docs/scale.md, with the growth from step to step."""
+    """The table of docs/scale.md, and the growth from each size to the next."""
     lines = [
         "| images | index | rebuild | peak memory | bytes an image | open | embedding p50 / p99 | hash p50 / p99 | "
         "recall@50 |",

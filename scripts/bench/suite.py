@@ -2,9 +2,9 @@
 
     scripts/bench/run --photos TABLE [--count 160] [--peer PYTHON] [--json FILE] [--compare OLD.json]
 
-TABLE is a folder or CSV of real photos as `simsearch index` reads it. Rates are of processor time (user and system, all
-threads), which other work on the machine changes little; how long one waits for an answer is wall time, beside a floor
-of the same run. The other of the two stands in the JSON. A ratio above 1 is reached.
+TABLE is a folder or CSV of real photos, as for `simsearch index`. Rates count processor time (user and system, all
+threads), which other work on the machine changes little. The wait for an answer is wall time, compared with a floor of
+the same run. The JSON holds both times. A target is reached where the ratio is 1 or more.
 `--peer` names the interpreter of an environment with imagededup 0.3.3. A million images are measured by scale.py.
 """
 
@@ -50,12 +50,12 @@ def clock(work: Callable[[], Any]) -> tuple[float, float]:
 
 
 def best(work: Callable[[Any], Any], items: Sequence[Any], rounds: int = 3) -> float:
-    """Least processor milliseconds an item over some rounds."""
+    """Processor milliseconds an item, in the best of `rounds`."""
     return min(clock(lambda: [work(item) for item in items])[0] for _ in range(rounds)) / len(items) * 1e3
 
 
 def row(name: str, reached: float, wanted: float, unit: str, *, less: bool = False, **more: Any) -> Row:
-    """`ratio`: 1 where exactly the target is reached, more where it is surpassed."""
+    """One line of the table. `ratio`: 1 where the target is just reached, above 1 where it is surpassed."""
     ratio = wanted / max(reached, 1e-9) if less else reached / wanted
     return {
         "name": name,
@@ -82,7 +82,7 @@ def stages(app: App, paths: Sequence[Path]) -> dict[str, float]:
 
 
 def indexing(app: App, table: Path, floor_ms: float, count: int) -> tuple[list[Row], float]:
-    """Rows of a full run, and its milliseconds of processor a photo."""
+    """Rows of a full run, and its processor milliseconds a photo."""
     reports: list[IndexReport] = []
     processor, wall = clock(lambda: reports.append(app.index([table], rebuild=False)))
     if reports[0].described != count:
@@ -114,7 +114,7 @@ def queries(app: App, paths: Sequence[Path], index_ms: float) -> list[Row]:
     """Warm single queries, and many photos in one call."""
     app.query([str(paths[0])], record=False)
     settings = app.config.images
-    # The two in turn, so that what else the machine does meets both.
+    # Measured in turn, so that other work on the machine affects both.
     took = np.array([
         (*clock(lambda p=path: app.query([str(p)], record=False)),  # type: ignore[misc]
          *clock(lambda p=path: describe(app.methods, [images.load(p, settings)])))  # type: ignore[misc]
@@ -156,7 +156,7 @@ def pairs(app: App, paths: Sequence[Path]) -> list[Row]:
 
 
 def commands(home: Path, photo: Path) -> list[Row]:
-    """A process for each call; the best of three, in processor seconds."""
+    """Each call in a process of its own, in processor seconds: the best of three."""
     rows = []
     for name, call, wanted in (
         ("simsearch --help", ["--help"], 0.3),
@@ -174,14 +174,14 @@ def commands(home: Path, photo: Path) -> list[Row]:
 
 
 def sizes(app: App, path: Path) -> dict[str, int]:
-    """Bytes of each descriptor of one photo; keypoints: of this one."""
+    """Bytes of each descriptor of one photo. The number of keypoints, and so of bytes, varies between photos."""
     photo = images.load(path, app.config.images)
     return {name: len(pack(m.describe([photo])[0])) for name, m in app.methods.items()}
 
 
 def measure(table: Path, count: int, interpreter: str | None, scratch: Path) -> dict[str, Any]:
     """All rows."""
-    listed = read_source(table, images.SUFFIXES).rows
+    listed = read_source(table).rows
     chosen = [Path(r.path) for r in listed[:: max(1, len(listed) // count)]][:count]
     listed_here = scratch / "photos.csv"
     with listed_here.open("w", encoding="utf-8", newline="") as stream:

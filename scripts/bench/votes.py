@@ -1,11 +1,11 @@
-"""The kinds of index that could hold keypoints, and their growth; `simsearch evaluate retrieval` compares the lanes.
+"""Kinds of index for keypoints, and how they grow. `simsearch evaluate retrieval` compares the lanes.
 
     python scripts/bench/votes.py kinds HOME DATA [--split train] [--distractors boxes_unlabelled,tfda]
     python scripts/bench/votes.py scale HOME [--images 10000,100000]
 
-HOME: a home into which boxes.csv, boxes_unlabelled and tfda.csv of DATA were indexed; their descriptors are read, no
-photo. The first photo of a product is in the catalog, its others are asked; photos that boxes_ambiguous.csv names for
-the product asked for do not count, and of equal votes the right image comes last. Times are processor time of one
+HOME: a home into which boxes.csv, boxes_unlabelled and tfda.csv of DATA were indexed. Only descriptors are read. The
+first photo of a product is in the catalog, its other photos are the queries. Photos that boxes_ambiguous.csv lists for
+the product of a query do not count. Among equal votes the right image ranks last. Times are processor time of one
 thread.
 """
 
@@ -36,20 +36,20 @@ NEIGHBOURS = 16
 
 @dataclass(frozen=True)
 class Bench:
-    """Photos by row, what the catalog holds of them, and the questions."""
+    """The keypoints of all photos, the photos in the catalog, and the queries."""
 
     catalog: NDArray[np.int64]
-    """Rows."""
+    """Rows of the photos in the catalog."""
     questions: list[tuple[int, int, set[int]]]
-    """Row asked, row that is right, rows that do not count."""
+    """Row of the query, row of the right answer, rows that do not count."""
     keypoints: list[NDArray[Any]]
 
     def bits(self, row: int) -> NDArray[np.uint8]:
-        """All of a photo's, as it is asked."""
+        """All binary descriptors of a photo, as a query uses them."""
         return np.ascontiguousarray(self.keypoints[row]["bits"])
 
     def indexed(self, most: int) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-        """Rows, repeated, and binary descriptors of the catalog."""
+        """The row of each keypoint in the catalog, and its binary descriptor."""
         parts = [indexed_keypoints(self.keypoints[row], most) for row in self.catalog]
         return np.repeat(self.catalog, [len(p) for p in parts]), np.concatenate(parts)
 
@@ -94,13 +94,13 @@ def recalls(ranks: Sequence[float]) -> str:
 
 
 def rank_of(right: int, found: Found, not_counted: set[int]) -> float:
-    """Place of the right row; among equals it comes last."""
+    """Rank of the right row, the last among equal votes; infinite if it was not found."""
     counted = {row: similarity for row, similarity in found if row not in not_counted}
     return sum(s >= counted[right] for s in counted.values()) if right in counted else np.inf
 
 
 def kinds(options: argparse.Namespace) -> None:
-    """Votes from neighbours that different kinds of FAISS index find."""
+    """Compare kinds of FAISS index by the votes that their neighbours cast."""
     with open_app(options.home) as app:
         bench = gather(app, options.data, options.split, options.distractors.split(","), options.test)
     print(f"{len(bench.questions)} photos asked among {len(bench.catalog)}")
@@ -155,7 +155,7 @@ class Other(VoteIndex):
 
 
 def scale(options: argparse.Namespace) -> None:
-    """Images made of the keypoints of real ones, as clustered as these: each with 32 of 256 bits changed."""
+    """Growth with drawn images. Their keypoints are real ones with 32 of 256 bits changed, which keeps the clusters."""
     with open_app(options.home) as app:
         method = app.methods["orb"]
         stored = app.catalog.descriptors.of(
@@ -172,7 +172,7 @@ def scale(options: argparse.Namespace) -> None:
 
 
 def changed(bits: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Each bit flipped with a probability of one eighth: three random bits are all set."""
+    """Each bit flipped with probability 1/8: where three random bits are all set."""
     mask = np.frombuffer(rng.bytes(bits.size), np.uint8)
     for _ in range(2):
         mask = mask & np.frombuffer(rng.bytes(bits.size), np.uint8)
@@ -208,7 +208,7 @@ def one_scale(pool: NDArray[np.uint8], images: int, most: int, folder: Path) -> 
     for bits in asked.values():
         seen = bits[rng.random(len(bits)) < 0.4]
         photos.append(rng.permutation(np.concatenate([changed(seen, rng), drawn(pool, 500 - len(seen), rng)])))
-    for photo in photos:  # what is read from the disk the first time is no matter of the index
+    for photo in photos:  # warm: the first reads from the disk do not count
         votes([opened], photo, k=NEIGHBOURS)
     for i, photo in zip(asked, photos, strict=True):
         started = time.process_time()

@@ -165,8 +165,8 @@ def _hit(hit: Hit) -> dict[str, Any]:
     v = hit.verification
     return {
         "sku": hit.sku, "image_id": hit.image_id, "probability": round(v.probability, 6),
-        "similarity": round(v.similarity, 6), "inliers": v.inliers, "ranks": dict(hit.ranks),
-        "features": [round(x, 6) for x in v.features],
+        "similarity": round(v.similarity, 6), "inliers": v.inliers, "support": round(v.support, 2),
+        "ranks": dict(hit.ranks), "features": [round(x, 6) for x in v.features],
     }  # fmt: skip
 
 

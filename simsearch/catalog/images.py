@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from simsearch.catalog.database import Part, chunks, now
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, ProductRow, RefusalRow, StateRow, usable
+from simsearch.core.text import title
 from simsearch.core.types import Ids, Refusal, SourceRow, Verdict
 
 
@@ -69,8 +70,8 @@ class ImageFacts:
 
     @property
     def title(self) -> str:
-        """Name with strength: two strengths of a drug are two products, and must not read alike."""
-        return self.name if self.strength.lower() in self.name.lower() else f"{self.name} {self.strength}".strip()
+        """Name with strength."""
+        return title(self.name, self.strength)
 
 
 class Images(Part):

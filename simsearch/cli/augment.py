@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Option
 
-from simsearch.cli.context import Json
+from simsearch.cli.context import Json, show
 from simsearch.core.errors import UsageError
+from simsearch.views import json as shapes
+from simsearch.views.files import writable
 
 if TYPE_CHECKING:
     from simsearch.core.types import Pixels
@@ -32,22 +34,18 @@ def augmentations(
     as_json: Json = False,
 ) -> None:
     """Draw what an augmentation strategy of training does to photos, part by part and all together."""
-    from dataclasses import asdict
-
     from simsearch.training.augment_sheet import draw_strategy
-    from simsearch.views import text as printing
+    from simsearch.views.text.output import say
 
     title, settings = _settings(strategy, config)
     shown, backdrop = _photos(photos or [], seed)
-    try:
+    with writable(f"--out {out}"):
         draw_strategy(out, shown, settings, title, views=views, seed=seed, backdrop=backdrop)
-    except OSError as error:
-        raise UsageError(f"--out {out}: cannot be written ({error.strerror or error}); name another file") from None
-    printing.fact({"picture": str(out), "strengths": asdict(settings)}, f"{out}: {title}", as_json)
+    show(out, lambda path: shapes.augmentations(path, settings), lambda path: say(f"{path}: {title}"), as_json)
 
 
 def _settings(name: str | None, config: Path | None) -> tuple[str, AugmentSettings]:
-    """A title and the strengths in force."""
+    """The title of the picture, and the strengths in force."""
     from simsearch.core.config import parse_settings, read_toml
     from simsearch.core.errors import ConfigError
     from simsearch.training import augment
@@ -72,7 +70,7 @@ def _settings(name: str | None, config: Path | None) -> tuple[str, AugmentSettin
 
 
 def _photos(paths: list[Path], seed: int) -> tuple[list[tuple[str, Pixels]], Pixels]:
-    """What is shown, with names, and what may stand behind it."""
+    """(name, pixels) of each photo to show, and a photo to use as background."""
     import numpy as np
 
     from simsearch.core import images

@@ -1,4 +1,4 @@
-"""What every command has in common: the global options, the application they open, progress and notes."""
+"""What every command shares: the global options, the application they open, progress, output and notes."""
 
 from __future__ import annotations
 
@@ -7,49 +7,107 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from typer import Option
+from typer import Context, Option
 
 if TYPE_CHECKING:
-    from simsearch.app import App, Progress
+    from simsearch.app import App
+    from simsearch.core.types import Progress
 
 Json = Annotated[bool, Option("--json", help="Print JSON instead of text.")]
+_Result = TypeVar("_Result")
 
 
-class Choice:
+@dataclass(frozen=True)
+class GlobalOptions:
+    """The options before the command's name. They travel as `Context.obj`."""
+
+    home: str | None
+    config: str | None
+    device: str | None
+    quiet: bool
+
+
+def global_options(context: Context) -> GlobalOptions:
     """The global options of this call."""
-
-    home: str | None = None
-    config: str | None = None
-    device: str | None = None
-    quiet: bool = False
+    if not isinstance(context.obj, GlobalOptions):
+        raise TypeError("the command was called without the program's global options")
+    return context.obj
 
 
-def opened_app() -> App:
+def opened_app(context: Context) -> App:
     """The application on the home and settings of this call, to be used as a context manager."""
     from simsearch.app import open_app
 
-    return open_app(Choice.home, Choice.config, device=Choice.device)
+    options = global_options(context)
+    return open_app(options.home, options.config, device=options.device)
 
 
-def progress_bar(label: str) -> AbstractContextManager[Progress]:
+def progress_bar(context: Context, label: str) -> AbstractContextManager[Progress]:
     """A progress bar on stderr, unless --quiet."""
     from simsearch.views.text import output
 
-    return output.progress_bar(label, quiet=Choice.quiet)
+    return output.progress_bar(label, quiet=global_options(context).quiet)
+
+
+# -- output ----------------------------------------------------------------------------------------------------------
+
+
+def show(
+    result: _Result,
+    shape: Callable[[_Result], Mapping[str, Any]],
+    words: Callable[[_Result], None],
+    as_json: bool,
+) -> None:
+    """Print one result: `shape` of it as one line of JSON, or its `words`."""
+    if as_json:
+        show_json([shape(result)])
+    else:
+        words(result)
+
+
+def show_json(objects: Iterable[Mapping[str, Any]]) -> None:
+    """Print one JSON object a line."""
+    from simsearch.views.text.output import print_json
+
+    for value in objects:
+        print_json(value)
+
+
+def note(text: str) -> None:
+    """Print one line on stderr."""
+    typer.echo(text, err=True)
+
+
+class _Notes(logging.Handler):
+    """Warnings of simsearch itself, one line each on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(f"simsearch: {record.getMessage()}")
+
+
+def show_warnings() -> None:
+    """Attach a handler that prints simsearch's warnings to stderr. Safe to call twice."""
+    logger = logging.getLogger("simsearch")
+    if not any(isinstance(handler, _Notes) for handler in logger.handlers):
+        logger.addHandler(_Notes(logging.WARNING))
+
+
+# -- start and end of the process: for the command line only, never for a server --------------------------------------
 
 
 @contextmanager
 def brief() -> Iterator[None]:
-    """For calls on a few photos, which mostly load libraries; to be entered before these are.
+    """Save time in calls on a few photos, which mostly load libraries. Enter it before these are imported.
 
-    The libraries make half a million objects, which all stay, and Python would look through them again and again for
-    garbage. NumPy, OpenCV and FAISS each bring an OpenBLAS, whose threads spin while they wait for work: it is told as
-    it loads that there is none for them.
+    The garbage collector is off: the libraries create half a million objects that all stay, and every collection would
+    walk through them. OpenBLAS is told to use one thread: NumPy, OpenCV and FAISS each bring a copy of it, and their
+    idle threads spin.
     """
     collects, told = gc.isenabled(), _THREADS in os.environ
     gc.disable()
@@ -67,30 +125,11 @@ _THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def leave_quickly() -> None:
-    """At the end of the process nothing is looked through for garbage: it took a third of a second after an answer."""
-    atexit.unregister(_keep_garbage)  # once, however often this is called
+    """Skip the last garbage collection of the process, which took a third of a second. Safe to call twice."""
+    atexit.unregister(_keep_garbage)
     atexit.register(_keep_garbage)
 
 
 def _keep_garbage() -> None:
-    if "triton" not in sys.modules:  # that part of PyTorch counts what is left of it, and says so on stderr
+    if "triton" not in sys.modules:  # PyTorch's triton counts what is left of it at exit, and complains on stderr
         gc.freeze()
-
-
-class _Notes(logging.Handler):
-    """Warnings of simsearch itself, one line each on stderr."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        note(f"simsearch: {record.getMessage()}")
-
-
-def show_warnings() -> None:
-    """From now on, once."""
-    logger = logging.getLogger("simsearch")
-    if not any(isinstance(handler, _Notes) for handler in logger.handlers):
-        logger.addHandler(_Notes(logging.WARNING))
-
-
-def note(text: str) -> None:
-    """One line on stderr."""
-    typer.echo(text, err=True)

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from typer import Argument, Context, Option
 
-from simsearch.cli.context import Json, note, opened_app
-from simsearch.core.errors import UsageError
+from simsearch.cli.context import Json, note, opened_app, show, show_json
+from simsearch.views import json as shapes
+from simsearch.views.files import writable
 
 commands = typer.Typer(rich_markup_mode=None, no_args_is_help=False, invoke_without_command=True)
 
@@ -38,37 +39,33 @@ def decisions(
 ) -> None:
     """List recorded answers, newest first. The photos themselves are not kept."""
     if context.invoked_subcommand is not None:
-        return
+        return None
     from simsearch.views.text import decisions as printing
 
-    with opened_app() as opened:
+    with opened_app(context) as app:
         most = limit or (None if export else LIMIT)
-        found = opened.decisions.listed(since=since, outcome=outcome, sku=sku, reviewed=reviewed, limit=most)
+        found = app.decisions.listed(since=since, outcome=outcome, sku=sku, reviewed=reviewed, limit=most)
         if export is None:
-            printing.decisions(found, as_json, most or 0)
-            return
-        try:
+            return show_json(map(shapes.decision, found)) if as_json else printing.decisions(found, most or 0)
+        with writable(f"--export {export}"):
             count = printing.export(found, export)
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            reason = error.strerror or error
-            raise UsageError(f"--export {export}: cannot be written ({reason}); name another file") from None
     if export != "-":
         note(f"{export}: {count} decisions written")
+    return None
 
 
-@commands.command()
-def show(decision: Id, as_json: Json = False) -> None:
+@commands.command("show")
+def show_one(context: Context, decision: Id, as_json: Json = False) -> None:
     """Everything that was recorded of one answer."""
     from simsearch.views.text import decisions as printing
 
-    with opened_app() as opened:
-        printing.one(opened.decisions.get(decision), as_json)
+    with opened_app(context) as app:
+        show(app.decisions.get(decision), shapes.decision, printing.one, as_json)
 
 
 @commands.command()
 def confirm(
+    context: Context,
     decision: Id,
     sku: Annotated[str | None, Argument(help="Of an ambiguous answer: which of the named it is.")] = None,
     note: Note = "",
@@ -77,12 +74,13 @@ def confirm(
     """Say that an answer was right."""
     from simsearch.views.text import decisions as printing
 
-    with opened_app() as opened:
-        printing.said(opened.decisions.confirm(decision, sku, note), as_json)
+    with opened_app(context) as app:
+        show(app.decisions.confirm(decision, sku, note), shapes.decision, printing.said, as_json)
 
 
 @commands.command()
 def correct(
+    context: Context,
     decision: Id,
     sku: Annotated[str | None, Argument(help="What the photo shows.", show_default="none of the catalog")] = None,
     note: Note = "",
@@ -91,14 +89,14 @@ def correct(
     """Say that an answer was wrong, and which product it is, or without SKU that the catalog has none of it."""
     from simsearch.views.text import decisions as printing
 
-    with opened_app() as opened:
-        printing.said(opened.decisions.correct(decision, sku, note), as_json)
+    with opened_app(context) as app:
+        show(app.decisions.correct(decision, sku, note), shapes.decision, printing.said, as_json)
 
 
 @commands.command()
-def forget(decision: Id, as_json: Json = False) -> None:
+def forget(context: Context, decision: Id, as_json: Json = False) -> None:
     """Take back what was said of an answer."""
     from simsearch.views.text import decisions as printing
 
-    with opened_app() as opened:
-        printing.said(opened.decisions.forget(decision), as_json)
+    with opened_app(context) as app:
+        show(app.decisions.forget(decision), shapes.decision, printing.said, as_json)

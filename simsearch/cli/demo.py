@@ -1,12 +1,12 @@
-"""`simsearch demo`: the main job from nothing: render a catalog, index it, ask for five photos, find its duplicates.
+"""`simsearch demo`: render a catalog, index it, ask for five photos, find its duplicates.
 
-What the program answers is printed next to the truth, right or wrong.
+The output puts each answer next to the truth, right or wrong.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from simsearch.app import App, open_app
@@ -14,64 +14,63 @@ from simsearch.cli.demo_scenario import (
     PLANTED,
     Question,
     Rendered,
+    claim,
     full_name,
     render_catalog,
-    take,
     take_photos,
-    writing,
 )
 from simsearch.cli.demo_truth import Answer, found_in, judged, mixed, summary
 from simsearch.core.errors import UsageError
+from simsearch.core.types import Progress
 from simsearch.duplicates import DuplicateGroup
-from simsearch.views import text as printing
+from simsearch.views.files import writable
 from simsearch.views.html import Album, GroupView, MemberView, Section, write_page
-from simsearch.views.text import duplicates
+from simsearch.views.text import answers as printing
+from simsearch.views.text import duplicates, indexing
 from simsearch.views.text.output import OUT, text
 
 __all__ = ["PLANTED", "run_demo"]
-
-Progress = Callable[[int, int, str], None]
 
 
 def run_demo(
     folder: Path, *, products: int, seed: int, config: str | None, progress: Progress, device: str | None = None
 ) -> None:
-    """Run the demo in `folder` and leave `demo.html` there; an earlier demo in it is brought up to date.
+    """Run the demo in `folder` and leave `demo.html` there. An earlier demo in the folder is brought up to date.
 
     Args:
-        folder: new, empty, or of an earlier demo.
-        products: how many the catalog gets, besides PLANTED duplicates; at least 20.
-        seed: another one renders other packages.
+        folder: a new or empty folder, or one of an earlier demo.
+        products: how many products to render, at least 20; PLANTED of them are filed twice.
+        seed: another seed renders other packages.
         config: TOML file whose settings go over the defaults.
         progress: called with steps done, steps in all and a short text, within each phase.
         device: where the network runs; None leaves it to the settings.
 
     Raises:
-        UsageError: the folder is something else's or cannot be written, or the settings name a database elsewhere.
+        UsageError: the folder holds other files or cannot be written, or `catalog.url` is set.
     """
     with open_app(folder / "home", config, device=device) as app:
         if app.config.catalog.url:
             raise UsageError(
                 "catalog.url names a database that the demo would fill with invented products; leave it out"
             )
-        assert app.verifier  # missing weights are told before anything is rendered
-        rendered, questions = _set_the_stage(folder, products, seed, progress)
+        _ = app.verifier  # raises WeightsError before anything is rendered
+        rendered, questions = _prepare(folder, products, seed, progress)
         _heading(f"A catalog of {products} invented products, {len(rendered.planted)} of them filed a second time")
-        printing.report(app.index([rendered.folder / "catalog.csv"], prune=True, progress=progress))
+        indexing.report(app.index([rendered.folder / "catalog.csv"], prune_all=True, progress=progress))
         answers = app.query([question.photo for question in questions], record=False)
         _print_answers(questions, answers)
         groups = app.duplicates(progress=progress)
         _print_duplicates(groups, rendered)
         sections = _sections(app, questions, answers, groups, rendered)
-    with writing(folder):
+    with writable(folder, "name another folder"):
         write_page(folder / "demo.html", "simsearch demo", sections, intro=_intro(rendered))
     _print_closing(folder, config)
 
 
-def _set_the_stage(folder: Path, products: int, seed: int, progress: Progress) -> tuple[Rendered, list[Question]]:
+def _prepare(folder: Path, products: int, seed: int, progress: Progress) -> tuple[Rendered, list[Question]]:
     progress(0, 2, "rendering packages")
-    with writing(folder):
-        take(folder, products, seed)
+    with writable(folder, "name another folder"):
+        claim(folder, products, seed)
         rendered = render_catalog(folder / "catalog", products, seed)
         progress(1, 2, "taking photos")
         questions = take_photos(folder / "photos", rendered, seed)

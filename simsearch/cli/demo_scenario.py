@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from simsearch.synthetic.photos import jpeg_bytes
 PLANTED = 6
 """Products that the rendered catalog holds twice."""
 _BEYOND = 40
-"""Products made for no catalog: a longer list of the same seed begins with the shorter one."""
+"""Products beyond the catalog, for the photo of a stranger. A longer list of one seed begins with the shorter one."""
 _MARK = "demo.json"
 
 
@@ -36,7 +35,7 @@ class Question:
     title: str
     photo: Path
     truth: str
-    """In words."""
+    """What the photo shows, in words."""
     sku: str | None
     """The right answer; None where no product of the catalog is one."""
     readable: bool = True
@@ -49,11 +48,11 @@ class Rendered:
     folder: Path
     products: Sequence[SyntheticProduct]
     beyond: Sequence[SyntheticProduct]
-    """In no catalog."""
+    """Products that no catalog holds."""
     planted: Sequence[Duplicate]
 
     def product(self, sku: str) -> SyntheticProduct | None:
-        """What `sku` really is; the twin of a planted duplicate is its original. None for a SKU from elsewhere."""
+        """The product behind `sku`, the original for the twin of a planted duplicate; None for an unknown SKU."""
         originals = {d.sku_b: d.sku_a for d in self.planted}
         return next((p for p in self.products if p.sku == originals.get(sku, sku)), None)
 
@@ -63,8 +62,8 @@ class Rendered:
         return f"images/{sku}.jpg" if sku in twins else f"images/{sku}_0.jpg"
 
 
-def take(folder: Path, products: int, seed: int) -> None:
-    """Make the folder this demo's."""
+def claim(folder: Path, products: int, seed: int) -> None:
+    """Make `folder` and mark it as a demo's; UsageError where it holds anything else."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: is a file; name a folder for the demo")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / _MARK).is_file():
@@ -73,29 +72,19 @@ def take(folder: Path, products: int, seed: int) -> None:
     (folder / _MARK).write_text(json.dumps({"products": products, "seed": seed}) + "\n", encoding="utf-8")
 
 
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """A folder that cannot be written is an error of the call."""
-    try:
-        yield
-    except OSError as error:
-        where = error.filename or folder
-        raise UsageError(f"{where}: cannot be written ({error.strerror or error}); name another folder") from None
-
-
 # -- catalog and photos ----------------------------------------------------------------------------------------------
 
 
 def render_catalog(folder: Path, products: int, seed: int) -> Rendered:
-    """Write the catalog; the files of an earlier demo in the same place are replaced."""
+    """Write the catalog over that of an earlier demo."""
     made = make_products(products + _BEYOND, seed)
     planted = write_catalog(folder, made[:products], seed, duplicates=PLANTED)
     return Rendered(folder, made[:products], made[products:], planted)
 
 
 def take_photos(folder: Path, rendered: Rendered, seed: int) -> list[Question]:
-    """Five photos. Which products they show is settled by the catalog alone, never by what the program answers."""
-    easy, turned, twin, stranger = _cast(rendered)
+    """Take five photos. The catalog alone decides which products they show, never the program's answers."""
+    easy, turned, twin, stranger = _characters(rendered)
     alike, siblings = _siblings(twin, rendered)
     day, dusk = _conditions()
     folder.mkdir(exist_ok=True)
@@ -115,10 +104,11 @@ def take_photos(folder: Path, rendered: Rendered, seed: int) -> list[Question]:
     return questions
 
 
-def _cast(rendered: Rendered) -> tuple[SyntheticProduct, ...]:
-    """Two products that stand alone, one with look-alikes, strengths before others, and one of no catalog.
+def _characters(rendered: Rendered) -> tuple[SyntheticProduct, ...]:
+    """Two products without look-alikes, one with look-alikes, and one that no catalog holds.
 
-    Boxes are preferred, and none is filed twice where that can be: either SKU would be right.
+    Boxes come first, and a look-alike in another strength before one in another name. Products that are filed twice
+    come last, because either of their SKUs would be a right answer.
     """
     twice = {d.sku_a for d in rendered.planted}
     families = Counter(p.family for p in rendered.products)
@@ -132,7 +122,7 @@ def _cast(rendered: Rendered) -> tuple[SyntheticProduct, ...]:
 
 
 def _siblings(product: SyntheticProduct, rendered: Rendered) -> tuple[str, str]:
-    """In what the other products of its family differ, "strength" or "name", and which they are."""
+    """How the rest of the product's family differs from it, by "strength" or "name", and the list of them."""
     family = [p for p in rendered.products if p.family == product.family and p is not product]
     strengths = [p for p in family if p.name == product.name and p.strength != product.strength]
     if strengths:
@@ -163,5 +153,5 @@ def _conditions() -> tuple[PhotoConditions, PhotoConditions]:
 
 
 def _photo(product: SyntheticProduct, seed: int, conditions: PhotoConditions) -> bytes:
-    """A JPEG file of the product's most telling face."""
+    """The first, most telling face of the product as a JPEG file."""
     return jpeg_bytes(photograph(product, surfaces(product)[0], seed, conditions), 92)

@@ -1,4 +1,4 @@
-"""How what the program answered compares with the truth. The truth comes from the renderer alone."""
+"""Compares answers and groups with the truth, which the renderer alone knows."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def found_in(duplicate: Duplicate, groups: Sequence[DuplicateGroup]) -> Duplicat
 
 
 def mixed(group: DuplicateGroup, rendered: Rendered) -> str:
-    """What the group wrongly takes for one product, in words; "" where it is right."""
+    """The different products that the group takes for one, in words; "" where it is right."""
     really = {p.sku: p for p in map(rendered.product, group.skus) if p is not None}
     if len(really) < 2:
         return ""
@@ -46,7 +46,7 @@ def mixed(group: DuplicateGroup, rendered: Rendered) -> str:
 
 
 def summary(groups: Sequence[DuplicateGroup], rendered: Rendered) -> str:
-    """Counts, in words."""
+    """How many planted duplicates were found, and how many groups are wrong, in words."""
     found = sum(found_in(d, groups) is not None for d in rendered.planted)
     extra = sum(bool(mixed(g, rendered)) for g in groups)
     return f"{found} of {len(rendered.planted)} planted duplicates found; groups that mix different products: {extra}"

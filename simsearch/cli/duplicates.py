@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Context, Option
 
-from simsearch.cli.context import Json, note, opened_app, progress_bar
+from simsearch.cli.context import Json, note, opened_app, progress_bar, show, show_json
 from simsearch.core.errors import ImageError, UsageError
+from simsearch.views import json as shapes
+from simsearch.views.files import writable
+
+if TYPE_CHECKING:
+    from simsearch.app import App
+    from simsearch.catalog.reviews import Side
+    from simsearch.core.config import ImageSettings
+    from simsearch.core.types import PairVerdict, Progress
+    from simsearch.duplicates import Findings
 
 commands = typer.Typer(rich_markup_mode=None, no_args_is_help=False, invoke_without_command=True)
 
 Pair = Annotated[str, Argument(help="SKU, or a photo as `duplicates` lists it.", show_default=False)]
 Note = Annotated[str, Option(help="Why, for those who ask later.")]
+_BATCH = 32
 KIND_NAMES = ("identical", "same-photo", "same-product", "look-alike")
 
 
@@ -44,93 +55,102 @@ def duplicates(
     """List catalog photos that show the same product. Those under different SKUs come first."""
     if context.invoked_subcommand is not None:
         return
-    from simsearch.duplicates import DUPLICATES, KINDS, Kind
-    from simsearch.views.text import duplicates as printing
-
     unknown = [k for k in kind or () if k not in KIND_NAMES]
     if unknown:
         raise UsageError(f"--kind {unknown[0]}: is none of {', '.join(KIND_NAMES)}")
+    _one_output(as_json, csv)
+    from simsearch.duplicates import DUPLICATES, Kind
+
+    with opened_app(context) as app, progress_bar(context, "comparing") as progress:
+        every = app.find_duplicates(threshold=threshold, since=since, progress=progress)
+        found = every.only([Kind(k) for k in kind] if kind else DUPLICATES, conflicts=conflicts)
+        if html is not None:
+            _write_page(html, found, app.config.images, limit)
+    _print(found, every, csv, as_json)
+
+
+def _one_output(as_json: bool, csv: str | None) -> None:
     if as_json and csv == "-":
         raise UsageError("--json and --csv - both want standard output; give --csv a file")
-    kinds = [Kind(k) for k in kind] if kind else DUPLICATES
-    assert tuple(KINDS) == KIND_NAMES
-    with opened_app() as opened, progress_bar("comparing") as progress:
-        every = opened.find_duplicates(threshold=threshold, since=since, progress=progress)
-        found = every.only(kinds, conflicts=conflicts)
-        if html is not None:
-            from simsearch.views.html.duplicates import write_sheet
-
-            with _writing(html):
-                write_sheet(html, found, opened.config.images, limit=limit)
-            note(f"{html}: written")
-    if csv is not None and csv != "-":
-        with _writing(Path(csv)):
-            printing.write_csv(found, Path(csv))
-        note(f"{csv}: written")
-    elif csv is not None:
-        printing.print_csv(found)
-        return
-    printing.findings(found, every, as_json)
 
 
-@commands.command()
-def dismiss(a: Pair, b: Pair, note: Note = "", as_json: Json = False) -> None:
-    """Say that A and B are not the same product, or need no care. They are not asked again."""
-    _say(a, b, "dismissed", note, as_json)
+def _write_page(path: Path, found: Findings, settings: ImageSettings, limit: int) -> None:
+    from simsearch.views.html.duplicates import write_sheet
+
+    with writable(path):
+        write_sheet(path, found, settings, limit=limit)
+    note(f"{path}: written")
 
 
-@commands.command()
-def confirm(a: Pair, b: Pair, note: Note = "", as_json: Json = False) -> None:
-    """Say that A and B are duplicates. They are not asked again."""
-    _say(a, b, "confirmed", note, as_json)
-
-
-@commands.command()
-def forget(a: Pair, b: Pair, as_json: Json = False) -> None:
-    """Take back what was said of A and B, so that they are asked again."""
+def _print(found: Findings, every: Findings, csv: str | None, as_json: bool) -> None:
     from simsearch.views.text import duplicates as printing
 
-    with opened_app() as opened:
-        pair = opened.review_duplicates().forget(a, b)
-    printing.said(pair, "forgotten", as_json)
+    if csv == "-":
+        return printing.print_csv(found)
+    if csv is not None:
+        with writable(csv):
+            printing.write_csv(found, Path(csv))
+        note(f"{csv}: written")
+    if as_json:
+        return show_json([*map(shapes.group, found.groups), *map(shapes.look_alike, found.look_alikes)])
+    return printing.findings(found, every)
+
+
+# -- reviews ---------------------------------------------------------------------------------------------------------
 
 
 @commands.command()
-def reviews(as_json: Json = False) -> None:
+def dismiss(context: Context, a: Pair, b: Pair, note: Note = "", as_json: Json = False) -> None:
+    """Say that A and B are not the same product, or need no care. They are not asked again."""
+    _say(context, a, b, "dismissed", note, as_json)
+
+
+@commands.command()
+def confirm(context: Context, a: Pair, b: Pair, note: Note = "", as_json: Json = False) -> None:
+    """Say that A and B are duplicates. They are not asked again."""
+    _say(context, a, b, "confirmed", note, as_json)
+
+
+@commands.command()
+def forget(context: Context, a: Pair, b: Pair, as_json: Json = False) -> None:
+    """Take back what was said of A and B, so that they are asked again."""
+    with opened_app(context) as app:
+        pair = app.review_duplicates().forget(a, b)
+    _said(pair, "forgotten", as_json)
+
+
+@commands.command()
+def reviews(context: Context, as_json: Json = False) -> None:
     """List what people said of pairs, oldest first."""
     from simsearch.views.text import duplicates as printing
 
-    with opened_app() as opened:
-        printing.reviews(opened.review_duplicates().reviews(), as_json)
+    with opened_app(context) as app:
+        found = app.review_duplicates().reviews()
+    if as_json:
+        show_json(map(shapes.review, found))
+    else:
+        printing.reviews(found)
 
 
-def _say(a: str, b: str, verdict: str, note: str, as_json: bool) -> None:
+def _say(context: Context, a: str, b: str, verdict: str, note: str, as_json: bool) -> None:
     from simsearch.catalog.reviews import Said
+
+    with opened_app(context) as app:
+        pair = app.review_duplicates().say(a, b, Said(verdict), note)
+    _said(pair, verdict, as_json)
+
+
+def _said(pair: tuple[Side, Side], verdict: str, as_json: bool) -> None:
     from simsearch.views.text import duplicates as printing
 
-    with opened_app() as opened:
-        pair = opened.review_duplicates().say(a, b, Said(verdict), note)
-    printing.said(pair, verdict, as_json)
-
-
-class _writing:  # noqa: N801, a context manager that reads as a verb
-    """A file that cannot be written is an error of the call."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise UsageError(f"{self.path}: cannot be written ({error.strerror or error}); name another file") from None
+    show(pair, lambda pair: shapes.said(pair, verdict), lambda pair: printing.said(pair, verdict), as_json)
 
 
 # -- verify ----------------------------------------------------------------------------------------------------------
 
 
 def verify(
+    context: Context,
     a: Annotated[str | None, Argument(help="First photo.")] = None,
     b: Annotated[str | None, Argument(help="Second photo.")] = None,
     pairs: Annotated[Path | None, Option(help="CSV with the columns a and b, relative to the file.")] = None,
@@ -144,26 +164,37 @@ def verify(
 
     if (pairs is None) == (a is None) or (a is None) != (b is None):
         raise UsageError("give two photos, or --pairs FILE.csv with the columns a and b")
-    if as_json and csv == "-":
-        raise UsageError("--json and --csv - both want standard output; give --csv a file")
+    _one_output(as_json, csv)
     listed, bad = read_pairs(pairs) if pairs else ([("", str(a), str(b))], [])
     for refusal in bad:
         note(f"simsearch: {refusal.message}")
     failed = len(bad)
-    with _writing(Path(csv or ".")), printing.table(csv) as table:
+    with printing.table(csv) as table, opened_app(context) as app, progress_bar(context, "verifying") as progress:
         for refusal in bad:
             table.refused(refusal)
-        with opened_app() as opened, progress_bar("verifying") as progress:
-            for start in range(0, len(listed), 32):
-                part = listed[start : start + 32]
-                found = opened.verify([(x, y) for _, x, y in part], method=method)
-                for (where, _, _), verdict in zip(part, found, strict=True):
-                    failed += verdict.error is not None
-                    table.add(where, verdict)
-                    if csv != "-":
-                        printing.verdict(verdict, as_json, where=where)
-                progress(min(start + 32, len(listed)), len(listed), "")
+        for where, verdict in _verdicts(app, listed, method, progress):
+            failed += verdict.error is not None
+            table.add(where, verdict)
+            if csv != "-":
+                _print_verdict(where, verdict, as_json)
     if csv is not None and csv != "-":
         note(f"{csv}: written")
     if failed:
         raise typer.Exit(ImageError.exit_code)
+
+
+def _verdicts(
+    app: App, listed: Sequence[tuple[str, str, str]], method: str | None, progress: Progress
+) -> Iterator[tuple[str, PairVerdict]]:
+    """(line, verdict) of each pair, as they are found."""
+    for start in range(0, len(listed), _BATCH):
+        part = listed[start : start + _BATCH]
+        found = app.verify([(a, b) for _, a, b in part], method=method)
+        yield from ((where, verdict) for (where, _, _), verdict in zip(part, found, strict=True))
+        progress(start + len(part), len(listed), "")
+
+
+def _print_verdict(where: str, verdict: PairVerdict, as_json: bool) -> None:
+    from simsearch.views.text import verdicts as printing
+
+    show(verdict, lambda v: shapes.verdict(v, where), lambda v: printing.verdict(v, where), as_json)

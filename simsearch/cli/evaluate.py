@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
 
 import typer
-from typer import Argument, Option
+from typer import Argument, Context, Option
 
-from simsearch.cli.context import Json, note, opened_app, progress_bar
+from simsearch.cli.context import Json, note, opened_app, progress_bar, show
+from simsearch.views import json as shapes
+from simsearch.views.files import writable
 
 if TYPE_CHECKING:
-    from simsearch.evaluation.protocol import Protocol
+    from simsearch.app import App
+    from simsearch.core.types import Progress
+    from simsearch.evaluation.export import Report
+    from simsearch.evaluation.protocol import Protocol as EvaluationProtocol
 
 commands = typer.Typer(
     help="Measure recognition, probabilities and methods on labelled photos.",
@@ -58,6 +63,7 @@ Out = Annotated[Path | None, Option(help="Folder for the tables (JSON, Markdown,
 
 @commands.command()
 def methods(
+    context: Context,
     pairs: Annotated[Path | None, Option(help="CSV with the columns a, b and same (1 or 0).")] = None,
     manifest: Annotated[Path | None, Option(help="Labelled photos to draw pairs from: CSV with sku and image.")] = None,
     split: Split = None,
@@ -75,99 +81,101 @@ def methods(
     from simsearch.evaluation.run import evaluate_methods
     from simsearch.views.text import evaluation
 
-    with opened_app() as opened, progress_bar("comparing") as progress:
+    with opened_app(context) as app, progress_bar(context, "comparing") as progress:
         report = evaluate_methods(
-            opened, pairs=pairs, manifest=manifest, split=split, ambiguous=ambiguous, methods=method or (), seed=seed,
+            app, pairs=pairs, manifest=manifest, split=split, ambiguous=ambiguous, methods=method or (), seed=seed,
             hard_share=0.5 if negatives is Negatives.HARD else 0.0, progress=progress,
         )  # fmt: skip
-    evaluation.comparison(report, as_json)
+    show(report, shapes.measurement, evaluation.comparison, as_json)
     if out is not None:
         for path in write_methods(report, out):
             note(f"{path}: written")
 
 
-@commands.command()
-def retrieval(
-    manifest: Manifest,
-    split: Split = None,
-    distractors: Distractors = None,
-    ambiguous: Ambiguous = None,
-    same: Same = None,
-    work: Work = None,
-    seed: Seed = 0,
-    out: Out = None,
-    as_json: Json = False,
-) -> None:
-    """How often the right product comes first: in each lane of the lookup, fused, and after verification."""
+# -- measurements of answers: three commands with the same options -----------------------------------------------------
+
+
+class _Measure(Protocol):
+    """Asks the photos of a protocol and reports on the answers."""
+
+    def __call__(
+        self, app: App, protocol: EvaluationProtocol, *, work: Path | None, seed: int, facts: Mapping[str, Any],
+        progress: Progress,
+    ) -> Report: ...  # fmt: skip
+
+
+class _Measurement(NamedTuple):
+    """What one command does with its report. Loaded when the command runs."""
+
+    measure: _Measure
+    draw: Callable[[Any, Path], Sequence[Path]]
+
+
+def _measuring(name: str, load: Callable[[], _Measurement], help_text: str) -> None:
+    """Add a command that measures answers to labelled photos."""
+
+    @commands.command(name, help=help_text)
+    def command(
+        context: Context,
+        manifest: Manifest,
+        split: Split = None,
+        distractors: Distractors = None,
+        ambiguous: Ambiguous = None,
+        same: Same = None,
+        work: Work = None,
+        seed: Seed = 0,
+        out: Out = None,
+        as_json: Json = False,
+    ) -> None:
+        from simsearch.evaluation.export import write_answers
+        from simsearch.evaluation.protocol import read_protocol
+        from simsearch.views.text import evaluation
+
+        measurement = load()
+        protocol = read_protocol(manifest, split=split, distractors=distractors or (), ambiguous=ambiguous, same=same)
+        facts = {"source": str(manifest), "split": split}
+        with opened_app(context) as app, progress_bar(context, "evaluating") as progress:
+            report = measurement.measure(app, protocol, work=work, seed=seed, facts=facts, progress=progress)
+        show(report, shapes.measurement, evaluation.recognition, as_json)
+        if out is not None:
+            asked = getattr(report, "asked", ())  # a report on probabilities has no line for each photo
+            for path in [*write_answers(name.replace("-", "_"), report, out, asked), *measurement.draw(report, out)]:
+                note(f"{path}: written")
+
+
+def _retrieval() -> _Measurement:
     from simsearch.evaluation.answer_plots import draw_retrieval
-    from simsearch.evaluation.export import write_answers
     from simsearch.evaluation.run import evaluate_retrieval
-    from simsearch.views.text import evaluation
 
-    protocol, facts = _protocol(manifest, split, distractors, ambiguous, same)
-    with opened_app() as opened, progress_bar("evaluating") as progress:
-        report = evaluate_retrieval(opened, protocol, work=work, seed=seed, facts=facts, progress=progress)
-    evaluation.recognition(report, as_json)
-    if out is not None:
-        for path in [*write_answers("retrieval", report, out, report.asked), *draw_retrieval(report, out)]:
-            note(f"{path}: written")
+    return _Measurement(evaluate_retrieval, draw_retrieval)
 
 
-@commands.command()
-def open_set(
-    manifest: Manifest,
-    split: Split = None,
-    distractors: Distractors = None,
-    ambiguous: Ambiguous = None,
-    same: Same = None,
-    work: Work = None,
-    seed: Seed = 0,
-    out: Out = None,
-    as_json: Json = False,
-) -> None:
-    """What is said of photos whose product is not in the catalog.
-
-    Where all products that ask are in the catalog, every second one is taken out of it.
-    """
+def _open_set() -> _Measurement:
     from simsearch.evaluation.answer_plots import draw_open_set
-    from simsearch.evaluation.export import write_answers
     from simsearch.evaluation.run import evaluate_open_set
-    from simsearch.views.text import evaluation
 
-    protocol, facts = _protocol(manifest, split, distractors, ambiguous, same)
-    with opened_app() as opened, progress_bar("evaluating") as progress:
-        report = evaluate_open_set(opened, protocol, work=work, seed=seed, facts=facts, progress=progress)
-    evaluation.recognition(report, as_json)
-    if out is not None:
-        for path in [*write_answers("open_set", report, out, report.asked), *draw_open_set(report, out)]:
-            note(f"{path}: written")
+    return _Measurement(evaluate_open_set, draw_open_set)
 
 
-@commands.command()
-def calibration(
-    manifest: Manifest,
-    split: Split = None,
-    distractors: Distractors = None,
-    ambiguous: Ambiguous = None,
-    same: Same = None,
-    work: Work = None,
-    seed: Seed = 0,
-    out: Out = None,
-    as_json: Json = False,
-) -> None:
-    """Whether probabilities come true: of pairs, and of the first answer to each photo."""
+def _calibration() -> _Measurement:
     from simsearch.evaluation.answer_plots import draw_calibration
-    from simsearch.evaluation.export import write_answers
     from simsearch.evaluation.run import evaluate_calibration
-    from simsearch.views.text import evaluation
 
-    protocol, facts = _protocol(manifest, split, distractors, ambiguous, same)
-    with opened_app() as opened, progress_bar("evaluating") as progress:
-        report = evaluate_calibration(opened, protocol, work=work, seed=seed, facts=facts, progress=progress)
-    evaluation.recognition(report, as_json)
-    if out is not None:
-        for path in [*write_answers("calibration", report, out), *draw_calibration(report, out)]:
-            note(f"{path}: written")
+    return _Measurement(evaluate_calibration, draw_calibration)
+
+
+_measuring(
+    "retrieval", _retrieval,
+    "How often the right product comes first: in each lane of the lookup, fused, and after verification.",
+)  # fmt: skip
+_measuring(
+    "open-set", _open_set,
+    "What is said of photos whose product is not in the catalog.\n\n"
+    "Where all products that ask are in the catalog, every second one is taken out of it.",
+)  # fmt: skip
+_measuring(
+    "calibration", _calibration, "Whether probabilities come true: of pairs, and of the first answer to each photo."
+)
 
 
 @commands.command()
@@ -182,25 +190,11 @@ def render(
     as_json: Json = False,
 ) -> None:
     """Render packages with simulated phone photos, and the manifest that the other commands measure on."""
-    from simsearch.core.errors import UsageError
     from simsearch.evaluation.rendered_set import write_rendered
-    from simsearch.views import text as printing
+    from simsearch.views.text.output import say
 
-    try:
+    with writable(folder, "name another folder"):
         path = write_rendered(
             folder, products=products, photos=photos, seed=seed, severity=severity, absent=absent, family_share=families
         )
-    except OSError as error:
-        reason = error.strerror or error
-        raise UsageError(f"{error.filename or folder}: cannot be written ({reason}); name another folder") from None
-    printing.fact({"manifest": str(path), "products": products}, f"{path}: written", as_json)
-
-
-def _protocol(
-    manifest: Path, split: str | None, distractors: list[Path] | None, ambiguous: Path | None, same: Path | None
-) -> tuple[Protocol, Mapping[str, Any]]:
-    """The protocol and what it was read from."""
-    from simsearch.evaluation.protocol import read_protocol
-
-    found = read_protocol(manifest, split=split, distractors=distractors or (), ambiguous=ambiguous, same=same)
-    return found, {"source": str(manifest), "split": split}
+    show(path, lambda path: shapes.rendered(path, products), lambda path: say(f"{path}: written"), as_json)

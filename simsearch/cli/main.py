@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer import Argument, Option
+from typer import Argument, Context, Option
 from typer.exceptions import TyperException
 from typer.main import get_command
 
@@ -20,18 +20,29 @@ from simsearch.cli import duplicates as cli_duplicates
 from simsearch.cli import evaluate as cli_evaluate
 from simsearch.cli import maintenance as cli_maintenance
 from simsearch.cli import query as cli_query
-from simsearch.cli.context import Choice, Json, leave_quickly, note, opened_app, progress_bar, show_warnings
+from simsearch.cli.context import (
+    GlobalOptions,
+    Json,
+    global_options,
+    leave_quickly,
+    note,
+    opened_app,
+    progress_bar,
+    show,
+    show_warnings,
+)
 from simsearch.core.errors import RefusedError, SimsearchError, UsageError
+from simsearch.views import json as shapes
 
-app = typer.Typer(
+commands = typer.Typer(
     name="simsearch", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
     help="Which drug does this photo show, and which catalog photos show the same product twice?",
     epilog="Exit codes: 0 done, 2 wrong call or setting, 3 a photo cannot be read, 4 source, 5 catalog, 6 indexes, "
     "7 weights, 8 something refused with --strict, 9 training, 130 interrupted.",
 )  # fmt: skip
-app.add_typer(cli_evaluate.commands, name="evaluate")
-app.add_typer(cli_duplicates.commands, name="duplicates")
-app.add_typer(cli_decisions.commands, name="decisions")
+commands.add_typer(cli_evaluate.commands, name="evaluate")
+commands.add_typer(cli_duplicates.commands, name="duplicates")
+commands.add_typer(cli_decisions.commands, name="decisions")
 
 
 def _version(wanted: bool) -> None:
@@ -40,8 +51,9 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@commands.callback()
 def _global(
+    context: Context,
     home: Annotated[
         str | None,
         Option(help="Folder that holds catalog and indexes.", envvar="SIMSEARCH_HOME", show_default="simsearch-home"),
@@ -54,16 +66,20 @@ def _global(
     quiet: Annotated[bool, Option("--quiet", "-q", help="Show no progress.")] = False,
     version: Annotated[bool, Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
-    Choice.home, Choice.config, Choice.device, Choice.quiet = home, config, device, quiet
+    context.obj = GlobalOptions(home, config, device, quiet)
 
 
-@app.command()
+@commands.command()
 def index(
+    context: Context,
     sources: Annotated[
         list[str],
         Argument(help="Folders (one sub-folder per SKU), CSV or JSONL with sku and image.", metavar="SOURCE"),
     ],
     prune: Annotated[bool, Option("--prune", help="Take out images that these sources no longer list.")] = False,
+    prune_all: Annotated[
+        bool, Option("--prune-all", help="The same, also if they are more than nightly.retire_share allows.")
+    ] = False,
     strict: Annotated[bool, Option("--strict", help="Exit with code 8 if a row or photo was refused.")] = False,
     rebuild: Annotated[
         bool | None,
@@ -72,33 +88,35 @@ def index(
     as_json: Json = False,
 ) -> None:
     """Read product photos into the catalog. Run it again at any time: what has not changed is skipped."""
-    from simsearch.views import text as printing
+    from simsearch.views.text import indexing as printing
 
-    with opened_app() as opened, progress_bar("indexing") as progress:
-        report = opened.index(sources, prune=prune, rebuild=rebuild, progress=progress)
-    printing.report(report, as_json)
+    with opened_app(context) as app, progress_bar(context, "indexing") as progress:
+        report = app.index(sources, prune=prune, prune_all=prune_all, rebuild=rebuild, progress=progress)
+    show(report, shapes.report, printing.report, as_json)
     if strict and report.refused:
         raise RefusedError(f"rows or photos refused: {report.refused}; `simsearch status --refused` lists them")
 
 
-app.command()(cli_query.query)
-app.command()(cli_duplicates.verify)
-app.command()(cli_maintenance.rebuild)
-app.command()(cli_maintenance.status)
+commands.command()(cli_query.query)
+commands.command()(cli_duplicates.verify)
+commands.command()(cli_maintenance.rebuild)
+commands.command()(cli_maintenance.status)
 
 
-@app.command("config")
-def show_config(as_json: Json = False) -> None:
+@commands.command("config")
+def show_config(context: Context, as_json: Json = False) -> None:
     """Show every setting in force and where it comes from."""
-    from simsearch.views import text as printing
+    from simsearch.views.text import settings as printing
 
-    with opened_app() as opened:
-        opened.check_settings()
-        printing.settings(opened.config, opened.origin, as_json)
+    with opened_app(context) as app:
+        app.check_settings()
+        config, origin = app.config, app.origin
+    show(config, lambda c: shapes.settings(c, origin), lambda c: printing.settings(c, origin), as_json)
 
 
-@app.command()
+@commands.command()
 def train(
+    context: Context,
     config: Annotated[Path, Argument(help="Training settings, for instance configs/siamese.toml.")],
     data: Annotated[Path | None, Option(help="Photos to train on: folder, CSV or JSONL with sku and image.")] = None,
     run: Annotated[Path, Option(help="Folder for what comes of it; a second call goes on there.")] = Path(
@@ -107,15 +125,16 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train the Siamese network on your own catalog. Set methods.siamese.weights to the result to use it."""
-    from simsearch.views import text as printing
+    from simsearch.views.text.training import trained
 
-    with opened_app() as opened, progress_bar("training") as progress:
-        result = opened.train(config, data, run, device=Choice.device or "auto", progress=progress)
-    printing.trained(result, as_json)
+    with opened_app(context) as app, progress_bar(context, "training") as progress:
+        result = app.train(config, data, run, device=global_options(context).device or "auto", progress=progress)
+    show(result, shapes.trained, trained, as_json)
 
 
-@app.command()
+@commands.command()
 def calibrate(
+    context: Context,
     table: Annotated[
         Path | None, Argument(help="Photos, two or more a product: folder, CSV or JSONL with sku and image.")
     ] = None,
@@ -127,20 +146,21 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Refit probabilities on labelled photos of your own. The threshold of a match is chosen anew with them."""
-    from simsearch.views import text as printing
+    from simsearch.views.text.output import say
 
     if (table is None) != from_decisions:
         raise UsageError("give either a table of labelled photos or --from-decisions")
-    with opened_app() as opened, progress_bar("calibrating") as progress:
-        path = opened.calibrate(table, target_far=target_far, out=out, progress=progress)
-    printing.fact({"calibration": str(path)}, f"{path}: written", as_json)
+    with opened_app(context) as app, progress_bar(context, "calibrating") as progress:
+        path = app.calibrate(table, target_far=target_far, out=out, progress=progress)
+    show(path, shapes.calibration, lambda path: say(f"{path}: written"), as_json)
 
 
-app.command()(cli_augment.augmentations)
+commands.command()(cli_augment.augmentations)
 
 
-@app.command()
+@commands.command()
 def demo(
+    context: Context,
     folder: Annotated[Path, Argument(help="Folder for the rendered catalog, the answers and the page.")] = Path(
         "simsearch-demo"
     ),
@@ -150,20 +170,21 @@ def demo(
     """Try it all on drawn packages: index, ask for five photos, find duplicates. Leaves a page with pictures."""
     from simsearch.cli.demo import run_demo
 
-    with progress_bar("demo") as progress:
-        run_demo(folder, products=products, seed=seed, config=Choice.config, progress=progress, device=Choice.device)
+    options = global_options(context)
+    with progress_bar(context, "demo") as progress:
+        run_demo(folder, products=products, seed=seed, config=options.config, progress=progress, device=options.device)
 
 
 def main() -> None:
     """The console script. The one place that turns an error into a line and an exit code."""
     if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no defect
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal need not be able to show every name
     show_warnings()
     leave_quickly()
     code = 0
     try:
-        # Not app(): typer would swallow Ctrl-C and a closed pipe.
-        with get_command(app).make_context("simsearch", sys.argv[1:] or ["--help"]) as context:
+        # Not commands(): typer would swallow Ctrl-C and a closed pipe.
+        with get_command(commands).make_context("simsearch", sys.argv[1:] or ["--help"]) as context:
             context.command.invoke(context)
         sys.stdout.flush()
     except SimsearchError as error:
@@ -173,7 +194,7 @@ def main() -> None:
         note("simsearch: interrupted; what was committed is kept, run it again to go on")
         code = 130
     except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing to say, and nothing may be flushed any more.
+        # The reader of our output went away (`| head`). A later flush would fail again: send it to nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 141
     except typer.Exit as leaving:

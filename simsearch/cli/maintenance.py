@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from typer import Argument, Option
+from typer import Argument, Context, Option
 
-from simsearch.cli.context import Json, opened_app, progress_bar
+from simsearch.cli.context import Json, opened_app, progress_bar, show, show_json
 from simsearch.core.errors import GenerationError, UsageError
+from simsearch.views import json as shapes
 
 
 def rebuild(
+    context: Context,
     sources: Annotated[
         list[str] | None, Argument(help="With --nightly: what to read into the catalog first.", metavar="SOURCE")
     ] = None,
@@ -38,16 +40,19 @@ def rebuild(
         raise UsageError("--nightly needs a SOURCE" if nightly else "a SOURCE is for --nightly; without, none is read")
     if rollback and keep:
         raise UsageError("--keep is for a build; --rollback removes nothing")
-    with opened_app() as opened, progress_bar("describing") as progress:
+    with opened_app(context) as app, progress_bar(context, "describing") as progress:
         if dry_run:
-            return printing.plan(opened.plan(), as_json)
-        if nightly:
-            return printing.nightly(opened.nightly(sources or [], keep=keep, progress=progress), as_json)
-        name = opened.rollback() if rollback else opened.rebuild(keep=keep, progress=progress)
-    return printing.serves(name, rollback, as_json)
+            show(app.plan(), shapes.plan, printing.plan, as_json)
+        elif nightly:
+            night = app.nightly(sources or [], keep=keep, progress=progress)
+            show(night, shapes.nightly, printing.nightly, as_json)
+        else:
+            name = app.rollback() if rollback else app.rebuild(keep=keep, progress=progress)
+            show(name, lambda name: shapes.serves(name, rolled_back=rollback), printing.serves, as_json)
 
 
 def status(
+    context: Context,
     refused: Annotated[bool, Option("--refused", help="List what could not be read, with reasons.")] = False,
     verify: Annotated[
         bool, Option("--verify", help="Read every byte of the catalog and all generations, and check them.")
@@ -59,15 +64,16 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show what the catalog holds and whether it can be searched. Exits with 6 where it cannot, and says why."""
-    from simsearch.views import text as printing
-    from simsearch.views.text import maintenance
+    from simsearch.views.text import indexing
+    from simsearch.views.text import maintenance as printing
 
-    with opened_app() as opened:
+    with opened_app(context) as app:
         if refused:
-            printing.refusals(opened.refused(), as_json)
-            return
-        found = opened.status(verify=verify)
-        late = opened.late(max_age) if max_age is not None else ""
-    maintenance.status(found, as_json)
+            listed = app.refused()
+            return show_json(map(shapes.refusal, listed)) if as_json else indexing.refusals(listed)
+        found = app.status(verify=verify)
+        late = app.late(max_age) if max_age is not None else ""
+    show(found, shapes.status, printing.status, as_json)
     if found.problem or late:
         raise GenerationError(found.problem or late)
+    return None

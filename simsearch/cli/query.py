@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer import Argument, Option
+from typer import Argument, Context, Option
 
-from simsearch.cli.context import Json, brief, note, opened_app, progress_bar
+from simsearch.cli.context import Json, brief, note, opened_app, progress_bar, show_json
 from simsearch.core.errors import ImageError, UsageError
+from simsearch.views import json as shapes
 
 if TYPE_CHECKING:
     from simsearch.app import App
-    from simsearch.views.html.answers import Answers
+    from simsearch.core.types import Progress
+    from simsearch.views.html.answers import AnswerFiles
 
 _BATCH = 32
 
 
 def query(
+    context: Context,
     photos: Annotated[
         list[str], Argument(help="Photos to identify; - reads one from standard input.", metavar="PHOTO")
     ],
@@ -44,51 +49,82 @@ def query(
     """Say which drug a photo shows: match, ambiguous or unknown."""
     if photos.count("-") > 1:
         raise UsageError("- is given twice, but there is one standard input; name the other photos as files")
-    failed = 0
     with ExitStack() as stack:
-        if len(photos) <= _BATCH:  # of more photos, loading takes a small part of the time
+        if len(photos) <= _BATCH:  # the more photos, the less loading matters
             stack.enter_context(brief())
-        from simsearch.views import text as printing
-
-        opened, progress = stack.enter_context(opened_app()), stack.enter_context(progress_bar("asking"))
-        kept = _kept(opened, evidence, html)
-        if kept:
-            stack.callback(kept.close)
-        if together:
-            given = _read(opened, photos)
-            answer, unreadable = opened.query_together(given, k=k, where=where or (), record=not no_record)
-            failed = len(unreadable)
-            printing.together(photos, answer, unreadable, as_json, explain)
-            if kept and answer:
-                kept.add_together(photos, given, answer)
-        for start in range(0, 0 if together else len(photos), _BATCH):
-            named = photos[start : start + _BATCH]
-            read = _read(opened, named)
-            found = opened.query(read, k=k, where=where or (), record=not no_record)
-            for name, photo, one in zip(named, read, found, strict=True):
-                failed += isinstance(one, ImageError)
-                printing.answer(name, one, as_json, explain=explain)
-                if kept:
-                    kept.add(name, photo, one)
-            progress(start + len(named), len(photos), "")
-        if kept:
-            for written in kept.finish():
-                note(f"{written} written")
+        app, progress = stack.enter_context(opened_app(context)), stack.enter_context(progress_bar(context, "asking"))
+        pictures = _pictures(app, evidence, html, stack)
+        asking = _Asking(app, k, where or (), not no_record, explain, as_json, pictures)
+        failed = asking.together(photos) if together else asking.each(photos, progress)
+        for written in pictures.finish() if pictures else ():
+            note(f"{written} written")
     if failed:
         raise typer.Exit(ImageError.exit_code)
 
 
-def _read(opened: App, photos: list[str]) -> list[str | bytes]:
-    """Names of files, and the content of standard input where that is named."""
-    return [sys.stdin.buffer.read(opened.config.images.max_bytes + 1) if p == "-" else p for p in photos]
+@dataclass(frozen=True)
+class _Asking:
+    """The options of a call, and the two ways to ask: photo by photo, or for one package."""
+
+    app: App
+    k: int | None
+    where: Sequence[str]
+    record: bool
+    explain: bool
+    as_json: bool
+    pictures: AnswerFiles | None
+
+    def together(self, names: Sequence[str]) -> int:
+        """Print one answer to all photos; return how many could not be read."""
+        from simsearch.views.text import answers as printing
+
+        photos = self._read(names)
+        found, unreadable = self.app.query_together(photos, k=self.k, where=self.where, record=self.record)
+        if self.as_json:
+            show_json([shapes.together(names, found, unreadable, explain=self.explain)])
+        else:
+            printing.together(names, found, unreadable, explain=self.explain)
+        if self.pictures and found:
+            self.pictures.add_together(names, photos, found)
+        return len(unreadable)
+
+    def each(self, names: Sequence[str], progress: Progress) -> int:
+        """Print an answer to each photo; return how many could not be read."""
+        failed = 0
+        for start in range(0, len(names), _BATCH):
+            batch = names[start : start + _BATCH]
+            failed += self._batch(batch)
+            progress(start + len(batch), len(names), "")
+        return failed
+
+    def _batch(self, names: Sequence[str]) -> int:
+        from simsearch.views.text import answers as printing
+
+        photos = self._read(names)
+        found = self.app.query(photos, k=self.k, where=self.where, record=self.record)
+        for name, photo, one in zip(names, photos, found, strict=True):
+            if self.as_json:
+                show_json([shapes.answer(name, one, explain=self.explain)])
+            else:
+                printing.answer(name, one, explain=self.explain)
+            if self.pictures:
+                self.pictures.add(name, photo, one)
+        return sum(isinstance(one, ImageError) for one in found)
+
+    def _read(self, names: Sequence[str]) -> list[str | bytes]:
+        """The names as they are, but for "-" the content of standard input."""
+        most = self.app.config.images.max_bytes + 1
+        return [sys.stdin.buffer.read(most) if name == "-" else name for name in names]
 
 
-def _kept(opened: App, evidence: Path | None, html: Path | None) -> Answers | None:
-    """Where pictures of the answers go; None where none are wanted."""
+def _pictures(app: App, evidence: Path | None, html: Path | None, stack: ExitStack) -> AnswerFiles | None:
+    """Where pictures of the answers go, closed with `stack`; None where none are wanted."""
     if evidence is None and html is None:
         return None
     from simsearch.views.html import Album
-    from simsearch.views.html.answers import Answers
+    from simsearch.views.html.answers import AnswerFiles
 
-    assert opened.decisions  # a home without a catalog is told before a folder is made
-    return Answers(Album(opened.catalog, opened.verifier, opened.config.images), evidence, html)
+    _ = app.decisions  # raises CatalogError where there is no catalog, before a folder is made
+    answers = AnswerFiles(Album(app.catalog, app.verifier, app.config.images), evidence, html)
+    stack.callback(answers.close)
+    return answers

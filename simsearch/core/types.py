@@ -256,6 +256,8 @@ class Refusal:
     where: str
     code: str
     message: str
+    path: str = ""
+    """Absolute path of the refused photo or folder; empty where the row does not say which photo it means."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A person's word on suspected pairs: what a name means, what is remembered, and since when something is new."""
+"""People's reviews of suspected duplicates: resolve the names they give, record, take back and list."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from simsearch.catalog.reviews import Review, Said, Side
 from simsearch.core.errors import UsageError
 
 
-class Desk:
-    """Reviews of one catalog. A and B are SKUs, or names or paths of photos as `duplicates` prints them."""
+class PairFeedback:
+    """Reviews of pairs in one catalog. A and B are SKUs, or photos by name or path as `duplicates` prints them."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
 
     def say(self, a: str, b: str, said: Said, note: str = "") -> tuple[Side, Side]:
-        """Remember it of the pair.
+        """Record a review of the pair; returns the two sides it holds for.
 
         Raises:
-            UsageError: a name means nothing in the catalog, or cannot be told from another.
+            UsageError: a name is unknown to the catalog, or ambiguous.
         """
         pair = self.pair(a, b)
         self.catalog.reviews.record(*pair, said, note)
         return pair
 
     def forget(self, a: str, b: str) -> tuple[Side, Side]:
-        """Take back what was said; the pair is asked again.
+        """Delete the review of the pair; the next search lists it again.
 
         Raises:
-            UsageError: as `say`; or nothing was said of the pair.
+            UsageError: as `say`; or the pair has no review.
         """
         pair = self.pair(a, b)
         if not self.catalog.reviews.forget(*pair):
@@ -38,7 +38,7 @@ class Desk:
         return pair
 
     def pair(self, a: str, b: str) -> tuple[Side, Side]:
-        """The sides that the two names mean; a photo and an SKU mean the SKUs of both."""
+        """The sides that the two names stand for. A photo beside an SKU stands for every photo of its own SKU."""
         left, right = self._sides(a), self._sides(b)
         if bool(left[0].sha256) != bool(right[0].sha256):
             left, right = [Side(s.sku) for s in left], [Side(s.sku) for s in right]
@@ -58,15 +58,15 @@ class Desk:
         return sides
 
     def reviews(self) -> list[Review]:
-        """Everything that was said, oldest first."""
+        """All reviews, oldest first."""
         return self.catalog.reviews.all()
 
 
 def built_at(catalog: Catalog, generation: str) -> datetime:
-    """When a generation was built, UTC.
+    """The time at which a generation was built, UTC.
 
     Raises:
-        UsageError: the catalog remembers none of that name.
+        UsageError: the catalog has no record of a generation of that name.
     """
     found = catalog.builds.get(generation)
     if found is None or found["state"] != "built":

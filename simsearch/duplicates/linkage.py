@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from simsearch.catalog.reviews import Review, Said, Side
 
 LARGEST = 100
-"""Different files in one group: every two of them are compared, so that work grows with the square."""
+"""Most different files in a group. Every two of them are compared, so the work grows with the square."""
 
 
-class Reviewed:
-    """What people said, to be looked up by the sides of a pair."""
+class ReviewIndex:
+    """People's reviews of pairs, by the sides of the pair."""
 
     def __init__(self, reviews: Iterable[Review]) -> None:
         self._said: dict[Side, dict[Side, Said]] = defaultdict(dict)
@@ -21,7 +21,7 @@ class Reviewed:
             self._said[review.a][review.b] = self._said[review.b][review.a] = review.said
 
     def said(self, a: Side, b: Side) -> Said | None:
-        """Of two photos; what is said of the photos goes before what is said of their SKUs."""
+        """The review of two photos. A review of the photos precedes a review of their SKUs."""
         if not self._said:
             return None
         sides = [(x, y) for x in (a, Side(a.sku)) for y in (b, Side(b.sku))]
@@ -36,37 +36,40 @@ class Reviewed:
         return any(self.said(a, b) is Said.DISMISSED for a in touched for b in others)
 
     def confirmed(self, left: Iterable[Side], right: Iterable[Side]) -> bool:
-        """Whether two photos across the two were confirmed: the photos, not only their SKUs."""
+        """Whether a pair of photos across the two was confirmed. A review of their SKUs does not count."""
         touched = [a for a in left if a in self._said]
         return bool(touched) and any(self._said[a].get(b) is Said.CONFIRMED for b in right for a in touched)
 
 
 @dataclass(frozen=True, order=True)
-class Pile:
-    """Copies of one file that nobody wants apart: what groups are made of."""
+class CopySet:
+    """Copies of one file that may share a group: the unit of linkage."""
 
-    place: int
+    file: int
+    """Number in `DistinctFiles`."""
     sides: tuple[Side, ...]
 
 
-def piles(place: int, sides: Iterable[Side], reviewed: Reviewed) -> list[Pile]:
-    """The copies of one file, apart where a person dismissed a pair of them."""
-    found: list[list[Side]] = []
+def copy_sets(file: int, sides: Iterable[Side], reviews: ReviewIndex) -> list[CopySet]:
+    """The copies of one file, in as many sets as dismissed pairs among them require."""
+    sets: list[list[Side]] = []
     for side in sides:
-        home = next((pile for pile in found if not reviewed.dismissed([side], pile)), None)
+        home = next((members for members in sets if not reviews.dismissed([side], members)), None)
         if home is None:
-            found.append([side])
+            sets.append([side])
         else:
             home.append(side)
-    return [Pile(place, tuple(pile)) for pile in found]
+    return [CopySet(file, tuple(members)) for members in sets]
 
 
-def linked(
-    pairs: Sequence[tuple[Pile, Pile]], same: Callable[[Pile, Pile], bool], largest: int = LARGEST
-) -> list[list[Pile]]:
-    """Groups of two or more piles. `pairs`: those that hold, strongest first; two groups join only if every cross
-    pair is `same`, and together they have no more than `largest`."""
-    home: dict[Pile, list[Pile]] = {}
+def complete_linkage(
+    pairs: Sequence[tuple[CopySet, CopySet]], same: Callable[[CopySet, CopySet], bool], largest: int = LARGEST
+) -> list[list[CopySet]]:
+    """Groups of two or more copy sets. `pairs`: those that are `same`, strongest first.
+
+    Two groups join only if every pair across them is `same` and both together have at most `largest` members.
+    """
+    home: dict[CopySet, list[CopySet]] = {}
     for a, b in pairs:
         left, right = home.setdefault(a, [a]), home.setdefault(b, [b])
         if left is right or len(left) + len(right) > largest or not all(same(x, y) for x in left for y in right):

@@ -1,14 +1,15 @@
-"""The look at suspected pairs: features from memory for all, keypoints only where they can change the verdict, and the
-files themselves only where keypoints say that one photo may have been made from the other."""
+"""The check of candidate pairs, in three steps of rising cost.
+
+All pairs are scored by the descriptors in memory. Keypoints are compared where they could change the result. Files are
+read where the keypoints allow that one photo was made from the other.
+"""
 
 from __future__ import annotations
 
-import os
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
 
@@ -16,124 +17,127 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.catalog import Catalog
+from simsearch.catalog.images import ImageFacts
 from simsearch.core import images
-from simsearch.core.config import DuplicateSettings, ImageSettings
+from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
+from simsearch.core.threads import cores
 from simsearch.core.types import Description, Descriptor, Verification
-from simsearch.duplicates.candidates import Suspects
-from simsearch.duplicates.distinct_files import Pool
-from simsearch.duplicates.pixel_diff import SIDE, Box, Picture, picture, pixel_test
+from simsearch.duplicates.candidates import FilePairs, SelfJoin
+from simsearch.duplicates.pixel_diff import SIDE, Box, Thumbnail, pixel_test, thumbnail
 from simsearch.duplicates.same_photo import PhotoTest, photo_test, placement
-from simsearch.features.base import unpack
 from simsearch.features.orb import Geometry
-from simsearch.recognition.verification import FEATURES, Verifier
+from simsearch.recognition.pair_scorer import PairScorer
+from simsearch.recognition.verification import FEATURES
 
 _BLOCK = 4096
-"""Pairs that are judged at once."""
+"""Pairs that are scored at once."""
 _HELD = 4096
-"""Images whose keypoints are kept in memory: about 80 MB."""
-_PICTURES = 256
-"""Photos whose pixels are kept in memory: about 80 MB."""
-_MOST_INLIERS = 500
+"""Images whose keypoints are held in memory: about 80 MB."""
+_THUMBNAILS = 256
+"""Files whose thumbnails are held in memory: about 80 MB."""
+_MOST_SUPPORT = 500
+"""Support that no pair surpasses: the number of keypoints of an image."""
+_OUTSIDE, _MISS = 6.0, 3.5  # pixels by which a frame may leave the other, and keypoints may miss their positions
+_EXACT = 1.0  # pixels; above this miss, two photos were taken from nearly one viewpoint
+_PLACE = 0.1  # share of the common part; a larger difference is more than an edit in one place
+_CROP_ALLOWANCE = 0.08
+"""Cosine by which a cropped or turned copy may look less alike to the network than a re-encoded one."""
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What keypoints and pixels say of a pair."""
+class PhotoEvidence:
+    """What keypoints and pixels show about a pair."""
 
     photo: PhotoTest | None = None
-    """Set only where both show one photo."""
+    """Set only if both show one photo."""
     place: tuple[Box, Box] | None = None
-    """Where the two differ, in the first photo and in the second; set where they are one photo in all else."""
+    """The box in the first photo and in the second that differ; set if the photos are equal everywhere else."""
     differing: float = 0.0
-    """All places where they do, as a share of what both show."""
+    """Total size of all places that differ, as a share of the common part."""
     printed: bool = False
-    """Whether the place lies among the keypoints that agree: another print, not a banner at the rim."""
+    """Whether `place` lies among the keypoints that agree: another print, not a banner at the rim."""
     inliers: int = 0
-    """Keypoints that agree with one homography."""
+    """Number of keypoint matches under one homography."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """What is known of a pair of files."""
+class PairCheck:
+    """The result of the check of a pair of files."""
 
     verification: Verification
-    seen: Seen
+    evidence: PhotoEvidence
     thorough: bool
-    """Whether keypoints were compared, or could not have changed anything."""
+    """Whether keypoints were compared or could not have changed the result."""
 
 
-class Judge:
-    """Looks at pairs of places of a pool. `floor`: probabilities below it need not be known exactly."""
+class PairChecker:
+    """Checks pairs of files. Probabilities below `floor` may be inexact: their keypoints are not compared."""
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        verifier: Verifier,
-        settings: DuplicateSettings,
-        reading: ImageSettings,
-        pool: Pool,
-        floor: float,
-    ) -> None:
-        self.catalog, self.verifier, self.settings, self.pool, self.floor = catalog, verifier, settings, pool, floor
-        self.reading = reading
-        self._keypoints: OrderedDict[int, Descriptor] = OrderedDict()
-        self._pictures: OrderedDict[int, Picture | None] = OrderedDict()
-        self._lock = threading.Lock()
-        self._threads = ThreadPoolExecutor(os.cpu_count() or 1)
+    def __init__(self, join: SelfJoin, scorer: PairScorer, reading: ImageSettings, floor: float) -> None:
+        self.catalog, self.settings, self.files, self.left_out = join.catalog, join.settings, join.files, join.left_out
+        self.scorer, self.keypoints, self.reading, self.floor = scorer, join.methods["orb"], reading, floor
+        self.unread: set[int] = set()
+        """Files whose pixels were wanted and could not be read."""
+        self._keypoints: dict[int, Descriptor] = {}  # the most recently used last
+        self._thumbnail = lru_cache(_THUMBNAILS)(self._read_thumbnail)
+        self._threads = ThreadPoolExecutor(cores())
 
     def close(self) -> None:
         """End the threads."""
         self._threads.shutdown()
 
-    def looks(self, suspects: Suspects, start: int) -> tuple[dict[tuple[int, int], Look], int]:
-        """Looks at the suspected pairs from `start` on, those worth keeping; and where the next block starts."""
-        end = min(start + _BLOCK, len(suspects))
-        pairs = list(zip(suspects.a[start:end].tolist(), suspects.b[start:end].tolist(), strict=True))
-        features = self._quick(pairs)
-        rank = suspects.rank[start:end]
+    def check_block(self, pairs: FilePairs, start: int) -> tuple[dict[tuple[int, int], PairCheck], int]:
+        """The checks worth keeping among the pairs from `start` on, and the start of the next block."""
+        end = min(start + _BLOCK, len(pairs))
+        block = list(zip(pairs.a[start:end].tolist(), pairs.b[start:end].tolist(), strict=True))
+        features = self._quick(block)
+        rank = pairs.rank[start:end]
         near = rank < self.settings.geometry
-        closer = np.flatnonzero(near & self._open(pairs, features, rank == 0))
-        tested = self._thorough([pairs[row] for row in closer], features, closer)
-        found = dict(zip(closer.tolist(), tested, strict=True))
-        probability = self.verifier.probability(features)
-        one = np.array([row in found and found[row].photo is not None for row in range(len(pairs))], np.bool_)
-        kept = np.flatnonzero(one | (probability >= self.floor)).tolist()
-        verdicts = self.verifier.verdicts(features[kept], [found.get(row, Seen()).inliers for row in kept])
-        looks = {
-            pairs[row]: Look(verdict, found.get(row, Seen()), bool(near[row]))
-            for row, verdict in zip(kept, verdicts, strict=True)
+        closer = np.flatnonzero(near & self._undecided(block, features, rank == 0))
+        tested = self._thorough([block[row] for row in closer], features, closer)
+        evidence = {row: found for row, found in zip(closer.tolist(), tested, strict=True) if found is not None}
+        wanted = self.scorer.probability(features) >= self.floor
+        wanted[[row for row, found in zip(closer, tested, strict=True) if found is None]] = False
+        wanted[[row for row, found in evidence.items() if found.photo is not None]] = True
+        kept = np.flatnonzero(wanted).tolist()
+        evidence = {row: evidence.get(row, PhotoEvidence()) for row in kept}
+        verifications = self.scorer.verdicts(features[kept], [evidence[row].inliers for row in kept])
+        checks = {
+            block[row]: PairCheck(verification, evidence[row], bool(near[row]))
+            for row, verification in zip(kept, verifications, strict=True)
         }
-        return looks, end
+        return checks, end
 
-    def look(self, a: int, b: int) -> Look:
-        """At one pair, with everything."""
+    def check(self, a: int, b: int) -> PairCheck | None:
+        """The thorough check of one pair; None if one of the files must be left out."""
         features = self._quick([(a, b)])
-        [seen] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
-        [verdict] = self.verifier.verdicts(features, [seen.inliers])
-        return Look(verdict, seen, True)
+        [evidence] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
+        if evidence is None:
+            return None
+        [verification] = self.scorer.verdicts(features, [evidence.inliers])
+        return PairCheck(verification, evidence, True)
 
-    # -- features ----------------------------------------------------------------------------------------------------
+    # -- descriptors in memory ---------------------------------------------------------------------------------------
 
     def _quick(self, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """Features (n, f) without keypoints."""
-        left, right = ([self.pool.described(pair[side]) for pair in pairs] for side in (0, 1))
-        return self.verifier.quick_pairs(left, right)
+        left, right = ([self.files.description(pair[side]) for pair in pairs] for side in (0, 1))
+        return self.scorer.quick_pairs(left, right)
 
-    def _open(
+    def _undecided(
         self, pairs: Sequence[tuple[int, int]], quick: NDArray[np.float64], first: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """(n,) whether keypoints can still make a duplicate of it: not where even all of them would not.
+        """(n,) True where keypoints could still lift the pair above `floor`, i.e. where maximal support would.
 
-        `first`: whether one is the other's nearest in some lane, as a copy is.
+        `first`: (n,) True where one file is the nearest neighbour of the other in some lane, as a copy is.
         """
         best = quick.copy()
-        best[:, FEATURES.index("root_support")] = np.sqrt(_MOST_INLIERS)
-        possible = self.verifier.probability(best) >= self.floor
-        pills = np.array([self.pool.pills(a) or self.pool.pills(b) for a, b in pairs], np.bool_)
+        best[:, FEATURES.index("root_support")] = np.sqrt(_MOST_SUPPORT)
+        possible = self.scorer.probability(best) >= self.floor
+        pills = np.array([self.files.pills(a) or self.files.pills(b) for a, b in pairs], np.bool_)
         alike = self._may_be_one_photo(quick)
-        # Loose pills look like a thousand others: what is not among the most alike ones must be the nearest.
+        # Loose pills resemble a thousand others: a copy is very similar, or the nearest neighbour.
         surely = quick[:, FEATURES.index("cosine")] >= self.settings.same_photo_similarity - _CROP_ALLOWANCE
         return np.where(pills, alike & (surely | first), possible | alike)
 
@@ -141,118 +145,138 @@ class Judge:
         cosine, equal_bits = quick[:, FEATURES.index("cosine")], quick[:, FEATURES.index("hash_similarity")]
         return np.asarray((cosine >= self.settings.same_photo_similarity - 0.25) | (equal_bits >= 0.85), np.bool_)
 
-    # -- keypoints ---------------------------------------------------------------------------------------------------
+    # -- keypoints and files -----------------------------------------------------------------------------------------
 
     def _thorough(
         self, pairs: Sequence[tuple[int, int]], features: NDArray[np.float64], rows: NDArray[np.int64]
-    ) -> list[Seen]:
-        """What is seen of each pair; completes its row of `features`."""
-        photos: list[Seen] = []
-        step = _HELD // 2  # of so many pairs all keypoints fit in memory
+    ) -> list[PhotoEvidence | None]:
+        """The evidence on each pair; None if one of its files must be left out.
+
+        Fills in the keypoint column of each pair's row of `features`.
+        """
+        found: list[PhotoEvidence | None] = []
+        step = _HELD // 2  # the keypoints of so many pairs fit in memory
         for i in range(0, len(pairs), step):
             part = pairs[i : i + step]
-            described = self._with_keypoints({place for pair in part for place in pair})
-            own = [features[row] for row in rows[i : i + step]]  # views: a thread writes its own row alone
-            photos += self._threads.map(self._look, part, own, repeat(described))
-        return photos
+            described = self._with_keypoints({file for pair in part for file in pair})
+            own = [features[row] for row in rows[i : i + step]]  # views: each thread writes only its own row
+            alike = self._may_be_one_photo(features[rows[i : i + step]])
+            photos = self._photos({file for pair, may in zip(part, alike, strict=True) if may for file in pair})
+            found += self._threads.map(self._evidence, part, own, repeat(described), repeat(photos))
+        return found
 
-    def _look(self, pair: tuple[int, int], row: NDArray[np.float64], described: Mapping[int, Description]) -> Seen:
-        a, b = (described[place] for place in pair)
-        geometry = self.verifier.compare_keypoints(row, a, b)
-        seen = self._seen(pair, row, a, b, geometry) if self._may_be_one_photo(row[None])[0] else Seen()
-        return replace(seen, inliers=geometry.inliers if geometry else 0)
+    def _evidence(
+        self,
+        pair: tuple[int, int],
+        row: NDArray[np.float64],
+        described: Mapping[int, Description],
+        photos: Mapping[int, ImageFacts],
+    ) -> PhotoEvidence | None:
+        if not all(file in described for file in pair):
+            return None
+        a, b = (described[file] for file in pair)
+        geometry = self.scorer.compare_keypoints(row, a, b)
+        found = PhotoEvidence()
+        if self._may_be_one_photo(row[None])[0]:
+            # Loose pills have no geometry yet. It shows whether they are one photo, and counts for nothing else.
+            found = self._one_photo(pair, row, (a, b), geometry or self.scorer.geometry(a, b), photos)
+        return replace(found, inliers=geometry.inliers if geometry else 0)
 
-    def _seen(
-        self, pair: tuple[int, int], row: NDArray[np.float64], a: Description, b: Description, geometry: Geometry | None
-    ) -> Seen:
-        """Whether both show one photo, and where it differs. On loose pills there is no geometry yet."""
-        geometry = geometry or self.verifier.geometry(a, b)  # on loose pills only one photo is looked for
-        frames = self.pool.sizes[pair[0]], self.pool.sizes[pair[1]]
-        size = self.verifier.orb.settings.size
+    def _one_photo(
+        self,
+        pair: tuple[int, int],
+        row: NDArray[np.float64],
+        described: tuple[Description, Description],
+        geometry: Geometry,
+        photos: Mapping[int, ImageFacts],
+    ) -> PhotoEvidence:
+        """Whether both show one photo, or one photo except for a place."""
+        frames = self.files.sizes[pair[0]], self.files.sizes[pair[1]]
+        size = self.scorer.orb.settings.size
         placed = placement(geometry, frames, size)
         if placed is None or placed.outside > _OUTSIDE or placed.miss > _MISS:
-            return Seen()
-        [verification] = self.verifier.verdicts(row[None], [geometry.inliers])
-        pictures = [self._picture(place) for place in pair]
+            return PhotoEvidence()
+        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
+        shown = [self._shown(file, photos) for file in pair]
         pixels = None
-        if pictures[0] is not None and pictures[1] is not None:
-            pixels = pixel_test(pictures[0], pictures[1], placed.factor, placed.shift * SIDE / size)
+        if shown[0] is not None and shown[1] is not None:
+            pixels = pixel_test(shown[0], shown[1], placed.factor, placed.shift * SIDE / size)
             exact = placed.miss < _EXACT and verification.probability >= self.floor
             if pixels is None or not (pixels.same or (exact and pixels.differing < _PLACE)):
-                return Seen()
-        photo = photo_test(a["orb"], b["orb"], placed, frames, size)
+                return PhotoEvidence()
+        photo = photo_test(described[0]["orb"], described[1]["orb"], placed, frames, size)
         if pixels and pixels.same:
-            return Seen(photo)
-        pills = self.pool.pills(pair[0]) or self.pool.pills(pair[1])
+            return PhotoEvidence(photo)
+        pills = self.files.pills(pair[0]) or self.files.pills(pair[1])
         if not one_photo(photo, verification, pills=pills, least=self.settings.same_photo_similarity):
-            return Seen()
+            return PhotoEvidence()
         if pixels is None:
-            return Seen(photo)
-        printed = _among(pixels.places, pictures[0], geometry, size)
-        return Seen(None, printed or pixels.places[0], pixels.differing, printed is not None)
+            return PhotoEvidence(photo)
+        printed = _among(pixels.places, shown[0], geometry, size)
+        return PhotoEvidence(None, printed or pixels.places[0], pixels.differing, printed is not None)
 
-    def _picture(self, place: int) -> Picture | None:
-        """The pixels of a file; None where it is gone, cannot be read or is another one by now."""
-        with self._lock:
-            if place in self._pictures:
-                self._pictures.move_to_end(place)
-                return self._pictures[place]
-        [facts] = self.catalog.images.facts([int(self.pool.ids[place])]).values()
+    def _photos(self, files: Iterable[int]) -> dict[int, ImageFacts]:
+        """The image of each file that is still active; one query for all of them."""
+        file_of = {int(self.files.ids[file]): file for file in files}
+        return {file_of[i]: facts for i, facts in self.catalog.images.facts(file_of).items()}
+
+    def _shown(self, file: int, photos: Mapping[int, ImageFacts]) -> Thumbnail | None:
+        """The thumbnail of a file; None if the file is gone, cannot be read or has another content by now."""
+        facts = photos.get(file)
+        shown = self._thumbnail(facts.path, facts.sha256) if facts else None
+        if shown is None:
+            self.unread.add(file)  # atomic: several threads do
+        return shown
+
+    def _read_thumbnail(self, path: str, sha256: str) -> Thumbnail | None:
         try:
-            image = images.load(Path(facts.path), self.reading)
+            image = images.load(Path(path), self.reading)
         except ImageError:
-            image = None
-        made = picture(image.pixels) if image is not None and image.sha256 == facts.sha256 else None
-        with self._lock:
-            self._pictures[place] = made
-            while len(self._pictures) > _PICTURES:
-                self._pictures.popitem(last=False)
-        return made
+            return None
+        return thumbnail(image.pixels) if image.sha256 == sha256 else None
 
-    def _with_keypoints(self, places: Iterable[int]) -> dict[int, Description]:
-        orb, wanted = self.verifier.orb, sorted(places)
-        missing = {int(self.pool.ids[p]): p for p in wanted if p not in self._keypoints}
-        for image_id, data in self.catalog.descriptors.of(orb.fingerprint, missing).items():
-            self._keypoints[missing[image_id]] = unpack(orb, data, image_id)
-        described = {}
-        for place in wanted:
-            self._keypoints.move_to_end(place)
-            quick = self.pool.described(place)
-            described[place] = Description({**quick.descriptors, "orb": self._keypoints[place]}, quick.surface)
-        while len(self._keypoints) > _HELD:
-            self._keypoints.popitem(last=False)
-        return described
+    def _with_keypoints(self, files: Iterable[int]) -> dict[int, Description]:
+        """Complete descriptions of `files`, without those that must be left out."""
+        wanted = sorted(files)
+        held = {file: self._keypoints.pop(file) for file in wanted if file in self._keypoints}
+        file_of = {int(self.files.ids[file]): file for file in wanted if file not in held}
+        read = self.left_out.read(self.catalog, self.keypoints, file_of)
+        held |= {file_of[i]: keypoints for i, keypoints in read.items()}
+        for file in wanted:
+            if file not in held:
+                self.left_out.add(self.files.images(file))
+        self._keypoints |= held
+        for file in list(self._keypoints)[:-_HELD]:
+            del self._keypoints[file]
+        return {file: self._complete(file, keypoints) for file, keypoints in held.items()}
+
+    def _complete(self, file: int, keypoints: Descriptor) -> Description:
+        quick = self.files.description(file)
+        return replace(quick, descriptors={**quick.descriptors, "orb": keypoints})
 
 
 def _among(
-    places: Sequence[tuple[Box, Box]], shown: Picture | None, geometry: Geometry, size: int
+    places: Sequence[tuple[Box, Box]], shown: Thumbnail | None, geometry: Geometry, size: int
 ) -> tuple[Box, Box] | None:
-    """The first place whose middle lies within the hull of the keypoints of the first photo that agree."""
+    """The first place whose centre lies within the convex hull of the first photo's matched keypoints."""
     assert shown is not None
     hull = cv2.convexHull(geometry.query_xy)
     height, width = np.array(shown.shape[:2]) * size / SIDE
     for place in places:
         left, top, right, bottom = place[0]
-        middle = (left + right) / 2 * width, (top + bottom) / 2 * height
-        if cv2.pointPolygonTest(hull, middle, False) >= 0:
+        centre = (left + right) / 2 * width, (top + bottom) / 2 * height
+        if cv2.pointPolygonTest(hull, centre, False) >= 0:
             return place
     return None
 
 
-_OUTSIDE, _MISS = 6.0, 3.5  # pixels that a frame may leave the other one by, and keypoints may miss their places by
-_EXACT = 1.0  # the miss above which two are photos of their own, from nearly one viewpoint
-_PLACE = 0.1  # of what both show: what differs in more than that is no longer one photo that was changed in a place
-_CROP_ALLOWANCE = 0.08
-"""By how much less alike a cropped or turned photo may look to the network than a re-encoded one."""
-
-
 def one_photo(test: PhotoTest, verification: Verification, *, pills: bool, least: float) -> bool:
-    """Whether the two are one photo, as far as descriptors tell: where a file cannot be read.
+    """Whether descriptors alone show that the two are one photo: the test where a file cannot be read.
 
-    On packages the keypoints decide: they come back all over the photo. On loose pills most of them sit on the ruler,
-    and a drawn ruler is the same in a thousand photos: there the network must see no difference either, the keypoints
-    must be as equal as re-encoding leaves them, and a whole photo must have the same hash. `docs/duplicates.md` has the
-    measurements behind the figures.
+    On packages the keypoints decide: they reappear all over the photo. On loose pills most keypoints sit on the ruler,
+    and a drawn ruler is the same in a thousand photos. So the network must see no difference either, the keypoints must
+    be as equal as re-encoding leaves them, and an uncropped photo must have the same hash. `docs/duplicates.md` has the
+    measurements behind the numbers.
     """
     similarity, equal_bits = verification.similarity, verification.hash_similarity
     if test.placement.outside > 4 or test.placement.miss > 2.5:

@@ -1,9 +1,9 @@
-"""What a search for duplicates finds: pairs of a kind, groups of pairs, and look-alikes that are none."""
+"""The results of a search for duplicates: pairs with their kind, groups of images, and look-alikes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from simsearch.catalog.images import ImageFacts
@@ -12,11 +12,11 @@ from simsearch.core.types import Verification
 from simsearch.duplicates.pixel_diff import Box
 
 PHOTO_PROBABILITY = 0.999
-"""Least probability of a pair that shows one photo: the network may doubt a small crop, the keypoints do not."""
+"""Least probability of a pair that shows one photo. The network may be unsure of a small crop."""
 
 
 class Kind(StrEnum):
-    """How two images are alike, closest first."""
+    """How two images are alike; the closest kind stands first."""
 
     IDENTICAL = "identical"
     """Byte for byte the same file."""
@@ -25,8 +25,8 @@ class Kind(StrEnum):
     SAME_PRODUCT = "same-product"
     """Two photos of one product."""
     LOOK_ALIKE = "look-alike"
-    """Alike, and not to be taken for duplicates: too uncertain, of another strength by the catalog's own data, or one
-    photo but for what is printed in one place."""
+    """Alike, but no duplicate: the probability is below the threshold, the catalog states another strength, or the
+    photos are equal except for the print in one place."""
 
 
 KINDS = tuple(Kind)
@@ -40,18 +40,18 @@ class DuplicatePair:
     a: ImageFacts
     b: ImageFacts
     verification: Verification | None
-    """None for identical files: nothing needs comparing."""
+    """None for identical files, which need no comparison."""
     kind: Kind = Kind.SAME_PRODUCT
     reason: str = ""
-    """In words, what the kind rests on."""
+    """The evidence for the kind, in words."""
     said: Said | None = None
-    """What a person said of it."""
+    """The review of the pair; None without one."""
     places: tuple[Box, Box] | None = None
-    """Where a and b differ, which are one photo in all else."""
+    """The box in a and the box in b that differ; set if the photos are equal everywhere else."""
 
     @property
     def identical_file(self) -> bool:
-        """Byte for byte the same photo."""
+        """Whether both are the same file, byte for byte."""
         return self.a.sha256 == self.b.sha256
 
     @property
@@ -61,7 +61,7 @@ class DuplicatePair:
 
     @property
     def probability(self) -> float:
-        """That both show the same product, 0 to 1."""
+        """Probability that both show the same product, 0 to 1."""
         if self.verification is None:
             return 1.0
         least = PHOTO_PROBABILITY if self.kind is Kind.SAME_PHOTO else 0.0
@@ -70,54 +70,58 @@ class DuplicatePair:
 
 @dataclass(frozen=True)
 class DuplicateGroup:
-    """Images of which every two show the same product."""
+    """Images that all show one product: every two of them hold as a pair."""
 
     images: tuple[ImageFacts, ...]
-    """By id."""
+    """Ascending by id."""
     pairs: tuple[DuplicatePair, ...]
-    """Every two different files, each by its first image; and every further copy of a file with the first."""
+    """Every two different files, each by its first image, and every further copy of a file with its first."""
 
     @property
     def skus(self) -> tuple[str, ...]:
-        """Distinct, in order."""
+        """The distinct SKUs, in the order of `images`."""
         return tuple(dict.fromkeys(image.sku for image in self.images))
 
     @property
     def conflict(self) -> bool:
-        """Whether one thing is filed under several SKUs."""
+        """Whether the group spans several SKUs."""
         return len(self.skus) > 1
 
     @property
     def probability(self) -> float:
-        """Of the weakest pair that nobody confirmed; of the weakest where all are."""
-        open_ones = [p.probability for p in self.pairs if p.said is not Said.CONFIRMED]
-        return min(open_ones or [p.probability for p in self.pairs])
+        """Of the weakest pair that nobody has confirmed, or of the weakest pair if all are confirmed."""
+        unconfirmed = [p.probability for p in self.pairs if p.said is not Said.CONFIRMED]
+        return min(unconfirmed or [p.probability for p in self.pairs])
 
     @property
     def kind(self) -> Kind:
-        """The closest likeness between two SKUs; within one SKU where there is but one."""
+        """The closest kind among pairs of different SKUs; among all pairs if the group has one SKU."""
         kinds = [p.kind for p in self.pairs if p.conflict or not self.conflict]
         return min(kinds or [p.kind for p in self.pairs], key=KINDS.index)
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All that one search found and nobody has settled yet."""
+    """What one search found and nobody has settled yet."""
 
     groups: tuple[DuplicateGroup, ...]
-    """Those with several SKUs first, then the closest kinds, then the surest."""
+    """Groups with several SKUs first, then by kind, then by falling probability."""
     look_alikes: tuple[DuplicatePair, ...]
-    """Most probable first; only of different SKUs."""
+    """Pairs of different SKUs, most probable first."""
     images: int
-    """Compared with each other."""
-    suspected: int
-    """Pairs that some lane suspected."""
+    """Number of images compared with each other."""
+    candidate_pairs: int
+    """Number of pairs of files that at least one lane proposed."""
     settled: int
-    """Groups that are left out because a person confirmed them."""
+    """Number of groups that are not listed because people have reviewed all of their pairs."""
+    left_out: int = 0
+    """Number of images left out: a descriptor is damaged, or the image was retired while the search ran."""
+    unread: int = 0
+    """Number of files that could not be read to compare their pixels; their keypoints decided."""
 
     def only(self, kinds: Iterable[Kind], *, conflicts: bool = False) -> Findings:
-        """The part of these kinds; with `conflicts`, of groups with several SKUs."""
+        """The findings of these kinds; with `conflicts`, only groups with several SKUs."""
         wanted = set(kinds)
         groups = tuple(g for g in self.groups if g.kind in wanted and (g.conflict or not conflicts))
         alike = self.look_alikes if Kind.LOOK_ALIKE in wanted else ()
-        return Findings(groups, alike, self.images, self.suspected, self.settled)
+        return replace(self, groups=groups, look_alikes=alike)

@@ -1,9 +1,9 @@
-"""Whether two descriptions are of one photo: re-encoded, resized, cropped, turned or brightened.
+"""Keypoint test: was one photo made from the other by re-encoding, resizing, cropping, turning or brightening?
 
-One photo made from another lies in its frame under a similarity transform (scale, turn, shift: Umeyama 1991, in the
-plane one complex factor), and keypoints come back wherever there are any. Two photos taken with one stand and ruler
-agree just as exactly, but only on the ruler. Where both files can be read their pixels tell (`pixels`); where not, the
-keypoints must agree everywhere, judged around each of them, and the pictures must look the same to the network as well.
+A similarity transform (scale, turn and shift; Umeyama 1991; in the plane one complex factor) then maps one photo into
+the frame of the other, and keypoints reappear all over the common part. Two photos taken with one stand and ruler align
+just as exactly, but their keypoints reappear only on the ruler. So the test looks at neighbourhoods of keypoints. Where
+both files can be read, `pixel_diff` has the first word.
 """
 
 from __future__ import annotations
@@ -18,47 +18,46 @@ from simsearch.core.types import Descriptor
 from simsearch.features.orb import Geometry, column
 
 Points: TypeAlias = NDArray[np.complex128]
-"""x + iy in pixels of the photo scaled to `size` on its longer side."""
+"""(n,) x + iy, in pixels of the photo scaled to `size` on its longer side."""
 
-_BITS = np.array([bin(i).count("1") for i in range(256)], np.uint8)
 _LEAST_INLIERS = 15
-_MISS = 4.0  # pixels by which a keypoint may miss its place
-_EDGE = 12.0  # pixels from the border of the other frame within which a keypoint need not be found again
-_BITS_APART = 80  # of 256; two keypoints drawn by chance differ in 128
-_NEAR, _CROWD, _FEW = 32.0, 10, 4  # pixels, most and fewest keypoints that make a neighbourhood
-_LOST = 1 / 3  # share of agreeing keypoints below which a neighbourhood does not come back
+_MISS = 4.0  # pixels by which a keypoint may miss its predicted position
+_EDGE = 12.0  # pixels; keypoints this near the border of the other frame need not reappear
+_BITS_APART = 80  # of 256; two random keypoints differ in 128
+_NEAR, _CROWD, _FEW = 32.0, 10, 4  # pixels, most and fewest keypoints of a neighbourhood
+_LOST = 1 / 3  # share of agreeing keypoints below which a neighbourhood counts as lost
 
 
 @dataclass(frozen=True)
 class Placement:
-    """How the frame of one photo lies in that of another."""
+    """The frame of one photo within the frame of another."""
 
     factor: complex
     shift: complex
-    """A point z = x + iy of the first is factor * z + shift in the second; both `size` pixels on the longer side."""
+    """A point z = x + iy of the first photo lies at factor * z + shift in the second; both scaled as `Points`."""
     outside: float
-    """Pixels by which the inner frame leaves the outer one; about 0 for a crop."""
+    """Pixels by which the inner frame leaves the outer frame; about 0 for a crop."""
     miss: float
-    """Root mean square of what the inliers miss the transform by, pixels."""
+    """Root mean square of the inliers' distances to the transform, in pixels."""
 
     @property
     def scale(self) -> float:
-        """Of the second frame against the first; 1: uncropped."""
+        """Scale of the second photo against the first; 1 if neither was cropped."""
         return abs(self.factor)
 
     @property
     def turn(self) -> float:
-        """Degrees, -180 to 180."""
+        """Angle in degrees, -180 to 180."""
         return float(np.degrees(np.angle(self.factor)))
 
     @property
     def whole(self) -> bool:
-        """Whether nothing was cut off or turned."""
+        """Whether the photo was neither cropped nor turned."""
         return abs(self.scale - 1) < 0.015 and self.outside < 3 and abs(self.turn) < 1
 
     @property
     def words(self) -> str:
-        """What was done to the photo."""
+        """The edit, in words."""
         if self.whole:
             return "re-encoded, resized or brightened"
         turned = f"turned by {abs(self.turn):.0f}°" if abs(self.turn) >= 1 else ""
@@ -68,15 +67,15 @@ class Placement:
 
 @dataclass(frozen=True)
 class PhotoTest:
-    """How two descriptions relate as one photo."""
+    """How well the keypoints of two photos agree under a placement."""
 
     placement: Placement
     agreement: float
-    """Share of the keypoints in the common part that come back, in the photo where fewer do, 0 to 1."""
+    """Share of the keypoints in the common part that reappear, 0 to 1: the lower share of the two photos."""
     lost: float
-    """Share of neighbourhoods where hardly any does, in the photo where more are, 0 to 1."""
+    """Share of neighbourhoods that are lost, 0 to 1: the higher share of the two photos."""
     bits: float
-    """Bits of 256 by which a keypoint differs from the most equal one in its place: the median."""
+    """Median over the keypoints of the least Hamming distance (0 to 256) to a keypoint at the same position."""
 
 
 Frames: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
@@ -84,7 +83,7 @@ Frames: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def placement(geometry: Geometry, frames: Frames, size: int) -> Placement | None:
-    """Of the matches from the first photo to the second; None where no similarity transform joins them.
+    """The transform that the matches from the first to the second photo fit; None without a similarity transform.
 
     `size`: `OrbSettings.size`.
     """
@@ -105,12 +104,12 @@ def placement(geometry: Geometry, frames: Frames, size: int) -> Placement | None
 
 
 def photo_test(a: Descriptor, b: Descriptor, placed: Placement, frames: Frames, size: int) -> PhotoTest:
-    """Compares the keypoints `a` and `b`; the other arguments as for `placement`."""
+    """Compare the keypoints `a` and `b` under `placed`. Other arguments as for `placement`."""
     points = _complex(column(a, "xy") / 32.0), _complex(column(b, "xy") / 32.0)
     sides = _scaled(frames, size)
     to_b, to_a = placed.factor * points[0] + placed.shift, (points[1] - placed.shift) / placed.factor
     i, j = np.nonzero(np.abs(to_b[:, None] - points[1][None]) < _MISS * max(1.0, placed.scale))
-    apart = _BITS[column(a, "bits")[i] ^ column(b, "bits")[j]].sum(axis=1, dtype=np.int64)
+    apart = np.bitwise_count(column(a, "bits")[i] ^ column(b, "bits")[j]).sum(axis=1, dtype=np.int64)
     good = apart < _BITS_APART
     agreeing = np.isin(np.arange(len(a)), i[good]), np.isin(np.arange(len(b)), j[good])
     common = _within(to_b, sides[1]), _within(to_a, sides[0])
@@ -146,12 +145,12 @@ def _within(points: Points, sides: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _shares(points: Points, agreeing: NDArray[np.bool_]) -> tuple[float, float]:
-    """Share of the points that agree, and share of their neighbourhoods that are lost."""
+    """Share of the points that agree, and share of the neighbourhoods that are lost."""
     if len(points) < _FEW:
         return 0.0, 1.0
     x, y = points.real.astype(np.float32), points.imag.astype(np.float32)
     apart = (x[:, None] - x[None]) ** 2 + (y[:, None] - y[None]) ** 2
-    # Not sorted: that took longer than everything else that is done with a pair.
+    # Partitioned, not sorted: sorting took longer than all other work on a pair.
     nearest = np.argpartition(apart, min(_CROWD, len(points)) - 1, axis=1)[:, :_CROWD]
     near = np.take_along_axis(apart, nearest, axis=1) < _NEAR**2
     crowded = near.sum(axis=1) >= _FEW

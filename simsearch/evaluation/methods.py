@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import SourceError, UsageError
-from simsearch.core.images import SUFFIXES
 from simsearch.core.types import Image, SourceRow
 from simsearch.evaluation.compare_methods import PAPER, Comparison, Rival, compare_methods, load_photos
 from simsearch.evaluation.pairs import LabelledPairs, draw_pairs, given_pairs
@@ -105,14 +104,14 @@ def _drawn(
     seed: int,
     hard_share: float,
 ) -> tuple[list[Image], LabelledPairs, list[str]]:
-    rows = [r for r in read_source(manifest, SUFFIXES).rows if split is None or r.attributes.get("split") == split]
+    rows = [r for r in read_source(manifest).rows if split is None or r.attributes.get("split") == split]
     if not rows:
         raise SourceError(f"{manifest}: has no row with split = {split!r}")
     photos, places, refused = load_photos([r.path for r in rows], settings)
     skus = [rows[i].sku for i in places]
     index = {os.path.realpath(rows[i].path): k for k, i in enumerate(places)}
     doubtful: dict[str, set[int]] = {}
-    for r in read_source(ambiguous, SUFFIXES).rows if ambiguous else ():
+    for r in read_source(ambiguous).rows if ambiguous else ():
         if (k := index.get(os.path.realpath(r.path))) is not None:
             doubtful.setdefault(r.sku, set()).add(k)
     embeddings = np.stack([d for i in range(0, len(photos), 32) for d in embedder.describe(photos[i : i + 32])])

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simsearch.core.errors import SourceError
-from simsearch.core.images import SUFFIXES
 from simsearch.core.types import SourceRow
 from simsearch.ingest.sources import read_source, read_table
 
@@ -97,7 +96,7 @@ def read_protocol(
         if not rows:
             raise SourceError(f"{manifest}: has no row with split = {split!r}")
     by_role = _roles(rows)
-    more = [(f"distractor-{r.sku}", r) for source in distractors for r in read_source(source, SUFFIXES).rows]
+    more = [(f"distractor-{r.sku}", r) for source in distractors for r in read_source(source).rows]
     protocol = Protocol(
         tuple(_photo(r.sku, r) for r in by_role[REFERENCE]),
         tuple(_photo(sku, r) for sku, r in [*((r.sku, r) for r in by_role[DISTRACTOR]), *more]),
@@ -137,7 +136,7 @@ def open_set(protocol: Protocol) -> Protocol:
 
 def _rows(manifest: Path) -> tuple[list[SourceRow], list[str]]:
     """The rows, unlabelled distractors under a SKU of their own, and what was refused."""
-    source = read_source(manifest, SUFFIXES)
+    source = read_source(manifest)
     found, refused = list(source.rows), {r.where: r.message for r in source.refusals}
     if manifest.suffix.lower() == ".csv":
         for where, record in read_table(manifest.resolve(), ("sku", "image"))[0]:
@@ -172,7 +171,7 @@ def _photo(sku: str, row: SourceRow) -> LabelledPhoto:
 
 def _doubtful(table: Path | None) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
-    for row in read_source(table, SUFFIXES).rows if table else ():
+    for row in read_source(table).rows if table else ():
         found.setdefault(row.sku, set()).add(os.path.realpath(row.path))
     return {sku: frozenset(paths) for sku, paths in found.items()}
 

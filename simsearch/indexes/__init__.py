@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from simsearch.indexes.base import VectorIndex, create, discover, load, one_thread
+from simsearch.indexes.base import Searcher, VectorIndex, one_thread
+from simsearch.indexes.registry import INDEXES, create, load
 
-__all__ = ["VectorIndex", "create", "discover", "load", "one_thread"]
+__all__ = ["INDEXES", "Searcher", "VectorIndex", "create", "load", "one_thread"]

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from simsearch.core.errors import GenerationError
 from simsearch.core.types import Ids, Metric
 
 
 @dataclass(frozen=True)
 class Lane:
-    """One index of a generation: the descriptors of one method."""
+    """Which descriptors one index of a generation holds."""
 
     name: str
     """Of the method."""
@@ -30,10 +26,10 @@ class Lane:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """FAISS works on the calling thread alone: for callers that share work among threads of their own."""
+    """Within it, FAISS works on the calling thread alone: for callers that run threads of their own."""
     import faiss
 
-    threads = faiss.omp_get_max_threads()  # of this thread: OpenMP keeps the number for each
+    threads = faiss.omp_get_max_threads()  # OpenMP keeps this number per thread
     faiss.omp_set_num_threads(1)
     try:
         yield
@@ -42,24 +38,17 @@ def one_thread() -> Iterator[None]:
 
 
 @runtime_checkable
-class VectorIndex(Protocol):
-    """Vectors of one method under image ids.
+class Searcher(Protocol):
+    """Finds the most similar of the vectors that it holds. Many threads may search at once.
 
-    cosine: vectors (n, dim) float32 of length 1, similarity their product, -1 to 1. hamming: (n, dim / 8) uint8,
-    similarity the share of equal bits, 0 to 1.
+    cosine: vectors (n, dim) float32 of length 1; the similarity is their inner product, -1 to 1.
+    hamming: vectors (n, dim / 8) uint8; the similarity is the share of equal bits, 0 to 1.
     """
 
-    kind: ClassVar[str]
     metric: ClassVar[Metric]
     dim: int
 
-    def __init__(self, dim: int) -> None: ...
-
     def __len__(self) -> int: ...
-
-    def add(self, ids: Ids, vectors: np.ndarray[Any, Any]) -> None:
-        """Ids (n,) must be new to the index."""
-        ...
 
     def search(self, vectors: np.ndarray[Any, Any], k: int) -> tuple[Ids, np.ndarray[Any, Any]]:
         """Ids (m, k) and similarities (m, k) float32, best first; -1 and -inf where there are fewer than k."""
@@ -69,38 +58,41 @@ class VectorIndex(Protocol):
         """All ids, ascending."""
         ...
 
+
+@runtime_checkable
+class VectorIndex(Searcher, Protocol):
+    """A searcher that is filled and kept in a file.
+
+    Thread safety: many threads may search at once while nobody adds. `add` is called by one thread, and nobody searches
+    meanwhile: to change an index that serves, fill another one and replace it.
+
+    Ownership: `add` copies, so that the caller may change its arrays afterwards. What `search` and `ids` return belongs
+    to the caller. A loaded index may map its file instead of reading it: the file may be removed while the index is in
+    use, but must not be changed.
+    """
+
+    kind: ClassVar[str]
+    """Names the class in manifests."""
+
+    def __init__(self, dim: int) -> None: ...
+
+    def add(self, ids: Ids, vectors: np.ndarray[Any, Any]) -> None:
+        """Add vectors under ids (n,) that are new to the index."""
+        ...
+
     def save(self, path: Path) -> None:
-        """Write one file. GenerationError where it cannot be written."""
+        """Write one file.
+
+        Raises:
+            GenerationError: it cannot be written.
+        """
         ...
 
     @classmethod
     def load(cls, path: Path, dim: int) -> Self:
-        """Inverse of save. GenerationError when the file is not such an index of `dim` dimensions.
+        """Open what `save` wrote. Its bytes are checked against the manifest first: damage need not be found here.
 
-        Of a file that `save` wrote or that is something else entirely: `generations` hands over no other.
+        Raises:
+            GenerationError: the file is no such index of `dim` dimensions.
         """
         ...
-
-
-@cache
-def discover() -> dict[str, type[VectorIndex]]:
-    """Kind -> class, over the `INDEXES` of every module of this package."""
-    package = importlib.import_module("simsearch.indexes")
-    found: dict[str, type[VectorIndex]] = {}
-    for module in pkgutil.iter_modules(package.__path__):
-        for index in getattr(importlib.import_module(f"simsearch.indexes.{module.name}"), "INDEXES", ()):
-            assert index.kind not in found, f"two indexes are called {index.kind}"
-            found[index.kind] = index
-    return found
-
-
-def create(metric: Metric, dim: int) -> VectorIndex:
-    """An empty exact index for `metric`."""
-    return {"cosine": discover()["flat"], "hamming": discover()["binary-flat"]}[metric](dim)
-
-
-def load(kind: str, path: Path, dim: int) -> VectorIndex:
-    """The index that `path` holds. GenerationError when it is none, or of a kind that is not there."""
-    if kind not in discover():
-        raise GenerationError(f"{path}: is an index of the unknown kind {kind!r}; run `simsearch rebuild`")
-    return discover()[kind].load(path, dim)

@@ -1,73 +1,138 @@
-"""Building one lane of a generation: choose a kind, learn, add, tune, write, and audit what was written."""
+"""Building the files of a generation: for each lane choose a kind of index, train, fill, tune, write and audit it."""
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from simsearch.core.config import GenerationSettings
+from simsearch.core.errors import GenerationError
 from simsearch.core.files import sync
 from simsearch.core.types import Ids
+from simsearch.features.base import Method
 from simsearch.indexes import gpu
 from simsearch.indexes.audit import audit, tune
-from simsearch.indexes.base import Lane, VectorIndex, create, load
-from simsearch.indexes.binary import BinaryFactoryIndex
+from simsearch.indexes.base import Lane, Searcher, VectorIndex
+from simsearch.indexes.catalog_keypoints import keypoints_of, vote_index
+from simsearch.indexes.catalog_view import CatalogView
 from simsearch.indexes.choice import Kind, choose
-from simsearch.indexes.factory import FactoryIndex
-from simsearch.indexes.keypoint_votes import VoteIndex, votes
-from simsearch.indexes.manifest import file_facts
+from simsearch.indexes.factory import BinaryFactoryIndex, FactoryIndex
+from simsearch.indexes.keypoint_votes import Bits, VoteIndex, votes
+from simsearch.indexes.manifest import Audit, LaneFacts, Manifest, VoteFacts
+from simsearch.indexes.registry import create, load
 from simsearch.indexes.rerank import Reranked
+from simsearch.indexes.stored_file import describe_file
+
+LaneVectors = tuple[Lane, Ids, np.ndarray[Any, Any]]
+"""A lane with its ids (n,) ascending and vectors (n, width), which may be mapped from disk."""
+
+_VOTE_SAMPLE = 50
+"""Images whose own keypoints are looked up by the audit of the votes."""
+_VOTE_RECALL = 0.9
+"""Share of them that must be found. Photos without keypoints, or filed under several products, need not be."""
 
 
 @dataclass(frozen=True)
 class Keypoints:
-    """What the votes of a generation are built from."""
+    """Which keypoints vote."""
 
-    fingerprint: str
-    """Of the method."""
+    method: Method
     most: int
-    """Keypoints an image."""
-    build: Callable[[], VoteIndex]
-    of: Callable[[Ids], Mapping[int, np.ndarray[Any, Any]]]
-    """Image ids -> descriptors (n, dim / 8) as they were added."""
+    """Per image."""
 
 
-def build_votes(folder: Path, keypoints: Keypoints, expected: Ids) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Write the vote index into `folder`; what the manifest says of it, and its audit.
+@dataclass(frozen=True)
+class BuildRequest:
+    """What a generation is built from, besides the vectors."""
 
-    The audit: no image that is not in the catalog, and of sampled images at least nine in ten are the first, or even
-    with the first, that their own keypoints vote for. (Photos that are filed twice are even; some have no keypoints.)
+    name: str
+    revision: int
+    """Of the catalog."""
+    expected: Ids
+    """Ids that every lane must hold, ascending."""
+    settings: GenerationSettings
+    methods: Mapping[str, str]
+    """Name -> fingerprint of all methods whose descriptors belong to the build, indexed or not."""
+    keypoints: Keypoints | None
+    """None: without votes."""
+
+
+def build_files(
+    folder: Path, lanes: Iterable[LaneVectors], request: BuildRequest, catalog: CatalogView | None
+) -> Manifest:
+    """Write the indexes of all lanes into `folder`, and audit them; returns the manifest, which is not written yet.
+
+    Raises:
+        GenerationError: an audit failed; the message says which and why.
+    """
+    started = time.perf_counter()
+    built: list[LaneFacts] = []
+    audits: dict[str, Audit] = {}
+    for lane, ids, vectors in lanes:
+        facts, audits[lane.name] = build_lane(folder, lane, ids, vectors, request.expected, request.settings)
+        built.append(facts)
+    voted = None
+    if request.keypoints is not None:
+        assert catalog is not None, "keypoints are read from a catalog"
+        voted, audits["votes"] = build_votes(folder, request.keypoints, request.expected, catalog)
+    if failed := [f"{lane}: {found.reason}" for lane, found in audits.items() if not found.passed]:
+        raise GenerationError(
+            f"the audit of {request.name} failed, the old generation goes on serving: {'; '.join(failed)}"
+        )
+    return Manifest(
+        name=request.name, revision=request.revision, methods=dict(request.methods),
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"), images=len(request.expected),
+        ids_sha256=hashlib.sha256(request.expected.tobytes()).hexdigest(),
+        mark=catalog.images.mark(request.revision) if catalog else {}, settings=asdict(request.settings),
+        build_s=round(time.perf_counter() - started, 3), lanes=tuple(built), votes=voted, audit=audits,
+    )  # fmt: skip
+
+
+# -- votes -----------------------------------------------------------------------------------------------------------
+
+
+def build_votes(folder: Path, keypoints: Keypoints, expected: Ids, catalog: CatalogView) -> tuple[VoteFacts, Audit]:
+    """Write the index of the catalog's keypoints into `folder`; its facts and its audit.
+
+    The audit: no image outside of `expected`, and nine in ten of sampled images must win the votes of their own
+    keypoints, or nearly so: a photo that is filed twice shares them.
     """
     started = time.perf_counter()
     path = folder / "votes.index"
-    keypoints.build().save(path)
+    vote_index(catalog, keypoints.method, keypoints.most).save(path)
     sync(path)
     written = VoteIndex.load(path)
-    facts = {
-        "kind": written.kind, "fingerprint": keypoints.fingerprint, "most": keypoints.most, "dim": written.dim,
-        "keypoints": len(written), **file_facts(path), "build_s": round(time.perf_counter() - started, 6),
-    }  # fmt: skip
+    facts = VoteFacts(
+        kind=written.kind, fingerprint=keypoints.method.fingerprint, most=keypoints.most, dim=written.dim,
+        keypoints=len(written), build_s=round(time.perf_counter() - started, 6), **describe_file(path),
+    )  # fmt: skip
     held = written.ids()
-    if strange := len(np.setdiff1d(held, expected)):
-        return facts, {"passed": False, "reason": f"{strange} images are not in the catalog"}
+    if extra := len(np.setdiff1d(held, expected)):
+        return facts, Audit(False, f"{extra} images are not in the catalog")
     rng = np.random.default_rng(len(held))
-    sample = np.sort(rng.choice(held, min(50, len(held)), replace=False))
-    first = [_votes_for_itself(written, image_id, bits) for image_id, bits in keypoints.of(sample).items() if len(bits)]
+    sample = np.sort(rng.choice(held, min(_VOTE_SAMPLE, len(held)), replace=False))
+    own = keypoints_of(catalog, keypoints.method, keypoints.most, sample)
+    first = [_wins_its_own_votes(written, image_id, bits) for image_id, bits in own.items() if len(bits)]
     share = float(np.mean(first)) if first else 1.0
-    reason = "" if share >= 0.9 else f"only {share:.0%} of sampled images are found by their own keypoints"
-    return facts, {"passed": not reason, "reason": reason, "sampled": len(first), "recall": round(share, 6)}
+    reason = "" if share >= _VOTE_RECALL else f"only {share:.0%} of sampled images are found by their own keypoints"
+    return facts, Audit(not reason, reason, len(first), recall=round(share, 6))
 
 
-def _votes_for_itself(index: VoteIndex, image_id: int, bits: np.ndarray[Any, Any]) -> bool:
+def _wins_its_own_votes(index: VoteIndex, image_id: int, bits: Bits) -> bool:
     ids, counted = votes([index], bits, k=16)
     place = np.flatnonzero(ids == image_id)
-    # Of equal keypoints only some neighbours come back: one that has most of the first one's votes is not lost.
+    # Of many equal keypoints only some neighbours come back, so an image with most of the winner's votes counts too.
     return bool(len(place)) and bool(counted[place[0]] >= 0.8 * counted[0])
+
+
+# -- lanes -----------------------------------------------------------------------------------------------------------
 
 
 def build_lane(
@@ -77,29 +142,35 @@ def build_lane(
     vectors: np.ndarray[Any, Any],
     expected: Ids,
     settings: GenerationSettings,
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Write the index of `lane` into `folder`; what the manifest says of it, and its audit.
+) -> tuple[LaneFacts, Audit]:
+    """Write the index of `lane` into `folder`; its facts and its audit.
 
-    vectors (n, width) may be mapped from disk: they are read in blocks, and a sample at random.
+    Args:
+        folder: of the new generation.
+        lane: names the file.
+        ids: (n,) ascending.
+        vectors: (n, width), read in blocks and at random: they may be mapped from disk.
+        expected: ids that the lane must hold.
+        settings: which kind of index, and what the audit needs.
     """
     started = time.perf_counter()
     kind = choose(lane.metric, lane.dim, len(ids), settings)
     index = _filled(kind, lane, ids, vectors, settings)
     if isinstance(index, FactoryIndex):
-        tune(index, _asked(index, kind, ids, vectors), ids, vectors, settings)
+        tune(index, _as_asked(index, kind, ids, vectors), ids, vectors, settings)
     path = folder / f"{lane.name}.index"
     index.save(path)
     sync(path)
     # The audit asks the file that will serve, not the index in memory that it was written from.
     written = load(index.kind, path, lane.dim)
-    audited = audit(_asked(written, kind, ids, vectors), ids, vectors, expected, settings)
-    facts = {
-        **asdict(lane), "kind": index.kind, "factory": kind.factory, "rerank": kind.rerank,
-        "effort": index.effort if isinstance(index, FactoryIndex) else 0, "images": len(ids),
-        "device": "cuda" if not kind.exact and gpu.wanted(settings.device) else "cpu", **file_facts(path),
-        "build_s": round(time.perf_counter() - started, 6),
-    }  # fmt: skip
-    return facts, audited
+    found = audit(_as_asked(written, kind, ids, vectors), ids, vectors, expected, settings)
+    facts = LaneFacts(
+        name=lane.name, fingerprint=lane.fingerprint, metric=lane.metric, dim=lane.dim, kind=index.kind,
+        factory=kind.factory, rerank=kind.rerank, effort=index.effort if isinstance(index, FactoryIndex) else 0,
+        images=len(ids), device="cuda" if not kind.exact and gpu.wanted(settings.device) else "cpu",
+        build_s=round(time.perf_counter() - started, 6), **describe_file(path),
+    )  # fmt: skip
+    return facts, found
 
 
 def _filled(
@@ -119,8 +190,8 @@ def _filled(
     return index
 
 
-def _asked(index: VectorIndex, kind: Kind, ids: Ids, vectors: np.ndarray[Any, Any]) -> VectorIndex:
-    """The index as a query will ask it."""
+def _as_asked(index: VectorIndex, kind: Kind, ids: Ids, vectors: np.ndarray[Any, Any]) -> Searcher:
+    """The index as queries will ask it: re-ranked where its kind needs that."""
 
     def of(wanted: Ids) -> Mapping[int, np.ndarray[Any, Any]]:
         rows = np.searchsorted(ids, wanted)

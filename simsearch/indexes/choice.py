@@ -1,10 +1,10 @@
-"""Which FAISS index a lane is built as: by the number of its images, from crossovers that were measured.
+"""Which FAISS index a lane is built as: chosen by its number of images, at measured crossovers.
 
 `docs/scale.md` has the measurements (`scripts/bench/scale.py`). An exact index is built as fast as the catalog is read
-and loses nothing, so it serves as long as it answers in a small part of the time that describing the photo takes.
-Inverted lists (Sivic and Zisserman, "Video Google", 2003) look into a part of it, product quantisation (Jégou, Douze,
-Schmid, "Product quantization for nearest neighbor search", 2011) keeps a quarter of a byte a dimension, and what it
-blurs the catalog's own embeddings put right.
+and loses nothing. It is used as long as a search takes a small part of the time of describing the photo. Above that,
+inverted lists (Sivic and Zisserman, "Video Google", 2003) compare only some of the vectors. Still above, product
+quantisation (Jégou, Douze and Schmid, "Product quantization for nearest neighbor search", 2011) stores a quarter of a
+byte per dimension; the catalog's own embeddings then re-rank the result.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from simsearch.core.errors import ConfigError
 from simsearch.core.types import Metric
 
 FLOAT32_IMAGES = 20_000
-"""Up to here float32: the file is small anyway, and the answers are those of NumPy to the last bit."""
+"""Up to here float32: the file is small anyway, and the answers equal NumPy's to the last bit."""
 EXACT_IMAGES = 200_000
 """Up to here every vector is compared: 12 ms a query at 100,000 on one core."""
 LISTS_IMAGES = 5_000_000
-"""Up to here inverted lists of whole vectors; above, of product codes, re-ranked from the catalog."""
+"""Up to here inverted lists hold whole vectors; above, product codes that the catalog re-ranks."""
 EXACT_HASHES = 5_000_000
 """Up to here every hash is compared: about a millisecond for a million of 64 bits."""
 _TRAINING = 64
-"""Vectors a list that the centroids are fitted to; FAISS asks for 39 at least."""
+"""Training vectors per list. FAISS warns below 39."""
 STORAGE = {"float32": ("Flat", 4.0, 1), "float16": ("SQfp16", 2.0, 1), "int8": ("SQ8", 1.0, 4)}
-"""Setting -> name in a FAISS factory string, bytes a dimension, re-ranking."""
+"""Setting -> name in a FAISS factory string, bytes per dimension, re-ranking factor."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,13 @@ class Kind:
     """How a lane is built."""
 
     factory: str
-    """FAISS factory string; "Flat" and "BFlat" compare everything."""
+    """FAISS factory string. "Flat" and "BFlat" compare every vector as it is."""
     rerank: int = 1
-    """This many times the wanted neighbours are fetched and put in order by the catalog's vectors; 1: not at all."""
+    """This many times the wanted neighbours are fetched and re-ranked by the catalog's vectors; 1: not re-ranked."""
     training: int = 0
-    """Vectors to train on; 0 where nothing is learned from them."""
+    """Vectors to train on; 0 where the index is not trained."""
     bytes_per_image: float = 0.0
-    """Estimate; 0 where nothing is known of a factory string from the settings."""
+    """Estimated size of the file; 0 for a factory string from the settings, whose size is not known."""
 
     @property
     def exact(self) -> bool:
@@ -51,10 +51,10 @@ class Kind:
 
 
 def choose(metric: Metric, dim: int, images: int, settings: GenerationSettings) -> Kind:
-    """The kind for `images` vectors of `dim` dimensions (bits for hamming).
+    """The kind of index for `images` vectors of `dim` dimensions (bits for hamming).
 
     Raises:
-        ConfigError: FAISS can make nothing of `generations.factory`.
+        ConfigError: FAISS cannot build what `generations.factory` describes.
     """
     if metric == "hamming":
         if images <= EXACT_HASHES:
@@ -63,7 +63,7 @@ def choose(metric: Metric, dim: int, images: int, settings: GenerationSettings) 
         return Kind(f"BIVF{lists}", training=min(images, _TRAINING * lists), bytes_per_image=dim / 8 + 8)
     if settings.factory:
         check_factory(settings.factory, dim)
-        # It is not known what a factory string loses: the catalog puts the order right for all but exact ones.
+        # How much recall a factory string loses is not known, so all but the exact one are re-ranked.
         training = min(images, max(100_000, _TRAINING * _lists(images)))
         rerank = 1 if settings.factory == "Flat" else 16 if "PQ" in settings.factory else 4
         return Kind(settings.factory, rerank, training)
@@ -80,19 +80,23 @@ def choose(metric: Metric, dim: int, images: int, settings: GenerationSettings) 
 
 
 def _lists(images: int) -> int:
-    """A power of two near four times the square root, as FAISS's guidelines have it: 4,096 for a million."""
+    """A power of two near four times the square root, after FAISS's guidelines: 4,096 for a million images."""
     return int(2 ** round(math.log2(4 * math.sqrt(max(1, images)))))
 
 
 def check_factory(factory: str, dim: int) -> None:
-    """ConfigError when FAISS can make no index of inner products of `factory`."""
+    """Let FAISS parse a factory string.
+
+    Raises:
+        ConfigError: it describes no index of inner products of `dim` dimensions.
+    """
     import faiss
 
     try:
         made = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
         reason = "" if made.metric_type == faiss.METRIC_INNER_PRODUCT else "it would not compare by inner product"
     except RuntimeError as error:
-        # "Error in <signature> at <file>.cpp:<line>: <what is wrong>"
+        # FAISS's messages read "Error in <signature> at <file>.cpp:<line>: <reason>".
         reason = re.split(r"\.(?:cpp|h):\d+: ", str(error))[-1].strip()[:200] or "FAISS refuses it"
     if reason:
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Any float index that a FAISS factory string describes: scalar quantisers, inverted lists, graphs, product codes."""
+"""What a FAISS factory string describes: scalar quantisers, inverted lists, graphs, product codes."""
 
 from __future__ import annotations
 
@@ -8,18 +8,20 @@ from typing import Any, ClassVar, Self
 import faiss
 import numpy as np
 
-from simsearch.core.errors import GenerationError
 from simsearch.core.types import Ids, Metric
-from simsearch.indexes import gpu
+from simsearch.indexes import faiss_file, gpu
 
 _END = b"simsearch index\n"
-"""Last in a file, with the number of bytes before it; FAISS does not read so far."""
+"""Ends a file, before the number of bytes that FAISS wrote. FAISS does not read that far."""
 _BLOCK = 65_536
-"""Vectors added at once: what FAISS makes of them on the way is temporary."""
+"""Vectors added at once: FAISS makes temporary copies of them."""
 
 
 class FactoryIndex:
-    """Built once from all vectors of a lane; vectors may be added, but what it learned is not learned again."""
+    """Embeddings, built once from all vectors of a lane. More may be added, but training is not repeated.
+
+    On a GPU, searches wait for each other; see `gpu`.
+    """
 
     kind: ClassVar[str] = "factory"
     metric: ClassVar[Metric] = "cosine"
@@ -27,7 +29,7 @@ class FactoryIndex:
     def __init__(self, dim: int, factory: str = "HNSW32") -> None:
         self.dim, self.factory = dim, factory
         made = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
-        # Inverted lists hold ids of their own; everything else numbers its vectors and gets a table beside it.
+        # Inverted lists store ids. Everything else numbers its vectors, so it gets a table of ids.
         holds_ids = _lists(made) is not None or isinstance(made, faiss.IndexIDMap)
         self._index: Any = made if holds_ids else faiss.IndexIDMap(made)
         self._faster: Any = None
@@ -37,7 +39,10 @@ class FactoryIndex:
         return int(self._index.ntotal)
 
     def build(self, ids: Ids, vectors: np.ndarray[Any, Any], *, training: int, device: str = "cpu") -> None:
-        """Learn from `training` of the vectors, drawn evenly, and add all of them."""
+        """Train on `training` vectors drawn at random and add all (n, dim) of them.
+
+        `device`: cpu, cuda or auto, as in the settings.
+        """
         rng = np.random.default_rng(0)
         rows = np.sort(rng.choice(len(ids), min(training, len(ids)), replace=False))
         sample = np.ascontiguousarray(vectors[rows], np.float32)
@@ -54,6 +59,7 @@ class FactoryIndex:
             self.add(ids[start : start + _BLOCK], vectors[start : start + _BLOCK])
 
     def _take(self, built: Any, ids: Ids, native: bool) -> None:
+        """Own an index that was filled on the GPU. `native`: it stores ids itself."""
         if native:
             self._index = built
             return
@@ -67,8 +73,10 @@ class FactoryIndex:
 
     def add(self, ids: Ids, vectors: np.ndarray[Any, Any]) -> None:
         vectors = np.ascontiguousarray(vectors, np.float32)
+        self._faster = None  # the copy on the GPU would lack what is added
         if self._mapped is not None:
-            self._index, self._mapped = faiss.read_index(str(self._mapped)), None  # FAISS would end the process
+            # FAISS would end the process if it added to a mapped index.
+            self._index, self._mapped = faiss_file.read(self._mapped, binary=False), None
         if not self._index.is_trained and len(vectors):
             _train(self._index, vectors)
         if len(vectors):
@@ -77,25 +85,27 @@ class FactoryIndex:
     def search(self, vectors: np.ndarray[Any, Any], k: int) -> tuple[Ids, np.ndarray[Any, Any]]:
         if not len(self) or not len(vectors):
             return np.full((len(vectors), k), -1, np.int64), np.full((len(vectors), k), -np.inf, np.float32)
-        index = self._index if self._faster is None else self._faster
-        similarities, ids = index.search(np.ascontiguousarray(vectors, np.float32), k)
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        if self._faster is None:
+            similarities, ids = self._index.search(vectors, k)
+        else:
+            similarities, ids = gpu.search(self._faster, vectors, k)
         return ids, np.where(ids < 0, -np.inf, similarities).astype(np.float32)
 
     def ids(self) -> Ids:
         lists = _lists(self._index)
         if lists is None:
             return np.sort(faiss.vector_to_array(self._index.id_map)).astype(np.int64)
-        held = [_list_ids(lists.invlists, number) for number in range(lists.nlist)]
-        return np.sort(np.concatenate([np.zeros(0, np.int64), *held]))
+        return _ids_of_lists(lists)
 
     @property
     def effort(self) -> int:
-        """Lists that a query looks into, or the width of its walk through the graph; 0 where everything is compared."""
+        """Lists that a query visits, or the width of its search in the graph; 0 where every vector is compared."""
         lists, graph = _lists(self._index), _graph(self._index)
         return int(lists.nprobe if lists is not None else graph.hnsw.efSearch if graph is not None else 0)
 
     def raise_effort(self) -> bool:
-        """Look twice as far; False where that is not possible."""
+        """Double the effort; False where that is not possible."""
         lists, graph = _lists(self._index), _graph(self._index)
         if lists is not None and lists.nprobe < lists.nlist:
             lists.nprobe = min(lists.nlist, 2 * lists.nprobe)
@@ -106,56 +116,115 @@ class FactoryIndex:
         return False
 
     def use(self, device: str) -> None:
-        """Search on the GPU from now on, where one is wanted and can hold the index."""
+        """Search on the GPU from now on, if one is wanted and can hold the index. Called before anybody searches."""
         if gpu.wanted(device):
             self._faster = gpu.to_gpu(self._index, float16="SQfp16" in self.factory)
 
     def save(self, path: Path) -> None:
+        faiss_file.write(self._index, path)
         try:
-            faiss.write_index(self._index, str(path))
             with path.open("ab") as stream:
                 stream.write(_END + path.stat().st_size.to_bytes(8, "little"))
-        except (OSError, RuntimeError) as error:
-            raise GenerationError(f"{path}: FAISS cannot write it; check the folder and the free disk space") from error
+        except OSError as error:
+            raise faiss_file.unwritable(path) from error
 
     @classmethod
     def load(cls, path: Path, dim: int) -> Self:
-        """The index in `path`. Mapped, not read: pages come as they are asked for; `add` reads it first."""
+        """Map the index in `path`: pages are read when they are needed. `add` reads all of it first."""
+        # FAISS maps as much as a header promises, and the process dies on a shorter file: only whole files are mapped.
         try:
-            # FAISS maps what a header promises, and the process ends where the file does: only whole ones are mapped.
             with path.open("rb") as stream:
-                size = stream.seek(0, 2) - len(_END) - 8
-                stream.seek(max(0, size))
-                if stream.read() != _END + max(0, size).to_bytes(8, "little"):
-                    raise RuntimeError("its end is missing")
-            read = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
-        except (OSError, RuntimeError, MemoryError) as error:
-            raise GenerationError(f"{path}: FAISS cannot read it; run `simsearch rebuild`") from error
+                size = max(0, stream.seek(0, 2) - len(_END) - 8)
+                stream.seek(size)
+                whole = stream.read() == _END + size.to_bytes(8, "little")
+        except OSError as error:
+            raise faiss_file.unreadable(path) from error
+        if not whole:
+            raise faiss_file.unreadable(path)
+        read = faiss_file.read(path, binary=False, flags=faiss.IO_FLAG_MMAP_IFC)
         known = isinstance(read, faiss.IndexIDMap) or _lists(read) is not None
         if not known or read.metric_type != faiss.METRIC_INNER_PRODUCT:
-            raise GenerationError(f"{path}: is not an index of inner products; run `simsearch rebuild`")
+            raise faiss_file.foreign(path, "an index of inner products")
         if read.d != dim:
-            raise GenerationError(f"{path}: is not an index of {dim} dimensions; run `simsearch rebuild`")
+            raise faiss_file.foreign(path, f"an index of {dim} dimensions")
         index = cls.__new__(cls)
         index.dim, index.factory, index._index, index._faster, index._mapped = dim, "", read, None, path
+        return index
+
+
+class BinaryFactoryIndex:
+    """Hashes in what a FAISS factory string describes: inverted lists ("BIVF1024") or a graph ("BHNSW32")."""
+
+    kind: ClassVar[str] = "binary-factory"
+    metric: ClassVar[Metric] = "hamming"
+
+    def __init__(self, dim: int, factory: str = "BHNSW32") -> None:
+        self.dim = dim
+        made = faiss.index_binary_factory(dim, factory)
+        # Inverted lists store ids. A graph numbers its vectors, so it gets a table of ids.
+        self._index: Any = made if isinstance(made, faiss.IndexBinaryIVF) else faiss.IndexBinaryIDMap(made)
+        if isinstance(made, faiss.IndexBinaryIVF):
+            # Visit a tenth of the lists: hashes cluster badly, and comparing one takes a nanosecond.
+            made.nprobe = max(1, made.nlist // 10)
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def build(self, ids: Ids, vectors: np.ndarray[Any, Any], *, training: int) -> None:
+        """Train on `training` hashes drawn at random and add all (n, dim / 8) of them."""
+        if training and not self._index.is_trained:
+            rows = np.sort(np.random.default_rng(0).choice(len(ids), min(training, len(ids)), replace=False))
+            self._index.cp.niter = 10
+            self._index.train(np.ascontiguousarray(vectors[rows], np.uint8))
+        for start in range(0, len(ids), _BLOCK):
+            self.add(ids[start : start + _BLOCK], vectors[start : start + _BLOCK])
+
+    def add(self, ids: Ids, vectors: np.ndarray[Any, Any]) -> None:
+        vectors = np.ascontiguousarray(vectors, np.uint8)
+        if not self._index.is_trained and len(vectors):
+            self._index.train(vectors)
+        if len(vectors):
+            self._index.add_with_ids(vectors, np.ascontiguousarray(ids, np.int64))
+
+    def search(self, vectors: np.ndarray[Any, Any], k: int) -> tuple[Ids, np.ndarray[Any, Any]]:
+        if not len(self) or not len(vectors):
+            return np.full((len(vectors), k), -1, np.int64), np.full((len(vectors), k), -np.inf, np.float32)
+        distances, ids = self._index.search(np.ascontiguousarray(vectors, np.uint8), k)
+        return ids, np.where(ids < 0, -np.inf, 1.0 - distances / self.dim).astype(np.float32)
+
+    def ids(self) -> Ids:
+        if isinstance(self._index, faiss.IndexBinaryIDMap):
+            return np.sort(faiss.vector_to_array(self._index.id_map)).astype(np.int64)
+        return _ids_of_lists(self._index)
+
+    def save(self, path: Path) -> None:
+        faiss_file.write(self._index, path)
+
+    @classmethod
+    def load(cls, path: Path, dim: int) -> Self:
+        read = faiss_file.read(path, binary=True)
+        if not isinstance(read, faiss.IndexBinaryIDMap | faiss.IndexBinaryIVF) or read.d != dim:
+            raise faiss_file.foreign(path, f"a binary index of {dim} bits")
+        index = cls.__new__(cls)
+        index.dim, index._index = dim, read
         return index
 
 
 def _train(index: Any, sample: np.ndarray[Any, Any]) -> None:
     lists = _lists(index)
     if lists is not None:
-        # FAISS does 25 rounds. What the last ones would gain is made up for by how far a query looks (audit.tune).
+        # FAISS's 25 rounds gain little over 10, and `audit.tune` makes up for it by letting queries visit more lists.
         lists.cp.niter = 10
-        lists.cp.min_points_per_centroid = 1  # few images are no reason for a warning on stderr
+        lists.cp.min_points_per_centroid = 1  # or FAISS warns on stderr where there are few images
         if isinstance(lists, faiss.IndexIVFPQ):
-            # Orders the codes for a filter that is not used, for minutes. FAISS's type stubs do not know of it.
+            # It would spend minutes on ordering codes for a filter that is not used. FAISS's type stubs lack it.
             lists.do_polysemous_training = False  # type: ignore[attr-defined]
             lists.pq.cp.min_points_per_centroid = 1
     index.train(sample)
 
 
 def _lists(index: Any) -> Any:
-    """The inverted lists that hold the ids; None for an index without."""
+    """The inverted lists within a float index; None where it has none."""
     index = faiss.downcast_index(index)
     if isinstance(index, faiss.IndexPreTransform):
         index = faiss.downcast_index(index.index)
@@ -163,20 +232,20 @@ def _lists(index: Any) -> Any:
 
 
 def _graph(index: Any) -> Any:
+    """The HNSW graph within a float index; None where it has none."""
     index = faiss.downcast_index(index)
     if isinstance(index, faiss.IndexIDMap | faiss.IndexPreTransform):
         return _graph(index.index)
     return index if isinstance(index, faiss.IndexHNSW) else None
 
 
-def _list_ids(invlists: Any, number: int) -> Ids:
-    size = invlists.list_size(number)
-    if not size:
-        return np.zeros(0, np.int64)
-    pointer = invlists.get_ids(number)
-    found = np.array(faiss.rev_swig_ptr(pointer, size), np.int64)
-    invlists.release_ids(number, pointer)
-    return found
-
-
-INDEXES = (FactoryIndex,)
+def _ids_of_lists(index: Any) -> Ids:
+    """All ids in the inverted lists of a float or binary IVF index, ascending."""
+    lists = index.invlists
+    held = [np.zeros(0, np.int64)]
+    for number in range(index.nlist):
+        if size := lists.list_size(number):
+            pointer = lists.get_ids(number)
+            held.append(np.array(faiss.rev_swig_ptr(pointer, size), np.int64))
+            lists.release_ids(number, pointer)
+    return np.sort(np.concatenate(held))

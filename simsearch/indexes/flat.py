@@ -1,4 +1,4 @@
-"""Exact inner-product search over embeddings (FAISS IndexFlatIP)."""
+"""Exact search: every vector is compared. No training, no loss of recall."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, ClassVar, Self
 import faiss
 import numpy as np
 
-from simsearch.core.errors import GenerationError
 from simsearch.core.types import Ids, Metric
+from simsearch.indexes import faiss_file
 
 
 class FlatIndex:
-    """Every vector is compared: no training, no loss of recall."""
+    """Embeddings by inner product (FAISS IndexFlatIP)."""
 
     kind: ClassVar[str] = "flat"
     metric: ClassVar[Metric] = "cosine"
@@ -36,27 +36,54 @@ class FlatIndex:
         return np.sort(faiss.vector_to_array(self._index.id_map)).astype(np.int64)
 
     def save(self, path: Path) -> None:
-        try:
-            faiss.write_index(self._index, str(path))
-        except RuntimeError as error:
-            raise GenerationError(f"{path}: FAISS cannot write it; check the folder and the free disk space") from error
+        faiss_file.write(self._index, path)
 
     @classmethod
     def load(cls, path: Path, dim: int) -> Self:
-        try:
-            read = faiss.read_index(str(path))
-        except (RuntimeError, MemoryError) as error:
-            raise GenerationError(f"{path}: FAISS cannot read it; run `simsearch rebuild`") from error
-        # By its type, not only its size: one of another metric would answer with distances.
+        read = faiss_file.read(path, binary=False)
+        # The size alone does not tell: an index of another metric would answer with distances.
         if not isinstance(read, faiss.IndexIDMap2) or not isinstance(
             faiss.downcast_index(read.index), faiss.IndexFlatIP
         ):
-            raise GenerationError(f"{path}: is not an index of inner products; run `simsearch rebuild`")
+            raise faiss_file.foreign(path, "an index of inner products")
         if read.d != dim:
-            raise GenerationError(f"{path}: is not an index of {dim} dimensions; run `simsearch rebuild`")
+            raise faiss_file.foreign(path, f"an index of {dim} dimensions")
         index = cls(dim)
         index._index = read
         return index
 
 
-INDEXES = (FlatIndex,)
+class BinaryFlatIndex:
+    """Hashes by Hamming distance (FAISS IndexBinaryFlat): a million of 64 bits take under a millisecond."""
+
+    kind: ClassVar[str] = "binary-flat"
+    metric: ClassVar[Metric] = "hamming"
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+        self._index: Any = faiss.IndexBinaryIDMap2(faiss.IndexBinaryFlat(dim))
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def add(self, ids: Ids, vectors: np.ndarray[Any, Any]) -> None:
+        self._index.add_with_ids(np.ascontiguousarray(vectors, np.uint8), np.ascontiguousarray(ids, np.int64))
+
+    def search(self, vectors: np.ndarray[Any, Any], k: int) -> tuple[Ids, np.ndarray[Any, Any]]:
+        distances, ids = self._index.search(np.ascontiguousarray(vectors, np.uint8), k)
+        return ids, np.where(ids < 0, -np.inf, 1.0 - distances / self.dim).astype(np.float32)
+
+    def ids(self) -> Ids:
+        return np.sort(faiss.vector_to_array(self._index.id_map)).astype(np.int64)
+
+    def save(self, path: Path) -> None:
+        faiss_file.write(self._index, path)
+
+    @classmethod
+    def load(cls, path: Path, dim: int) -> Self:
+        read = faiss_file.read(path, binary=True)
+        if not isinstance(read, faiss.IndexBinaryIDMap2) or read.d != dim:
+            raise faiss_file.foreign(path, f"a binary index of {dim} bits")
+        index = cls(dim)
+        index._index = read
+        return index

@@ -3,83 +3,80 @@
     generations/
       current            the name of the generation that serves; replaced by an atomic rename, last of all
       g000001/
-        manifest.json    what was built from what, with the sha256 of every file and of itself
-        siamese.index    one file a lane
+        manifest.json    what was built from what, with the SHA-256 of every file and of itself
+        siamese.index    one file per lane
         phash.index
 
-Readers keep the generation that they opened; a failed build or audit leaves the old one serving.
+Readers keep the generation that they opened. When a build or its audit fails, the old generation goes on serving.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
 import shutil
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from simsearch.catalog import Catalog
 from simsearch.core.config import GenerationSettings
 from simsearch.core.errors import GenerationError
 from simsearch.core.files import replace, sync
 from simsearch.core.types import Ids
 from simsearch.indexes import manifest as manifests
-from simsearch.indexes.base import Lane, VectorIndex, load
-from simsearch.indexes.build import Keypoints, build_lane, build_votes
+from simsearch.indexes.base import Lane, Searcher
+from simsearch.indexes.build import BuildRequest, Keypoints, LaneVectors, build_files
+from simsearch.indexes.catalog_view import CatalogView, drift
 from simsearch.indexes.factory import FactoryIndex
 from simsearch.indexes.keypoint_votes import VoteIndex
-from simsearch.indexes.manifest import FORMAT, REPAIR
-from simsearch.indexes.rerank import Reranked
+from simsearch.indexes.manifest import LaneFacts, Manifest
+from simsearch.indexes.registry import load
+from simsearch.indexes.rerank import Reranked, vectors_of
+from simsearch.indexes.stored_file import REPAIR
 
 __all__ = ["Generation", "Generations", "Lane"]
 
 _LOG = logging.getLogger("simsearch")
 _NAME = re.compile(r"g\d{6,}")
 _UNFINISHED = ".unfinished"
-"""Ending of a folder that is being built or removed."""
+"""Suffix of a folder that is being built or removed."""
 
 
 @dataclass(frozen=True)
 class Generation:
-    """An opened build."""
+    """An opened build. Nobody changes it, so many threads may search it."""
 
     name: str
     revision: int
     """Of the catalog that it was built from."""
     images: int
-    lanes: Mapping[str, VectorIndex]
+    lanes: Mapping[str, Searcher]
     pointer: str = ""
-    """What `current` named when it was opened: another name where that one is damaged and this is the one before."""
+    """What `current` named when it was opened. Another name if that one is damaged and this is an earlier one."""
     digest: str = ""
-    """Of the manifest: two builds with one digest answer alike."""
+    """Of its manifest: two generations with one digest give the same answers."""
     votes: VoteIndex | None = None
     """Keypoints; None where it was built without them, or from others than are wanted."""
 
 
 class Generations:
-    """The builds below one folder. With `truth`, what is opened is checked against the catalog."""
+    """The builds below one folder. With a catalog, whatever is opened is checked against it."""
 
-    def __init__(self, folder: Path, truth: Catalog | None = None, *, device: str = "cpu") -> None:
-        self.folder, self.truth, self.device = folder, truth, device
+    def __init__(self, folder: Path, catalog: CatalogView | None = None, *, device: str = "cpu") -> None:
+        """`device`: where indexes are searched: cpu, cuda or auto."""
+        self.folder, self.catalog, self.device = folder, catalog, device
 
     def names(self) -> list[str]:
-        """Builds on disk, oldest first; leftovers of killed builds do not count."""
+        """The builds on disk, oldest first. What a killed build left is not among them."""
         if not self.folder.is_dir():
             return []
         found = [p.name for p in self.folder.iterdir() if _NAME.fullmatch(p.name) and (p / "manifest.json").is_file()]
         return sorted(found, key=_number)
 
     def next_name(self, recorded: Iterable[str] = ()) -> str:
-        """A name above all on disk and all `recorded`: a killed build or a catalog put back may know fewer."""
+        """A name above all on disk and all `recorded`: a killed build or a restored catalog may know fewer."""
         there = [p.name.removesuffix(_UNFINISHED) for p in self.folder.iterdir()] if self.folder.is_dir() else []
         return f"g{max((_number(n) for n in (*there, *recorded) if _NAME.fullmatch(n)), default=0) + 1:06d}"
 
@@ -100,89 +97,68 @@ class Generations:
         return name
 
     def pointer(self) -> str | None:
-        """As `current`, and empty where the pointer names nothing that is there: readers have a way to go on."""
+        """As `current`, but empty where the pointer is damaged: readers then use the newest sound generation."""
         return self._pointer()[0]
 
     # -- writing -----------------------------------------------------------------------------------------------------
 
     def build(
         self,
-        lanes: Iterable[tuple[Lane, Ids, np.ndarray[Any, Any]]],
+        lanes: Iterable[LaneVectors],
         *,
         name: str,
         revision: int,
         expected: Ids,
         settings: GenerationSettings,
-        record: Callable[[dict[str, Any]], None] = lambda audit: None,
         methods: Mapping[str, str] | None = None,
         keypoints: Keypoints | None = None,
-    ) -> dict[str, Any]:
-        """Build, audit and, if the audit passes, serve the generation `name`; returns the audit.
+    ) -> Manifest:
+        """Build and audit the generation `name`, record it in the catalog, and serve it.
 
-        `lanes` yields each lane with its ids (n,) ascending and vectors (n, width); only one is held at a time.
-        `expected`: the ids that every lane must hold. `record` is called with the audit before the pointer moves, so
-        that what serves is always known to the catalog. `methods`: name -> fingerprint of all whose descriptors belong
-        to the build; the catalog keeps those as long as it is there.
+        Args:
+            lanes: each lane with its ids and vectors; only one is held at a time.
+            name: see `next_name`.
+            revision: of the catalog that the vectors were read from.
+            expected: the ids that every lane must hold, ascending.
+            settings: which kinds of index, and what the audit needs.
+            methods: name -> fingerprint of all methods whose descriptors belong to the build. The catalog keeps their
+                descriptors as long as the generation is there.
+            keypoints: which keypoints vote; they are read from the catalog. None: without votes.
 
         Raises:
-            GenerationError: the audit failed; the message says how, and the old generation still serves.
-            ConfigError: `generations.factory` or `.device` cannot be meant.
+            GenerationError: an audit failed or the disk is full; the message says why, and the old generation serves.
+            ConfigError: `generations.factory` or `.device` is invalid.
         """
+        request = BuildRequest(name, revision, expected, settings, methods or {}, keypoints)
         try:
-            about = {"name": name, "revision": revision, "methods": dict(methods or {})}
-            passed = self._build(lanes, about, expected, settings, keypoints)
-            record(passed)
+            manifest = self._build(lanes, request)
+            if self.catalog is not None:  # before the pointer moves: the catalog always knows the one that serves
+                self.catalog.builds.record(name, manifest.images, "built", manifest.record)
             self._serve(name)
         except OSError as error:
             raise GenerationError(
                 f"{self.folder}: {name} cannot be written ({error.strerror}); check the folder and the free disk space"
             ) from error
-        return passed
+        return manifest
 
-    def _build(
-        self,
-        lanes: Iterable[tuple[Lane, Ids, np.ndarray[Any, Any]]],
-        about: Mapping[str, Any],
-        expected: Ids,
-        settings: GenerationSettings,
-        keypoints: Keypoints | None,
-    ) -> dict[str, Any]:
-        name = about["name"]
-        if (self.folder / name).exists():
-            raise GenerationError(f"{self.folder / name}: is there already; {REPAIR}")
-        work = self.folder / f"{name}{_UNFINISHED}"
+    def _build(self, lanes: Iterable[LaneVectors], request: BuildRequest) -> Manifest:
+        """Build in an unfinished folder, and rename it when everything is on the disk."""
+        if (self.folder / request.name).exists():
+            raise GenerationError(f"{self.folder / request.name}: is there already; {REPAIR}")
+        work = self.folder / f"{request.name}{_UNFINISHED}"
         self.clean()
         work.mkdir(parents=True)
-        started = time.perf_counter()
-        built: list[dict[str, Any]] = []
-        audits: dict[str, dict[str, Any]] = {}
         try:
-            for lane, ids, vectors in lanes:
-                facts, audits[lane.name] = build_lane(work, lane, ids, vectors, expected, settings)
-                built.append(facts)
-            voted: dict[str, Any] = {}
-            if keypoints is not None:
-                voted, audits["votes"] = build_votes(work, keypoints, expected)
-            failed = [f"{lane}: {found['reason']}" for lane, found in audits.items() if not found["passed"]]
-            if failed:
-                raise GenerationError(
-                    f"the audit of {name} failed, the old generation goes on serving: {'; '.join(failed)}"
-                )
+            manifest = build_files(work, lanes, request, self.catalog)
         except Exception:
             shutil.rmtree(work, ignore_errors=True)
             raise
-        body = {
-            "format": FORMAT, **about, "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "images": len(expected), "ids_sha256": hashlib.sha256(expected.tobytes()).hexdigest(),
-            "mark": self.truth.images.mark(about["revision"]) if self.truth else {}, "settings": asdict(settings),
-            "build_s": round(time.perf_counter() - started, 3), "lanes": built, "votes": voted, "audit": audits,
-        }  # fmt: skip
-        manifests.write(work / "manifest.json", body)
+        manifest = manifests.write(work / "manifest.json", manifest)
         sync(work / "manifest.json")
         sync(work)
-        os.rename(work, self.folder / name)
+        os.rename(work, self.folder / request.name)
         sync(self.folder)
-        return {"passed": True, "lanes": audits, "build_s": body["build_s"], "digest": manifests.digest(body)}
+        return manifest
 
     def _serve(self, name: str) -> None:
         replace(self.folder / "current", name + "\n")
@@ -202,11 +178,11 @@ class Generations:
         raise GenerationError(f"there is no generation before {current}; {REPAIR}")
 
     def prune(self, keep: int) -> list[str]:
-        """Remove all but the newest `keep` generations and the one that serves; the names removed."""
+        """Remove all but the newest `keep` generations and the one that serves; returns the removed names."""
         current = self.current()
         gone = [n for n in self.names()[:-keep] if n != current]
         for name in gone:
-            # Renamed first: what is left when this is killed half-way must not look like a generation.
+            # Renamed first, so that a half removed folder does not look like a generation.
             going = self.folder / f"{name}{_UNFINISHED}"
             os.rename(self.folder / name, going)
             shutil.rmtree(going)
@@ -220,49 +196,51 @@ class Generations:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def manifest(self, name: str, *, full: bool = False) -> dict[str, Any]:
-        """The checked manifest of a generation; with `full` every byte of every file is checked too.
+    def manifest(self, name: str, *, full: bool = False) -> Manifest:
+        """The manifest of a generation, after a check of its files; `full` reads every byte of them.
 
         Raises:
             GenerationError: damaged, missing or of another format.
         """
-        path = self.folder / name / "manifest.json"
-        body = manifests.read(path)
-        for lane in (*body["lanes"], *([body["votes"]] if body["votes"] else [])):
-            manifests.check_file(path.parent / lane["file"], lane, full=full)
-        return body
+        manifest = manifests.read(self.folder / name / "manifest.json")
+        for file in manifest.files:
+            file.check(self.folder / name, full=full)
+        return manifest
 
-    def check(self, name: str, wanted: Mapping[str, str] | None = None, *, full: bool = False) -> dict[str, Any]:
+    def check(self, name: str, wanted: Mapping[str, str] | None = None, *, full: bool = False) -> Manifest:
         """The manifest of a generation that may answer: sound, of these fingerprints, and built from this catalog.
 
+        Args:
+            name: of the generation.
+            wanted: lane -> fingerprint; None: any.
+            full: whether every byte of its files is read.
+
         Raises:
-            GenerationError: it may not; the message says why.
+            GenerationError: it may not answer; the message says why.
         """
-        body = self.manifest(name, full=full)
-        built = {lane["name"]: lane["fingerprint"] for lane in body["lanes"]}
+        manifest = self.manifest(name, full=full)
         for lane, fingerprint in (wanted or {}).items():
-            if built.get(lane) != fingerprint:
+            if manifest.fingerprints.get(lane) != fingerprint:
                 raise GenerationError(
                     f"generation {name} was built with other {lane} settings or weights (now {fingerprint}); "
                     "run `simsearch index` on your sources, then `simsearch rebuild`"
                 )
-        if self.truth is not None:
-            drift = _drift(self.truth, body)
-            if drift:
-                raise GenerationError(f"generation {name} does not fit the catalog: {drift}; {REPAIR}")
-        return body
+        if self.catalog is not None and (reason := drift(self.catalog, manifest)):
+            raise GenerationError(f"generation {name} does not fit the catalog: {reason}; {REPAIR}")
+        return manifest
 
     def open(self, wanted: Mapping[str, str], keypoints: tuple[str, int] | None = None) -> Generation | None:
-        """The generation that serves, None before the first build. `wanted`: lane name -> fingerprint.
+        """The generation that serves; None before the first build.
 
-        `keypoints`: fingerprint and number an image of the keypoints that its votes must be built from to be used.
+        Where it cannot be used, the newest sound one before it is opened, with a warning. The answers are the same:
+        what changed since then is searched exactly.
 
-        Where it cannot be used, the newest sound one before it, with a warning: what changed since that one is
-        searched exactly, so that the answer is the same.
+        Args:
+            wanted: lane -> fingerprint of the indexes to open.
+            keypoints: fingerprint and number per image of the keypoints that its votes must be built from.
 
         Raises:
-            GenerationError: it is damaged, built from descriptors of other methods, settings or weights, or from
-                another catalog, and none before it is sound.
+            GenerationError: no generation is sound, of these fingerprints, and built from this catalog.
         """
         pointer, problem = self._pointer()
         if pointer is None:
@@ -277,13 +255,13 @@ class Generations:
             if problem is not None:
                 _LOG.warning("%s; until then generation %s answers", problem, name)
             return found
-        if self._pointer()[0] != pointer:  # it went while it was being opened: a build took over and pruned it
+        if self._pointer()[0] != pointer:  # a build took over and pruned it while it was being opened
             return self.open(wanted, keypoints)
         assert problem is not None
         raise problem
 
     def _pointer(self) -> tuple[str | None, GenerationError | None]:
-        """What `current` names; empty, with the reason, where it cannot be meant."""
+        """What `current` names; empty, with the reason, where that is damaged."""
         try:
             return self.current(), None
         except GenerationError as error:
@@ -292,49 +270,23 @@ class Generations:
     def _opened(
         self, name: str, wanted: Mapping[str, str], pointer: str, keypoints: tuple[str, int] | None
     ) -> Generation:
-        body = self.check(name, wanted)
-        lanes = {
-            lane["name"]: self._loaded(self.folder / name, lane) for lane in body["lanes"] if lane["name"] in wanted
-        }
-        short = [lane for lane, index in lanes.items() if len(index) != body["images"]]
-        if short:
+        manifest = self.check(name, wanted)
+        lanes = {lane.name: self._loaded(name, lane) for lane in manifest.lanes if lane.name in wanted}
+        if short := [lane for lane, index in lanes.items() if len(index) != manifest.images]:
             raise GenerationError(f"generation {name}: its {short[0]} index lacks images; {REPAIR}")
-        votes, voted = None, body["votes"]
-        if voted and (voted["fingerprint"], voted["most"]) == keypoints:
-            votes = VoteIndex.load(self.folder / name / voted["file"], voted["dim"])
-        return Generation(name, int(body["revision"]), int(body["images"]), lanes, pointer, str(body["digest"]), votes)
+        votes = None
+        if manifest.votes and manifest.vote_source == keypoints:
+            votes = VoteIndex.load(self.folder / name / manifest.votes.file, manifest.votes.dim)
+        return Generation(name, manifest.revision, manifest.images, lanes, pointer, manifest.digest, votes)
 
-    def _loaded(self, folder: Path, lane: Mapping[str, Any]) -> VectorIndex:
-        index = load(lane["kind"], folder / lane["file"], lane["dim"])
+    def _loaded(self, name: str, lane: LaneFacts) -> Searcher:
+        index = load(lane.kind, self.folder / name / lane.file, lane.dim)
         if isinstance(index, FactoryIndex):
-            index.factory = lane["factory"]
+            index.factory = lane.factory
             index.use(self.device)
-        truth, fingerprint = self.truth, lane["fingerprint"]
-        if lane["rerank"] == 1 or truth is None:
+        if lane.rerank == 1 or self.catalog is None:
             return index
-
-        def vectors(ids: Ids) -> dict[int, np.ndarray[Any, Any]]:
-            found = truth.descriptors.of(fingerprint, ids.tolist())
-            return {i: np.frombuffer(data, np.float32) for i, data in found.items()}
-
-        return Reranked(index, lane["rerank"], vectors)
-
-
-def _drift(truth: Catalog, body: Mapping[str, Any]) -> str:
-    """Why a generation does not belong to the catalog; empty where it does."""
-    recorded = truth.builds.get(body["name"])
-    if recorded is None or recorded["state"] != "built":
-        return "the catalog does not know of it (was a backup put back?)"
-    if recorded["audit"].get("digest") != body["digest"]:
-        return "the catalog remembers another build under this name"
-    then = body["mark"]
-    today = truth.images.mark(int(body["revision"]), then["last"])
-    if today["redescribed"]:
-        # Images that were described again since can have been in it or not: their number bounds what may differ.
-        differs = not today["images"] <= then["images"] <= today["images"] + today["redescribed"]
-    else:
-        differs = any(then[key] != today[key] for key in then)
-    return f"it was built from {then['images']} images, the catalog now has {today['images']} of them" * differs
+        return Reranked(index, lane.rerank, vectors_of(self.catalog, lane.fingerprint, lane.dim))
 
 
 def _number(name: str) -> int:

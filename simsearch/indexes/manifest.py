@@ -1,53 +1,203 @@
-"""The manifest of a generation, and how much of its files is read before they are trusted.
+"""The manifest of a generation: what was built from what, with the SHA-256 of every file and of the manifest itself.
 
-FAISS takes a file at its word: a damaged byte in a header or a graph can make it hang, crash or answer wrongly. So the
-fast check, done on every opening, decides by what an index file is and how it changed:
-
-- the manifest itself carries its digest, and every file must have the size that was written;
-- files up to `WHOLE` bytes are read completely: all indexes of up to some ten thousand images;
-- a larger one is read completely too unless its modification time is the one that was written: whatever a program,
-  a copy or a restored backup did to it shows there;
-- what is left has been written and never touched: its head, its tail and 64 blocks between are compared. A bit that
-  flipped on the disk itself between these blocks is seen by the full check alone (`status --verify`, `rebuild
-  --rollback`, every nightly run).
+On disk it is one JSON object that people can read. This module alone turns it into dataclasses and back.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import types
+import typing
 from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 from simsearch.core.errors import GenerationError
+from simsearch.core.types import Metric
+from simsearch.indexes.stored_file import REPAIR, StoredFile
 
 FORMAT = 2
-REPAIR = "run `simsearch rebuild`"
-WHOLE = 32 * 2**20
-"""Bytes: 20 milliseconds of SHA-256."""
-_BLOCK, _BLOCKS, _END = 4096, 64, 64 * 1024
+T = TypeVar("T")
 
 
-def file_facts(path: Path) -> dict[str, Any]:
-    """What the manifest says of a file."""
-    found = path.stat()
-    return {
-        "file": path.name, "bytes": found.st_size, "mtime_ns": found.st_mtime_ns, "sha256": sha256(path),
-        "sampled_sha256": sampled(path, found.st_size),
-    }  # fmt: skip
+@dataclass(frozen=True, kw_only=True)
+class LaneFacts(StoredFile):
+    """How the index of one lane was built."""
+
+    name: str
+    """Of the method."""
+    fingerprint: str
+    metric: Metric
+    dim: int
+    kind: str
+    """Which `VectorIndex` reads the file."""
+    factory: str
+    """FAISS factory string."""
+    rerank: int
+    """This many times the wanted neighbours are fetched and re-ranked by the catalog's vectors; 1: not re-ranked."""
+    effort: int
+    """Lists or graph nodes that a query visits; 0 where every vector is compared."""
+    images: int
+    device: Literal["cpu", "cuda"]
+    """Where it was built."""
+    build_s: float
 
 
-def write(path: Path, body: Mapping[str, Any]) -> None:
-    """The manifest with its digest."""
-    path.write_text(json.dumps({**body, "digest": digest(body)}, indent=1) + "\n", encoding="utf-8")
+@dataclass(frozen=True, kw_only=True)
+class VoteFacts(StoredFile):
+    """How the index of keypoint votes was built."""
+
+    kind: str
+    fingerprint: str
+    """Of the keypoint method."""
+    most: int
+    """Keypoints per image, at most."""
+    dim: int
+    """Bits of a keypoint's descriptor."""
+    keypoints: int
+    """Keypoints of all images."""
+    build_s: float
 
 
-def read(path: Path) -> dict[str, Any]:
-    """The manifest, with its digest, as it was written.
+@dataclass(frozen=True)
+class Audit:
+    """What the audit of one lane found."""
+
+    passed: bool
+    reason: str = ""
+    """Why it failed; empty where it passed."""
+    sampled: int = 0
+    """Queries that were asked."""
+    k: int = 0
+    """Neighbours that were asked for; 0 for votes."""
+    recall: float | None = None
+    """Share of the wanted images that were found, 0 to 1; None where nothing was measured."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """One generation. Read by `read`, written by `write`."""
+
+    format: int = FORMAT
+    name: str
+    revision: int
+    """Of the catalog that it was built from."""
+    methods: Mapping[str, str]
+    """Name -> fingerprint of all methods whose descriptors belong to the build."""
+    created_at: str
+    """UTC, ISO 8601."""
+    images: int
+    ids_sha256: str
+    """Of the image ids as int64, ascending."""
+    mark: Mapping[str, int]
+    """What `catalog.images.mark` said of the images; empty where there was no catalog."""
+    settings: Mapping[str, Any]
+    """The `[generations]` settings in force."""
+    build_s: float
+    lanes: tuple[LaneFacts, ...]
+    votes: VoteFacts | None
+    audit: Mapping[str, Audit]
+    """Lane -> audit."""
+    digest: str = field(default="", compare=False)
+    """SHA-256 of everything else, as `digest` computes it; empty before it was written."""
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Lane -> fingerprint; without the votes."""
+        return {lane.name: lane.fingerprint for lane in self.lanes}
+
+    @property
+    def vote_source(self) -> tuple[str, int] | None:
+        """Fingerprint of the keypoints that vote and their number per image; None without votes."""
+        return (self.votes.fingerprint, self.votes.most) if self.votes else None
+
+    @property
+    def files(self) -> tuple[StoredFile, ...]:
+        """All files but the manifest."""
+        return (*self.lanes, *([self.votes] if self.votes else []))
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What the catalog keeps of a build that passed its audits, as JSON."""
+        return {"passed": True, "lanes": to_json(self.audit), "build_s": self.build_s, "digest": self.digest}
+
+
+# -- JSON ------------------------------------------------------------------------------------------------------------
+
+
+def to_json(value: Any) -> Any:
+    """Dataclasses as JSON objects without their None fields."""
+    if is_dataclass(value):
+        present = {f.name: getattr(value, f.name) for f in fields(value)}
+        return {name: to_json(part) for name, part in present.items() if part is not None}
+    if isinstance(value, Mapping):
+        return {key: to_json(part) for key, part in value.items()}
+    return [to_json(part) for part in value] if isinstance(value, tuple | list) else value
+
+
+def from_json(cls: type[T], value: Any, where: str) -> T:
+    """`value` as the dataclass `cls`. Keys that it does not know are ignored.
+
+    Args:
+        cls: a dataclass of scalars, tuples, mappings and further dataclasses.
+        value: what `json.loads` returned.
+        where: file and key, for messages.
 
     Raises:
-        GenerationError: damaged, missing or of another format.
+        GenerationError: a key is missing or of another type; the message names it.
+    """
+    if not isinstance(value, dict):
+        raise GenerationError(f"{where}: must be an object, not {value!r:.80}; {REPAIR}")
+    hints = typing.get_type_hints(cls)
+    found: dict[str, Any] = {}
+    for f in fields(cls):  # type: ignore[arg-type]
+        if f.name in value:
+            found[f.name] = _typed(hints[f.name], value[f.name], f"{where}: {f.name}")
+        elif f.default is MISSING:
+            raise GenerationError(f"{where}: lacks the key {f.name!r}; {REPAIR}")
+    return cls(**found)
+
+
+def _typed(hint: Any, value: Any, where: str) -> Any:
+    origin, args = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (types.UnionType, typing.Union):  # of something and None
+        return None if value in (None, {}) else _typed(args[0], value, where)  # no votes are written as {}
+    if is_dataclass(hint):
+        return from_json(typing.cast("type[Any]", hint), value, where)
+    if origin is tuple and isinstance(value, list):
+        return tuple(_typed(args[0], part, f"{where}[{place}]") for place, part in enumerate(value))
+    if origin is Mapping and isinstance(value, dict):
+        return {key: _typed(args[1], part, f"{where}.{key}") for key, part in value.items()}
+    if hint is Any or (origin is Literal and value in args):
+        return value
+    if hint is float and type(value) is int:
+        return float(value)
+    if isinstance(hint, type) and type(value) is hint:
+        return value
+    raise GenerationError(f"{where}: must be {getattr(hint, '__name__', hint)}, not {value!r:.80}; {REPAIR}")
+
+
+def digest(body: Mapping[str, Any]) -> str:
+    """SHA-256 of a JSON object, whatever the order of its keys."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def write(path: Path, manifest: Manifest) -> Manifest:
+    """Write `manifest` with its digest; returns it with the digest."""
+    body = {**to_json(manifest), "votes": to_json(manifest.votes) if manifest.votes else {}}
+    del body["digest"]
+    sealed = replace(manifest, digest=digest(body))
+    path.write_text(json.dumps({**body, "digest": sealed.digest}, indent=1) + "\n", encoding="utf-8")
+    return sealed
+
+
+def read(path: Path) -> Manifest:
+    """The manifest as it was written.
+
+    Raises:
+        GenerationError: it is damaged, missing or of another format.
     """
     try:
         body = json.loads(path.read_bytes())
@@ -57,48 +207,6 @@ def read(path: Path) -> dict[str, Any]:
         raise GenerationError(f"{path}: is damaged ({type(error).__name__}); {REPAIR}") from None
     if not sound:
         raise GenerationError(f"{path}: does not have the content that was written; {REPAIR}")
-    if body["format"] != FORMAT:
-        raise GenerationError(f"{path}: is of format {body['format']}, this simsearch reads {FORMAT}; {REPAIR}")
-    return {**body, "digest": said}
-
-
-def check_file(path: Path, facts: Mapping[str, Any], *, full: bool) -> None:
-    """GenerationError when a file is not the one that was written, as far as is looked."""
-    try:
-        found = path.stat()
-        if not path.is_file() or found.st_size != facts["bytes"]:
-            raise GenerationError(f"{path}: is missing or of another size than was written; {REPAIR}")
-        if full or found.st_size <= WHOLE or found.st_mtime_ns != facts["mtime_ns"]:
-            sound = sha256(path) == facts["sha256"]
-        else:
-            sound = sampled(path, found.st_size) == facts["sampled_sha256"]
-    except FileNotFoundError:
-        raise GenerationError(f"{path}: is missing or of another size than was written; {REPAIR}") from None
-    except OSError as error:
-        raise GenerationError(f"{path}: cannot be read ({error.strerror}); {REPAIR}") from None
-    if not sound:
-        raise GenerationError(f"{path}: does not have the content that was written; {REPAIR}")
-
-
-def digest(body: Mapping[str, Any]) -> str:
-    """Of everything a manifest says."""
-    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
-
-
-def sha256(path: Path) -> str:
-    """Of the whole file."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def sampled(path: Path, size: int) -> str:
-    """Of head and tail, where FAISS keeps headers, and of blocks spread evenly between."""
-    sha = hashlib.sha256()
-    with path.open("rb") as stream:
-        sha.update(stream.read(_END))
-        for number in range(_BLOCKS):
-            stream.seek(size * (number + 1) // (_BLOCKS + 1))
-            sha.update(stream.read(_BLOCK))
-        stream.seek(max(0, size - _END))
-        sha.update(stream.read(_END))
-    return sha.hexdigest()
+    if body.get("format") != FORMAT:
+        raise GenerationError(f"{path}: is of format {body.get('format')}, this simsearch reads {FORMAT}; {REPAIR}")
+    return replace(from_json(Manifest, body, str(path)), digest=said)

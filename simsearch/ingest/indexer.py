@@ -1,4 +1,7 @@
-"""Indexing: sources -> photos -> descriptors -> catalog. Unchanged photos cost one `stat`, a crash costs one batch."""
+"""Indexing: sources -> photos -> descriptors -> catalog.
+
+An unchanged photo costs one `stat`. A crash loses what was not committed yet: at most `commit_every` photos.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +20,17 @@ from simsearch.catalog.images import KnownImage, NewImage
 from simsearch.core import images
 from simsearch.core.config import ImageSettings, IndexingSettings
 from simsearch.core.errors import ImageError
-from simsearch.core.threads import SingleThreaded
+from simsearch.core.threads import SingleThreaded, cores
 from simsearch.core.types import Description, Image, Progress, Refusal, SourceRow
 from simsearch.features.base import Method, pack
 from simsearch.features.description import describe_here, merged, split
+from simsearch.ingest.retirement import Gone, check_share, find_gone
 from simsearch.ingest.sources import Source
 
 
 @dataclass(frozen=True)
 class IndexReport:
-    """What a run did, in images."""
+    """What a run did. All counts are of images."""
 
     added: int
     changed: int
@@ -35,15 +39,17 @@ class IndexReport:
     unchanged: int
     retired: int
     refused: int
-    """Listed by the sources now, and not usable; `refusals` has the reasons."""
+    """Rows and photos that the sources list and that cannot be used; `refusals` has the reasons."""
     refusals: tuple[Refusal, ...]
     seconds: float
+    kept: int = 0
+    """No longer listed, but not retired: a refused row or folder may stand for them."""
     generation: str = ""
-    """Built at the end of the run; empty where none was."""
+    """Name of the one that was built at the end of the run; empty where none was."""
 
     @property
     def described(self) -> int:
-        """Photos that were decoded and described."""
+        """Number of photos that were decoded and described."""
         return self.added + self.changed + self.redescribed
 
 
@@ -58,7 +64,7 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a worker found."""
+    """What a worker found out about the photo of a job."""
 
     job: _Job
     size: int
@@ -73,7 +79,7 @@ class _Seen:
 
 @dataclass
 class _Step:
-    """Work for the next transaction."""
+    """Changes for the next transaction."""
 
     add: list[NewImage] = field(default_factory=list)
     retire: list[int] = field(default_factory=list)
@@ -85,7 +91,7 @@ class _Step:
 
 
 class Indexer:
-    """Describes what sources list and the catalog does not have yet."""
+    """Describes the photos that sources list and the catalog lacks."""
 
     def __init__(
         self, catalog: Catalog, methods: Mapping[str, Method], settings: IndexingSettings, image_settings: ImageSettings
@@ -95,29 +101,39 @@ class Indexer:
         self.batched, self.others = split(methods)
         self.fingerprints = sorted(m.fingerprint for m in methods.values())
 
-    def run(self, sources: Sequence[Source], *, prune: bool, progress: Progress) -> IndexReport:
-        """Bring the catalog up to what `sources` list; with `prune`, retire what they no longer list."""
+    def run(self, sources: Sequence[Source], *, retire_share: float | None = None, progress: Progress) -> IndexReport:
+        """Bring the catalog up to what `sources` list.
+
+        Args:
+            sources: what was read; see `read_source`.
+            retire_share: retire images that their source no longer lists, at most this share of the images of all
+                `sources`; None retires none.
+            progress: told after every photo.
+
+        Raises:
+            SourceError: more images than `retire_share` are no longer listed; nothing was changed.
+        """
         started = time.perf_counter()
         counts: Counter[str] = Counter()
         refusals = [refusal for source in sources for refusal in source.refusals]
         known = {(k.sku, k.path): k for k in self.catalog.images.known(self.fingerprints)}
-        jobs, listed = self._plan(sources, known, counts, refusals)
-        self._carry_out(jobs, counts, refusals, progress)
-        if prune:
-            kept = {source.key for source in sources}
-            gone = [k.id for key, k in known.items() if k.source in kept and key not in listed]
-            self.catalog.images.apply(retire=gone)
-            counts["retired"] += len(gone)
+        gone = Gone((), 0, 0)
+        if retire_share is not None:
+            gone = find_gone(known.values(), sources)
+            check_share(gone, retire_share, sources)
+        self._carry_out(self._plan(sources, known, counts), counts, refusals, progress)
+        self.catalog.images.apply(retire=gone.ids)
         self.catalog.images.update_products([row for source in sources for row in source.rows])
         for source in sources:
             self.catalog.images.note_refusals(source.key, source.refusals)
         return IndexReport(
-            counts["added"], counts["changed"], counts["redescribed"], counts["unchanged"], counts["retired"],
-            len(refusals), tuple(refusals), time.perf_counter() - started,
+            added=counts["added"], changed=counts["changed"], redescribed=counts["redescribed"],
+            unchanged=counts["unchanged"], retired=len(gone.ids), kept=gone.kept, refused=len(refusals),
+            refusals=tuple(refusals), seconds=time.perf_counter() - started,
         )  # fmt: skip
 
     def redescribe(self, rows: Sequence[tuple[str, SourceRow]], progress: Progress) -> None:
-        """Describe active images anew from their files: (source, row) of each, as `Catalog.stale` gives them."""
+        """Describe active images again from their files. `rows`: (source, row) of each; see `catalog.images.stale`."""
         known = {(k.sku, k.path): k for k in self.catalog.images.known(self.fingerprints)}
         jobs = [_Job(row, source, known[row.sku, row.path]) for source, row in rows if (row.sku, row.path) in known]
         self._carry_out(jobs, Counter(), [], progress)
@@ -125,7 +141,7 @@ class Indexer:
     def _carry_out(
         self, jobs: Sequence[_Job], counts: Counter[str], refusals: list[Refusal], progress: Progress
     ) -> None:
-        """Do `jobs`, commit every `commit_every` of them, and count what came out."""
+        """Do `jobs`, commit every `commit_every` changes, and add to `counts` and `refusals`."""
         step = _Step()
         for done, seen in enumerate(self._work(jobs), 1):
             self._settle(seen, step, counts, refusals)
@@ -135,14 +151,12 @@ class Indexer:
         self._commit(step)
 
     def _plan(
-        self,
-        sources: Sequence[Source],
-        known: Mapping[tuple[str, str], KnownImage],
-        counts: Counter[str],
-        refusals: list[Refusal],
-    ) -> tuple[list[_Job], set[tuple[str, str]]]:
-        """The images that need a look, and the keys of all that are listed."""
-        jobs, listed, moved = [], set(), {}
+        self, sources: Sequence[Source], known: Mapping[tuple[str, str], KnownImage], counts: Counter[str]
+    ) -> list[_Job]:
+        """The images whose file must be read. Counts the unchanged ones; nothing is read here."""
+        jobs: list[_Job] = []
+        listed: set[tuple[str, str]] = set()
+        moved: dict[int, tuple[str, int, int]] = {}
         for source in sources:
             for row in source.rows:
                 key = (row.sku, row.path)
@@ -155,21 +169,21 @@ class Indexer:
                     continue
                 if have.source != source.key:
                     moved[have.id] = (source.key, have.size, have.mtime_ns)
-                # A refused photo is tried again: it fails early, and its reason may be gone (a limit, the extra).
+                # A refused photo is tried again: its reason (a limit, a missing decoder) may be gone.
                 if have.verdict == "refused" or not have.described:
                     jobs.append(_Job(row, source.key, have))
                 else:
                     counts["unchanged"] += 1
         self.catalog.images.apply(touch=moved)
-        return jobs, listed
+        return jobs
 
     def _work(self, jobs: Sequence[_Job]) -> Iterator[_Seen]:
-        """Every job in order, described. Each thread takes a batch through all stages, on one core.
+        """Do every job, and yield the results in order. At most one batch more than there are threads is read ahead.
 
-        So no thread waits for another, and what a photo is between the stages stays where it was made. One batch more
-        than there are threads is read ahead.
+        Each thread takes a batch through all stages on one core. So no thread waits for another, and pixels stay in the
+        cache of the core that decoded them.
         """
-        workers = self.settings.workers or os.cpu_count() or 1
+        workers = self.settings.workers or cores()
         size = self.settings.batch
         waiting: deque[Future[list[_Seen]]] = deque()
         batches = (jobs[i : i + size] for i in range(0, len(jobs), size))
@@ -185,7 +199,7 @@ class Indexer:
                 pool.shutdown(cancel_futures=True)
 
     def _described(self, batch: Sequence[_Job]) -> list[_Seen]:
-        """In a worker thread: look at each photo, then describe the decoded ones by the batched methods."""
+        """In a worker thread: read and describe each photo, then run the batched methods on those that were decoded."""
         seen = [self._look(job) for job in batch]
         todo = [one.image for one in seen if one.image is not None]
         by_network = iter(describe_here(self.batched, todo) if todo else [])
@@ -201,7 +215,7 @@ class Indexer:
         return {method.fingerprint: pack(description[name]) for name, method in self.methods.items()}
 
     def _look(self, job: _Job) -> _Seen:
-        """Read, compare the content hash, decode, describe with all but the network."""
+        """Read a photo; if its content is new, decode and describe it with all methods but the network."""
         path = Path(job.row.path)
         size, mtime_ns = _stat(job.row.path)
         digest = None
@@ -217,16 +231,16 @@ class Indexer:
             return _Seen(job, size, mtime_ns, digest, error=error)
 
     def _settle(self, seen: _Seen, step: _Step, counts: Counter[str], refusals: list[Refusal]) -> None:
-        """Turns what was seen into rows to write."""
+        """Turn what was seen into changes to write."""
         job, known = seen.job, seen.job.known
         if seen.error is not None:
             refusals.append(Refusal(job.row.path, seen.error.code, str(seen.error)))
             if known is None:
                 step.add.append(_refused(seen))
-            elif seen.digest is not None and seen.digest != known.sha256:  # other content than before, and unusable
+            elif seen.digest is not None and seen.digest != known.sha256:  # the content changed, and is unusable
                 step.retire.append(known.id)
                 step.add.append(_refused(seen))
-            # A file that is gone for the moment keeps what is known of it.
+            # Else the file is missing or as unusable as before: the catalog keeps what it has.
         elif known is None:
             step.add.append(self._accepted(seen))
             counts["added"] += 1

@@ -1,62 +1,68 @@
 """Every night: scan the sources, describe what changed, retire what went, build, audit, swap, prune, back up, report.
 
-Nothing here cannot be done by hand with `index`, `rebuild` and `status`. What the night adds is that it stops before it
-does harm (a source that is suddenly half empty), leaves a report whatever happens, and says by its exit code whether
-the newest state of the catalog serves.
+All of it can be done by hand with `index`, `rebuild` and `status`. The night adds three things: it stops before it does
+harm (a source that is suddenly half empty), it leaves a report whatever happens, and its exit code says whether the
+newest state of the catalog serves.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from simsearch.core.errors import GenerationError, SimsearchError, SourceError
+from simsearch.core.errors import GenerationError, SimsearchError
 from simsearch.core.files import remove_unfinished, replace
-from simsearch.core.images import SUFFIXES
+from simsearch.core.types import Progress, Refusal
+from simsearch.indexes.manifest import Audit, Manifest, to_json
 from simsearch.ingest.indexer import Indexer, IndexReport
 from simsearch.ingest.metrics import metrics
-from simsearch.ingest.rebuild import Maintenance
-from simsearch.ingest.sources import Source, read_source
+from simsearch.ingest.rebuild import Rebuilder
+from simsearch.ingest.sources import read_source
+from simsearch.ingest.status import disk_usage
 
-Progress = Callable[[int, int, str], None]
+_LOG = logging.getLogger("simsearch")
 _SHOWN = 1000
-"""Refusals that a report lists; their number is whole."""
+"""Refusals that a report lists; `changes` counts all of them."""
 
 
 @dataclass
 class NightlyReport:
-    """What a night did. Written as JSON to `nightly/` in the home, also when it failed."""
+    """What a night did, filled in as it goes on. Written to `nightly/` in the home, also when the night failed."""
 
     started_at: str
+    """UTC, ISO 8601."""
     outcome: str = "failed"
     """swapped: a new generation serves; unchanged: the one that served is still right; failed: see `error`."""
     generation: str | None = None
-    """That serves at the end."""
+    """Which serves at the end."""
     previous: str | None = None
-    """That served before."""
+    """Which served before."""
     seconds: float = 0.0
     steps_s: dict[str, float] = field(default_factory=dict)
-    """scan, describe, redescribe, check, build, prune, backup."""
+    """Seconds of scan, describe, redescribe, check, build, prune and backup."""
     changes: dict[str, int] = field(default_factory=dict)
-    """Images added, changed, redescribed, unchanged, retired, refused."""
-    refusals: list[dict[str, str]] = field(default_factory=list)
+    """Images added, changed, redescribed, unchanged, retired, refused; kept: unlisted, but perhaps only refused."""
+    refusals: list[Refusal] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     """Of the catalog at the end."""
-    audit: dict[str, Any] = field(default_factory=dict)
-    """Lane -> what its audit found; of the generation that serves."""
+    audit: Mapping[str, Audit] = field(default_factory=dict)
+    """Lane -> audit of the generation that serves."""
     images: int = 0
     """In the generation that serves."""
     pruned: list[str] = field(default_factory=list)
+    """Generations that were removed."""
     dropped_descriptors: int = 0
     dropped_decisions: int = 0
     """Recorded answers older than `catalog.keep_decisions_days`."""
     backup: str | None = None
+    """Path of the copy of the catalog."""
     disk_bytes: dict[str, int] = field(default_factory=dict)
     error: str | None = None
     exit_code: int = 1
@@ -64,20 +70,23 @@ class NightlyReport:
     @property
     def json(self) -> dict[str, Any]:
         """As it is written."""
-        return asdict(self)
+        refusals = [{"where": r.where, "code": r.code, "message": r.message} for r in self.refusals]
+        return {**asdict(self), "refusals": refusals, "audit": to_json(self.audit)}
 
 
 class Nightly:
     """One night on one home. The caller holds the lock of the home."""
 
-    def __init__(self, maintenance: Maintenance, *, keep: int | None = None) -> None:
-        self.upkeep, self.settings = maintenance, maintenance.config.nightly
-        self.keep = keep or maintenance.config.generations.keep
-        self.folder = maintenance.home / "nightly"
+    def __init__(self, rebuilder: Rebuilder, *, keep: int | None = None) -> None:
+        """`keep`: generations to keep; None: as the settings say."""
+        self.rebuilder, self.settings = rebuilder, rebuilder.config.nightly
+        self.catalog, self.generations = rebuilder.catalog, rebuilder.generations
+        self.keep = keep or rebuilder.config.generations.keep
+        self.folder = rebuilder.home / "nightly"
         self.report = NightlyReport(datetime.now(UTC).isoformat(timespec="seconds"))
 
     def run(self, sources: Sequence[str | Path], progress: Progress) -> NightlyReport:
-        """The whole night; the report is written whatever happens.
+        """The whole night. The report is written whatever happens.
 
         Raises:
             SimsearchError: what went wrong; the old generation goes on serving.
@@ -85,7 +94,7 @@ class Nightly:
         started, report = time.perf_counter(), self.report
         try:
             with suppress(GenerationError):
-                report.previous = self.upkeep.generations.current()
+                report.previous = self.generations.current()
             self._night(sources, progress)
             report.exit_code, report.error = 0, None
         except BaseException as error:
@@ -98,97 +107,82 @@ class Nightly:
         return report
 
     def _night(self, sources: Sequence[str | Path], progress: Progress) -> None:
-        upkeep, report = self.upkeep, self.report
+        rebuilder, report, config = self.rebuilder, self.report, self.rebuilder.config
         with self._step("scan"):
-            upkeep.generations.clean()
-            read = [read_source(Path(source), SUFFIXES) for source in sources]
-            gone = self._gone(read)
+            self.generations.clean()
+            read = [read_source(Path(source)) for source in sources]
         with self._step("describe"):
-            indexer = Indexer(upkeep.catalog, upkeep.methods, upkeep.config.indexing, upkeep.config.images)
-            found = indexer.run(read, prune=False, progress=progress)
-            upkeep.catalog.images.apply(retire=gone)
-            self._changes(found, len(gone))
+            indexer = Indexer(self.catalog, rebuilder.methods, config.indexing, config.images)
+            self._changes(indexer.run(read, retire_share=self.settings.retire_share, progress=progress))
         with self._step("redescribe"):
-            report.changes["redescribed"] += upkeep.describe_stale(progress)
+            report.changes["redescribed"] += rebuilder.describe_stale(progress)
         with self._step("check"):
-            outside = upkeep.outside()
-            if not outside:
-                upkeep.generations.manifest(str(report.previous), full=True)
-        if outside:
+            current = self._current()
+        if not current:
             with self._step("build"):
-                upkeep.build()
-            report.outcome = "swapped"
-        else:
-            report.outcome = "unchanged"
+                rebuilder.build()
+        report.outcome = "unchanged" if current else "swapped"
         with self._step("prune"):
-            report.pruned = upkeep.generations.prune(self.keep)
+            report.pruned = self.generations.prune(self.keep)
             report.dropped_descriptors = self._drop()
-            report.dropped_decisions = upkeep.catalog.decisions.drop_old(upkeep.config.catalog.keep_decisions_days)
+            report.dropped_decisions = self.catalog.decisions.drop_old(config.catalog.keep_decisions_days)
         with self._step("backup"):
             report.backup = self._backup()
         report.generation = self._serving()
 
-    def _gone(self, sources: Sequence[Source]) -> list[int]:
-        """Ids of images that their sources no longer list.
+    def _current(self) -> bool:
+        """Whether the generation that serves is still right, down to its last byte."""
+        state = self.rebuilder.state()
+        if state.current:
+            state = self.rebuilder.state(full=True)
+        if state.problem:
+            _LOG.warning("%s; this night builds the indexes anew", state.problem)
+        return state.current
 
-        Raises:
-            SourceError: they are suspiciously many; nothing was changed.
-        """
-        listed = {(row.sku, row.path) for source in sources for row in source.rows}
-        keys = {source.key for source in sources}
-        known = [k for k in self.upkeep.catalog.images.known([]) if k.source in keys]
-        gone = [k.id for k in known if (k.sku, k.path) not in listed]
-        if len(gone) > max(1, round(self.settings.retire_share * len(known))):
-            raise SourceError(
-                f"{len(gone)} of {len(known)} images are no longer listed by {', '.join(sorted(keys))}: more than "
-                f"nightly.retire_share = {self.settings.retire_share}; is everything mounted? If they are to go, run "
-                "`simsearch index --prune` on these sources once"
-            )
-        return gone
-
-    def _changes(self, found: IndexReport, retired: int) -> None:
+    def _changes(self, found: IndexReport) -> None:
         self.report.changes = {
             "added": found.added, "changed": found.changed, "redescribed": found.redescribed,
-            "unchanged": found.unchanged, "retired": found.retired + retired, "refused": found.refused,
+            "unchanged": found.unchanged, "retired": found.retired, "refused": found.refused,
+            "kept": found.kept,
         }  # fmt: skip
-        self.report.refusals = [{"where": r.where, "code": r.code, "message": r.message} for r in found.refusals]
-        del self.report.refusals[_SHOWN:]
+        self.report.refusals = list(found.refusals[:_SHOWN])
 
     def _serving(self) -> str:
-        """The generation that serves, after a look that it opens: only then is the night a success."""
-        generations = self.upkeep.generations
-        opened = generations.open({m.name: m.fingerprint for m in self.upkeep.lanes})
-        name = generations.current()
+        """The generation that serves. The night succeeds only if it opens.
+
+        Raises:
+            GenerationError: it does not open.
+        """
+        opened = self.generations.open({m.name: m.fingerprint for m in self.rebuilder.lanes})
+        name = self.generations.current()
         if opened is None or opened.name != name:
             raise GenerationError(f"generation {name} was built, but does not open; run `simsearch status --verify`")
-        body = generations.manifest(name)
-        self.report.images, self.report.audit = body["images"], body["audit"]
+        manifest = self.generations.manifest(name)
+        self.report.images, self.report.audit = manifest.images, manifest.audit
         return name
 
     def _drop(self) -> int:
-        """Descriptors that no generation on disk and no setting in force knows of any more."""
-        bodies = [self.upkeep.generations.manifest(name) for name in self._readable()]
-        known = {*self.upkeep.fingerprints.values(), *(f for body in bodies for f in body["methods"].values())}
-        return self.upkeep.catalog.housekeeping.drop_descriptors(
-            known, min((body["revision"] for body in bodies), default=-1)
-        )
+        """Drop descriptors that no generation on disk and no setting in force refers to; how many."""
+        manifests = list(self._readable())
+        known = {*self.rebuilder.fingerprints.values(), *(f for m in manifests for f in m.methods.values())}
+        oldest = min((m.revision for m in manifests), default=-1)
+        return self.catalog.housekeeping.drop_descriptors(known, oldest)
 
-    def _readable(self) -> Iterator[str]:
-        for name in self.upkeep.generations.names():
+    def _readable(self) -> Iterator[Manifest]:
+        for name in self.generations.names():
             with suppress(GenerationError):
-                self.upkeep.generations.manifest(name)
-                yield name
+                yield self.generations.manifest(name)
 
     def _backup(self) -> str | None:
-        """A copy of the catalog; the newest few are kept."""
-        catalog, folder = self.upkeep.catalog, self.upkeep.home / "backups"
-        if not self.settings.backups or catalog.housekeeping.file is None:
+        """Copy the catalog and keep the newest few copies; None where it is no file or none is wanted."""
+        folder = self.rebuilder.home / "backups"
+        if not self.settings.backups or self.catalog.housekeeping.file is None:
             return None
         to = folder / f"catalog-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}.db"
-        catalog.housekeeping.backup(to)
+        self.catalog.housekeeping.backup(to)
         for old in sorted(folder.glob("catalog-*.db"))[: -self.settings.backups]:
             old.unlink()
-        remove_unfinished(self.upkeep.home)
+        remove_unfinished(self.rebuilder.home)
         return str(to)
 
     @contextmanager
@@ -200,23 +194,25 @@ class Nightly:
             self.report.steps_s[name] = round(time.perf_counter() - started, 3)
 
     def _write(self) -> None:
-        """Report and metrics, each in place of the old one at once."""
+        """Write report and metrics, each by an atomic replacement."""
+        report = self.report
         with suppress(SimsearchError):
-            self.report.counts, self.report.disk_bytes = self.upkeep.catalog.images.counts(), self.upkeep.disk()
-            self.report.generation = self.report.generation or self.upkeep.generations.current()
+            report.counts = self.catalog.images.counts()
+            report.disk_bytes = disk_usage(self.rebuilder.home, self.generations.folder)
+            report.generation = report.generation or self.generations.current()
         self.folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(self.report.json, indent=1, ensure_ascii=True) + "\n"
+        text = json.dumps(report.json, indent=1, ensure_ascii=True) + "\n"
         stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
         replace(self.folder / f"report-{stamp}.json", text)
         path = Path(self.settings.metrics) if self.settings.metrics else self.folder / "simsearch.prom"
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, metrics(self.report.json, last_success(self.folder)))
+        replace(path, metrics(report.json, last_success(self.folder)))
         for old in sorted(self.folder.glob("report-*.json"))[: -self.settings.reports]:
             old.unlink()
 
 
 def last_report(folder: Path) -> Mapping[str, Any] | None:
-    """The newest readable report in `folder`."""
+    """The newest readable report in `folder`; None where there is none."""
     for path in sorted(folder.glob("report-*.json"), reverse=True):
         with suppress(OSError, ValueError):
             found = json.loads(path.read_bytes())
@@ -226,7 +222,7 @@ def last_report(folder: Path) -> Mapping[str, Any] | None:
 
 
 def last_success(folder: Path) -> float:
-    """Unix time at which the last night that succeeded began; 0 where none is known."""
+    """Unix time at which the last successful night began; 0 where none is known."""
     for path in sorted(folder.glob("report-*.json"), reverse=True):
         with suppress(OSError, ValueError, KeyError, TypeError):
             found = json.loads(path.read_bytes())

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from simsearch.catalog.images import ImageFacts
+from simsearch.core.text import basis, below, percent
 from simsearch.core.types import Candidate, Hit, LookAlike, Outcome, Verification
 from simsearch.recognition import multi_view
 from simsearch.recognition.look_alikes import kind, look_alikes, strength
@@ -110,9 +111,7 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
     first = found[0]
     seen = first.best.verification
     if not reaches(found, threshold):
-        reason = (
-            f"the nearest product reaches {_below(seen.probability, threshold)}, a match needs {percent(threshold)}"
-        )
+        reason = f"the nearest product reaches {below(seen.probability, threshold)}, a match needs {percent(threshold)}"
         return Verdict(Outcome.UNKNOWN, reason, _hits(_nearest(found)))
     filed = {facts.sku: facts for facts in twins if facts.sku != first.sku}
     found = [first, *_with(found[1:], filed, first)]
@@ -120,7 +119,7 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
     others = [(c.best.facts, c.best.verification) for c in found[1 : _NEAR + 1]]
     alike = look_alikes(first.best.facts, others)
     if not rivals:
-        reason = f"{percent(seen.probability)} sure: {basis(seen)}{_unread(first.best.facts)}"
+        reason = f"{percent(seen.probability)} sure: {_rests_on(seen)}{_unread(first.best.facts)}"
         return Verdict(Outcome.MATCH, reason, _hits(found), alike, (first.sku,))
     # The rivals first: what the answer names stands above what it only lists.
     named = (first.sku, *(c.sku for c in rivals))
@@ -175,7 +174,7 @@ def _between(first: Contender, rivals: Sequence[Contender], filed: Mapping[str, 
     names = [first.sku, *(c.sku for c in rivals[:2]), *([f"{len(rivals) - 2} more"] * (len(rivals) > 2))]
     seen = first.best.verification
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
-    words = f"{listed} fit about equally well ({percent(seen.probability)}: {basis(seen)})"
+    words = f"{listed} fit about equally well ({percent(seen.probability)}: {_rests_on(seen)})"
     twins = [sku for sku in filed if any(c.sku == sku for c in rivals)]
     if twins:
         words += f"; the catalog files the same photo under {first.sku} and {', '.join(twins[:2])}"
@@ -194,24 +193,6 @@ def _hits(found: Sequence[Contender]) -> tuple[Hit, ...]:
     )
 
 
-def basis(v: Verification) -> str:
-    """In words, what a probability rests on."""
-    looks = f"similarity {v.similarity:.2f}"
-    if not v.inliers:
-        return f"by appearance alone ({looks})"
-    alike = "and it looks alike" if v.similarity >= _ALIKE else "though it looks less alike"
-    points = "point of the photo agrees" if v.inliers == 1 else "points of the photo agree"
-    return f"{v.inliers} {points} with the catalog's, {alike} ({looks})"
-
-
-def _below(probability: float, threshold: float) -> str:
-    """The probability in words: "not quite" where it would print like the threshold that it misses."""
-    said = percent(probability)
-    return said if said != percent(threshold) else f"not quite {said}"
-
-
-def percent(probability: float) -> str:
-    """With more digits the nearer it is to certain, which it never is."""
-    if probability < 0.999:
-        return f"{probability:.1%}"
-    return f"{probability:.3%}" if probability < 0.99999 else "over 99.999%"
+def _rests_on(v: Verification) -> str:
+    doubt = ", though it looks less alike" if v.inliers and v.similarity < _ALIKE else ""
+    return f"{basis(v)}{doubt}"

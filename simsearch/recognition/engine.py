@@ -17,7 +17,7 @@ from simsearch.features.description import describe, describe_here, merged, spli
 from simsearch.indexes.generations import Generations
 from simsearch.indexes.keypoint_votes import Nearest
 from simsearch.recognition import decision
-from simsearch.recognition.decision import Contender, Verified, percent
+from simsearch.recognition.decision import Contender, Verified
 from simsearch.recognition.filter_cache import FilterCache, Where
 from simsearch.recognition.retrieval import Lanes, Retrieval, Retrieved
 from simsearch.recognition.scoring import Scoring
@@ -25,7 +25,7 @@ from simsearch.recognition.snapshot import Snapshot, Snapshots
 from simsearch.recognition.stored import WITHOUT_KEYPOINTS, stored
 from simsearch.recognition.verification import FEATURES
 
-__all__ = ["Basis", "QueryEngine", "percent"]
+__all__ = ["Basis", "QueryEngine"]
 
 
 @dataclass(frozen=True, eq=False)

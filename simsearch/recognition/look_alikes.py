@@ -128,3 +128,13 @@ def _warning(facts: ImageFacts, why: str, apart: Sequence[tuple[str, str, str]])
     first = [d for d in apart if d[0] == why] + [d for d in apart if d[0] != why]
     told = "; ".join(f"{field} {theirs}, not {ours}" for field, ours, theirs in first[:3])
     return f"{who} {says}: {told}"
+
+
+def strength_difference(a: ImageFacts, b: ImageFacts) -> str:
+    """In words, the strengths that the catalog states for two SKUs; "" if it does not state two different ones."""
+    if a.sku == b.sku:
+        return ""
+    left, right = doses(a.title), doses(b.title)
+    if not left or not right or left == right:
+        return ""
+    return f"the catalog says {' + '.join(left)} and {' + '.join(right)}"

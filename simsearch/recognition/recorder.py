@@ -53,6 +53,7 @@ class Recorder:
         self.lost = 0
         """Records that were dropped or could not be written."""
         self._queue: Queue[_Waiting | None] = Queue(_WAITING)
+        self._unwritten = 0
         self._thread: Thread | None = None
         self._process = os.getpid()
         self._lock = Lock()
@@ -83,7 +84,7 @@ class Recorder:
             queue.put(None, timeout=timeout_s)
         thread.join(timeout_s)
         if thread.is_alive():
-            self._count(queue.qsize(), "the catalog was busy until the end")
+            self._count(self._unwritten, "the catalog was busy until the end")
 
     def _hand_over(self, records: Sequence[Record], future: Future[list[int]]) -> None:
         """Put a group into the queue; starts the thread that empties it, which a fork takes away.
@@ -93,10 +94,11 @@ class Recorder:
         """
         with self._lock:
             if self._thread is None or self._process != os.getpid():
-                self._process, self._queue = os.getpid(), Queue(_WAITING)
+                self._process, self._queue, self._unwritten = os.getpid(), Queue(_WAITING), 0
                 self._thread = Thread(target=self._work, args=(self._queue,), name="simsearch-records", daemon=True)
                 self._thread.start()
             self._queue.put_nowait((records, future))
+            self._unwritten += len(records)
 
     def _work(self, queue: Queue[_Waiting | None]) -> None:
         more = True
@@ -108,7 +110,10 @@ class Recorder:
                 except Empty:
                     break
             more = None not in waiting
-            self._written([group for group in waiting if group is not None])
+            groups = [group for group in waiting if group is not None]
+            self._written(groups)
+            with self._lock:
+                self._unwritten -= sum(len(records) for records, _ in groups)
 
     def _written(self, groups: Sequence[_Waiting]) -> None:
         records = [record for group, _ in groups for record in group]

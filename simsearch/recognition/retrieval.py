@@ -16,7 +16,7 @@ from simsearch.core.config import QuerySettings
 from simsearch.core.types import Candidate, Description, Descriptor, LaneShare
 from simsearch.features.base import Method, MetricMethod
 from simsearch.features.orb import column
-from simsearch.indexes import VectorIndex
+from simsearch.indexes import Searcher
 from simsearch.indexes.base import one_thread
 from simsearch.indexes.keypoint_votes import Nearest, nearest
 from simsearch.recognition.rank_fusion import LaneHits, reciprocal_rank_fusion
@@ -97,7 +97,7 @@ class Retrieval:
         return [(i, similarity) for i, similarity in ranked if similarity >= least]
 
 
-def _live(index: VectorIndex, vector: Descriptor, wanted: int, retired: frozenset[int]) -> dict[int, float]:
+def _live(index: Searcher, vector: Descriptor, wanted: int, retired: frozenset[int]) -> dict[int, float]:
     """The most similar images of one index. Retired ones still lie in it, so it is asked for more until enough live."""
     k = wanted
     while k:

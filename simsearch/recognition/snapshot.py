@@ -23,7 +23,7 @@ from simsearch.core.config import QuerySettings
 from simsearch.core.errors import DamagedDescriptor, GenerationError
 from simsearch.core.types import Ids
 from simsearch.features.base import Method, MetricMethod, unpack
-from simsearch.indexes import VectorIndex, create
+from simsearch.indexes import Searcher, VectorIndex, create
 from simsearch.indexes.catalog_keypoints import vote_index
 from simsearch.indexes.generations import Generation, Generations
 from simsearch.indexes.keypoint_votes import VoteIndex
@@ -43,7 +43,7 @@ class Snapshot:
 
     revision: int
     """Of the catalog: what was committed up to it is found, what was retired up to it is not."""
-    vectors: Mapping[str, tuple[VectorIndex, ...]]
+    vectors: Mapping[str, tuple[Searcher, ...]]
     """Method -> the indexes that hold its descriptors: segments of the delta, then the generation's."""
     votes: tuple[VoteIndex, ...]
     """Keypoints; empty where the lane of votes is off."""
@@ -147,7 +147,7 @@ class Snapshots:
         voted_since = since if opened and opened.votes is not None else -1
         changes = self.catalog.changes(min(since, voted_since) if self.keypoints else since)
         segments: dict[bytes, VectorIndex | VoteIndex] = {}
-        vectors: dict[str, tuple[VectorIndex, ...]] = {}
+        vectors: dict[str, tuple[Searcher, ...]] = {}
         for name, method in self.methods.items():
             delta = tuple(self._vector_segments(method, changes.after(since), known, segments))
             vectors[name] = (*delta, *([opened.lanes[name]] if opened else []))

@@ -1,4 +1,4 @@
-"""Invented drug packages and simulated phone photos of them, the same from the same seed everywhere."""
+"""Invented drug packages and simulated phone photos of them. Equal seeds give equal pictures on every machine."""
 
 from simsearch.synthetic.backgrounds import BACKGROUNDS
 from simsearch.synthetic.catalog import Duplicate, Sample, TrainingPhotos, phone_photo, studio_photo, write_catalog

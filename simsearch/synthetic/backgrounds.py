@@ -1,4 +1,4 @@
-"""What lies under a photographed package: paper, tables, cloth, rulers and the clutter of a counter."""
+"""Grounds for photographed packages: paper, tables, cloth, rulers and the clutter of a counter."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _octaves(rng: np.random.Generator, cells: tuple[int, int], count: int) -> ND
 
 
 def _tinted(kind: str, colour: Colour, rng: np.random.Generator, size: int) -> Pixels:
-    """A random cut of the tile, flipped and turned at random, multiplied into `colour`."""
+    """A random part of the tile, flipped and turned at random, multiplied into `colour`."""
     tile = _tile(kind, int(rng.integers(_VARIANTS)))
     cut = int(_TILE * (0.6 + 0.4 * rng.random()))
     x, y = (int(rng.integers(_TILE - cut + 1)) for _ in range(2))
@@ -136,7 +136,7 @@ def _gradient(rng: np.random.Generator, size: int) -> Pixels:
     hue = float(rng.random())
     corners = [hsv(hue + 0.05 * k, 0.22 * rng.random(), 0.35 + 0.6 * rng.random()) for k in range(4)]
     grid = np.array(corners, dtype=np.float32).reshape(2, 2, 3)
-    # Twice the size, then the middle: the outer half of a two-pixel picture is flat.
+    # Draw at twice the size and keep the middle: enlarging a two-pixel picture leaves its outer half flat.
     wide = cv2.resize(grid, (2 * size, 2 * size), interpolation=cv2.INTER_LINEAR)
     return np.ascontiguousarray(wide[size // 2 : size // 2 + size, size // 2 : size // 2 + size]).astype(np.uint8)
 

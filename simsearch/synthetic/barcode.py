@@ -19,12 +19,12 @@ _LEFT_ODD = (
 )
 _RIGHT = tuple("".join("10"[int(bit)] for bit in code) for code in _LEFT_ODD)
 _LEFT_EVEN = tuple(code[::-1] for code in _RIGHT)
-# Which of the six left digits take the even code: this pattern spells the first digit.
+# The first digit is not printed. It decides which of the six left digits use the even code.
 _PARITY = ("OOOOOO", "OOEOEE", "OOEEOE", "OOEEEO", "OEOOEE", "OEEOOE", "OEEEOO", "OEOEOE", "OEOEEO", "OEEOEO")
 
 
 def check_digit(digits: str) -> str:
-    """The thirteenth digit that belongs to twelve."""
+    """The check digit of the first twelve digits."""
     assert len(digits) == 12
     total = sum(int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(digits))
     return str(-total % 10)

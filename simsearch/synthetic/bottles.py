@@ -38,7 +38,7 @@ _WHITE: Colour = (238, 238, 234)
 
 
 def shape_of(product: SyntheticProduct) -> Shape:
-    """The bottle that the product's style seed stands for."""
+    """The bottle drawn from the product's style seed."""
     style = style_of(product)
     rng = np.random.default_rng([product.style, 3])
     width = {"tablet": 0.52, "capsule": 0.52, "drops": 0.36, "injection": 0.42}.get(product.form, 0.40)
@@ -110,7 +110,7 @@ def _wrap_label(
     height, width = pixels.shape[:2]
     top, bottom = round(shape.label[0] * height), round(shape.label[1] * height)
     radius = float(half[(top + bottom) // 2])
-    # The artwork keeps to the turn that can be read; its edges run on to where the label ends.
+    # The artwork stays within the readable angles. Its edge pixels are repeated up to the ends of the label.
     flat = round(2 * radius * _READABLE)
     art = (cartons.front if surface == "bottle" else cartons.back)(product, flat, bottom - top)
     x = (np.arange(width, dtype=np.float32) - (width - 1) / 2) / radius

@@ -23,7 +23,7 @@ _SHIFT = 4  # cv2 takes fixed-point coordinates with this many fractional bits
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
-    """`a` with `share` (0 to 1) of `b` in it."""
+    """A mix of the colours: `share` (0 to 1) of `b`, the rest of `a`."""
     red, green, blue = (round(x + (y - x) * share) for x, y in zip(a, b, strict=True))
     return (red, green, blue)
 
@@ -48,7 +48,7 @@ def readable(ink: Colour, ground: Colour, least: float = 3.0) -> Colour:
 
 
 def over(below: NDArray[np.uint8], above: NDArray[np.uint8], cover: Mask) -> Pixels:
-    """`above` laid on `below`, both (H, W, 3), through the coverage (H, W)."""
+    """`above` over `below`, both (H, W, 3), blended by the coverage (H, W)."""
     cover = np.asarray(cv2.merge([cover, cover, cover]), dtype=np.uint8)
     upper = cv2.multiply(above, cover, scale=1 / 255)
     lower = cv2.multiply(np.ascontiguousarray(below), cv2.bitwise_not(cover), scale=1 / 255)
@@ -159,7 +159,7 @@ class Canvas:
             blend(self.pixels, mask, left, y0 + round(number * size * typefaces.LEADING), ink)
 
     def wrapped(self, box: Rect, text: str, face: Typeface, ink: Colour, *, align: str = "left", most: int = 2) -> None:
-        """`text` in one to `most` lines, whichever number gives the largest letters, in the middle of `box`."""
+        """`text` in the middle of `box`, in the number of lines (1 to `most`) that gives the largest letters."""
         width, height = (box[2] - box[0]) * self.width, (box[3] - box[1]) * self.height
         best: tuple[float, list[str]] = (0.0, [text])
         for count in range(1, most + 1):

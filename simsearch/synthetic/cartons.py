@@ -30,7 +30,7 @@ def face_size(product: SyntheticProduct, surface: str) -> tuple[float, float]:
 
 
 def form_words(product: SyntheticProduct) -> str:
-    """How the package writes its form: "Film-coated tablets"."""
+    """The form as printed on the package, for instance "Film-coated tablets"."""
     options = _FORM_WORDS[product.form]
     return options[int(style_of(product).jitter[6] * len(options))]
 
@@ -192,6 +192,6 @@ def _strip(product: SyntheticProduct, width: int, height: int, *, dates: bool) -
 
 
 def _dates(product: SyntheticProduct) -> list[str]:
-    # From the style: a family's cartons come from one line, and lots tell nothing about the product.
+    # Drawn from the style, so that lot and expiry tell nothing about the member of a family.
     made = product.style % 12 + 1
     return [f"LOT {product.style % 90000 + 10000:05d}", f"MFG {made:02d}/2024", f"EXP {made:02d}/2027"]

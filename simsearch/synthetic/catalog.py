@@ -59,11 +59,11 @@ def write_catalog(
     duplicates: int = 0,
     size: int = 512,
 ) -> list[Duplicate]:
-    """Write studio pictures, `catalog.csv` and `duplicates.csv` into `folder`, and tell the planted duplicates.
+    """Write studio pictures, `catalog.csv` and `duplicates.csv` into `folder`; returns the planted duplicates.
 
-    A product's pictures go through its surfaces, the most telling first, and come round again when there are more
-    pictures than surfaces. A duplicate has one picture, made from its original's first one. Every kind of duplicate
-    comes in turn; originals are distinct, so at most as many as there are products.
+    The pictures of a product show its surfaces in turn, the most telling first. A duplicate has one picture, made from
+    the first picture of its original. The kinds of duplicates alternate. Each original has one duplicate, so there are
+    at most as many duplicates as products.
     """
     assert photos_per_product >= 1
     assert 0 <= duplicates <= len(products)
@@ -91,7 +91,7 @@ def write_catalog(
 
 
 def studio_photo(product: SyntheticProduct, surface: str, rng: np.random.Generator, size: int = 512) -> Pixels:
-    """(size, size, 3) a catalog picture: on white or pale ground, hardly turned, evenly lit."""
+    """(size, size, 3) a catalog picture: on white or pale ground, nearly upright, evenly lit."""
     view = View(
         rotation=float(rng.normal(0, 0.8)),
         tilt=float(rng.uniform(0, 6)),
@@ -112,7 +112,7 @@ def studio_photo(product: SyntheticProduct, surface: str, rng: np.random.Generat
 def phone_photo(
     product: SyntheticProduct, seed: int | Sequence[int], *, severity: float = 0.6, size: int = 640
 ) -> Sample:
-    """A phone photo of a surface drawn by `seed`; the most telling one half of the time."""
+    """A phone photo of a surface chosen by `seed`. Half of the photos show the most telling surface."""
     rng = np.random.default_rng(seed)
     options = surfaces(product)
     surface = options[0] if rng.random() < 0.5 else pick(rng, options)
@@ -123,14 +123,13 @@ def phone_photo(
 class TrainingPhotos:
     """An endless, indexable set of labelled photos, safe to share between data-loader workers.
 
-    Photo `index` shows product `index % len(products)`; it depends on nothing but the products, the seed and the
-    index.
+    Photo `index` shows product `index % len(products)`. It depends on the products, the seed and the index alone.
     """
 
     products: Sequence[SyntheticProduct]
     seed: int
     size: int = 320  # pixels, both sides
-    studio_share: float = 0.15  # of photos that look like a catalog's
+    studio_share: float = 0.15  # share of studio pictures; the others are phone photos
 
     def sample(self, index: int) -> Sample:
         """Photo number `index`, 0 or more; severity goes from none to the worst."""
@@ -144,7 +143,7 @@ class TrainingPhotos:
 
 
 def _copy(source: bytes, kind: str, product: SyntheticProduct, rng: np.random.Generator, size: int) -> bytes:
-    """The JPEG of a duplicate, from the original's."""
+    """The JPEG of a duplicate, made from the JPEG of its original."""
     if kind == "identical":
         return source
     if kind == "rephotographed":

@@ -1,4 +1,4 @@
-"""Under what conditions a simulated phone takes its photo."""
+"""The conditions under which a simulated phone takes a photo."""
 
 from __future__ import annotations
 

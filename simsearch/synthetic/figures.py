@@ -1,4 +1,4 @@
-"""Designs of figures: curves, triangles, discs. Each paints its shapes and says where the texts go."""
+"""Designs of figures: curves, triangles, discs. Each paints its shapes and returns the slots for texts."""
 
 from __future__ import annotations
 

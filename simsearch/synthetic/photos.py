@@ -30,9 +30,9 @@ def photograph(
     conditions: PhotoConditions | None = None,
     size: int = 640,
 ) -> Pixels:
-    """(size, size, 3) a photo of `surface`. The generator, or seed, decides what the conditions leave open.
+    """(size, size, 3) a photo of `surface`; without `conditions` a studio picture.
 
-    Without conditions it is the studio's.
+    The generator or seed draws everything that the conditions do not fix.
     """
     rng = np.random.default_rng(rng) if isinstance(rng, int) else rng
     conditions = conditions or PhotoConditions()
@@ -129,7 +129,7 @@ def _camera(pixels: Pixels, conditions: PhotoConditions, rng: np.random.Generato
 
 @lru_cache(maxsize=1)
 def _noise_tile() -> NDArray[np.int16]:
-    """Grain, in part common to the three colours, a little wider than a pixel."""
+    """Grain a little wider than a pixel, partly common to the three colours."""
     rng = np.random.default_rng(20_240_607)
     shape = (_NOISE_TILE, _NOISE_TILE)
     grey = rng.standard_normal((*shape, 1), dtype=np.float32)

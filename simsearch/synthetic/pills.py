@@ -38,7 +38,7 @@ class PillLook:
 
 @lru_cache(maxsize=4096)
 def look_of(product: SyntheticProduct) -> PillLook:
-    """The pill that the product's seed, accent and strength stand for."""
+    """The pill drawn from the product's style, accent and strength."""
     rng = np.random.default_rng([product.style, 2])
     capsule = product.form == "capsule"
     shape = "capsule" if capsule else pick(rng, _SHAPES)
@@ -49,7 +49,7 @@ def look_of(product: SyntheticProduct) -> PillLook:
     cap = hsv(hue + pick_number(rng, (0.0, 0.1, 0.5)), 0.5 + 0.5 * rng.random(), 0.4 + 0.55 * rng.random())
     letters = (product.name[0] + product.manufacturer[0]).upper() if rng.random() < 0.5 else product.name[:2].upper()
     amount = product.strength.split()[0].replace("%", "")
-    if product.package == "pills":  # nothing else tells these apart, so each has a code of its own
+    if product.package == "pills":  # only the imprint tells loose pills apart, so each has its own code
         code = str(int(product.ean[4:12]) % 900 + 100)
         imprint = pick(rng, (code, f"{letters} {code}", f"{letters} {code}"))
     else:
@@ -138,7 +138,7 @@ def _stamp(look: PillLook, colours: Pixels, relief: NDArray[np.float32], height:
 
 
 def _inks(look: PillLook, width: int) -> NDArray[np.float32]:
-    """(width, 3) the print's colour along the pill: each half of a capsule may need its own."""
+    """(width, 3) the colour of the print along the pill: the halves of a capsule may need different colours."""
     inks = np.empty((width, 3), dtype=np.float32)
     inks[: width // 2] = readable(INK, look.cap, 3.0)
     inks[width // 2 :] = readable(INK, look.colour, 3.0)
@@ -175,7 +175,7 @@ def loose(product: SyntheticProduct, size: int) -> tuple[Pixels, Mask]:
     gap = max(2, round(0.1 * height))
     shape = (2 * tall + gap, wide) if stacked else (tall, 2 * wide + gap)
     pixels: Pixels = np.empty((*shape, 3), dtype=np.uint8)
-    # Under the pills their own colour: no white fringe where a camera blends along the outline.
+    # The ground takes the colour of the pills, so that blending along the outline leaves no white fringe.
     pixels[:] = look.colour
     alpha = np.zeros(shape, dtype=np.uint8)
     for number, (colours, mask) in enumerate(sprites):

@@ -49,7 +49,7 @@ class SyntheticProduct:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What one product of a family says: the rest is the family's."""
+    """The texts of one product of a family; everything else belongs to the family."""
 
     name: str
     preparation: words.Preparation

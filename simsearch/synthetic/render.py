@@ -14,7 +14,7 @@ from simsearch.synthetic.canvas import over
 from simsearch.synthetic.products import SyntheticProduct
 from simsearch.synthetic.typefaces import Mask
 
-_SMALLEST = 96  # pixels; below, letters and pills would not fit their places, so a larger picture is shrunk
+_SMALLEST = 96  # pixels; smaller pictures are shrunk from this size, since letters and pills would not fit their places
 _SURFACES = {
     "box": ("front", "back", "side", "top"),
     "blister": ("front", "back"),

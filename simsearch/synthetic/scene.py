@@ -1,4 +1,4 @@
-"""A package under a camera: cartons are solid, and show the faces that turn towards it."""
+"""A package under a camera. Cartons are solid and show the faces that are turned towards it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FACING = {
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Where the camera is and what it takes in. The plain view looks straight down on an upright package."""
+    """Position and framing of the camera. The default looks straight down on an upright package."""
 
     rotation: float = 0.0  # degrees clockwise in the picture
     tilt: float = 0.0  # degrees between the line of sight and straight down, 0 to about 60
@@ -61,7 +61,7 @@ def place(product: SyntheticProduct, surface: str, view: View, size: int) -> tup
     quads = _project(product, surface, view, size)
     pixels: Pixels = np.zeros((size, size, 3), dtype=np.uint8)
     alpha = np.zeros((size, size), dtype=np.uint8)
-    # The face in front last: its edge is the one that shows.
+    # The front face is drawn last, so that its edge covers those of the sides.
     for quad in sorted(quads, key=lambda each: each.normal[2]):
         _draw(product, quad, pixels, alpha)
     return pixels, alpha
@@ -150,14 +150,14 @@ def _draw(product: SyntheticProduct, quad: _Quad, pixels: Pixels, alpha: Mask) -
     else:
         mask = np.asarray(cv2.warpPerspective(cover, warp, extent, flags=cv2.INTER_LINEAR), dtype=np.uint8)
     region = (slice(y0, y1), slice(x0, x1))
-    # On nothing yet, an edge takes the face's whole colour: what lies below is laid in later, by `alpha`.
+    # Where nothing was drawn yet, edge pixels take the face's full colour. `alpha` blends in the ground later.
     share = np.where(alpha[region] == 0, (mask > 0) * np.uint8(255), mask).astype(np.uint8)
     pixels[region] = over(pixels[region], np.asarray(face, dtype=np.uint8), share)
     np.maximum(alpha[region], mask, out=alpha[region])
 
 
 def _texture(product: SyntheticProduct, quad: _Quad) -> tuple[Pixels, Mask]:
-    """The artwork at about the size it has in the picture: one of few sizes, so that the cache serves."""
+    """The artwork at about its size in the picture. There are few sizes, so that the cache is hit."""
     edges = np.linalg.norm(np.roll(quad.corners, -1, axis=0) - quad.corners, axis=1)
     longest = float(edges.max())
     size = min(max(256, 256 * math.ceil(0.85 * longest / 256)), 1024)

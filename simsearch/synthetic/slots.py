@@ -1,4 +1,4 @@
-"""Where a design leaves room for texts."""
+"""Slots: the places that a design leaves for texts."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from simsearch.synthetic.canvas import Colour, Rect
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """Room for one text (or for the motif), which nothing else may enter."""
+    """The place of one text, or of the motif. Nothing else may be drawn there."""
 
     box: Rect
-    ground: Colour  # what lies under the text
+    ground: Colour  # colour under the text
     align: str = "left"
-    ink: Colour | None = None  # wanted; given up where it could not be read
+    ink: Colour | None = None  # preferred colour; not used if it would be unreadable on `ground`
 
 
 Slots: TypeAlias = dict[str, Slot]
-"""By what goes there: brand, generic, strength, form, pack, maker, motif. Only motif and form may be missing."""
+"""Content -> its slot: brand, generic, strength, form, pack, maker, motif. Only motif and form may be missing."""

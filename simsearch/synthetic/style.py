@@ -14,7 +14,7 @@ from simsearch.synthetic.products import SyntheticProduct
 from simsearch.synthetic.typefaces import Typeface
 from simsearch.synthetic.words import pick
 
-# Hue in turns, and how often drug packages have it.
+# Hue in turns, and its frequency among drug packages.
 _HUES = ((0.0, 3), (0.03, 2), (0.08, 2), (0.13, 2), (0.33, 2), (0.42, 2), (0.5, 2), (0.56, 4), (0.6, 4), (0.66, 2))
 _MORE_HUES = ((0.76, 2), (0.85, 1), (0.92, 2))
 # Width, height, depth in millimetres of usual cartons, before a drawn change of up to 12 %.
@@ -31,7 +31,7 @@ _CARTONS = {
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How one product looks. Equal for a family, but for `accent`."""
+    """The look of one product. The members of a family differ in `accent` alone."""
 
     dims: tuple[float, float, float]  # millimetres: width, height, depth of the carton
     layout: int  # a number that the box artwork takes modulo its layouts
@@ -50,12 +50,12 @@ class Style:
     halo: bool  # brand drawn with an outline
     mark: str  # after the brand: "", "®" or "™"
     bracket: bool  # generic in brackets
-    jitter: tuple[float, ...]  # eight numbers 0 to 1 for what else varies
+    jitter: tuple[float, ...]  # eight numbers, 0 to 1, for small variations
 
 
 @lru_cache(maxsize=4096)
 def style_of(product: SyntheticProduct) -> Style:
-    """The look that the product's seed and accent stand for."""
+    """The look drawn from the product's style seed and accent."""
     rng = np.random.default_rng([product.style, 1])
     ground, main, second, accent = _palette(rng, product.accent)
     carton = _CARTONS[product.form][int(rng.integers(len(_CARTONS[product.form])))]

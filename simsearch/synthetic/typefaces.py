@@ -21,7 +21,7 @@ _REFERENCE = 64  # pixels; widths are measured here and scaled
 
 @dataclass(frozen=True, slots=True)
 class Typeface:
-    """A font file and what is done to its letters."""
+    """A font file, and how its letters are stretched, spaced and slanted."""
 
     file: str
     stretch: float = 1.0  # width over natural width
@@ -61,7 +61,7 @@ def _folder() -> Path:
 
 @lru_cache(maxsize=512)
 def _font(file: str, size: int) -> ImageFont.FreeTypeFont:
-    # The basic layout: what libraqm would add is not on every machine.
+    # The basic layout engine: libraqm is not installed on every machine.
     return ImageFont.truetype(str(_folder() / file), size, layout_engine=ImageFont.Layout.BASIC)
 
 
@@ -79,7 +79,7 @@ def fitting_size(text: str, face: Typeface, width: float, height: float) -> int:
 
 
 def squeezed(text: str, face: Typeface, width: float, height: float) -> Typeface:
-    """`face`, condensed by up to a third where that lets `text` grow towards `height` pixels."""
+    """`face`, condensed by up to a third if `text` can then be set larger, up to `height` pixels."""
     share = width / max(ems(text, face) * height, 1e-6)
     if share >= 1.0:
         return face
@@ -115,7 +115,7 @@ def text_mask(text: str, face: Typeface, size: int) -> Mask:
 
 
 def wrapped(text: str, face: Typeface, ems_per_line: float) -> list[str]:
-    """`text` broken between words into lines of at most `ems_per_line` font sizes, where words allow."""
+    """`text` broken between words into lines of at most `ems_per_line` font sizes. A longer word has its own line."""
     lines: list[str] = []
     for word in text.split():
         longer = f"{lines[-1]} {word}" if lines else word

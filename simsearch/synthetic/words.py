@@ -1,6 +1,6 @@
 """The vocabulary of the synthetic products: generics with their usual strengths, makers, syllables of brand names.
 
-Brands and makers are put together by chance: a likeness to real ones is an accident.
+Brands and makers are combined at random. Any likeness to real ones is an accident.
 """
 
 from __future__ import annotations

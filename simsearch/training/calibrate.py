@@ -22,9 +22,10 @@ from simsearch.features.orb import column
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.keypoint_votes import Nearest, VoteIndex, nearest
 from simsearch.recognition.calibration import Calibration, threshold_for_far
+from simsearch.recognition.pair_scorer import FeatureScorer
 from simsearch.recognition.rank_fusion import reciprocal_rank_fusion
 from simsearch.recognition.score_fusion import Fusion, Monotone
-from simsearch.recognition.verification import FEATURES, INCREASING, Verifier, counted
+from simsearch.recognition.verification import FEATURES, INCREASING, counted
 
 SINGLES = 8000
 """Photos alone of their product that ask at most: what is like them is a sibling, and must not be a match."""
@@ -67,7 +68,9 @@ class CandidatePairs:
     """Index of the asking photo in the sample."""
 
 
-def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings, progress: Progress) -> CandidatePairs:
+def candidate_pairs(
+    sample: Sample, scorer: FeatureScorer, settings: QuerySettings, progress: Progress
+) -> CandidatePairs:
     """Ask each photo of a product with several ones against all other photos, and at most SINGLES of the others.
 
     What a product with one photo brings up is wrong: it teaches which likenesses mean nothing. Candidates are those of
@@ -101,7 +104,7 @@ def candidate_pairs(sample: Sample, verifier: Verifier, settings: QuerySettings,
         own = np.flatnonzero((skus == skus[i]) & (np.arange(len(skus)) != i)).tolist()
         chosen += sorted({*own} - {*chosen})
         features.append(
-            verifier.features(
+            scorer.features(
                 sample.described[i],
                 [sample.described[j] for j in chosen],
                 geometry=geometry,
@@ -133,14 +136,15 @@ def _nearest(index: VoteIndex | None, sample: Sample, asking: int, settings: Que
 
 def calibrate(
     sample: Sample,
-    verifier: Verifier,
+    scorer: FeatureScorer,
     *,
+    fingerprints: Mapping[str, str],
     target_far: float,
     settings: QuerySettings,
     facts: Mapping[str, Any],
     progress: Progress = lambda done, total, text: None,
 ) -> Calibration:
-    """Fit fusion, correction and thresholds.
+    """Fit fusion, correction and thresholds. `fingerprints`: of the methods that `scorer` uses, by name.
 
     The probability is that of a pair of packages (of loose pills, where there is nothing else) drawn from equally many
     right and wrong ones. `thresholds["match"]` is the smallest that holds `target_far` over photos whose product is not
@@ -154,7 +158,7 @@ def calibrate(
         raise TrainingError(
             f"calibration needs {LEAST_PRODUCTS} or more products with several photos; the table has {len(several)}"
         )
-    pairs = candidate_pairs(sample, verifier, settings, progress)
+    pairs = candidate_pairs(sample, scorer, settings, progress)
     features = counted(pairs.features)
     fold = _folds(sample)[pairs.query]
     if pairs.same[np.isin(np.array(sample.skus)[pairs.query], several)].all():
@@ -182,7 +186,7 @@ def calibrate(
     fusion = fit(np.ones(len(pairs.same), bool)).after(line)
     return Calibration(
         fusion, Monotone(), {"match": chosen.threshold, "pair": 0.5},
-        {m.name: m.fingerprint for m in (verifier.network, verifier.orb, verifier.phash)},
+        dict(fingerprints),
         {
             **facts, "products": len(several), "photos": len(sample.skus), "pairs": len(pairs.same),
             "right_pairs": int(pairs.same.sum()), "target_far": target_far, "far_shown": chosen.shown,

@@ -49,7 +49,7 @@ def train_from_files(
     if settings.start and not Path(settings.start).is_absolute():
         beside = settings_file.resolve().parent / settings.start
         settings = replace(settings, start=str(beside))
-    rows = read_source(table, images.SUFFIXES).rows if table else []
+    rows = read_source(table).rows if table else []
     photos = [_photo(row, config.images) for row in rows] + _rendered(settings)
     if not photos:
         raise TrainingError("nothing to train on: give --data TABLE, or set rendered_products in the config")
@@ -76,7 +76,7 @@ def calibrate_from_table(
     Raises:
         SourceError: the table. TrainingError: too few products with several readable photos.
     """
-    rows = read_source(table, images.SUFFIXES).rows
+    rows = read_source(table).rows
     return _calibration(config, methods, rows, target_far, {"table": table.name}, progress)
 
 
@@ -103,7 +103,8 @@ def _calibration(
         progress(done, len(rows), "describing")
     sample = Sample(skus, described, frozenset(distractors))
     return calibrate(
-        sample, Verifier(methods, None), target_far=target_far, settings=config.query,
+        sample, Verifier(methods, None), fingerprints={name: methods[name].fingerprint for name in NEEDED},
+        target_far=target_far, settings=config.query,
         facts={**facts, "date": datetime.now(UTC).date().isoformat()},
         progress=progress,
     )  # fmt: skip

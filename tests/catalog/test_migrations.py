@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from simsearch.catalog import Catalog
+from simsearch.catalog.reviews import Said, Side
 from simsearch.catalog.tables import HEAD, Table
 from simsearch.core.config import CatalogSettings
 from simsearch.core.resources import resource_dir
@@ -132,3 +133,26 @@ def test_the_ddl_compiles_for_postgresql(table: sa.Table) -> None:
         assert any("WHERE retired_at IS NULL" in sql for sql in made)
     names = [*(constraint.name for constraint in table.constraints), *(index.name for index in table.indexes)]
     assert all(len(str(name)) <= 63 for name in names)  # PostgreSQL cuts longer ones
+
+
+def test_a_catalog_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    config = Config(str(resource_dir("migrations") / "alembic.ini"))
+    config.cmd_opts = type("Options", (), {"x": [f"url=sqlite:///{path}"]})()
+    command.upgrade(config, "0001")
+    with sqlite3.connect(path) as old:
+        old.execute(
+            "INSERT INTO products (sku, name, strength, form, manufacturer, attributes) "
+            "VALUES ('s', 'n', '', '', '', '{}')"
+        )
+    old.close()
+    for _ in range(2):  # the second opening finds nothing to do
+        catalog = Catalog(path, CatalogSettings())
+        assert catalog.reviews.sides("s") == [Side("s")]
+        catalog.reviews.record(Side("s"), Side("t"), Said.DISMISSED, "kept")
+        assert [(r.a, r.b, r.note) for r in catalog.reviews.all()] == [(Side("s"), Side("t"), "kept")]
+        catalog.close()
+    command.downgrade(config, "0001")
+    with sqlite3.connect(path) as again:
+        assert again.execute("SELECT sku FROM products").fetchall() == [("s",)]
+    again.close()

@@ -3,75 +3,25 @@
 from __future__ import annotations
 
 import csv
-import io
-import json
 import shutil
-import sqlite3
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
-from alembic import command
-from alembic.config import Config
-
-from simsearch import open_app
-from simsearch.catalog import Catalog
-from simsearch.catalog.reviews import Said, Side
-from simsearch.cli import main as cli
-from simsearch.core.config import CatalogSettings
-from simsearch.core.resources import resource_dir
-from simsearch.duplicates.same_photo import photo_test, placement
-from simsearch.features import create
-from simsearch.features.orb import KEYPOINT, Orb
 
 if TYPE_CHECKING:
-    from tests.conftest import Kit, Shop
+    from tests.cli.conftest import Shape
+    from tests.conftest import Run, Shop
 
 
-@dataclass
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def objects(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-    @property
-    def rows(self) -> list[dict[str, str]]:
-        return list(csv.DictReader(io.StringIO(self.out)))
-
-
-On = Callable[..., Done]
-
-
-@pytest.fixture
-def on(kit: Kit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> On:
-    def call(home: Path, *rest: str | Path) -> Done:
-        arguments = ["simsearch", "--config", kit.config, "--home", home, *rest]
-        monkeypatch.setattr(sys, "argv", [str(a) for a in arguments])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        found = capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return Done(left.value.code, found.out, found.err)
-
-    return call
-
-
-def test_kinds_csv_and_page(on: On, indexed: Path, shop: Shop, tmp_path: Path) -> None:
+def test_kinds_csv_and_page(on: Run, indexed: Path, shop: Shop, tmp_path: Path) -> None:
     page, table = tmp_path / "sheet.html", tmp_path / "pairs.csv"
     done = on(indexed, "duplicates", "--conflicts", "--html", page, "--csv", table, "--json")
     assert (done.code, len(done.objects)) == (0, 4)
     assert sum(g["kind"] == "identical" for g in done.objects) == sum(d.kind == "identical" for d in shop.planted)
     html = page.read_text(encoding="utf-8")
     assert html.count("<article>") == 4
-    assert html.count("src='data:image/jpeg;base64,") == sum(len(g["images"]) for g in done.objects)
+    assert html.count('src="data:image/jpeg;base64,') == sum(len(g["images"]) for g in done.objects)
     assert all(f"<b>{sku}</b>" in html for g in done.objects for sku in g["skus"])
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -97,14 +47,14 @@ def test_kinds_csv_and_page(on: On, indexed: Path, shop: Shop, tmp_path: Path) -
         (["forget", "DUP-00000", "DUP-00001"], "nothing was said of them"),
     ],
 )
-def test_calls_that_cannot_be_meant(on: On, indexed: Path, arguments: list[str], words: str) -> None:
+def test_calls_that_cannot_be_meant(on: Run, indexed: Path, arguments: list[str], words: str) -> None:
     done = on(indexed, "duplicates", *arguments)
     assert (done.code, done.out) == (2, "")
     assert words in done.err
     assert done.err.count("\n") == 1
 
 
-def test_a_persons_word_is_remembered(on: On, home: Path, shop: Shop) -> None:
+def test_a_persons_word_is_remembered(on: Run, home: Path, shop: Shop) -> None:
     first, second = shop.planted[:2]
     assert on(home, "duplicates", "dismiss", first.sku_a, first.sku_b, "--note", "a [red] one").code == 0
     image = f"images/{second.sku_b}.jpg"
@@ -127,26 +77,7 @@ def test_a_persons_word_is_remembered(on: On, home: Path, shop: Shop) -> None:
     assert on(home, "duplicates", "--since", "g000001", "--json").objects == []
 
 
-def test_a_photo_that_has_gone_leaves_a_gap_on_the_page(kit: Kit, shop: Shop, tmp_path: Path) -> None:
-    from simsearch.views.html.duplicates import write_sheet
-
-    (tmp_path / "photos").mkdir()
-    for sku in ("a<b", "two"):
-        shutil.copy(shop.photo(shop.single[0].sku), tmp_path / "photos" / f"{sku.strip('<')}.jpg")
-    listed = [{"sku": s, "image": f"photos/{s.strip('<')}.jpg", "name": "<i>&"} for s in ("a<b", "two")]
-    (tmp_path / "photos" / "a<b.jpg").write_bytes((tmp_path / "photos" / "two.jpg").read_bytes())
-    (tmp_path / "list.jsonl").write_text("\n".join(map(json.dumps, listed)), encoding="utf-8")
-    with open_app(tmp_path / "home", kit.config) as app:
-        app.index([tmp_path / "list.jsonl"])
-        (tmp_path / "photos" / "two.jpg").unlink()
-        write_sheet(tmp_path / "sheet.html", app.find_duplicates(), app.config.images, limit=9)
-    html = (tmp_path / "sheet.html").read_text(encoding="utf-8")
-    assert "no picture: missing" in html
-    assert "<b>a&lt;b</b>" in html
-    assert "<i>" not in html
-
-
-def test_verify_names_lines_and_reasons(on: On, shop: Shop, tmp_path: Path) -> None:
+def test_verify_names_lines_and_reasons(on: Run, shop: Shop, tmp_path: Path) -> None:
     a, b = (shop.photo(p.sku) for p in shop.single[:2])
     pairs = tmp_path / "suspected.csv"
     pairs.write_text(f"a,b\n{a},{a}\n{a},\n{a},gone.jpg\n{a},{b}\n", encoding="utf-8")
@@ -155,67 +86,62 @@ def test_verify_names_lines_and_reasons(on: On, shop: Shop, tmp_path: Path) -> N
     assert [r["verdict"] for r in done.rows] == ["bad line", "same", "unreadable", "different"]
     assert [r["line"].rpartition(" ")[2] for r in done.rows] == ["3", "2", "4", "5"]
     assert "matching points, similarity 1.00" in done.rows[1]["reason"]
-    assert "is below the 50.0% that a pair needs" in done.rows[3]["reason"]
+    assert "is less than the 50.0% that a pair needs" in done.rows[3]["reason"]
     assert f"{pairs} line 4: " in on(tmp_path / "home", "verify", "--pairs", pairs).out
     pairs.write_text("a,b\n", encoding="utf-8")
     assert "holds no pairs" in on(tmp_path / "home", "verify", "--pairs", pairs).err
 
 
-# -- parts -----------------------------------------------------------------------------------------------------------
+def test_verify_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: Path) -> None:
+    a, b = (shop.photo(p.sku) for p in shop.single[:2])
+    done = on(tmp_path / "home", "verify", a, b, "--json")
+    assert (done.code, done.err) == (0, "")
+    [verdict] = done.objects
+    assert shape(verdict) == {
+        "a": str, "b": str, "same": bool, "probability": float, "similarity": float, "inliers": int,
+        "support": float, "reason": str,
+    }  # fmt: skip
+    assert (verdict["a"], verdict["b"], verdict["same"]) == (str(a), str(b), False)
+    [bare] = on(tmp_path / "home", "verify", a, a, "--json", "--method", "phash").objects
+    assert bare == {"a": str(a), "b": str(a), "similarity": 1.0}
+
+    for photo in (a, b):
+        shutil.copy(photo, tmp_path / photo.name)
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text(f"a,b\n{a.name},{a.name}\n{b.name},\n{a.name},none.jpg\n{a.name},{b.name}\n", encoding="utf-8")
+    done = on(tmp_path / "home", "verify", "--pairs", pairs, "--json")
+    same, unreadable, other = done.objects
+    assert (done.code, same["same"], other["same"]) == (3, True, False)
+    assert shape(unreadable) == {"a": str, "b": str, "where": str, "error": {"code": str, "message": str}}
+    assert unreadable["where"].endswith("pairs.csv line 4")
+    assert "pairs.csv line 3: needs a photo in each of the columns a and b" in done.err
+    words = on(tmp_path / "home", "verify", "--pairs", pairs).out.splitlines()
+    assert [line.split()[0] for line in words] == ["same", "unreadable", "different"]
+    assert not (tmp_path / "home").exists()
 
 
-def keypoints(xy: np.ndarray[Any, Any], bits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    out = np.zeros(len(xy), KEYPOINT)
-    out["xy"], out["bits"] = xy * 32, bits
-    return out
+def _scores(pair: dict[str, Any]) -> dict[str, type]:
+    """Nothing is compared where the files are equal."""
+    return dict.fromkeys(("similarity", "inliers", "support"), type(None)) if pair["identical_file"] else {
+        "similarity": float, "inliers": int, "support": float
+    }  # fmt: skip
 
 
-def test_a_crop_is_one_photo_and_a_common_ruler_is_not() -> None:
-    rng = np.random.default_rng(1)
-    orb = create("orb")
-    assert isinstance(orb, Orb)
-    frame = np.array([512.0, 384.0])
-    xy, bits = rng.uniform(20, [490, 360], (300, 2)), rng.integers(0, 256, (300, 32), dtype=np.uint8)
-    whole = keypoints(xy, bits)
-    inside = ((xy > [52, 42]) & (xy < [460, 342])).all(axis=1)
-    crop = keypoints((xy[inside] - [40, 30]) * 512 / 432, bits[inside])
-    cut_frames = frame, np.array([432.0, 324.0])
-    placed = placement(orb.geometry(whole, crop), cut_frames, 512)
-    assert placed is not None
-    assert placed.scale == pytest.approx(512 / 432, abs=0.01)
-    assert (placed.whole, placed.words, placed.outside < 2) == (False, "cropped", True)
-    test = photo_test(whole, crop, placed, cut_frames, 512)
-    assert (test.agreement > 0.9, test.lost) == (True, 0.0)
-
-    pill = (np.abs(xy - [256, 192]) < 70).all(axis=1)  # the same ruler, another pill in the middle
-    bits_of_another = bits.copy()
-    bits_of_another[pill] = rng.integers(0, 256, (int(pill.sum()), 32), dtype=np.uint8)
-    other = keypoints(xy, bits_of_another)
-    placed = placement(orb.geometry(whole, other), (frame, frame), 512)
-    assert placed is not None
-    assert placed.whole
-    assert photo_test(whole, other, placed, (frame, frame), 512).lost > 0.05
-    assert placement(orb.geometry(whole, whole[:5]), (frame, frame), 512) is None
-
-
-def test_a_catalog_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.db"
-    config = Config(str(resource_dir("migrations") / "alembic.ini"))
-    config.cmd_opts = type("Options", (), {"x": [f"url=sqlite:///{path}"]})()
-    command.upgrade(config, "0001")
-    with sqlite3.connect(path) as old:
-        old.execute(
-            "INSERT INTO products (sku, name, strength, form, manufacturer, attributes) "
-            "VALUES ('s', 'n', '', '', '', '{}')"
-        )
-    old.close()
-    for _ in range(2):  # the second opening finds nothing to do
-        catalog = Catalog(path, CatalogSettings())
-        assert catalog.reviews.sides("s") == [Side("s")]
-        catalog.reviews.record(Side("s"), Side("t"), Said.DISMISSED, "kept")
-        assert [(r.a, r.b, r.note) for r in catalog.reviews.all()] == [(Side("s"), Side("t"), "kept")]
-        catalog.close()
-    command.downgrade(config, "0001")
-    with sqlite3.connect(path) as again:
-        assert again.execute("SELECT sku FROM products").fetchall() == [("s",)]
-    again.close()
+def test_duplicates_as_json(on: Run, shape: Shape, indexed: Path, shop: Shop) -> None:
+    done = on(indexed, "duplicates", "--json")
+    assert (done.code, done.err) == (0, "")
+    pair = {
+        "a": str, "b": str, "identical_file": bool, "kind": str, "probability": float, "reason": str, "said": type(None)
+    }  # fmt: skip
+    for group in done.objects:
+        assert shape(group) == {
+            "kind": str, "skus": [str], "conflict": bool, "probability": float,
+            "images": [{"sku": str, "name": str, "image": str, "sha256": str}],
+            "pairs": [pair | _scores(group["pairs"][0])],
+        }  # fmt: skip
+    conflicts = on(indexed, "duplicates", "--conflicts", "--json").objects
+    assert conflicts == [g for g in done.objects if g["conflict"]]
+    assert {frozenset(g["skus"]) for g in conflicts} == {frozenset((d.sku_a, d.sku_b)) for d in shop.planted}
+    words = on(indexed, "duplicates", "--conflicts").out
+    assert "4 groups, 4 with different SKUs" in words
+    assert "different SKUs, identical file" in words

@@ -1,141 +1,24 @@
-"""Duplicates: what is suspected, what is verified, and how pairs become groups without weak links."""
+"""Duplicates: which pairs are proposed and checked, and how they become groups without weak links."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from simsearch import open_app
-from simsearch.catalog import Catalog
-from simsearch.catalog.images import NewImage
 from simsearch.catalog.reviews import Said, Side
-from simsearch.core.config import CatalogSettings, DuplicateSettings, ImageSettings
+from simsearch.core.config import DuplicateSettings
 from simsearch.core.errors import UsageError
-from simsearch.core.types import Description, Descriptor, Image, Metric, SourceRow, Verification
-from simsearch.duplicates import DuplicateFinder, DuplicateGroup, Findings, Kind
-from simsearch.duplicates import pair_check as judge
+from simsearch.duplicates import Kind
 from simsearch.duplicates.feedback import built_at
-from simsearch.features.base import NoSettings
-from simsearch.recognition.verification import FEATURES, Verifier
+from tests.duplicates.world import SETTINGS, World, marks
 
 if TYPE_CHECKING:
     from tests.conftest import Kit, Shop
-
-_SMALL = 1e6
-SETTINGS = DuplicateSettings(neighbours=4, geometry=4, least_similarity=0.6, least_hash_similarity=0.85)
-
-
-class Stub:
-    """Descriptors come from the test; only their kind is needed."""
-
-    Settings: ClassVar[type] = NoSettings
-    similarity_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
-
-    def __init__(self, name: str, dtype: Any, size: int, metric: Metric, dim: int) -> None:
-        self.name, self.dtype, self.shape, self.fingerprint = name, np.dtype(dtype), (size,), f"{name}-of-the-test"
-        self.metric, self.dim = metric, dim
-
-    def describe(self, images: Sequence[Image]) -> list[Descriptor]:
-        raise AssertionError("duplicates never read a photo")
-
-    def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> NDArray[np.float32]:
-        raise AssertionError("duplicates compare through the verifier")
-
-
-class StubVerifier:
-    """The probability of a pair of images, by their marks; 0.1 where the test says nothing of it.
-
-    The embedding's last number holds the mark, the first feature the probability; with all keypoints it would be 1.
-    """
-
-    def __init__(self, probabilities: Mapping[str, float], keypoints: Any) -> None:
-        self.probabilities = {frozenset(pair): p for pair, p in probabilities.items()}
-        self.asked: list[str] = []
-        self.orb = keypoints
-
-    def quick_pairs(self, left: Sequence[Description], right: Sequence[Description]) -> NDArray[np.float64]:
-        out = np.zeros((len(right), len(FEATURES)))
-        out[:, 0] = [self.probabilities.get(frozenset(_marks(*pair)), 0.1) for pair in zip(left, right, strict=True)]
-        return out
-
-    def compare_keypoints(self, row: NDArray[np.float64], query: Description, other: Description) -> None:
-        self.asked.append(_marks(query, other))
-
-    def probability(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.where(features[:, 2] > 0, 1.0, features[:, 0])
-
-    def verdicts(self, features: NDArray[np.float64], inliers: Sequence[int]) -> list[Verification]:
-        return [Verification(float(p), 0.9, 0.9, 9, 0.9) for p in self.probability(features)]
-
-
-def _marks(a: Description, b: Description) -> str:
-    return "".join(sorted(chr(round(float(side["siamese"][7]) * _SMALL)) for side in (a, b)))
-
-
-class World:
-    """Images with one-letter marks: which angle their embedding has, which SKU, which file."""
-
-    def __init__(self, folder: Path) -> None:
-        self.catalog = Catalog(f"sqlite:///{folder / 'catalog.db'}", CatalogSettings())
-        self.methods: dict[str, Any] = {
-            "phash": Stub("phash", np.uint8, 8, "hamming", 64),
-            "orb": Stub("orb", np.float64, 1, "cosine", 1),
-            "siamese": Stub("siamese", np.float32, 8, "cosine", 8),
-        }
-
-    def add(
-        self, marks: str, *, angle: float = 0, sku: str = "", sha: str = "", lacks: str = "", strength: str = ""
-    ) -> None:
-        new = []
-        for number, mark in enumerate(marks):
-            turn = np.deg2rad(angle + number / 10)
-            described: dict[str, NDArray[Any]] = {
-                "siamese": np.array([np.cos(turn), np.sin(turn), *[0.0] * 5, ord(mark) / _SMALL], np.float32),
-                "phash": np.random.default_rng(ord(mark)).integers(0, 256, 8).astype(np.uint8),
-                "orb": np.array([ord(mark)], np.float64),
-            }
-            data = {self.methods[n].fingerprint: d.tobytes() for n, d in described.items() if n != lacks}
-            row = SourceRow(sku or mark, f"/{mark}", mark, mark, name=f"Product {sku or mark}", strength=strength)
-            new.append(NewImage(row, "/", 1, 1, sha or mark * 64, 1, 1, descriptors=data))
-        self.catalog.images.apply(add=new)
-
-    def findings(
-        self,
-        probabilities: Mapping[str, float],
-        settings: DuplicateSettings = SETTINGS,
-        threshold: float = 0.9,
-        since: datetime | None = None,
-    ) -> tuple[Findings, list[str]]:
-        """What is found, and whose keypoints were compared."""
-        verifier = StubVerifier(probabilities, self.methods["orb"])
-        finder = DuplicateFinder(
-            self.catalog, self.methods, cast(Verifier, verifier), settings, threshold, ImageSettings()
-        )
-        return finder.find(since=since), verifier.asked
-
-    def find(
-        self, probabilities: Mapping[str, float], settings: DuplicateSettings = SETTINGS, threshold: float = 0.9
-    ) -> tuple[list[DuplicateGroup], list[str]]:
-        found, asked = self.findings(probabilities, settings, threshold)
-        return list(found.groups), asked
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = World(tmp_path)
-    yield made
-    made.catalog.close()
-
-
-def marks(groups: Sequence[DuplicateGroup]) -> list[str]:
-    return ["".join(image.image for image in group.images) for group in groups]
 
 
 def test_pairs_above_the_threshold_are_groups(world: World) -> None:
@@ -226,31 +109,16 @@ def test_an_empty_catalog_has_none(world: World) -> None:
     assert world.find({}) == ([], [])
 
 
-def test_the_same_twice_and_in_small_blocks(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_twice(world: World) -> None:
     letters = "abcdefghijkl"
     world.add(letters)
     random = np.random.default_rng(3)
     every = {x + y: float(random.random()) for i, x in enumerate(letters) for y in letters[i + 1 :]}
     many = DuplicateSettings(neighbours=11, geometry=11, look_alike=0.0)
-    expected, asked = world.find(every, many, 0.5)
-    assert len(asked) == len(set(asked)) == 66
-    assert len(expected) > 1
-    assert all(every["".join(sorted(p.a.image + p.b.image))] >= 0.5 for g in expected for p in g.pairs)
-    assert world.find(every, many, 0.5)[0] == expected
-
-    # Memory: descriptors of no more images at once than a block of pairs has.
-    held: list[int] = []
-    read = world.catalog.descriptors.of
-    monkeypatch.setattr(judge, "_BLOCK", 3)
-    monkeypatch.setattr(judge, "_HELD", 6)
-
-    def counted(fingerprint: str, ids: set[int]) -> dict[int, bytes]:
-        held.append(len(ids))
-        return read(fingerprint, ids)
-
-    monkeypatch.setattr(world.catalog.descriptors, "of", counted)
-    assert world.find(every, many, 0.5)[0] == expected
-    assert max(held) <= 6
+    found, _ = world.find(every, many, 0.5)
+    assert len(found) > 1
+    assert all(every["".join(sorted(p.a.image + p.b.image))] >= 0.5 for g in found for p in g.pairs)
+    assert world.find(every, many, 0.5)[0] == found
 
 
 def test_planted_duplicates_are_found_in_a_rendered_catalog(indexed: Path, kit: Kit, shop: Shop) -> None:
@@ -298,7 +166,7 @@ def test_one_file_under_a_thousand_skus_is_one_group(world: World) -> None:
         world.add("p", sku=f"sku-{number}", sha="f" * 64)
     found, asked = world.findings({})
     [group] = found.groups
-    assert (len(group.images), len(group.pairs), len(group.skus), found.suspected) == (300, 299, 300, 0)
+    assert (len(group.images), len(group.pairs), len(group.skus), found.candidate_pairs) == (300, 299, 300, 0)
     assert asked == []
 
 
@@ -376,3 +244,50 @@ def test_only_what_is_new_since_a_moment(world: World) -> None:
     assert [p.a.image + p.b.image for p in found.look_alikes] == ["af"]
     with pytest.raises(UsageError, match=r"--since g7: is no generation; the latest are: g000001"):
         built_at(world.catalog, "g7")
+
+
+# -- what is left out ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["siamese", "phash", "orb"])
+def test_an_image_with_a_damaged_descriptor_is_left_out_and_named_once(
+    world: World, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    world.add("abcd")
+    strong = {"ab": 0.95, "bc": 0.96, "ac": 0.97, "ad": 0.98, "cd": 0.99}
+    world.damage(3, method)
+    found, asked = world.findings(strong)
+    assert marks(found.groups) == ["ad"]
+    assert not any("c" in pair for pair in asked)
+    assert (found.images, found.left_out, found.unread) == (3, 1, 0)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"image 3: its {method}-of-the-test descriptor is damaged; restore a backup; it is left out of this search"
+    ]
+
+
+def test_damage_that_only_the_linkage_meets_takes_the_file_out_of_its_group(world: World) -> None:
+    for mark, angle in (("a", 0), ("b", 30), ("c", 60)):
+        world.add(mark, angle=angle)
+    world.damage(3, "orb")
+    # No keypoints are compared before the linkage, which asks for those of b and c first.
+    found, _ = world.findings({"ab": 0.95, "bc": 0.96, "ac": 0.97}, replace(SETTINGS, geometry=0))
+    assert (marks(found.groups), found.left_out) == (["ab"], 1)
+
+
+@pytest.mark.parametrize("retired", [1, 2])
+def test_an_image_retired_while_the_search_runs_is_left_out(world: World, retired: int) -> None:
+    world.add("ab", sha="0" * 64)
+    world.add("cd")
+    strong = {"ac": 0.95, "cd": 0.96, "ad": 0.97}
+    found, _ = world.findings(strong, on_compare=lambda: world.catalog.images.apply(retire=[retired]))
+    left = "b" if retired == 1 else "a"
+    assert (marks(found.groups), found.images, found.left_out) == ([f"{left}cd"], 3, 1)
+
+
+def test_a_file_all_of_whose_images_are_retired_while_the_search_runs_is_left_out(world: World) -> None:
+    world.add("abc")
+    strong = {"ab": 0.95, "bc": 0.96, "ac": 0.97}
+    found, _ = world.findings(strong, on_compare=lambda: world.catalog.images.apply(retire=[2]))
+    assert (marks(found.groups), found.look_alikes, found.left_out) == (["ac"], (), 1)
+    found, _ = world.findings(strong, on_compare=lambda: world.catalog.images.apply(retire=[1, 3]))
+    assert (found.groups, found.look_alikes, found.images, found.left_out) == ((), (), 0, 2)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from simsearch import open_app
 from simsearch.core.types import Pixels
-from simsearch.duplicates.pixel_diff import SIDE, picture, pixel_test
+from simsearch.duplicates.pixel_diff import SIDE, pixel_test, thumbnail
 
 if TYPE_CHECKING:
     from tests.conftest import Kit
@@ -57,7 +57,7 @@ Change = Callable[[Pixels], Pixels]
 )
 def test_a_photo_made_from_another_differs_nowhere(changed: Change) -> None:
     made = changed(package())
-    test = pixel_test(picture(package()), picture(made), 1 + 0j, 0j)
+    test = pixel_test(thumbnail(package()), thumbnail(made), 1 + 0j, 0j)
     assert test is not None
     assert test.same
 
@@ -68,18 +68,21 @@ def test_a_crop_and_a_turn_are_followed_in_both_directions() -> None:
     factor = WIDTH / 500  # both are scaled to SIDE: the crop's pixels are larger
     shift = -(100 + 60j) * SIDE / 500
     for a, b, z, t in ((whole, crop, factor, shift), (crop, whole, 1 / factor, -shift / factor)):
-        test = pixel_test(picture(a), picture(b), complex(z), t)
+        test = pixel_test(thumbnail(a), thumbnail(b), complex(z), t)
         assert test is not None
         assert test.same
     turned = np.ascontiguousarray(np.rot90(whole))  # (x, y) -> (y, WIDTH - x), z -> -iz + i * WIDTH
-    test = pixel_test(picture(whole), picture(turned), -1j, 1j * (SIDE - 1))
+    test = pixel_test(thumbnail(whole), thumbnail(turned), -1j, 1j * (SIDE - 1))
     assert test is not None
     assert test.same
 
 
 def test_another_strength_is_a_place_that_differs() -> None:
     a, b = package("50 mg"), encoded(package("75 mg"), 70)
-    for test in (pixel_test(picture(a), picture(b), 1 + 0j, 0j), pixel_test(picture(b), picture(a), 1 + 0j, 0j)):
+    for test in (
+        pixel_test(thumbnail(a), thumbnail(b), 1 + 0j, 0j),
+        pixel_test(thumbnail(b), thumbnail(a), 1 + 0j, 0j),
+    ):
         assert test is not None
         assert not test.same
         assert test.differing < 0.05
@@ -89,7 +92,7 @@ def test_another_strength_is_a_place_that_differs() -> None:
 
 
 def test_another_picture_differs_all_over_and_what_lies_elsewhere_says_nothing() -> None:
-    a, b = picture(package()), picture(package(seed=8))
+    a, b = thumbnail(package()), thumbnail(package(seed=8))
     test = pixel_test(a, b, 1 + 0j, 0j)
     assert test is not None
     assert test.differing > 0.1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simsearch import open_app
-from simsearch.cli import main as cli
 from simsearch.core.errors import SourceError, UsageError
 from simsearch.core.types import Decision, Outcome
 from simsearch.evaluation.protocol import read_protocol
@@ -20,7 +18,7 @@ from simsearch.evaluation.rendered_set import write_rendered
 from simsearch.evaluation.run import ask, evaluate_calibration, evaluate_methods, evaluate_open_set, evaluate_retrieval
 
 if TYPE_CHECKING:
-    from tests.conftest import Kit
+    from tests.conftest import Done, Kit
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -37,18 +35,12 @@ def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, kit: Kit) -> Run:
-    for name in ("SIMSEARCH_HOME", "SIMSEARCH_CONFIG"):
-        monkeypatch.delenv(name, raising=False)
+def run(run: Callable[..., Done], kit: Kit) -> Run:
+    """`simsearch evaluate` with the kit's settings: exit code, stdout and stderr."""
 
-    def call(*arguments: str | Path) -> tuple[int, str, str]:
-        given = ["simsearch", "--config", str(kit.config), "evaluate", *map(str, arguments)]
-        monkeypatch.setattr(sys, "argv", given)
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        found = capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return left.value.code, found.out, found.err
+    def call(*arguments: object) -> tuple[int, str, str]:
+        done = run("--config", kit.config, "evaluate", *arguments)
+        return done.code, done.out, done.err
 
     return call
 

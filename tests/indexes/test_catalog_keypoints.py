@@ -1,87 +1,75 @@
-"""The catalog's keypoints, as the lane of votes is built from them."""
+"""Which stored keypoints are indexed, and what a damaged image costs."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings
 from simsearch.core.errors import DamagedDescriptor
-from simsearch.core.types import SourceRow
+from simsearch.core.types import Descriptor, Image, SourceRow
 from simsearch.features import create
-from simsearch.features.orb import KEYPOINT
+from simsearch.features.base import pack
+from simsearch.features.orb import column
 from simsearch.indexes import catalog_keypoints
-from simsearch.indexes.catalog_keypoints import indexed_keypoints, vote_index
+from simsearch.indexes.catalog_keypoints import indexed_keypoints, keypoints_of, vote_index
 
-ORB = create("orb")
+ORB = create("orb", {"keypoints": 60})
 
 
-def keypoints(seed: int, count: int = 60) -> NDArray[Any]:
-    """Of a photo of its own."""
-    out = np.zeros(count, KEYPOINT)
-    out["bits"] = np.random.default_rng(seed).integers(0, 256, (count, 32))
-    out["octave"] = np.arange(count) * 8 // max(1, count)
-    return out
+def keypoints(seed: int) -> Descriptor:
+    blocks = np.random.default_rng(seed).integers(0, 256, (12, 16, 3)).astype(np.uint8)
+    pixels = np.repeat(np.repeat(blocks, 20, axis=0), 20, axis=1)
+    return ORB.describe([Image(pixels, "0" * 64, 320, 240)])[0]
 
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    made = Catalog(tmp_path / "catalog.db", CatalogSettings())
-    yield made
-    made.close()
+    """Eight images; what is stored of the sixth is cut short."""
+    found = Catalog(tmp_path / "catalog.db", CatalogSettings())
+    for number in range(1, 9):
+        data = pack(keypoints(number))
+        row = SourceRow(f"A{number}", f"/p/{number}.jpg", f"{number}.jpg", "")
+        stored = {ORB.fingerprint: data[:-1] if number == 6 else data}
+        found.images.apply(add=[NewImage(row, "/p", 1, 1, "0" * 64, 1, 1, descriptors=stored)])
+    yield found
+    found.close()
 
 
-def add(catalog: Catalog, *seeds: int, data: bytes | None = None) -> list[int]:
-    before = {int(i) for i in catalog.descriptors.active_ids(ORB.fingerprint)}
-    new = []
-    for seed in seeds:
-        packed = keypoints(seed).tobytes() if data is None else data
-        row = SourceRow(f"p{seed}", f"/{seed}", f"{seed}", f"{seed}")
-        new.append(NewImage(row, "/", 1, 1, "0" * 64, 1, 1, descriptors={ORB.fingerprint: packed}))
-    catalog.images.apply(add=new)
-    return sorted({int(i) for i in catalog.descriptors.active_ids(ORB.fingerprint)} - before)
+def test_some_are_spread_evenly_over_the_stored_order() -> None:
+    stored = keypoints(1)
+    bits = column(stored, "bits").reshape(-1, 32)
+    assert np.array_equal(indexed_keypoints(stored, 1000), bits)
+    some = indexed_keypoints(stored, 10)
+    assert some.shape == (10, 32)
+    assert np.array_equal(some, bits[np.arange(10) * len(bits) // 10])
 
 
-def test_what_is_left_out_is_spread_evenly() -> None:
-    photo = keypoints(1, 480)
-    kept = indexed_keypoints(photo, 60)
-    assert kept.shape == (60, 32)
-    octaves = [int(photo["octave"][(photo["bits"] == row).all(axis=1)][0]) for row in kept]
-    assert [octaves.count(o) for o in range(8)] == [8, 7, 8, 7, 8, 7, 8, 7]
-    assert np.array_equal(indexed_keypoints(keypoints(1, 20), 60), keypoints(1, 20)["bits"])
-    assert indexed_keypoints(keypoints(1, 0), 60).shape == (0, 32)
+def test_a_damaged_image_is_an_error_or_left_out_with_a_warning(
+    catalog: Catalog, caplog: pytest.LogCaptureFixture
+) -> None:
+    ids = np.array([2, 5, 6, 99])
+    with pytest.raises(DamagedDescriptor, match=r"image 6: its orb-.* descriptor is damaged; restore a backup"):
+        keypoints_of(catalog, ORB, 20, ids)
+    with pytest.raises(DamagedDescriptor):
+        vote_index(catalog, ORB, 20)
+    with caplog.at_level(logging.WARNING):
+        assert list(keypoints_of(catalog, ORB, 20, ids, skip_damaged=True)) == [2, 5]
+    assert "image 6" in caplog.text
+    assert vote_index(catalog, ORB, 20, skip_damaged=True).ids().tolist() == [1, 2, 3, 4, 5, 7, 8]
 
 
-def test_the_index_holds_what_the_catalog_does(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_whatever_is_read_at_once(catalog: Catalog, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = vote_index(catalog, ORB, 20, skip_damaged=True)
     monkeypatch.setattr(catalog_keypoints, "_BLOCK", 3)
-    monkeypatch.setattr(catalog_keypoints, "_SAMPLE", 4)
-    ids = add(catalog, *range(10))
-    since = catalog.revision()
-    late = add(catalog, 20, 21)
-    [blank] = add(catalog, 30, data=b"")
-    index = vote_index(catalog, ORB, 40)
-    assert index.ids().tolist() == [*ids, *late]
-    assert blank not in index.ids()
-    assert len(index) == 12 * 40
-    assert vote_index(catalog, ORB, 40, since=since).ids().tolist() == late
-
-
-def test_a_damaged_descriptor_is_named(catalog: Catalog) -> None:
-    [bad] = add(catalog, 1, data=b"\0" * 39)
-    with pytest.raises(DamagedDescriptor, match=rf"image {bad}: its {ORB.fingerprint} descriptor is damaged"):
-        vote_index(catalog, ORB, 40)
-
-
-def test_a_damaged_descriptor_can_be_left_out(catalog: Catalog, caplog: pytest.LogCaptureFixture) -> None:
-    [bad] = add(catalog, 1, data=b"\0" * 39)
-    [sound] = add(catalog, 2)
-    ids = np.array([bad, sound], np.int64)
-    assert vote_index(catalog, ORB, 40, ids=ids, skip_damaged=True).ids().tolist() == [sound]
-    assert f"image {bad}: its {ORB.fingerprint} descriptor is damaged" in caplog.text
+    monkeypatch.setattr(catalog_keypoints, "_SAMPLE", 2)
+    found = vote_index(catalog, ORB, 20, skip_damaged=True)
+    assert len(found) == len(wanted) == 7 * 20
+    assert vote_index(catalog, ORB, 20, since=2, skip_damaged=True).ids().tolist() == [3, 4, 5, 7, 8]
+    assert vote_index(catalog, ORB, 20, ids=np.array([1, 4])).ids().tolist() == [1, 4]

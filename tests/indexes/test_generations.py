@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from simsearch.core.config import GenerationSettings
 from simsearch.core.errors import GenerationError
 from simsearch.core.types import Ids
-from simsearch.indexes import VectorIndex, manifest
+from simsearch.indexes import VectorIndex, stored_file
 from simsearch.indexes import build as builds
-from simsearch.indexes.binary import BinaryFlatIndex
-from simsearch.indexes.flat import FlatIndex
+from simsearch.indexes.flat import BinaryFlatIndex, FlatIndex
 from simsearch.indexes.generations import Generations, Lane
 
 SETTINGS = GenerationSettings(audit_sample=20, audit_k=5)
@@ -74,12 +73,14 @@ def test_before_the_first_build(store: Generations) -> None:
 
 
 def test_a_build_serves_what_it_was_given(store: Generations) -> None:
-    audit = store.build(lanes(40), name="g000001", revision=7, expected=np.arange(1, 41), settings=SETTINGS)
-    assert audit["passed"]
-    assert {name: lane["recall"] for name, lane in audit["lanes"].items()} == {"siamese": 1.0, "phash": 1.0}
+    manifest = store.build(lanes(40), name="g000001", revision=7, expected=np.arange(1, 41), settings=SETTINGS)
+    assert {name: (audit.passed, audit.recall) for name, audit in manifest.audit.items()} == {
+        "siamese": (True, 1.0), "phash": (True, 1.0),
+    }  # fmt: skip
     found = store.open(WANTED)
     assert found is not None
     assert (found.name, found.revision, found.images) == ("g000001", 7, 40)
+    assert found.digest == manifest.digest == store.manifest("g000001").digest
     for lane, ids, vectors in lanes(40):
         near, similarities = found.lanes[lane.name].search(vectors, 1)
         assert np.array_equal(near[:, 0], ids)
@@ -122,7 +123,7 @@ class Breaks:
 FULL = OSError(errno.ENOSPC, "No space left on device")
 STEPS = [  # what a build does: where, which call of it
     *((os, "fsync", nth) for nth in range(1, 7)), (builds, "audit", 1), (builds, "audit", 2),
-    *((manifest, "sha256", nth) for nth in (1, 2)), (json, "dumps", 1), (os, "rename", 1), (os, "replace", 1),
+    *((stored_file, "sha256", nth) for nth in (1, 2)), (json, "dumps", 1), (os, "rename", 1), (os, "replace", 1),
 ]  # fmt: skip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import faiss
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simsearch.core.errors import GenerationError
-from simsearch.indexes import discover
+from simsearch.indexes.flat import BinaryFlatIndex
 from simsearch.indexes.keypoint_votes import ASKED, VoteIndex, nearest, votes
 
 BITS = 256
@@ -223,7 +222,7 @@ def test_an_index_of_another_kind_or_width_is_refused(tmp_path: Path) -> None:
     filled({1: drawn(30)}).save(path)
     with pytest.raises(GenerationError, match="is not an index of keypoints of 128 bits"):
         VoteIndex.load(path, 128)
-    other: Any = discover()["binary-flat"](BITS)
+    other = BinaryFlatIndex(BITS)
     other.add(np.arange(30), drawn(30))
     other.save(path)
     with pytest.raises(GenerationError, match="is not an index of keypoints"):
@@ -231,7 +230,7 @@ def test_an_index_of_another_kind_or_width_is_refused(tmp_path: Path) -> None:
     single = faiss.IndexBinaryFlat(BITS)
     single.add(drawn(3))
     faiss.write_index_binary(single, str(path))
-    with pytest.raises(GenerationError, match="is an index of single descriptors"):
+    with pytest.raises(GenerationError, match="is not an index with several descriptors per image"):
         VoteIndex.load(path)
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +21,11 @@ from PIL import Image as Pillow
 
 from simsearch.catalog import Catalog
 from simsearch.core.config import CatalogSettings, ImageSettings, IndexingSettings
-from simsearch.core.images import SUFFIXES
 from simsearch.core.types import Descriptor, Image
 from simsearch.features import create
 from simsearch.features.base import Method
 from simsearch.features.siamese import Siamese
+from simsearch.ingest import indexer
 from simsearch.ingest.indexer import Indexer, IndexReport
 from simsearch.ingest.sources import Source, read_source
 
@@ -49,9 +50,11 @@ class World:
     settings: IndexingSettings = field(default_factory=lambda: IndexingSettings(workers=2, batch=4, commit_every=3))
 
     def index(self, *sources: Path, prune: bool = False, progress: Any = None) -> IndexReport:
-        found: list[Source] = [read_source(source, SUFFIXES) for source in sources or (self.shop,)]
+        found: list[Source] = [read_source(source) for source in sources or (self.shop,)]
         indexer = Indexer(self.catalog, self.methods, self.settings, ImageSettings())
-        return indexer.run(found, prune=prune, progress=progress or (lambda done, total, text: None))
+        return indexer.run(
+            found, retire_share=1.0 if prune else None, progress=progress or (lambda done, total, text: None)
+        )
 
     @property
     def ids(self) -> dict[str, int]:
@@ -288,6 +291,25 @@ def test_reading_ahead_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch)
     assert most[0] <= (2 + 1 + 1) * 4
 
 
+def test_workers_are_as_many_as_the_cores_that_this_process_may_use(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container with two of 64 cores must not hold 64 batches of decoded photos."""
+    made: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, workers: int) -> None:
+            made.append(workers)
+            super().__init__(workers)
+
+    monkeypatch.setattr(indexer, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    monkeypatch.setattr(indexer, "cores", lambda: 2)
+    world.settings = IndexingSettings(workers=0)
+    assert counts(world.index()) == {"added": 5}
+    assert made == [2]
+
+
 def test_order_and_results_do_not_depend_on_threads(world: World, tmp_path: Path) -> None:
     found = []
     for workers in (1, 4):
@@ -341,7 +363,6 @@ from pathlib import Path
 from simsearch.catalog import Catalog
 from simsearch.ingest.sources import read_source
 from simsearch.core.config import CatalogSettings, ImageSettings, IndexingSettings
-from simsearch.core.images import SUFFIXES
 from simsearch.ingest.indexer import Indexer
 from simsearch.features import create
 
@@ -349,7 +370,7 @@ catalog = Catalog(Path(sys.argv[1]), CatalogSettings())
 settings = IndexingSettings(workers=2, batch=4, commit_every=3)
 methods = {"phash": create("phash"), "orb": create("orb", {"keypoints": 40})}
 indexer = Indexer(catalog, methods, settings, ImageSettings())
-indexer.run([read_source(Path(sys.argv[2]), SUFFIXES)], prune=False, progress=lambda *_: time.sleep(0.05))
+indexer.run([read_source(Path(sys.argv[2]))], progress=lambda *_: time.sleep(0.05))
 """
 
 

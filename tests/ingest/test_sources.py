@@ -11,9 +11,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from simsearch.core.errors import SourceError
-from simsearch.core.images import SUFFIXES
 from simsearch.core.types import SourceRow
-from simsearch.ingest.sources import MAX_FIELD, Source, read_pairs, read_source
+from simsearch.ingest.sources import MAX_FIELD, Source, read_source, read_table
 
 ANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -21,7 +20,7 @@ ANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthChe
 def read(tmp_path: Path, content: str | bytes, name: str = "catalog.csv") -> Source:
     path = tmp_path / name
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return read_source(path, SUFFIXES)
+    return read_source(path)
 
 
 def listed(source: Source) -> list[tuple[str, str]]:
@@ -30,7 +29,7 @@ def listed(source: Source) -> list[tuple[str, str]]:
 
 def complaint(path: Path) -> str:
     with pytest.raises(SourceError) as caught:
-        read_source(path, SUFFIXES)
+        read_source(path)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -155,7 +154,7 @@ def test_a_table_that_is_linked_to_is_read_where_it_lies(tmp_path: Path) -> None
     (tmp_path / "real").mkdir()
     (tmp_path / "real" / "catalog.csv").write_text(PLAIN, encoding="utf-8")
     (tmp_path / "link.csv").symlink_to(tmp_path / "real" / "catalog.csv")
-    source = read_source(tmp_path / "link.csv", SUFFIXES)
+    source = read_source(tmp_path / "link.csv")
     assert source.key == str(tmp_path / "real" / "catalog.csv")
     assert source.rows[0].path == str(tmp_path / "real" / "a.jpg")
 
@@ -241,17 +240,17 @@ def test_jsonl_with_a_mark_at_its_start_and_with_stray_bytes(tmp_path: Path) -> 
         read(tmp_path, b"\n\n", "catalog.jsonl")
 
 
-def test_pairs(tmp_path: Path) -> None:
+def test_a_table_of_other_columns(tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
-    path.write_text("B;a;note\nx.jpg;/y.jpg;1\n;z.jpg;\n\nv.jpg;w.jpg\n", encoding="utf-8")
-    pairs, bad = read_pairs(path)
-    assert pairs == [("/y.jpg", str(tmp_path / "x.jpg")), (str(tmp_path / "w.jpg"), str(tmp_path / "v.jpg"))]
-    assert [r.message for r in bad] == [f"{path} line 3: needs a photo in each of the columns a and b"]
+    path.write_text("B;a;note\nx.jpg;/y.jpg;1\nv.jpg;w.jpg;2;3\n", encoding="utf-8")
+    records, refusals = read_table(path, ("a", "b"))
+    assert records == [(f"{path} line 2", {"b": "x.jpg", "a": "/y.jpg", "note": "1"})]
+    assert [r.message for r in refusals] == [f"{path} line 3: has 4 fields, the first line names 3"]
     with pytest.raises(SourceError, match=r"cannot be read \(No such file or directory\)"):
-        read_pairs(tmp_path / "nothing.csv")
+        read_table(tmp_path / "nothing.csv", ("a", "b"))
     path.write_text(PLAIN, encoding="utf-8")
     with pytest.raises(SourceError, match="has no column 'a'"):
-        read_pairs(path)
+        read_table(path, ("a", "b"))
 
 
 def sound_or_refused(tmp_path: Path, content: bytes, name: str) -> None:

@@ -1,14 +1,21 @@
-"""Filters on a catalog of pictures: every lane stays inside."""
+"""Filters: each question gets its own, and on a catalog of pictures every lane stays inside."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from simsearch import open_app
+from simsearch.core.errors import UsageError
 from simsearch.core.types import Decision, Outcome
+from simsearch.recognition import filter_cache, product_filter
+from simsearch.recognition.product_filter import Condition, parse
+from simsearch.testing.world import World, photo
 
 if TYPE_CHECKING:
     from simsearch.app import App
@@ -49,3 +56,72 @@ def test_every_lane_stays_inside_the_filter(
     assert other.sku not in {h.sku for h in two.hits}
     assert all("a" in h.name.lower() for h in two.hits)
     assert (none.outcome, none.hits, none.reason) == (Outcome.UNKNOWN, (), "no photo of the catalog passes the filter")
+
+
+# -- several threads -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = World(tmp_path)
+    made.add("pill", "0/0/0.95/30", form="tablet")
+    made.add("juice", "1/1/0.95/30", form="syrup")
+    yield made
+    made.close()
+
+
+def answered(world: World, form: str) -> list[str]:
+    [decision] = world.engine.answer([photo()], where=parse([f"form={form}"]))
+    return [hit.sku for hit in decision.hits]
+
+
+def test_a_filter_asked_meanwhile_does_not_answer_this_question(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread asks for tablets; while its part is read, another one asks for syrups and has its answer."""
+    real, reading, go_on = product_filter.matching, threading.Event(), threading.Event()
+
+    def slow(catalog: Any, where: tuple[Condition, ...]) -> Any:
+        if where[0].value == "tablet":
+            reading.set()
+            assert go_on.wait(10)
+        return real(catalog, where)
+
+    monkeypatch.setattr(filter_cache, "matching", slow)
+    with ThreadPoolExecutor(1) as pool:
+        tablets = pool.submit(answered, world, "tablet")
+        assert reading.wait(10)
+        assert answered(world, "syrup") == ["juice"]
+        go_on.set()
+        assert tablets.result(10) == ["pill"]
+
+
+def test_a_part_is_read_once_for_all_threads(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = product_filter.matching
+
+    def noting(catalog: Any, where: tuple[Condition, ...]) -> Any:
+        asked.append(where[0].value)
+        return real(catalog, where)
+
+    monkeypatch.setattr(filter_cache, "matching", noting)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda n: answered(world, ("tablet", "syrup")[n % 2]), range(40)))
+    assert found == [["pill"], ["juice"]] * 20
+    assert sorted(asked) == ["syrup", "tablet"]
+    world.add("powder", "2/2/0.95/30", form="powder")
+    assert answered(world, "tablet") == ["pill"]
+    assert len(asked) == 3  # the catalog changed
+
+
+def test_the_least_recently_asked_filter_is_let_go(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filter_cache, "_KEPT", 2)
+    for form in ("tablet", "syrup", "tablet", "other"):
+        answered(world, form)
+    kept = [key[0][0].value for key in world.engine._filters._made]
+    assert kept == ["tablet", "other"]
+
+
+def test_a_filter_that_fails_is_not_kept(world: World) -> None:
+    for _ in range(2):
+        with pytest.raises(UsageError, match="colour"):
+            world.engine.answer([photo()], where=parse(["colour=red"]))
+    assert not world.engine._filters._made

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,28 +15,24 @@ from simsearch.core.types import Description
 from simsearch.features.orb import KEYPOINT
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.score_fusion import Fusion
-from simsearch.recognition.verification import FEATURES, Verifier
+from simsearch.recognition.verification import FEATURES
 from simsearch.training import calibrate as room
 from simsearch.training.calibrate import LEAST_PRODUCTS, Sample, calibrate, candidate_pairs
 
 Look = dict[str, NDArray[Any]]
 
 
-class StubVerifier:
+class StubScorer:
     """Features out of two numbers that each photo carries: its product, and how much its scores are blurred."""
-
-    network = SimpleNamespace(name="siamese", fingerprint="siamese-1")
-    orb = SimpleNamespace(name="orb", fingerprint="orb-1")
-    phash = SimpleNamespace(name="phash", fingerprint="phash-1")
 
     def features(
         self,
-        query: Look,
-        others: Sequence[Look],
+        query: Description,
+        others: Sequence[Description],
         *,
         geometry: int,
-        elsewhere: Sequence[object] | None,
-        votes: Sequence[float] | None,
+        elsewhere: Sequence[object] | None = None,
+        votes: Sequence[float] | None = None,
     ) -> NDArray[np.float64]:
         assert elsewhere is None or len(elsewhere) == min(geometry, len(others))
         assert (votes is None) == (elsewhere is None)
@@ -47,7 +42,7 @@ class StubVerifier:
             same = float(query["product"][0] == other["product"][0])
             random = np.random.default_rng([int(query["mark"][0]), int(other["mark"][0])])
             blur = float(query["blur"][0]) * random.normal(size=2)
-            cosine = float(query["siamese"] @ other["siamese"])
+            cosine = float(np.vdot(query["siamese"].astype(np.float32), other["siamese"].astype(np.float32)))
             rows.append([blur[0], cosine, 6 * same - 3 + blur[1], 0, float(query["product"][0]) / 1000, 0, 0])
         return np.array(rows)
 
@@ -69,7 +64,8 @@ def sample(products: int, photos: int = 3, *, blur: float = 0.3, seed: int = 0, 
     return Sample(skus, described)
 
 
-VERIFIER = cast(Verifier, StubVerifier())
+SCORER = StubScorer()
+FINGERPRINTS = {"siamese": "siamese-1", "orb": "orb-1", "phash": "phash-1"}
 
 
 def asking(candidates: int) -> QuerySettings:
@@ -77,11 +73,13 @@ def asking(candidates: int) -> QuerySettings:
 
 
 def fitted(of: Sample, *, target_far: float = 0.01, candidates: int = 10, **facts: Any) -> Calibration:
-    return calibrate(of, VERIFIER, target_far=target_far, settings=asking(candidates), facts=facts)
+    return calibrate(
+        of, SCORER, fingerprints=FINGERPRINTS, target_far=target_far, settings=asking(candidates), facts=facts
+    )
 
 
 def pairs(of: Sample, candidates: int = 10) -> room.CandidatePairs:
-    return candidate_pairs(of, VERIFIER, asking(candidates), lambda done, total, text: None)
+    return candidate_pairs(of, SCORER, asking(candidates), lambda done, total, text: None)
 
 
 def test_a_separable_sample_is_told_apart_on_other_products() -> None:

@@ -3,65 +3,66 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from simsearch.core.errors import ImageError, UsageError
+from simsearch.core.errors import ImageError
 from simsearch.core.types import Decision, Pixels
+from simsearch.views.files import writable
 from simsearch.views.html.album import Album
 from simsearch.views.html.page import AnswerPage, AnswerView
 
 _ODD = re.compile(r"[^\w.+-]+")
-_LONGEST = 100
-_GAP = 12
+_LONGEST = 100  # letters of a file name
+_GAP = 12  # pixels between two pictures
+_REMEDY = "name another place"
 _INTRO = (
     "A match is named only when no other product comes near it; an ambiguous answer is a question between products; "
     "what stands under unknown is no answer. Check name and strength on the package before acting on any of it."
 )
 
 
-class Answers:
-    """Writes what was answered, as it is answered."""
+class AnswerFiles:
+    """Writes each answer as it comes."""
 
     def __init__(self, album: Album, folder: Path | None, html: Path | None) -> None:
-        """`folder`: for a picture an answer; `html`: one page of all.
+        """Write a picture an answer to `folder`, and one page of all answers to `html`.
 
         Raises:
-            UsageError: one of them cannot be written.
+            UsageError: one of the two cannot be written.
         """
         self.album, self.folder, self.html = album, folder, html
         self._taken: set[str] = set()
         self._pictures = 0
         self._page: AnswerPage | None = None
         if folder is not None:
-            with _writing("--evidence", folder):
+            with writable(f"--evidence {folder}", _REMEDY):
                 folder.mkdir(parents=True, exist_ok=True)
         if html is not None:
-            with _writing("--html", html):
+            with writable(f"--html {html}", _REMEDY):
                 self._page = AnswerPage(html, "Which drug is this?", intro=_INTRO)
 
     def add(self, name: str, photo: str | bytes, answer: Decision | ImageError) -> None:
-        """The answer to one photo, which the page calls `name`."""
+        """Write the answer to one photo, which the page calls `name`."""
         source = photo if isinstance(photo, bytes) else Path(photo)
         self._keep(self.album.answer(_title(name), source, answer, name=name), _title(name))
 
     def add_together(self, names: Sequence[str], photos: Sequence[str | bytes], answer: Decision) -> None:
-        """One answer to several photos."""
+        """Write one answer to several photos."""
         sources = [photo if isinstance(photo, bytes) else Path(photo) for photo in photos]
         view = self.album.answer_together(f"{len(names)} photos of one package", names, sources, answer)
         self._keep(view, f"{Path(_title(names[0])).stem}+{len(names) - 1}")
 
     def _keep(self, view: AnswerView, title: str) -> None:
         if self._page is not None and self.html is not None:
-            with _writing("--html", self.html):
+            with writable(f"--html {self.html}", _REMEDY):
                 self._page.add(view)
         if self.folder is not None and view.evidence:
             path = self.folder / self._free(Path(title).stem)
-            with _writing("--evidence", path):
+            with writable(f"--evidence {path}", _REMEDY):
                 Image.fromarray(stacked([figure.picture for figure in view.evidence])).save(path)
             self._pictures += 1
 
@@ -76,25 +77,25 @@ class Answers:
         return name
 
     def finish(self) -> list[str]:
-        """Complete the page; what was written, in words."""
+        """Complete the page; return what was written, in words."""
         written = []
         if self.folder is not None:
             written.append(f"{self.folder}: {self._pictures} {'picture' if self._pictures == 1 else 'pictures'}")
         if self._page is not None and self.html is not None:
-            with _writing("--html", self.html):
+            with writable(f"--html {self.html}", _REMEDY):
                 self._page.close()
             written.append(str(self.html))
             self._page = None
         return written
 
     def close(self) -> None:
-        """Leave no half page behind where something went wrong before `finish`."""
+        """Discard the page unless it was finished."""
         if self._page is not None:
             self._page.discard()
 
 
 def stacked(pictures: Sequence[Pixels]) -> Pixels:
-    """One below the other on white, centred."""
+    """The pictures one below the other, centred on white: (height, width, 3)."""
     width = max(picture.shape[1] for picture in pictures)
     height = sum(picture.shape[0] for picture in pictures) + _GAP * (len(pictures) - 1)
     sheet: Pixels = np.full((height, width, 3), 255, np.uint8)
@@ -108,12 +109,3 @@ def stacked(pictures: Sequence[Pixels]) -> Pixels:
 
 def _title(name: str) -> str:
     return "standard input" if name == "-" else Path(name).name
-
-
-@contextmanager
-def _writing(option: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or error
-        raise UsageError(f"{option} {path}: cannot be written ({reason}); name another place") from None

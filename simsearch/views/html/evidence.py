@@ -1,4 +1,4 @@
-"""Evidence pictures: a photo beside a catalog picture, the keypoints on which both agree, and a caption below."""
+"""Evidence pictures: a photo beside a catalog picture, their matching keypoints, and a caption below."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from PIL import Image, ImageDraw, ImageFont
 from simsearch.core.types import Pixels
 from simsearch.features.orb import Geometry
 
-HEIGHT = 340  # pixels, of both pictures; less where they would be wider together than WIDEST
-NARROWEST, WIDEST = 640, 1280  # pixels, of the whole
+HEIGHT = 340  # pixels; less where both pictures together would be wider than WIDEST
+NARROWEST, WIDEST = 640, 1280  # pixels, of the whole sheet
 MARGIN = 16
 _PAPER, _INK, _FAINT = (255, 255, 255), (24, 28, 33), (92, 99, 106)
 _LABEL, _HEADING, _TEXT = 16, 23, 18  # font sizes in pixels
@@ -31,7 +31,7 @@ def side_by_side(
     size: int,
     labels: tuple[str, str] = ("photo", "catalog"),
 ) -> Pixels:
-    """Both pictures at equal height, a line for each inlier of `geometry`, and the caption in whole below.
+    """Both pictures at equal height, a line for each inlier of `geometry`, and the whole caption below.
 
     Args:
         query: the photo.
@@ -75,13 +75,13 @@ def _resized(picture: Pixels, height: int, ratio: float) -> Pixels:
 
 
 def _placed(xy: NDArray[np.float32], picture: Pixels, size: int, corner: tuple[int, int]) -> NDArray[np.float64]:
-    """From pixels of the picture scaled to `size` on the longer side to the sheet, where that begins at `corner`."""
+    """Points (n, 2) on the sheet. `xy` refers to the picture scaled to `size`; the picture begins at `corner`."""
     scale = max(picture.shape[:2]) / size
     return np.asarray((xy + 0.5) * scale - 0.5 + np.array(corner), np.float64)
 
 
 def _draw_matches(sheet: Pixels, from_xy: NDArray[np.float64], to_xy: NDArray[np.float64]) -> None:
-    """Lines from left to right, coloured by their height on the left, so that the eye can follow one."""
+    """Draw lines from left to right. Their colour follows their height on the left, so that the eye can follow one."""
     order = np.argsort(from_xy[:, 1], kind="stable")
     ramp = np.linspace(20, 235, len(order)).astype(np.uint8)
     colours = cv2.applyColorMap(ramp[:, None], cv2.COLORMAP_TURBO).reshape(-1, 3)[:, ::-1].tolist()
@@ -89,7 +89,7 @@ def _draw_matches(sheet: Pixels, from_xy: NDArray[np.float64], to_xy: NDArray[np
     drawn = sheet.copy()
     for a, b, colour in zip(starts, ends, colours, strict=True):
         cv2.line(drawn, a, b, colour, 1, cv2.LINE_AA, _SHIFT)
-    share = min(0.8, 0.3 + 20 / len(order))  # many lines are drawn paler, so that what they show stays readable
+    share = min(0.8, 0.3 + 20 / len(order))  # many lines are drawn paler, so that the print below them stays readable
     cv2.addWeighted(drawn, share, sheet, 1 - share, 0, dst=sheet)
     radius = 2 if len(order) <= 60 else 1
     for (x, y), colour in zip([*starts, *ends], colours * 2, strict=True):
@@ -101,7 +101,7 @@ def _draw_matches(sheet: Pixels, from_xy: NDArray[np.float64], to_xy: NDArray[np
 
 @cache
 def _font_path(bold: bool) -> Path:
-    import matplotlib as mpl  # it brings the fonts, so that every machine writes the same letters
+    import matplotlib as mpl  # its fonts are the same on every machine
 
     return Path(mpl.get_data_path()) / "fonts" / "ttf" / ("DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
 
@@ -119,7 +119,7 @@ def _letters() -> frozenset[int]:
 
 
 def writable(text: str) -> str:
-    """`text` on one line; each run of letters that the font lacks, Chinese ones for instance, becomes "…"."""
+    """`text` on one line. Each run of letters that the font lacks, such as Chinese, becomes "…"."""
     out = ""
     for letter in " ".join(text.split()):
         if ord(letter) in _letters():
@@ -151,7 +151,7 @@ def _lines(text: str, font: ImageFont.FreeTypeFont, width: int) -> Iterator[str]
         if line:
             yield line
         line = word
-        while font.getlength(line) > width:  # one word, wider than the picture: broken where it must be
+        while font.getlength(line) > width:  # a word wider than the picture is broken
             fits = max(1, next(n for n in range(len(line)) if font.getlength(line[: n + 1]) > width))
             yield line[:fits]
             line = line[fits:]

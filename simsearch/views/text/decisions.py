@@ -1,4 +1,4 @@
-"""What `simsearch decisions` prints: a line or JSON object a recorded answer."""
+"""What `simsearch decisions` prints."""
 
 from __future__ import annotations
 
@@ -6,66 +6,44 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import Any, TextIO
 
 from rich.padding import Padding
 
 from simsearch.catalog.decisions import Recorded
-from simsearch.recognition.engine import percent
-from simsearch.views.text.output import OUT, print_json, table, text
+from simsearch.core.text import percent
+from simsearch.views import json as shapes
+from simsearch.views.text.output import OUT, say, table, text
 
 
-def decision_json(d: Recorded) -> dict[str, Any]:
-    """Everything that was recorded, and what a person says of it."""
-    review = d.review and {
-        "verdict": d.review.verdict.value, "sku": d.review.sku, "note": d.review.note, "at": _time(d.review.at)
-    }  # fmt: skip
-    return {
-        "id": d.id, "at": _time(d.at), "query": d.query, "query_sha256": d.query_sha256, "decision": d.outcome,
-        "sku": d.sku, "probability": round(d.probability, 6), "generation": d.generation, **d.evidence,
-        "review": review,
-    }  # fmt: skip
-
-
-def _time(at: datetime) -> str:
-    return f"{at.isoformat(timespec='seconds')}Z"
-
-
-def decisions(found: Iterable[Recorded], as_json: bool, limit: int) -> None:
-    """A table, or an object a line."""
-    if as_json:
-        for decision in found:
-            print_json(decision_json(decision))
-        return
+def decisions(found: Iterable[Recorded], limit: int) -> None:
+    """A line a recorded answer. Where there are `limit` of them, more may have been left out."""
     lines = table("decision", "when (UTC)", "photo", "says", "SKU", "probability", "found out")
     for d in found:
-        row = (str(d.id), _time(d.at), d.query, d.outcome, d.sku or "", percent(d.probability), _found_out(d))
+        when = shapes.instant(d.at)
+        row = (str(d.id), when, d.query, d.outcome, d.sku or "", percent(d.probability), _found_out(d))
         lines.add_row(*map(text, row))
-    if lines.row_count:
-        OUT.print(lines)
-        if lines.row_count == limit:
-            OUT.print(f"the newest {limit}; --limit shows more")
-    else:
+    if not lines.row_count:
         OUT.print("no decision is recorded that fits")
+        return
+    OUT.print(lines)
+    if lines.row_count == limit:
+        OUT.print(f"the newest {limit}; --limit shows more")
 
 
 def _found_out(d: Recorded) -> str:
     if d.review is None:
         return ""
-    shows = d.review.sku or "none of the catalog"
-    words = "right" if d.review.verdict.value == "confirmed" else f"wrong: {shows}"
-    if d.review.verdict.value == "confirmed" and d.review.sku != d.sku:
-        words = f"right: {shows}"
+    right = d.review.verdict.value == "confirmed"
+    shows = "" if right and d.review.sku == d.sku else f": {d.review.sku or 'none of the catalog'}"
+    words = f"{'right' if right else 'wrong'}{shows}"
     return f"{words} ({d.review.note})" if d.review.note else words
 
 
-def one(d: Recorded, as_json: bool) -> None:
-    """One decision with its candidates."""
-    if as_json:
-        return print_json(decision_json(d))
+def one(d: Recorded) -> None:
+    """One decision with its candidates. Records of older versions lack some of the evidence."""
     e = d.evidence
-    OUT.print(f"[bold]decision {d.id}[/]  {_time(d.at)}  {text(d.query)}")
+    OUT.print(f"[bold]decision {d.id}[/]  {shapes.instant(d.at)}  {text(d.query)}")
     OUT.print(f"  {d.outcome.upper()}  {text(d.sku or '')}  {text(str(e.get('reason', '')))}")
     if d.review is not None:
         OUT.print(f"  a person found it {text(_found_out(d))}")
@@ -73,20 +51,32 @@ def one(d: Recorded, as_json: bool) -> None:
     OUT.print(f"  a match needs {percent(e.get('match_threshold', 0.0))}; margin {e.get('margin', 0.0):g}")
     for name, fingerprint in e.get("fingerprints", {}).items():
         OUT.print(f"  {text(name)}: {text(fingerprint)}")
-    hits = table("SKU", "image id", "probability", "similarity", "inliers")
+    hits = table("SKU", "image id", "probability", "similarity", "inliers", "support")
     for hit in e.get("hits", ()):
-        numbers = (percent(hit["probability"]), f"{hit['similarity']:.2f}", str(hit["inliers"]))
-        hits.add_row(*map(text, (hit["sku"], str(hit["image_id"]), *numbers)))
+        hits.add_row(*map(text, (hit["sku"], str(hit["image_id"]), *_scores(hit))))
     OUT.print(Padding(hits, (0, 0, 0, 2), expand=False))
-    return None
+
+
+def _scores(hit: dict[str, Any]) -> tuple[str, ...]:
+    """Records of older versions have no support: what they call inliers is that."""
+    inliers, support = (hit["inliers"], hit["support"]) if "support" in hit else ("", hit["inliers"])
+    return percent(hit["probability"]), f"{hit['similarity']:.2f}", str(inliers), f"{support:.0f}"
+
+
+def said(d: Recorded) -> None:
+    """What is now known of a decision."""
+    say(f"decision {d.id} ({d.outcome}{' ' + d.sku if d.sku else ''}): {_found_out(d) or 'not looked at'}")
+
+
+# -- export ----------------------------------------------------------------------------------------------------------
 
 
 def export(found: Iterable[Recorded], path: str) -> int:
-    """JSONL to a file, or to standard output for "-"; how many decisions."""
+    """Write complete records as JSONL to a file, or to standard output for "-"; return how many."""
     count = 0
     with _opened(path) as stream:
         for decision in found:
-            stream.write(json.dumps(decision_json(decision), ensure_ascii=False, allow_nan=False) + "\n")
+            stream.write(json.dumps(shapes.decision(decision), ensure_ascii=False, allow_nan=False) + "\n")
             count += 1
     return count
 
@@ -98,11 +88,3 @@ def _opened(path: str) -> Iterator[TextIO]:
         return
     with open(path, "w", encoding="utf-8") as stream:
         yield stream
-
-
-def said(d: Recorded, as_json: bool) -> None:
-    """What is now known of a decision."""
-    if as_json:
-        return print_json(decision_json(d))
-    words = _found_out(d) or "not looked at"
-    return OUT.print(f"decision {d.id} ({text(d.outcome)}{text(' ' + d.sku if d.sku else '')}): {text(words)}")

@@ -1,4 +1,4 @@
-"""What `simsearch duplicates` prints: a table, JSON objects or CSV; and what was said of pairs."""
+"""What `simsearch duplicates` prints, as tables or CSV, and what people said of pairs."""
 
 from __future__ import annotations
 
@@ -6,61 +6,26 @@ import csv
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from simsearch.catalog.reviews import Review, Side
+from simsearch.core.text import percent
 from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings, Kind
-from simsearch.recognition.engine import percent
-from simsearch.views.text.output import OUT, print_json, table, text
+from simsearch.views.text.output import OUT, table, text
 
 WORDS = {
     Kind.IDENTICAL: "identical file", Kind.SAME_PHOTO: "same photo", Kind.SAME_PRODUCT: "same product",
     Kind.LOOK_ALIKE: "look-alike",
 }  # fmt: skip
 COLUMNS = (
-    "group", "kind", "different_skus", "probability", "similarity", "inliers", "sku_a", "name_a", "a", "sku_b",
-    "name_b", "b", "reason", "said",
+    "group", "kind", "different_skus", "probability", "similarity", "inliers", "support", "sku_a", "name_a", "a",
+    "sku_b", "name_b", "b", "reason", "said",
 )  # fmt: skip
 SHOWN_LOOK_ALIKES = 50
 
 
-def pair_json(p: DuplicatePair) -> dict[str, Any]:
-    """One pair; similarity and inliers are null for identical files."""
-    v = p.verification
-    return {
-        "a": p.a.image, "b": p.b.image, "identical_file": p.identical_file, "kind": p.kind.value,
-        "probability": round(p.probability, 6), "similarity": round(v.similarity, 6) if v else None,
-        "inliers": v.inliers if v else None, "reason": p.reason, "said": p.said.value if p.said else None,
-    }  # fmt: skip
-
-
-def group_json(group: DuplicateGroup) -> dict[str, Any]:
-    """One group of duplicates."""
-    return {
-        "kind": group.kind.value, "skus": list(group.skus), "conflict": group.conflict,
-        "probability": round(group.probability, 6),
-        "images": [{"sku": i.sku, "name": i.title, "image": i.image, "sha256": i.sha256} for i in group.images],
-        "pairs": [pair_json(p) for p in group.pairs],
-    }  # fmt: skip
-
-
-def look_alike_json(p: DuplicatePair) -> dict[str, Any]:
-    """A pair that is no duplicate, in the shape of a group."""
-    images = [{"sku": i.sku, "name": i.title, "image": i.image, "sha256": i.sha256} for i in (p.a, p.b)]
-    return {
-        "kind": p.kind.value, "skus": [p.a.sku, p.b.sku], "conflict": True, "probability": round(p.probability, 6),
-        "images": images, "pairs": [pair_json(p)],
-    }  # fmt: skip
-
-
-def findings(found: Findings, every: Findings, as_json: bool = False) -> None:
-    """What was asked for; `every`: what there is besides."""
-    if as_json:
-        for group in found.groups:
-            print_json(group_json(group))
-        for pair in found.look_alikes:
-            print_json(look_alike_json(pair))
-        return
+def findings(found: Findings, every: Findings) -> None:
+    """The groups and look-alikes of `found`, and how many more there are in `every`."""
     groups(found.groups)
     if found.look_alikes:
         OUT.print()
@@ -110,7 +75,7 @@ def write_csv(found: Findings, path: Path) -> None:
 
 
 def print_csv(found: Findings) -> None:
-    """The same on standard output."""
+    """`write_csv` to standard output."""
     _csv(found, sys.stdout)
 
 
@@ -118,12 +83,16 @@ def _csv(found: Findings, stream: TextIO) -> None:
     rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(COLUMNS)
     for number, p in _numbered(found):
-        v = p.verification
         rows.writerow([
-            number, p.kind.value, int(p.conflict), f"{p.probability:.6f}", f"{v.similarity:.6f}" if v else "",
-            v.inliers if v else "", p.a.sku, p.a.title, p.a.path, p.b.sku, p.b.title, p.b.path, p.reason,
-            p.said.value if p.said else "",
+            number, p.kind.value, int(p.conflict), f"{p.probability:.6f}", *_scores(p), p.a.sku, p.a.title, p.a.path,
+            p.b.sku, p.b.title, p.b.path, p.reason, p.said.value if p.said else "",
         ])  # fmt: skip
+
+
+def _scores(p: DuplicatePair) -> tuple[str, str, str]:
+    """Similarity, inliers and support; equal files have none."""
+    v = p.verification
+    return (f"{v.similarity:.6f}", str(v.inliers), f"{v.support:.2f}") if v else ("", "", "")
 
 
 def _numbered(found: Findings) -> Iterator[tuple[int | str, DuplicatePair]]:
@@ -136,21 +105,14 @@ def _numbered(found: Findings) -> Iterator[tuple[int | str, DuplicatePair]]:
 # -- reviews ---------------------------------------------------------------------------------------------------------
 
 
-def said(pair: tuple[Side, Side], verdict: str, as_json: bool) -> None:
+def said(pair: tuple[Side, Side], verdict: str) -> None:
     """What is remembered now."""
     a, b = pair
-    if as_json:
-        return print_json({"a": _side_json(a), "b": _side_json(b), "said": verdict})
-    return OUT.print(f"{verdict}: {_side(a)} and {_side(b)}")
+    OUT.print(f"{verdict}: {_side(a)} and {_side(b)}")
 
 
-def reviews(found: Sequence[Review], as_json: bool) -> None:
+def reviews(found: Sequence[Review]) -> None:
     """What people said, one a line."""
-    if as_json:
-        for r in found:
-            sides = {"a": _side_json(r.a), "b": _side_json(r.b)}
-            print_json({**sides, "said": r.said.value, "note": r.note, "at": f"{r.at.isoformat()}Z"})
-        return
     if not found:
         OUT.print("nothing was said of any pair")
         return
@@ -162,7 +124,3 @@ def reviews(found: Sequence[Review], as_json: bool) -> None:
 
 def _side(side: Side) -> str:
     return f"{text(side.sku)}, {f'photo {side.sha256[:8]}' if side.sha256 else 'every photo'}"
-
-
-def _side_json(side: Side) -> dict[str, str | None]:
-    return {"sku": side.sku, "sha256": side.sha256 or None}

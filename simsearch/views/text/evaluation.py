@@ -1,4 +1,4 @@
-"""How measurements are printed: the tables of a report, or all its figures as one JSON object."""
+"""What `simsearch evaluate` prints: the tables of a report."""
 
 from __future__ import annotations
 
@@ -6,16 +6,13 @@ from collections.abc import Sequence
 
 from simsearch.evaluation.export import Report
 from simsearch.evaluation.methods import MethodsReport
-from simsearch.views.text.output import OUT, print_json, table, text
+from simsearch.views.text.output import OUT, table, text
 
 _SHOWN = 10
 
 
-def comparison(r: MethodsReport, as_json: bool) -> None:
+def comparison(r: MethodsReport) -> None:
     """Every method on the same pairs, best accuracy first."""
-    if as_json:
-        print_json(r.json())
-        return
     shown = table("method", "accuracy", "95 %", "precision", "recall", "F1", "AUC", "FPR95", "files/s", "cached/s")
     for row in r.comparison.table():
         low, high = row["accuracy_95"]
@@ -35,11 +32,8 @@ def comparison(r: MethodsReport, as_json: bool) -> None:
     OUT.print(r.json()["note"])
 
 
-def recognition(r: Report, as_json: bool) -> None:
+def recognition(r: Report) -> None:
     """The tables of a measurement, and what it was made on."""
-    if as_json:
-        print_json(r.json())
-        return
     for sheet in r.sheets():
         OUT.print(f"[bold]{text(sheet.title)}[/]")
         shown = table(*sheet.columns)

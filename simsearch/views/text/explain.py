@@ -1,8 +1,6 @@
-"""How an answer came about: the time of each stage, what each lane of the lookup found, and where it found the hits."""
+"""How an answer came about: the time of each stage, what each lane found, and where it found the hits."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from rich.padding import Padding
 
@@ -10,19 +8,8 @@ from simsearch.core.types import Decision
 from simsearch.views.text.output import OUT, table, text
 
 
-def explanation_json(answer: Decision) -> dict[str, Any]:
-    """`hits` names the lanes and places of the answer's hits, in their order."""
-    return {
-        "stages_ms": {stage: round(ms, 2) for stage, ms in answer.stages_ms.items()},
-        "lanes": [
-            {"lane": s.name, "took_ms": round(s.took_ms, 2), "found": s.found, "alone": s.alone} for s in answer.lanes
-        ],
-        "hits": [{"sku": h.sku, "ranks": dict(h.ranks)} for h in answer.hits],
-    }
-
-
 def explanation(answer: Decision) -> None:
-    """The same as two small tables: lanes, and the place of every hit in each of them."""
+    """Two small tables: the lanes, and the place of every hit in each of them."""
     stages = ", ".join(f"{stage} {ms:.1f} ms" for stage, ms in answer.stages_ms.items())
     OUT.print(f"  took {answer.took_ms:.1f} ms: {stages}")
     lanes = table("lane", "ms", "images found", "by no other lane")

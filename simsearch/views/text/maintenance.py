@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from simsearch.core.types import Status
 from simsearch.ingest.nightly import NightlyReport
 from simsearch.ingest.rebuild import Plan
-from simsearch.views.text.output import OUT, print_json, table, text
+from simsearch.views.text.output import OUT, table, text
 
 
-def serves(name: str, rolled_back: bool, as_json: bool) -> None:
+def serves(name: str) -> None:
     """After a build or a rollback."""
-    if as_json:
-        return print_json({"generation": name, "rolled_back": rolled_back})
-    return OUT.print(f"generation {name} serves now")
+    OUT.print(f"generation {name} serves now")
 
 
 # -- plan ------------------------------------------------------------------------------------------------------------
 
 
-def plan(p: Plan, as_json: bool) -> None:
+def plan(p: Plan) -> None:
     """What a rebuild would do."""
-    if as_json:
-        return print_json({**asdict(p), "lanes": [asdict(lane) for lane in p.lanes], "bytes": p.bytes})
     OUT.print(f"{p.name} would be built from {p.images} images; nothing was done")
     if p.stale:
         OUT.print(f"{p.stale} of them would be described first, from their files: weights or settings changed")
@@ -36,53 +31,34 @@ def plan(p: Plan, as_json: bool) -> None:
         lines.add_row(lane.name, str(lane.images), lane.factory, size(lane.bytes), duration(lane.seconds))
     OUT.print(lines)
     OUT.print(f"together {size(p.bytes)}, {duration(p.seconds)}; {size(p.free_bytes)} of disk are free")
-    return None
 
 
 # -- nightly ---------------------------------------------------------------------------------------------------------
 
 
-def nightly(r: NightlyReport, as_json: bool) -> None:
+def nightly(r: NightlyReport) -> None:
     """What a night did."""
-    if as_json:
-        return print_json(r.json)
     if r.outcome == "unchanged":
         OUT.print(f"nothing changed: generation {r.generation} goes on serving")
     else:
         OUT.print(f"generation {r.generation} serves now, with {r.images} images")
-    names = {"redescribed": "described anew"}
+    names = {"redescribed": "described anew", "kept": "not listed but kept (see the refusals)"}
     changes = ", ".join(f"{n} {names.get(k, k)}" for k, n in r.changes.items() if n or k in ("added", "unchanged"))
     OUT.print(f"photos       {changes}")
-    OUT.print(f"audit        {_recalls(r.audit)}")
+    OUT.print(f"audit        {_recalls(r.json['audit'])}")
     steps = ", ".join(f"{k} {v:.1f} s" for k, v in r.steps_s.items() if v >= 0.05)
     OUT.print(f"time         {r.seconds:.1f} s" + (f" ({steps})" if steps else ""))
     if r.backup:
         OUT.print(f"backup       {text(r.backup)}")
     if r.pruned:
         OUT.print(f"removed      {', '.join(r.pruned)}")
-    return None
 
 
 # -- status ----------------------------------------------------------------------------------------------------------
 
 
-def status_json(s: Status) -> dict[str, Any]:
-    """The whole status."""
-    kept = ("name", "images", "state", "audit")
-    generations = [{"created_at": str(g["created_at"]), **{key: g[key] for key in kept}} for g in s.generations]
-    return {
-        "home": s.home, **s.counts, "undescribed": dict(s.undescribed), "stale": dict(s.stale),
-        "generation": s.generation or None, "kept": list(s.kept), "problem": s.problem or None,
-        "verified": s.verified, "disk_bytes": dict(s.disk_bytes), "gpus": s.gpus,
-        "fingerprints": dict(s.fingerprints), "nightly": dict(s.nightly) if s.nightly else None,
-        "generations": generations,
-    }  # fmt: skip
-
-
-def status(s: Status, as_json: bool = False) -> None:
-    """The status in words."""
-    if as_json:
-        return print_json(status_json(s))
+def status(s: Status) -> None:
+    """What there is, in words."""
     c = s.counts
     OUT.print(f"home         {text(s.home)}")
     images = f"{c['images_ok']} images, {c['images_refused']} refused, {c['images_retired']} retired"
@@ -106,7 +82,6 @@ def status(s: Status, as_json: bool = False) -> None:
         OUT.print(f"last night   {text(str(night.get('started_at')))}  {said}")
     if s.verified and not s.problem:
         OUT.print("[green]verified[/]     every byte of the catalog and of all generations is as it was written")
-    return None
 
 
 def _recalls(lanes: Mapping[str, Any]) -> str:

@@ -13,9 +13,9 @@ from rich.console import Console, ConsoleDimensions
 from rich.markup import escape
 from rich.table import Column, Table
 
-from simsearch.app import Progress, silent
+from simsearch.core.types import Progress, silent
 
-_NUMBERS = ("group", "probability", "least probability", "similarity", "inliers")
+_NUMBERS = ("group", "probability", "least probability", "similarity", "inliers", "support")
 
 
 class _Output(Console):
@@ -30,7 +30,7 @@ class _Output(Console):
         raise AssertionError("the size is the terminal's")
 
     def on_broken_pipe(self) -> None:
-        raise  # called from rich's except clause; cli.main knows what to do
+        raise  # called from rich's except clause; cli.main handles it
 
 
 OUT = _Output(highlight=False, soft_wrap=True, emoji=False)
@@ -41,10 +41,15 @@ def print_json(value: Mapping[str, Any]) -> None:
     line = json.dumps(value, ensure_ascii=False, allow_nan=False)
     try:
         line.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:  # an output that is not UTF-8, or a file name that is not
+    except UnicodeEncodeError:  # the output is not UTF-8, or a file name in it is not
         line = json.dumps(value, allow_nan=False)
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
+
+
+def say(words: str) -> None:
+    """One line, literally."""
+    OUT.print(text(words))
 
 
 @contextmanager
@@ -59,7 +64,7 @@ def progress_bar(label: str, *, quiet: bool) -> Iterator[Progress]:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )  # fmt: skip
-    # Redirected, standard output goes through the bar's console, to stderr: right only where both are the terminal.
+    # rich would redirect standard output through the console of the bar, which is stderr: wrong for a pipe or file.
     shared = sys.stdout.isatty()
     with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=shared) as bar:
         task = bar.add_task(label, note="", total=None)
@@ -67,7 +72,7 @@ def progress_bar(label: str, *, quiet: bool) -> Iterator[Progress]:
 
 
 def text(data: str) -> str:
-    """Words of a catalog or file name, literally: no markup, and no control characters that a terminal would obey."""
+    """`data` escaped for rich: markup is printed literally, control characters as escape sequences."""
     odd = {c for c in data if unicodedata.category(c) in ("Cc", "Cs")}
     for c in odd:
         data = data.replace(c, c.encode("unicode_escape").decode())

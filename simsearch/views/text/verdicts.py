@@ -1,4 +1,4 @@
-"""What `simsearch verify` prints: one line or object a pair, and the same as CSV."""
+"""What `simsearch verify` prints: one line a pair, and the same as CSV."""
 
 from __future__ import annotations
 
@@ -8,31 +8,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, TextIO
 
+from simsearch.core.text import percent
 from simsearch.core.types import PairVerdict, Refusal
-from simsearch.recognition.engine import percent
-from simsearch.views.text.output import OUT, print_json, text
+from simsearch.views.files import writable
+from simsearch.views.text.output import OUT, text
 
-COLUMNS = ("line", "a", "b", "verdict", "probability", "similarity", "inliers", "reason")
-
-
-def verdict_json(v: PairVerdict, where: str = "") -> dict[str, Any]:
-    """One pair; `where`: the line of the list that named it."""
-    names = {"a": v.a, "b": v.b, **({"where": where} if where else {})}
-    if v.error is not None:
-        return {**names, "error": {"code": v.error.code, "message": str(v.error)}}
-    if v.verification is None:
-        return {**names, "similarity": v.similarity}
-    facts = v.verification
-    return {
-        **names, "same": v.same, "probability": round(facts.probability, 6), "similarity": round(facts.similarity, 6),
-        "inliers": facts.inliers, "reason": v.reason,
-    }  # fmt: skip
+COLUMNS = ("line", "a", "b", "verdict", "probability", "similarity", "inliers", "support", "reason")
 
 
-def verdict(v: PairVerdict, as_json: bool = False, *, where: str = "") -> None:
-    """One pair, one line."""
-    if as_json:
-        return print_json(verdict_json(v, where))
+def verdict(v: PairVerdict, where: str = "") -> None:
+    """One pair, one line; `where` is the line of the list that named it."""
     names = f"{text(v.a)}  {text(v.b)}"
     if v.error is not None:
         line = f"{where}: " if where else ""
@@ -42,11 +27,10 @@ def verdict(v: PairVerdict, as_json: bool = False, *, where: str = "") -> None:
     else:
         says = "[green]same[/]     " if v.same else "[red]different[/]"
         OUT.print(f"{says}  {percent(v.verification.probability):>7}  {text(v.reason)}  {names}")
-    return None
 
 
 class Table:
-    """Verdicts as CSV; without a stream, nowhere."""
+    """Verdicts as CSV. Without a stream nothing is written."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._rows = csv.writer(stream, lineterminator="\n") if stream else None
@@ -58,30 +42,34 @@ class Table:
 
     def refused(self, refusal: Refusal) -> None:
         """A line of the list that names no pair."""
-        self._write((refusal.where, "", "", "bad line", "", "", "", refusal.message))
+        self._write((refusal.where, "", "", "bad line", "", "", "", "", refusal.message))
 
     def add(self, where: str, v: PairVerdict) -> None:
         """The verdict on a pair."""
         if v.error is not None:
-            self._write((where, v.a, v.b, "unreadable", "", "", "", str(v.error)))
+            self._write((where, v.a, v.b, "unreadable", "", "", "", "", str(v.error)))
         elif v.verification is None:
-            self._write((where, v.a, v.b, "", "", f"{v.similarity:.6f}", "", ""))
+            self._write((where, v.a, v.b, "", "", f"{v.similarity:.6f}", "", "", ""))
         else:
             f = v.verification
-            scores = f"{f.probability:.6f}", f"{f.similarity:.6f}", f.inliers
+            scores = f"{f.probability:.6f}", f"{f.similarity:.6f}", f.inliers, f"{f.support:.2f}"
             self._write((where, v.a, v.b, "same" if v.same else "different", *scores, v.reason))
 
 
 def _plain(field: object) -> str:
-    """A file name need not be UTF-8, what a table holds must."""
+    """A file name need not be UTF-8, but a table must be."""
     return str(field).encode(errors="backslashreplace").decode()
 
 
 @contextmanager
 def table(path: str | None) -> Iterator[Table]:
-    """The table in a file, on standard output for "-", or nowhere for None."""
+    """The table in a file, on standard output for "-", or nowhere for None.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
     if path is None or path == "-":
         yield Table(None if path is None else sys.stdout)
         return
-    with open(path, "w", encoding="utf-8", newline="") as stream:
+    with writable(path), open(path, "w", encoding="utf-8", newline="") as stream:
         yield Table(stream)

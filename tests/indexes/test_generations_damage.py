@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,7 @@ import pytest
 
 from simsearch.core.config import GenerationSettings
 from simsearch.core.errors import GenerationError
-from simsearch.indexes import generations, manifest
+from simsearch.indexes import generations
 from simsearch.indexes.generations import Generations, Lane
 
 WANTED = {"phash": "phash-1", "siamese": "siamese-1"}
@@ -108,15 +106,6 @@ def test_a_manifest_of_another_making(store: Generations, text: str) -> None:
     assert "manifest.json: " in complaint(store)
 
 
-def test_a_manifest_of_another_format(store: Generations) -> None:
-    path = store.folder / "g000001" / "manifest.json"
-    body = json.loads(path.read_bytes())
-    del body["digest"]
-    body["format"] = 1
-    manifest.write(path, body)
-    assert "is of format 1, this simsearch reads 2" in complaint(store)
-
-
 @pytest.mark.parametrize("pointer", ["", "\n", "g000002", "../g000001", "g1", "g000001 g000001", "x" * 5000])
 def test_a_pointer_to_nothing(store: Generations, pointer: str, caplog: pytest.LogCaptureFixture) -> None:
     (store.folder / "current").write_text(pointer, encoding="ascii")
@@ -155,65 +144,3 @@ def test_other_settings_or_weights_are_named(store: Generations) -> None:
     )
     assert "other dhash settings" in complaint(store, dhash="dhash-1")
     assert store.open({"phash": "phash-1"}) is not None
-
-
-# -- the fast check, and what it leaves to the full one ----------------------------------------------------------------
-
-
-@pytest.fixture
-def large(store: Generations, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An index that counts as large: of 2 MB, where all above 1 MB is not read whole. Its generation is g000002."""
-    monkeypatch.setattr(manifest, "WHOLE", 2**20)
-    ids = np.arange(1, 8001)
-    found = np.random.default_rng(0).normal(size=(8000, 64)).astype(np.float32)
-    lanes: list[tuple[Lane, Any, Any]] = [
-        (Lane("siamese", "siamese-1", "cosine", 64), ids, found / np.linalg.norm(found, axis=1, keepdims=True))
-    ]
-    settings = GenerationSettings(audit_sample=5)
-    store.build(iter(lanes), name="g000002", revision=1, expected=ids, settings=settings)
-    return store.folder / "g000002" / "siamese.index"
-
-
-def flip(path: Path, place: int) -> None:
-    """Damage one byte as a disk would: without a trace in the file's times."""
-    times = path.stat()
-    data = bytearray(path.read_bytes())
-    data[place] ^= 0x10
-    path.write_bytes(data)
-    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
-
-
-def test_a_large_file_that_was_touched_is_read_whole(store: Generations, large: Path) -> None:
-    place = large.stat().st_size // 3 + 5000
-    flip(large, place)
-    store.check("g000002")  # between the blocks: only the full check sees it
-    with pytest.raises(GenerationError, match="does not have the content that was written"):
-        store.check("g000002", full=True)
-    os.utime(large)
-    with pytest.raises(GenerationError, match="does not have the content that was written"):
-        store.check("g000002")
-    flip(large, place)
-    store.check("g000002")
-
-
-@pytest.mark.parametrize("place", [0, 40, 60_000, -1, -60_000, -20])
-def test_headers_of_a_large_file_are_always_read(store: Generations, large: Path, place: int) -> None:
-    flip(large, place % large.stat().st_size)
-    with pytest.raises(GenerationError, match="does not have the content that was written"):
-        store.check("g000002")
-
-
-def test_a_thousand_random_bytes_of_indexes_are_all_seen_by_the_full_check(store: Generations, large: Path) -> None:
-    rng = np.random.default_rng(5)
-    facts = store.manifest("g000002")["lanes"][0]
-    whole = large.read_bytes()
-    for place, bit in zip(rng.integers(0, len(whole), 1000).tolist(), rng.integers(0, 8, 1000).tolist(), strict=True):
-        with large.open("r+b") as stream:
-            stream.seek(place)
-            stream.write(bytes([whole[place] ^ 1 << bit]))
-        with pytest.raises(GenerationError):
-            manifest.check_file(large, facts, full=True)
-        with large.open("r+b") as stream:
-            stream.seek(place)
-            stream.write(whole[place : place + 1])
-    manifest.check_file(large, facts, full=True)

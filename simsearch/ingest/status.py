@@ -1,0 +1,80 @@
+"""What a home holds, and whether its indexes can answer. Nothing is changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from simsearch.catalog import Catalog
+from simsearch.core.errors import GenerationError
+from simsearch.core.types import Status
+from simsearch.features.base import Method, MetricMethod
+from simsearch.indexes import gpu
+from simsearch.indexes.generations import Generations
+
+
+def read_status(
+    home: Path, catalog: Catalog, methods: Mapping[str, Method], generations: Generations, *, verify: bool = False
+) -> Status:
+    """The status of `home`.
+
+    Args:
+        home: for the sizes of its parts.
+        catalog: of the home.
+        methods: whose descriptors are stored.
+        generations: of the home.
+        verify: whether every byte of the database and of all generations is read and checked.
+    """
+    counts, described = catalog.images.counts(), catalog.descriptors.counts()
+    fingerprints = {name: m.fingerprint for name, m in methods.items()}
+    lacking = {name: counts["images_ok"] - described.get(f, 0) for name, f in fingerprints.items()}
+    stale: Counter[str] = Counter()
+    for fingerprint, n in described.items():
+        if fingerprint not in fingerprints.values():
+            stale[fingerprint.rpartition("-")[0]] += n
+    lanes = {name: m.fingerprint for name, m in methods.items() if isinstance(m, MetricMethod)}
+    serving, problem = _serving(generations, lanes, full=verify)
+    damaged = list(_damaged(catalog, generations, serving)) if verify else []
+    return Status(
+        str(home), counts, {name: n for name, n in lacking.items() if n}, serving, tuple(catalog.builds.all()),
+        problem or "; ".join(damaged), disk_usage(home, generations.folder), fingerprints, stale=dict(stale),
+        gpus=gpu.count(), verified=verify, kept=tuple(generations.names()),
+    )  # fmt: skip
+
+
+def disk_usage(home: Path, generations: Path) -> dict[str, int]:
+    """Bytes of the parts of a home."""
+
+    def size(paths: Iterator[Path]) -> int:
+        return sum(p.stat().st_size for p in paths if p.is_file())
+
+    return {
+        "catalog": size(home.glob("catalog.db*")), "generations": size(generations.rglob("*")),
+        "backups": size(home.glob("backups/*")),
+    }  # fmt: skip
+
+
+def _serving(generations: Generations, lanes: Mapping[str, str], *, full: bool) -> tuple[str, str]:
+    """Name of the generation that serves, empty where there is none, and why it cannot answer."""
+    serving = ""
+    try:
+        serving = generations.current() or ""
+        if serving:
+            generations.check(serving, lanes, full=full)
+            generations.open(lanes)
+    except GenerationError as error:
+        return serving, str(error)
+    return serving, ""
+
+
+def _damaged(catalog: Catalog, generations: Generations, serving: str) -> Iterator[str]:
+    """What a full check of the database and of the generations that do not serve finds."""
+    if found := catalog.housekeeping.integrity():
+        yield f"{catalog.housekeeping.file}: is damaged ({found}); restore a backup"
+    for name in generations.names():
+        try:
+            if name != serving:
+                generations.manifest(name, full=True)
+        except GenerationError as error:
+            yield str(error)

@@ -1,0 +1,267 @@
+"""The shape of every result as JSON, for the command line's `--json` and for servers. docs/json.md names every key.
+
+Each function takes a result and returns what `json.dumps` can write without further help: plain types, no NaN.
+Probabilities and similarities are rounded to six digits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, fields, is_dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from simsearch.core.errors import ImageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simsearch.catalog.decisions import Recorded
+    from simsearch.catalog.images import ImageFacts
+    from simsearch.catalog.reviews import Review, Side
+    from simsearch.core.config import Config
+    from simsearch.core.types import Decision, Hit, LookAlike, PairVerdict, Refusal, Status, Verification
+    from simsearch.duplicates import DuplicateGroup, DuplicatePair
+    from simsearch.evaluation.export import Report
+    from simsearch.evaluation.methods import MethodsReport
+    from simsearch.ingest.indexer import IndexReport
+    from simsearch.ingest.nightly import NightlyReport
+    from simsearch.ingest.rebuild import Plan
+    from simsearch.training.augment import AugmentSettings
+    from simsearch.training.trainer import TrainResult
+
+Json = dict[str, Any]
+
+# -- answers ---------------------------------------------------------------------------------------------------------
+
+
+def answer(query: str, found: Decision | ImageError, *, explain: bool = False) -> Json:
+    """The answer to one photo, which the caller calls `query`."""
+    if isinstance(found, ImageError):
+        return {"query": query, "error": error(found)}
+    return {
+        "query": query, "decision": found.outcome.value, "sku": found.sku, "name": found.name,
+        "probability": round(found.probability, 6), "reason": found.reason, "named": list(found.named),
+        "hits": [_hit(h) for h in found.hits], "look_alikes": [_look_alike(a) for a in found.look_alikes],
+        "generation": found.generation, "took_ms": round(found.took_ms, 2), "id": found.record_id,
+        **({"explanation": explanation(found)} if explain else {}),
+    }  # fmt: skip
+
+
+def together(
+    photos: Sequence[str], found: Decision | None, unreadable: Sequence[ImageError], *, explain: bool = False
+) -> Json:
+    """One answer to several photos, and which of them could not be read."""
+    name = " + ".join(photos)
+    body = answer(name, found, explain=explain) if found else {"query": name}
+    return {**body, "photos": list(photos), "errors": [error(e) for e in unreadable]}
+
+
+def error(refused: ImageError) -> Json:
+    """Why a photo was refused."""
+    return {"code": refused.code, "message": str(refused)}
+
+
+def explanation(found: Decision) -> Json:
+    """How an answer came about. `hits` are those of the answer, in their order."""
+    return {
+        "stages_ms": {stage: round(ms, 2) for stage, ms in found.stages_ms.items()},
+        "lanes": [
+            {"lane": s.name, "took_ms": round(s.took_ms, 2), "found": s.found, "alone": s.alone} for s in found.lanes
+        ],
+        "hits": [{"sku": h.sku, "ranks": dict(h.ranks)} for h in found.hits],
+    }
+
+
+def _hit(hit: Hit) -> Json:
+    v = hit.verification
+    return {
+        "sku": hit.sku, "name": hit.name, "image": hit.image,
+        **_scores(v),
+    }  # fmt: skip
+
+
+def _scores(v: Verification) -> Json:
+    return {
+        "probability": round(v.probability, 6), "similarity": round(v.similarity, 6), "inliers": v.inliers,
+        "support": round(v.support, 2),
+    }  # fmt: skip
+
+
+def _look_alike(alike: LookAlike) -> Json:
+    differences = [{"field": field, "named": ours, "other": theirs} for field, ours, theirs in alike.differences]
+    return {
+        "sku": alike.sku, "name": alike.name, "kind": alike.kind, "differences": differences, "warning": alike.warning
+    }  # fmt: skip
+
+
+def verdict(v: PairVerdict, where: str = "") -> Json:
+    """The verdict on a pair of files; `where` is the line of the list that named it."""
+    names = {"a": v.a, "b": v.b, **({"where": where} if where else {})}
+    if v.error is not None:
+        return {**names, "error": error(v.error)}
+    if v.verification is None:
+        return {**names, "similarity": v.similarity}
+    return {**names, "same": v.same, **_scores(v.verification), "reason": v.reason}
+
+
+# -- recorded decisions ----------------------------------------------------------------------------------------------
+
+
+def decision(d: Recorded) -> Json:
+    """A recorded answer, the evidence it was made from, and what a person said of it."""
+    review = d.review and {
+        "verdict": d.review.verdict.value, "sku": d.review.sku, "note": d.review.note, "at": instant(d.review.at)
+    }  # fmt: skip
+    return {
+        "id": d.id, "at": instant(d.at), "query": d.query, "query_sha256": d.query_sha256, "decision": d.outcome,
+        "sku": d.sku, "probability": round(d.probability, 6), "generation": d.generation, **d.evidence,
+        "review": review,
+    }  # fmt: skip
+
+
+def instant(at: datetime) -> str:
+    """A time in UTC, to the second, as ISO 8601."""
+    return f"{at.isoformat(timespec='seconds')}Z"
+
+
+# -- duplicates ------------------------------------------------------------------------------------------------------
+
+
+def group(found: DuplicateGroup) -> Json:
+    """Images that show the same product."""
+    return {
+        "kind": found.kind.value, "skus": list(found.skus), "conflict": found.conflict,
+        "probability": round(found.probability, 6), "images": [_image(i) for i in found.images],
+        "pairs": [_pair(p) for p in found.pairs],
+    }  # fmt: skip
+
+
+def look_alike(p: DuplicatePair) -> Json:
+    """A pair that is no duplicate, in the shape of a group."""
+    return {
+        "kind": p.kind.value, "skus": [p.a.sku, p.b.sku], "conflict": True, "probability": round(p.probability, 6),
+        "images": [_image(p.a), _image(p.b)], "pairs": [_pair(p)],
+    }  # fmt: skip
+
+
+def _image(i: ImageFacts) -> Json:
+    return {"sku": i.sku, "name": i.title, "image": i.image, "sha256": i.sha256}
+
+
+def _pair(p: DuplicatePair) -> Json:
+    """Identical files are not compared: their scores are null."""
+    scores = _scores(p.verification) if p.verification else dict.fromkeys(("similarity", "inliers", "support"))
+    return {
+        "a": p.a.image, "b": p.b.image, "identical_file": p.identical_file, "kind": p.kind.value, **scores,
+        "probability": round(p.probability, 6), "reason": p.reason, "said": p.said.value if p.said else None,
+    }  # fmt: skip
+
+
+def said(pair: tuple[Side, Side], verdict: str) -> Json:
+    """What is remembered of a pair after a person spoke."""
+    a, b = pair
+    return {"a": _side(a), "b": _side(b), "said": verdict}
+
+
+def review(r: Review) -> Json:
+    """What a person once said of a pair."""
+    return {**said((r.a, r.b), r.said.value), "note": r.note, "at": f"{r.at.isoformat()}Z"}
+
+
+def _side(side: Side) -> Json:
+    return {"sku": side.sku, "sha256": side.sha256 or None}
+
+
+# -- catalog and indexes ---------------------------------------------------------------------------------------------
+
+
+def report(r: IndexReport) -> Json:
+    """Counts of an indexing run."""
+    return {
+        "added": r.added, "changed": r.changed, "redescribed": r.redescribed, "unchanged": r.unchanged,
+        "retired": r.retired, "kept": r.kept, "refused": r.refused,
+        "seconds": round(r.seconds, 2), "images_per_s": rate(r),
+        "generation": r.generation or None, "refusals": [refusal(x) for x in r.refusals],
+    }  # fmt: skip
+
+
+def rate(r: IndexReport) -> float:
+    """Images described a second."""
+    return round(r.described / r.seconds, 1) if r.seconds > 0 else 0.0
+
+
+def refusal(r: Refusal) -> Json:
+    """A row or photo that was not taken."""
+    return {"where": r.where, "code": r.code, "message": r.message}
+
+
+def status(s: Status) -> Json:
+    """What there is, and whether it can be searched."""
+    kept = ("name", "images", "state", "audit")
+    generations = [{"created_at": str(g["created_at"]), **{key: g[key] for key in kept}} for g in s.generations]
+    return {
+        "home": s.home, **s.counts, "undescribed": dict(s.undescribed), "stale": dict(s.stale),
+        "generation": s.generation or None, "kept": list(s.kept), "problem": s.problem or None,
+        "verified": s.verified, "disk_bytes": dict(s.disk_bytes), "gpus": s.gpus,
+        "fingerprints": dict(s.fingerprints), "nightly": dict(s.nightly) if s.nightly else None,
+        "generations": generations,
+    }  # fmt: skip
+
+
+def serves(name: str, *, rolled_back: bool) -> Json:
+    """The generation that serves after a build or a rollback."""
+    return {"generation": name, "rolled_back": rolled_back}
+
+
+def plan(p: Plan) -> Json:
+    """What a rebuild would do."""
+    return {**asdict(p), "lanes": [asdict(lane) for lane in p.lanes], "bytes": p.bytes}
+
+
+def nightly(r: NightlyReport) -> Json:
+    """What a night did, as its report file has it."""
+    return r.json
+
+
+def settings(config: Config, origin: Mapping[str, str]) -> Json:
+    """Every setting in force by its dotted name, with the file or flag that it comes from."""
+    rows = _flat(config, "")
+    return {key: {"value": value, "from": origin.get(key, "built in")} for key, value in rows}
+
+
+def _flat(value: Any, prefix: str) -> list[tuple[str, Any]]:
+    if is_dataclass(value) and not isinstance(value, type):
+        return [row for f in fields(value) for row in _flat(getattr(value, f.name), f"{prefix}.{f.name}".lstrip("."))]
+    if isinstance(value, Mapping):
+        return [row for key in value for row in _flat(value[key], f"{prefix}.{key}")]
+    return [(prefix, list(value) if isinstance(value, tuple) else value)]
+
+
+# -- training and measurements ---------------------------------------------------------------------------------------
+
+
+def trained(r: TrainResult) -> Json:
+    """What training reached. `best_r1` is null where no product was held out to measure it."""
+    return {"weights": str(r.weights), "steps": r.steps, "best_r1": None if math.isnan(r.best_r1) else r.best_r1}
+
+
+def calibration(path: Path) -> Json:
+    """The file that a calibration was written to."""
+    return {"calibration": str(path)}
+
+
+def augmentations(picture: Path, strengths: AugmentSettings) -> Json:
+    """The picture of a strategy, and the strengths it was drawn with."""
+    return {"picture": str(picture), "strengths": asdict(strengths)}
+
+
+def rendered(manifest: Path, products: int) -> Json:
+    """The manifest of a rendered set."""
+    return {"manifest": str(manifest), "products": products}
+
+
+def measurement(r: Report | MethodsReport) -> Json:
+    """All figures of an evaluation; docs/evaluation.md explains them."""
+    return r.json()

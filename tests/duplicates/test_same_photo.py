@@ -1,0 +1,49 @@
+"""Whether two photos are one, cut or copied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from simsearch.duplicates.same_photo import photo_test, placement
+from simsearch.features import create
+from simsearch.features.orb import KEYPOINT, Orb
+
+if TYPE_CHECKING:
+    pass
+
+
+def keypoints(xy: np.ndarray[Any, Any], bits: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    out = np.zeros(len(xy), KEYPOINT)
+    out["xy"], out["bits"] = xy * 32, bits
+    return out
+
+
+def test_a_crop_is_one_photo_and_a_common_ruler_is_not() -> None:
+    rng = np.random.default_rng(1)
+    orb = create("orb")
+    assert isinstance(orb, Orb)
+    frame = np.array([512.0, 384.0])
+    xy, bits = rng.uniform(20, [490, 360], (300, 2)), rng.integers(0, 256, (300, 32), dtype=np.uint8)
+    whole = keypoints(xy, bits)
+    inside = ((xy > [52, 42]) & (xy < [460, 342])).all(axis=1)
+    crop = keypoints((xy[inside] - [40, 30]) * 512 / 432, bits[inside])
+    cut_frames = frame, np.array([432.0, 324.0])
+    placed = placement(orb.geometry(whole, crop), cut_frames, 512)
+    assert placed is not None
+    assert placed.scale == pytest.approx(512 / 432, abs=0.01)
+    assert (placed.whole, placed.words, placed.outside < 2) == (False, "cropped", True)
+    test = photo_test(whole, crop, placed, cut_frames, 512)
+    assert (test.agreement > 0.9, test.lost) == (True, 0.0)
+
+    pill = (np.abs(xy - [256, 192]) < 70).all(axis=1)  # the same ruler, another pill in the middle
+    bits_of_another = bits.copy()
+    bits_of_another[pill] = rng.integers(0, 256, (int(pill.sum()), 32), dtype=np.uint8)
+    other = keypoints(xy, bits_of_another)
+    placed = placement(orb.geometry(whole, other), (frame, frame), 512)
+    assert placed is not None
+    assert placed.whole
+    assert photo_test(whole, other, placed, (frame, frame), 512).lost > 0.05
+    assert placement(orb.geometry(whole, whole[:5]), (frame, frame), 512) is None
