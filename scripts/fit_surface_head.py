@@ -26,8 +26,8 @@ from numpy.typing import NDArray
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.types import Pixels
-from simsearch.features.network.network import SURFACES, Network, restore, save
-from simsearch.features.network.weights_file import open_weights
+from simsearch.features.network.network import Network, restore, save
+from simsearch.features.network.weights_file import SURFACES, open_weights
 from simsearch.synthetic import SyntheticProduct, TrainingPhotos, make_products
 from simsearch.training.surface_head import (
     PENALTIES,

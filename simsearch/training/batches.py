@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from simsearch.core.types import Pixels, Surface
-from simsearch.features.network.network import SURFACES, shrink
+from simsearch.features.network.network import shrink
 from simsearch.features.network.pill_crop import cropped_with_outlines
+from simsearch.features.network.weights_file import SURFACES
 from simsearch.training.augment import AugmentSettings, view
 from simsearch.training.copy_paste import rearranged
 from simsearch.training.pairs import ALGORITHMS, ClassBatches, LabelledImages

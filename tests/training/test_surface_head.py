@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from simsearch.core.types import Surface
-from simsearch.features.network.network import SURFACES, Network
-from simsearch.features.network.weights_file import Architecture
+from simsearch.features.network.network import Network
+from simsearch.features.network.weights_file import SURFACES, Architecture
 from simsearch.training.surface_head import (
     Labelled,
     choose_penalty,

@@ -24,12 +24,11 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from simsearch.core.errors import UsageError, WeightsError
-from simsearch.core.types import Pixels, Surface
+from simsearch.core.types import Pixels
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.onednn import fuse
-from simsearch.features.network.weights_file import Architecture, Weights, open_weights, write_weights
+from simsearch.features.network.weights_file import SURFACES, Architecture, Weights, open_weights, write_weights
 
-SURFACES: tuple[Surface, ...] = tuple(s for s in Surface if s is not Surface.UNKNOWN)
 _MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 _STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 

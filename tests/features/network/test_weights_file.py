@@ -21,7 +21,6 @@ from simsearch.core.types import Pixels
 from simsearch.features.network import weights_file as weightfile
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.network import (
-    SURFACES,
     Inference,
     Network,
     fold,
@@ -32,8 +31,10 @@ from simsearch.features.network.network import (
     save,
     to_input,
 )
-from simsearch.features.network.weights_file import Architecture, open_weights, sigmoid
+from simsearch.features.network.weights_file import SURFACES, Architecture, open_weights, sigmoid
 
+NAMES = [surface.value for surface in SURFACES]
+BACKWARDS = json.dumps(NAMES[::-1])
 SMALL = Architecture("mobilenet_v3_small", embedding=32, input_size=64, pair_hidden=16)
 
 
@@ -237,6 +238,17 @@ def bfloat16_tensors(path: Path) -> None:
     save_torch({"pair.0.weight": torch.zeros(16, 32, dtype=torch.bfloat16)}, path, metadata=header)
 
 
+def backwards(tensors: dict[str, NDArray[Any]], header: dict[str, str]) -> None:
+    """The surface head with its rows and their names in the opposite order."""
+    header["surfaces"] = BACKWARDS
+    tensors.update({f"surface.{part}": tensors[f"surface.{part}"][::-1].copy() for part in ("weight", "bias")})
+
+
+def few_rows(tensors: dict[str, NDArray[Any]], header: dict[str, str]) -> None:
+    backwards(tensors, header)
+    tensors.update({f"surface.{part}": tensors[f"surface.{part}"][1:].copy() for part in ("weight", "bias")})
+
+
 DAMAGE: dict[str, Callable[[Path], Any]] = {
     "empty": lambda path: path.write_bytes(b""),
     "truncated": lambda path: path.write_bytes(path.read_bytes()[:-100]),
@@ -266,6 +278,12 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     "nan in the backbone": rewrite(first_value("backbone.0.0.weight", float("nan"))),
     "infinite pair head": rewrite(first_value("pair.0.weight", float("inf"))),
     "bfloat16 tensors": bfloat16_tensors,
+    "surfaces no JSON": rewrite(lambda tensors, header: header.update(surfaces="[")),
+    "surfaces no list": rewrite(lambda tensors, header: header.update(surfaces='"front"')),
+    "a surface without a name": rewrite(lambda tensors, header: header.update(surfaces="[[]]")),
+    "a surface too few": rewrite(lambda tensors, header: header.update(surfaces='["front", "back"]')),
+    "a surface twice": rewrite(lambda tensors, header: header.update(surfaces=json.dumps([*NAMES[:-1], "front"]))),
+    "a row too few": rewrite(few_rows),
 }
 
 
@@ -283,6 +301,48 @@ def test_a_bad_pair_head_is_named_without_torch_too(damage: str, file: Path) -> 
     weights = open_weights(file)
     with pytest.raises(WeightsError, match=r"weights\.safetensors"):
         _ = weights.pair_head
+
+
+def test_surfaces_are_named_in_the_file(file: Path) -> None:
+    with safe_open(str(file), framework="numpy") as stream:
+        assert json.loads(stream.metadata()["surfaces"]) == NAMES
+    assert open_weights(file).surfaces == SURFACES
+
+
+def test_surfaces_in_another_order_mean_the_same(file: Path) -> None:
+    before = Inference(restore(open_weights(file)), precision="float32", device="cpu").describe(squares(3))[1]
+    rewrite(backwards)(file)
+    weights = open_weights(file)
+    assert weights.surfaces == SURFACES[::-1]
+    found = Inference(restore(weights), precision="float32", device="cpu").describe(squares(3))[1]
+    assert found == pytest.approx(before, abs=1e-6)
+
+
+def test_files_without_names_have_the_usual_order(file: Path) -> None:
+    named = open_weights(file).tensors
+    rewrite(lambda tensors, header: header.pop("surfaces"))(file)
+    weights = open_weights(file)
+    assert weights.surfaces == SURFACES
+    assert all(np.array_equal(weights.tensors[name], rows) for name, rows in named.items())
+
+
+def test_an_unknown_surface_is_named(file: Path) -> None:
+    rewrite(lambda tensors, header: header.update(surfaces=json.dumps([*NAMES[:-1], "lid"])))(file)
+    with pytest.raises(WeightsError, match=r"weights\.safetensors: tells the surface 'lid', which simsearch does not"):
+        open_weights(file)
+
+
+def test_the_order_is_not_that_of_the_enum() -> None:
+    code = """
+from enum import StrEnum
+from simsearch.core import types
+types.Surface = StrEnum("Surface", [(s.name, s.value) for s in reversed(types.Surface)])
+from simsearch.features.network.weights_file import SURFACES
+print(*SURFACES)
+"""
+    root = Path(weightfile.__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", code], check=True, cwd=root, capture_output=True, text=True)
+    assert done.stdout.split() == NAMES == ["front", "back", "side", "top", "pills", "bottle", "other"]
 
 
 def test_oversized_files_are_not_read(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
