@@ -124,7 +124,25 @@ def decode(data: bytes, settings: ImageSettings, name: str = "<bytes>", sha256: 
     except Exception as error:  # on damaged data decoders raise whatever they stumble over
         raise _damaged(data, name, error) from error
     digest = sha256 or hashlib.sha256(data).hexdigest()
-    return Image(_fit(pixels, settings.working_size), digest, width, height, name)
+    return Image(np.ascontiguousarray(shrunk(pixels, settings.working_size)), digest, width, height, name)
+
+
+def resized(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Grey (h, w) or RGB (h, w, 3) scaled to `side` pixels on the longer side; the aspect is kept.
+
+    Down by area averaging, up bilinearly. Descriptors depend on both: whoever changes them raises the versions in the
+    fingerprints of the methods.
+    """
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(pixels, size, interpolation=interpolation), dtype=np.uint8)
+
+
+def shrunk(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """As :func:`resized`, but only down: `pixels` themselves where they are small enough."""
+    return pixels if max(pixels.shape[:2]) <= side else resized(pixels, side)
 
 
 def _upright(opened: Pillow.Image, settings: ImageSettings, name: str) -> tuple[Pillow.Image, int, int]:
@@ -182,15 +200,6 @@ def _deep(values: NDArray[Any]) -> Pixels:
     x = np.nan_to_num(x, nan=0.0, posinf=top, neginf=0.0)
     grey = np.clip(x / top * 255.0, 0, 255).round().astype(np.uint8)
     return np.repeat(grey[..., None], 3, axis=2)
-
-
-def _fit(pixels: Pixels, side: int) -> Pixels:
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return np.ascontiguousarray(pixels)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _unidentified(data: bytes, name: str) -> ImageError:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from simsearch.core.images import shrunk
 from simsearch.core.types import Pixels, Surface
-from simsearch.features.network.network import shrink
 from simsearch.features.network.pill_crop import cropped_with_outlines
 from simsearch.features.network.weights_file import SURFACES
 from simsearch.training.augment import AugmentSettings, view
@@ -73,13 +73,13 @@ class Views:
         """Of a photo in memory, at most `side` pixels on the longer side; may raise ImageError."""
         pixels = photo.load()
         if photo.surface != Surface.PILLS:
-            return cls(shrink(pixels, side))
+            return cls(shrunk(pixels, side))
         subject, outlines = cropped_with_outlines(pixels)
         if subject.shape == pixels.shape:
-            return cls(shrink(pixels, side))
-        small = shrink(subject, side)
+            return cls(shrunk(pixels, side))
+        small = shrunk(subject, side)
         scale = np.float32(max(small.shape) / max(subject.shape))
-        return cls(shrink(pixels, side), small, tuple(outline * scale for outline in outlines))
+        return cls(shrunk(pixels, side), small, tuple(outline * scale for outline in outlines))
 
 
 class Batches(Dataset[Batch]):

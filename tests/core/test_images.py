@@ -305,19 +305,32 @@ def test_a_large_jpeg_is_decoded_at_reduced_scale(shape: tuple[int, int], monkey
     """As good as decoded in full and then scaled, but from far fewer pixels."""
     picture = smooth(2, *shape)
     seen: list[tuple[int, int]] = []
-    fit = images._fit
+    shrunk = images.shrunk
 
     def noting(pixels: Pixels, side: int) -> Pixels:
         seen.append((pixels.shape[0], pixels.shape[1]))
-        return fit(pixels, side)
+        return shrunk(pixels, side)
 
-    monkeypatch.setattr(images, "_fit", noting)
+    monkeypatch.setattr(images, "shrunk", noting)
     found = decoded(encoded(picture, "JPEG", quality=92))
     assert (found.height, found.width) == shape
     assert max(found.pixels.shape) == 640
     assert 640 <= max(seen[0]) < max(1300, max(shape) / 4)
     expected = cv2.resize(picture, found.pixels.shape[1::-1], interpolation=cv2.INTER_AREA)
     assert np.abs(found.pixels.astype(int) - expected).mean() < 3
+
+
+def test_resized_keeps_the_shape_and_never_vanishes() -> None:
+    assert images.resized(np.zeros((1000, 500), np.uint8), 512).shape == (512, 256)
+    assert images.resized(np.zeros((10, 20, 3), np.uint8), 512).shape == (256, 512, 3)
+    assert images.resized(np.zeros((1, 640), np.uint8), 64).shape == (1, 64)
+
+
+def test_shrunk_never_enlarges() -> None:
+    assert images.shrunk(np.zeros((100, 50, 3), np.uint8), 20).shape == (20, 10, 3)
+    small = np.zeros((10, 20, 3), np.uint8)
+    assert images.shrunk(small, 20) is small
+    assert images.shrunk(np.zeros((1, 500, 3), np.uint8), 20).shape == (1, 20, 3)
 
 
 def test_hash_is_of_the_file() -> None:

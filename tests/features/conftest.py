@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from simsearch.core.types import Image
 from simsearch.testing import pictures
+from tests.features import scenes
 
 MakeImage = Callable[[NDArray[Any]], Image]
 Texture = Callable[..., NDArray[Any]]
@@ -25,3 +27,9 @@ def make_image() -> MakeImage:
 def texture() -> Texture:
     """Rectangles and discs of drawn colours: corners and edges enough for every method."""
     return pictures.texture
+
+
+@pytest.fixture(scope="session")
+def scene() -> NDArray[np.uint8]:
+    """A photo with a border, so that turning and tilting cut nothing off."""
+    return scenes.scene()

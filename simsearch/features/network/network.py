@@ -15,7 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from simsearch.core.errors import UsageError, WeightsError
+from simsearch.core.images import resized
 from simsearch.core.types import Pixels
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.onednn import fuse
@@ -127,30 +127,17 @@ def _resnet_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def letterbox(pixels: Pixels, size: int) -> Pixels:
-    """Scaled to fit a square of `size` pixels, aspect kept, padded with the mean colour of the picture's border."""
-    height, width = pixels.shape[:2]
-    scale = size / max(height, width)
-    w, h = max(1, round(width * scale)), max(1, round(height * scale))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(pixels, (w, h), interpolation=interpolation)
+    """The photo scaled to fit a square of `size` pixels, aspect kept, padded with the mean colour of its border."""
+    small = resized(pixels, size)
+    h, w = small.shape[:2]
     if w == h == size:
-        return cast(Pixels, small)
+        return small
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]]).mean(axis=0)
     out = np.empty((size, size, 3), np.uint8)
     out[:] = border.round().astype(np.uint8)
     top, left = (size - h) // 2, (size - w) // 2
     out[top : top + h, left : left + w] = small
     return out
-
-
-def shrink(pixels: Pixels, side: int) -> Pixels:
-    """Scaled down to at most `side` pixels on the longer side."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def to_input(squares: Sequence[Pixels]) -> Tensor:

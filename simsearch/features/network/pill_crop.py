@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.core.images import resized
 from simsearch.core.types import Pixels
 
 _SIDE = 384  # working size; all lengths below are pixels at it
@@ -75,11 +76,10 @@ def cropped_with_outlines(pixels: Pixels) -> tuple[Pixels, tuple[NDArray[np.floa
 def find_pills(pixels: Pixels) -> Pills | None:
     """Where the pills are; None where there are none."""
     scale = _SIDE / max(pixels.shape[:2])
-    width, height = (max(1, round(n * scale)) for n in (pixels.shape[1], pixels.shape[0]))
+    small = resized(pixels, _SIDE)
+    height, width = small.shape[:2]
     if min(width, height) < _SIDE // 6:
         return None
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = np.asarray(cv2.resize(pixels, (width, height), interpolation=interpolation), np.uint8)
     clean = np.asarray(cv2.morphologyEx(small, cv2.MORPH_CLOSE, _disc(_PRINT)), np.uint8)
     ground = _ground(clean)
     spots = list(_spots(_apart(_lab(clean), ground), ground))
