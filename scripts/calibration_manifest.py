@@ -3,12 +3,13 @@
 
 usage: calibration_manifest.py TRAIN.csv OUT.csv
 
-From the table of training_manifest.py: the products that training held out, as distractors unlabelled photos, which do
-not ask (many show what another of them shows), and all medicines with one photo, which ask: their siblings, other drugs
-of one maker in one design, are what a photo of a drug that the catalog lacks is taken for. Unlabelled photos that show
-a labelled product by eye (doubtful_pairs.csv) are left out. Added are 200 rendered packages that training never drew,
-one studio and two phone photos each, written beside OUT. They hold no look-alike families: which of two strengths a
-photo shows cannot be told from these descriptors.
+It takes three groups from the table of training_manifest.py. First, the products that training held out. Second, the
+unlabelled photos, as distractors that do not ask, since many show what another of them shows; those that show a
+labelled product by eye (doubtful_pairs.csv) are left out. Third, all medicines with one photo, which ask: a photo of a
+drug that the catalog lacks is taken for a sibling, another drug of the maker in the same design.
+
+It adds 200 rendered packages that training never drew, one studio and two phone photos each, written beside OUT. They
+hold no look-alike families: these descriptors cannot tell which of two strengths a photo shows.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ SEED = 99
 def phone(product: SyntheticProduct, rng: np.random.Generator) -> Pixels:
     """A simulated phone photo of the main surface on plain ground.
 
-    The patterned grounds and the small print on the backs repeat to the pixel from photo to photo, as no two tables do
-    and few texts: their keypoints would agree.
+    Patterned grounds and the small print on the backs repeat to the pixel from photo to photo, unlike real tables and
+    most real texts: their keypoints would agree.
     """
     conditions = PhotoConditions.draw(rng, 0.5)
     plain = replace(conditions, background=str(rng.choice(["paper", "gradient", "dark"])))

@@ -1,20 +1,20 @@
-"""Kills indexing and rebuilding with SIGKILL, again and again, and looks at what is left.
+"""Kill indexing and rebuilding with SIGKILL, again and again, and check what is left.
 
     python scripts/crash_campaign.py [--kills 1000] [--seed 0] [--folder DIR] [--json]
     python scripts/crash_campaign.py --readers 60
 
-Each round a child process goes on where the last one was killed: it adds, changes and removes photos, indexes them,
+In each round a child process goes on where the last one was killed: it adds, changes and removes photos, indexes them,
 rebuilds, rolls back, or runs a whole night, until it is killed at a random moment. A second part kills it before and
-after every single fsync and rename that Python does in a nightly run (SQLite's own are met by the random ones). What a
-child has been told to be committed it writes down; after every kill another process checks that
+after each fsync and rename that Python does in a nightly run (the random kills meet those of SQLite). The child writes
+down what was acknowledged as committed. After every kill another process checks that
 
 - SQLite's integrity_check of the catalog passes,
 - every image that was committed is there, and none that was retired,
 - a generation serves that passes the full check, with nothing to fall back on, and no older one than was acknowledged,
 - its ids, with what came since and without what went since, are those of the catalog's active images.
 
-The methods are stand-ins of a few numbers, the photos tiny, so that a round is short and most of it is writing. A kill
-of a process is not a loss of power: what the kernel holds is not lost, and what fsync is for is not shown by this.
+The methods are stand-ins of a few numbers and the photos tiny, so that a round is short and most of it is writing. A
+killed process is not a loss of power: the kernel keeps what was written, so this says nothing about fsync.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def forked(job: Callable[[], None], *, kill_after: float | None = None) -> tuple
 
 
 def kill_at(nth: int, *, before: bool) -> None:
-    """From now on, this process dies at the nth fsync, rename or replace."""
+    """Make this process die at its nth fsync, rename or replace from now on."""
     left = [nth]
 
     def armed(real: Callable[..., Any]) -> Callable[..., Any]:
@@ -255,7 +255,7 @@ def kill_at(nth: int, *, before: bool) -> None:
 
 
 def checked(folder: Path, where: str) -> None:
-    """Look at what is left, in a process of its own."""
+    """Check what is left, in a process of its own; SystemExit with the complaint."""
     killed, complaint = forked(lambda: World(folder).check())
     if killed or complaint:
         raise SystemExit(f"after {where}: {complaint or 'the check itself died'}; the home is left in {folder}")
@@ -264,7 +264,7 @@ def checked(folder: Path, where: str) -> None:
 def random_kills(
     folder: Path, kills: int, seed: int, longest: float, go_on: Callable[[int], bool] = lambda count: True
 ) -> Counter[str]:
-    """Kill at random moments, at most `longest` seconds after the start; how many kills, and how many left rubbish."""
+    """Kill at random moments, at most `longest` seconds after the start. Counts `kills`, and those with `leftovers`."""
     rng = random.Random(seed)
     counts: Counter[str] = Counter()
     while counts["kills"] < kills and go_on(counts["kills"]):
@@ -280,7 +280,7 @@ def random_kills(
 
 
 def every_step(folder: Path) -> int:
-    """Kill a night before and after each of its fsyncs and renames; how many kills that were."""
+    """Kill a night before and after each of its fsyncs and renames; the number of kills."""
     forked(lambda: World(folder).work(1, steps=2))
     kills = 0
     for before in (True, False):
@@ -304,7 +304,7 @@ def every_step(folder: Path) -> int:
 
 
 def clean_at_last(folder: Path) -> None:
-    """One more undisturbed night leaves nothing lying about."""
+    """Check that an undisturbed night leaves no temporary files."""
     _, complaint = forked(lambda: World(folder).work(99, steps=3))
     left = [str(p) for pattern in ("*.unfinished", "*.part") for p in (folder / "home").rglob(pattern)]
     if complaint or left:
@@ -313,10 +313,10 @@ def clean_at_last(folder: Path) -> None:
 
 
 def readers(folder: Path, seconds: float, processes: int = 2) -> dict[str, int]:
-    """Ask without a pause while a writer indexes, retires, rebuilds and prunes; what was asked and swapped meanwhile.
+    """Ask without a pause while a writer indexes, retires, rebuilds and prunes. Counts questions and generations seen.
 
-    Every answer must hold the image that was asked for, if that was active before and after, and none that was retired
-    before the question.
+    Every answer must hold the image that was asked for, where it was active before and after the question, and no image
+    that was retired before it.
     """
     if complaint := forked(lambda: World(folder).work(5, steps=3))[1]:
         raise SystemExit(f"the first builds failed: {complaint}")
@@ -364,7 +364,7 @@ def readers(folder: Path, seconds: float, processes: int = 2) -> dict[str, int]:
 
 
 def scratch() -> str | None:
-    """A folder in memory where there is one: what a killed process wrote is there just the same, and fsync is free."""
+    """A folder in memory, where there is one: a killed process loses nothing there either, and fsync is free."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 

@@ -3,11 +3,13 @@
 
 usage: evaluation_manifests.py DATA_DIR OUT_DIR
 
-DATA_DIR holds the sets that docs/recognition.md describes. For retrieval, open set and calibration (columns sku, image,
-role): boxes.csv, strips.csv, tfda.csv; the first photo of a product is its reference, or the one of the register; the
-unlabelled boxes are distractors of the first two. For the methods (columns sku, image, part): boxes_pairs.csv,
-strips_pairs.csv, whose thresholds are chosen on boxes, since three products cannot be divided, and tfda_pairs.csv,
-without medicines that are filed with the same photo as another one.
+DATA_DIR holds the sets that docs/recognition.md describes.
+
+For retrieval, open set and calibration (columns sku, image, role): boxes.csv, strips.csv and tfda.csv. The reference of
+a product is its first photo, in tfda.csv that of the register. The unlabelled boxes are distractors in the first two.
+
+For the methods (columns sku, image, part): boxes_pairs.csv; strips_pairs.csv, whose thresholds are chosen on boxes
+because its three products cannot be divided; tfda_pairs.csv, without medicines that share a photo with another one.
 """
 
 from __future__ import annotations
@@ -25,14 +27,14 @@ def records(path: Path) -> list[dict[str, str]]:
 
 
 def write(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> Path:
-    """A CSV file."""
+    """Write a CSV file; its path."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream).writerows([header, *rows])
     return path
 
 
 def manifests(data: Path, out: Path) -> list[Path]:
-    """All tables, with absolute paths of photos, so that they can lie anywhere."""
+    """Write all tables, with absolute paths of photos so that they can lie anywhere; their paths."""
     data = data.resolve()
     out.mkdir(parents=True, exist_ok=True)
     boxes = [(r["sku"], str(data / r["image"])) for r in records(data / "boxes.csv") if r["split"] == "eval"]
@@ -60,7 +62,7 @@ def manifests(data: Path, out: Path) -> list[Path]:
 
 
 def first_is_reference(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str, str]]:
-    """(sku, image, role)."""
+    """(sku, image, role) of each row: the first photo of a product is its reference, the others ask."""
     seen: set[str] = set()
     out = []
     for sku, path in rows:

@@ -3,12 +3,15 @@
 
 usage: fit_surface_head.py WEIGHTS TABLE.csv DATA_DIR OUT.safetensors [--measure]
 
-Fitted on four sources: labels by eye (surface_training_labels.csv, images below DATA_DIR), loose pills of TABLE (that
-training_manifest.py writes; its other surfaces are too often wrong), rendered packages, which alone show backs and
-tops, and rendered blister strips, which hardly occur among the labels by eye and are easily taken for loose pills. The
-penalty, and how much loose pills and packages count, are chosen by cross-validation on the labels by eye. --measure
-then prints accuracy and confusions on surface_labels.csv, whose products are left out of the fit, and what is said of
-other rendered strips. docs/surfaces.md has the definitions.
+It is fitted on four sources:
+- labels by eye (surface_training_labels.csv, images below DATA_DIR);
+- loose pills of TABLE, which training_manifest.py writes; its other surfaces are too often wrong;
+- rendered packages, the only source of backs and tops;
+- rendered blister strips, which are rare among the labels by eye and easily taken for loose pills.
+
+Cross-validation on the labels by eye chooses the penalty and the weights of loose pills and packages. --measure prints
+accuracy and confusions on surface_labels.csv, whose products are left out of the fit, and the answers for other
+rendered strips. docs/surfaces.md has the definitions.
 """
 
 from __future__ import annotations
@@ -22,14 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-
-from simsearch.core import images
-from simsearch.core.config import ImageSettings
-from simsearch.core.types import Pixels
-from simsearch.features.network.network import Network, restore, save
-from simsearch.features.network.weights_file import SURFACES, open_weights
-from simsearch.synthetic import SyntheticProduct, TrainingPhotos, make_products
-from simsearch.training.surface_head import (
+from surface_head import (
     PENALTIES,
     Labelled,
     fit_surface_head,
@@ -38,13 +34,20 @@ from simsearch.training.surface_head import (
     similar_groups,
 )
 
+from simsearch.core import images
+from simsearch.core.config import ImageSettings
+from simsearch.core.types import Pixels
+from simsearch.features.network.network import Network, restore, save
+from simsearch.features.network.weights_file import SURFACES, open_weights
+from simsearch.synthetic import SyntheticProduct, TrainingPhotos, make_products
+
 HERE = Path(__file__).parent
 BY_EYE, EVALUATION = HERE / "surface_training_labels.csv", HERE / "surface_labels.csv"
 WEAK = {"pills"}
 WEAK_MOST, RENDERED, STRIPS = 600, 900, 400
-STRIP_SHARE = 0.3  # what a rendered strip counts, beside 1 by eye
-SHARES = ((0.1, 0.03), (0.1, 0.1))  # what a weak label and a rendered photo count, beside 1 by eye
-SAME_BOX = 0.9  # cosine of features from which unlabelled photos are kept on one side of the cross-validation
+STRIP_SHARE = 0.3  # weight of a rendered strip; a label by eye has weight 1
+SHARES = ((0.1, 0.03), (0.1, 0.1))  # weights of a weak label and of a rendered photo
+SAME_BOX = 0.9  # cosine of features from which unlabelled photos stay on one side of the cross-validation
 DECODING = ImageSettings(working_size=320)
 CODE = {s.value: i for i, s in enumerate(SURFACES)}
 BATCH = 64
@@ -57,7 +60,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def features(network: Network, number: int, pixels: Callable[[int], Pixels]) -> NDArray[np.float32]:
-    """Pooled features of `number` photos, never more than a batch of them in memory."""
+    """Pooled features (number, channels), with one batch of photos in memory at a time."""
     parts = [
         pooled_features(network, [pixels(i) for i in range(start, min(start + BATCH, number))])
         for start in range(0, number, BATCH)
@@ -71,12 +74,12 @@ def of_files(network: Network, paths: Sequence[Path]) -> NDArray[np.float32]:
 
 
 def by_eye(network: Network, root: Path, skus: dict[str, str], banned: set[str]) -> Labelled:
-    """The hand-labelled photos but those of `banned` products, grouped by product."""
+    """The photos labelled by eye, without those of `banned` products, grouped by product."""
     records = [r for r in rows(BY_EYE) if skus.get(str(root / r["image"]), r["image"]) not in banned]
     found = of_files(network, [root / r["image"] for r in records])
     alike = similar_groups(found, SAME_BOX)
     names = [skus.get(str(root / r["image"]), r["image"]) for r in records]
-    # Without a product of its own, an unlabelled photo belongs to whatever it looks like.
+    # An unlabelled photo has no product: it belongs to the photos that it looks like.
     keys = [str(g) if n.startswith("unlabelled-") else n for g, n in zip(alike, names, strict=True)]
     number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     codes = np.array([CODE[r["surface"]] for r in records], np.int64)
@@ -91,24 +94,24 @@ def extra(found: NDArray[np.float32], codes: Sequence[int]) -> Labelled:
 
 
 def weak(network: Network, table: list[dict[str, str]], banned: set[str], known: set[str]) -> Labelled:
-    """Photos of the table whose surface is told by what they are, evenly over the table."""
+    """Photos of the table with a weak label, at most WEAK_MOST, spread evenly over the table."""
     chosen = [r for r in table if r["surface"] in WEAK and r["sku"] not in banned and r["image"] not in known]
     chosen = chosen[:: max(1, len(chosen) // WEAK_MOST)]
     return extra(of_files(network, [Path(r["image"]) for r in chosen]), [CODE[r["surface"]] for r in chosen])
 
 
 def rendered(network: Network) -> Labelled:
-    """Drawn packages in simulated photos. A bottle seen from behind is a bottle, as it is among the labels by eye."""
+    """Rendered packages in simulated photos. Any face of a bottle is a bottle, as among the labels by eye."""
     return drawn(network, make_products(500, seed=11), RENDERED)
 
 
 def strips(network: Network, seed: int) -> Labelled:
-    """Drawn blister strips in simulated photos, many of them in a hand."""
+    """Rendered blister strips in simulated photos, many of them in a hand."""
     return drawn(network, [p for p in make_products(1500, seed) if p.package == "blister"], STRIPS)
 
 
 def drawn(network: Network, products: Sequence[SyntheticProduct], number: int) -> Labelled:
-    """`number` simulated photos of `products`."""
+    """`number` simulated photos of `products`, with their surfaces."""
     package = {p.sku: p.package for p in products}
     source, codes = TrainingPhotos(products, seed=11), []
 
@@ -121,7 +124,7 @@ def drawn(network: Network, products: Sequence[SyntheticProduct], number: int) -
 
 
 def together(parts: Sequence[Labelled], shares: Sequence[float]) -> Labelled:
-    """One set of all parts, each part's photos counting `share`."""
+    """All parts as one set; the weights of each part are multiplied by its share."""
     return Labelled(
         np.concatenate([p.features for p in parts]),
         np.concatenate([p.surfaces for p in parts]),
@@ -131,7 +134,7 @@ def together(parts: Sequence[Labelled], shares: Sequence[float]) -> Labelled:
 
 
 def measure(network: Network, root: Path) -> None:
-    """Print the share right on the evaluation labels with its bootstrap interval over products, and the confusions."""
+    """Print accuracy on the evaluation labels, with a bootstrap interval over products, and the confusions."""
     records = rows(EVALUATION)
     found = of_files(network, [root / r["image"] for r in records])
     weight, bias = network.surface.weight.detach().numpy(), network.surface.bias.detach().numpy()

@@ -1,10 +1,10 @@
-"""Plants duplicates in a catalog of real photos, lets `simsearch duplicates` find them, and prints what it found.
+"""Plant duplicates in a catalog of real photos, let `simsearch duplicates` look for them, and print what it found.
 
     python scripts/measure_duplicates.py DATA SCRATCH [--images 1900] [--each 50] [--seed 0] [--config FILE]
 
 DATA is a folder with `tfda.csv` (sku, name, image, split), `tfda_same_photo.csv` (groups of SKUs whose photos are the
-same file, `a|b|c`) and the photos. SCRATCH gets the altered copies, the table and the home; a second call uses again
-what is there. The program is run from outside, as a user runs it. What is planted, each under an SKU of its own:
+same file, `a|b|c`) and the photos. SCRATCH gets the altered copies, the table and the home; a second call uses them
+again. The program runs as a command, as a user runs it. Planted, each under an SKU of its own:
 
     identical     the groups of `tfda_same_photo.csv`, as they are
     reencoded     JPEG of quality 40 to 80
@@ -85,7 +85,7 @@ CHANGES: dict[str, Change] = {
 }
 SAME_PHOTO, OTHER_PHOTO, IDENTICAL = set(CHANGES), "other photo", "identical"
 KIND = {IDENTICAL: "identical", OTHER_PHOTO: "same-product", **dict.fromkeys(CHANGES, "same-photo")}
-"""What was done -> what the program should call it."""
+"""How a duplicate was made -> the kind that the program should report."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def plant(data: Path, folder: Path, images: int, each: int, seed: int) -> None:
     others = [str(s) for s in rng.permutation(sorted(shown.keys() - wanted.keys()))]
     catalog = [*wanted, *others[: max(0, images - len(wanted))]]
     table = [{"sku": s, "name": shown[s]["name"], "image": str(data / shown[s]["image"])} for s in catalog]
-    # Copies of photos that are filed once: a copy of an identical pair would be a duplicate of both.
+    # Only photos that are filed once are copied: a copy of an identical pair would be a duplicate of both.
     sources = [str(s) for s in rng.permutation(others[: len(catalog) - len(wanted)])]
     if len(sources) < each * len(CHANGES):
         raise SystemExit(f"--images {images}: too few for --each {each}; give at least {len(wanted)} and 7 for each")
@@ -154,7 +154,7 @@ def simsearch(home: Path, config: Path | None, *rest: str) -> str:
 
 
 def report(planted: Sequence[Planted], groups: Sequence[dict[str, Any]], shas: dict[str, str]) -> dict[str, Any]:
-    """Recall by what was done, and precision by what it was called; "unplanned" pairs are for people to look at."""
+    """Recall by how a duplicate was made, precision by reported kind, and the reported pairs that were not planted."""
     found: dict[frozenset[str], str] = {}
     for group in groups:
         sku_of = {image["image"]: image["sku"] for image in group["images"]}
@@ -168,7 +168,7 @@ def report(planted: Sequence[Planted], groups: Sequence[dict[str, Any]], shas: d
     recall: dict[str, Counter[str]] = {}
     truth = {}
     for p in planted:
-        # Some groups of the list are byte-identical only with another photo of the product.
+        # Some groups of the list share a file only by another photo of the product.
         same_file = shas.get(p.a) == shas.get(p.b)
         how = "identical" if same_file else ("listed, other file" if p.how == IDENTICAL else p.how)
         truth[frozenset((p.a, p.b))] = KIND.get(how, "same-product")

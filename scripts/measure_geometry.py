@@ -3,11 +3,11 @@
 
 usage: measure_geometry.py DATA_DIR [--every N] [--set NAME=VALUE ...]
 
-Each photo of a training product is compared with the other photos of its product and with its hard wrong photos: the
-25 nearest embeddings and the 25 images with the most keypoint votes, of the other products' first photos and the
-unlabelled photos. Pairs of boxes_ambiguous.csv, and those that scripts/doubtful_pairs.csv adds by eye, are left out.
-`--set` changes settings of the `orb` method, for instance keypoints=800. The network was trained on these products: it
-only chooses the wrong photos here.
+Each photo of a training product is compared with the other photos of its product and with hard wrong photos: the 25
+nearest embeddings and the 25 images with the most keypoint votes, among the first photos of other products and the
+unlabelled photos. Pairs of boxes_ambiguous.csv and of scripts/doubtful_pairs.csv (found by eye) are left out. `--set`
+changes settings of the `orb` method, for instance keypoints=800. The network was trained on these products; here it
+only chooses the wrong photos.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def table(path: Path) -> list[dict[str, str]]:
 
 
 def doubtful(data: Path) -> set[tuple[str, str]]:
-    """(sku, image without suffix, or its folder) that may show the product."""
+    """(sku, image without suffix, or folder of images): photos that may show the product."""
     own = table(Path(__file__).with_name("doubtful_pairs.csv"))
     return {(r["sku"], r["image"].rsplit(".", 1)[0]) for r in (*table(data / "boxes_ambiguous.csv"), *own)}
 
 
 def plain_inliers(orb: Orb, query: Descriptor, other: Descriptor) -> tuple[int, int]:
-    """Matches of the ratio test, and those that one sane homography explains: without guidance."""
+    """Number of matches of the ratio test, and of those that one sane homography explains, without guided matching."""
     pairs = orb.matches(query, other)
     if len(pairs) < 6:
         return len(pairs), 0
@@ -61,8 +61,10 @@ def plain_inliers(orb: Orb, query: Descriptor, other: Descriptor) -> tuple[int, 
 
 
 def report(scores: NDArray[np.float64], same: NDArray[np.bool_], query: NDArray[np.int64]) -> dict[str, float]:
-    """Of one score: `own`, right pairs above every wrong one of the same photo; `all`, above all but n per cent of the
-    photos' best wrong ones."""
+    """Shares of right pairs with a higher score than wrong pairs.
+
+    `own`: than every wrong pair of the same photo. `all but n%`: than the best wrong pair of all but n % of the photos.
+    """
     best = np.array([scores[(query == q) & ~same].max() for q in query])
     worst = np.sort([scores[(query == q) & ~same].max() for q in np.unique(query)])[::-1]
     right = scores[same]

@@ -2,11 +2,11 @@
 
     python scripts/measure_lookalikes.py SCRATCH [--families 60] [--photos 2] [--severity 0.4] [--config FILE]
 
-A family is one brand in several strengths: the same layout, fonts and pictures, other digits, in about half of the
-families another accent colour. Every member has one studio picture, and phone photos of the same face ask. Twice:
+A family is one brand in several strengths: the same layout, fonts and pictures, other digits, and in about half of the
+families another accent colour. Every member has one studio picture; phone photos of the same face ask. Two cases:
 
     all there     every strength is in the catalog
-    one missing   one strength of each family, drawn, is not; only photos of these ask, so that every MATCH is wrong
+    one missing   one strength of each family, drawn at random, is not; only photos of these ask: every MATCH is wrong
 
 SCRATCH gets the pictures, the tables and two homes; a second call with the same figures uses the pictures again. The
 products are drawn with a seed that neither the training nor the calibration uses.
@@ -39,7 +39,7 @@ OUTCOMES = ("match", "ambiguous, names it", "ambiguous, others", "wrong strength
 
 @dataclass(frozen=True)
 class Photo:
-    """A question."""
+    """A phone photo that asks."""
 
     product: SyntheticProduct
     path: Path
@@ -48,7 +48,7 @@ class Photo:
 
 
 def families(count: int, seed: int) -> list[Family]:
-    """Families whose members differ in their strength alone, each with two members or more."""
+    """Families of two or more members that differ in strength alone."""
     made = make_products(40 * count, seed, family_share=0.95)
     found: list[Family] = []
     for _, members in groupby(made, key=lambda p: (p.family, p.name, p.form)):
@@ -59,7 +59,7 @@ def families(count: int, seed: int) -> list[Family]:
 
 
 def draw(folder: Path, made: Sequence[Family], photos: int, severity: float, seed: int) -> list[Photo]:
-    """Write the pictures that are not there yet."""
+    """Write the pictures that are missing; the photos that ask."""
     (folder / "images").mkdir(parents=True, exist_ok=True)
     asked = []
     for number, product in enumerate(p for family in made for p in family):
@@ -82,7 +82,7 @@ def draw(folder: Path, made: Sequence[Family], photos: int, severity: float, see
 def ask(
     folder: Path, name: str, listed: Sequence[SyntheticProduct], photos: Sequence[Photo], config: Path | None
 ) -> list[Decision | ImageError]:
-    """Index `listed` in a home of its own and ask `photos` of it."""
+    """Index `listed` in a new home and ask it `photos`; the answers in order."""
     table = folder / f"{name}.csv"
     with table.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)

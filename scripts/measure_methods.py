@@ -3,9 +3,9 @@
 
 usage: measure_methods.py DATA_DIR WORK_DIR [--doc docs/methods.md] [--only SET ...] [--products N]
 
-Sets: boxes, strips, tfda (of DATA_DIR, see evaluation_manifests.py) and rendered. What stands in the document between
-`<!-- SET -->` and `<!-- end of SET -->` is replaced; plots go beside it as methods_SET_roc.png and
-methods_SET_scores.png; all figures stay in WORK_DIR/SET. `--products N`: only so many of each set, to try it.
+Sets: boxes, strips, tfda (of DATA_DIR, see evaluation_manifests.py) and rendered. The text of the document between
+`<!-- SET -->` and `<!-- end of SET -->` is replaced. Plots go beside it as methods_SET_roc.png and
+methods_SET_scores.png, all figures to WORK_DIR/SET. `--products N`: only so many products of each set, as a trial.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pathlib import Path
 from evaluation_manifests import manifests, records, write
 
 from simsearch import open_app
-from simsearch.evaluation.methods import markdown, write_methods
-from simsearch.evaluation.rendered_set import write_rendered
+from simsearch.evaluation.export import methods_markdown, write_methods
+from simsearch.evaluation.methods import PairSource
+from simsearch.evaluation.rendered_set import write_rendered_set
 from simsearch.evaluation.run import evaluate_methods
 
 SETS = ("boxes", "strips", "tfda", "rendered")
@@ -33,11 +34,11 @@ def table_of(name: str, data: Path, work: Path) -> Path:
     if name != "rendered":
         manifests(data, work / "manifests")
         return work / "manifests" / f"{name}_pairs.csv"
-    return write_rendered(work / "rendered_set", severity=0.5, absent=0.0, family_share=0.0, **RENDERED)
+    return write_rendered_set(work / "rendered_set", severity=0.5, absent=0.0, family_share=0.0, **RENDERED)
 
 
 def shortened(table: Path, products: int) -> Path:
-    """The rows of the first products of each part."""
+    """A table with the first `products` products of each part; its path."""
     rows = records(table)
     kept: dict[str, list[str]] = {}
     for row in rows:
@@ -49,7 +50,7 @@ def shortened(table: Path, products: int) -> Path:
 
 
 def replaced(text: str, name: str, block: str) -> str:
-    """`text` with what stands between the marks of `name` replaced by `block`."""
+    """`text` with `block` between the marks of `name`."""
     first, last = f"<!-- {name} -->", f"<!-- end of {name} -->"
     if text.count(first) != 1 or text.count(last) != 1:
         sys.exit(f"the document needs the marks {first} and {last}, once each")
@@ -57,14 +58,14 @@ def replaced(text: str, name: str, block: str) -> str:
 
 
 def main(data: Path, work: Path, doc: Path, only: list[str], products: int | None) -> None:
-    """Measure, and write after each set: a run that is cut short has written what it measured."""
+    """Measure the sets and write after each of them, so that an interrupted run keeps what it measured."""
     for name in only:
         table = table_of(name, data, work)
         if products is not None:
             table = shortened(table, products)
         ambiguous = data / "boxes_ambiguous.csv" if name in ("boxes", "strips") else None
         with open_app(work / "home") as app:
-            report = evaluate_methods(app, manifest=table, ambiguous=ambiguous)
+            report = evaluate_methods(app, PairSource(manifest=table, ambiguous=ambiguous))
         write_methods(report, work / name)
         plots = []
         for plot, words in PLOTS.items():
@@ -72,7 +73,7 @@ def main(data: Path, work: Path, doc: Path, only: list[str], products: int | Non
             shutil.copyfile(work / name / f"{plot}.png", beside)
             plots.append(f"![{words}, {name}]({beside.name})")
         # The paper's own figures stand once in the document.
-        block = markdown(report).rpartition("\n\n")[0]
+        block = methods_markdown(report).rpartition("\n\n")[0]
         doc.write_text(replaced(doc.read_text(encoding="utf-8"), name, "\n\n".join([block, *plots])), encoding="utf-8")
         print(f"{name}: {work / name}", flush=True)
 

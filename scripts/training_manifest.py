@@ -6,8 +6,8 @@ usage: training_manifest.py DATA_DIR OUT.csv
 DATA_DIR holds the sets that docs/recognition.md describes. Left out: every product of an `eval` split, every product of
 `tfda_never_train.csv`, `strips` (evaluation only), and unlabelled photos that may show a labelled product.
 
-Surfaces are weak labels: what the register says of a medicine's shape stands for its photos (tablets and capsules are
-loose pills there, liquids stand in bottles), photos of boxes mostly show the front.
+Surfaces are weak labels. For medicines they follow from the shape in the register: its photos of tablets and capsules
+show loose pills, those of liquids bottles. Photos of boxes mostly show the front.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 SOLID = {"圓形", "膠囊", "橢圓形", "四邊形", "三角形", "六邊形", "八邊形"}
-"""Round, capsule, oval, four, three, six and eight sides: the register's words for the shapes of pills."""
+"""The register's words for shapes of pills: round, capsule, oval, and with four, three, six and eight sides."""
 LIQUID = "液劑"
 
 
 def surface(row: dict[str, str]) -> str:
-    """What the photos of a medicine show, as far as its shape tells; some second ones show the packaging instead."""
+    """The surface that a medicine's shape suggests, or empty. Some second photos show the packaging instead."""
     if row["shape"] in SOLID:
         return "pills"
     return "bottle" if row["split"] == "catalog" and row["shape"].startswith(LIQUID) else ""
@@ -39,7 +39,7 @@ def surface(row: dict[str, str]) -> str:
 def photos(data: Path) -> Iterator[tuple[str, str, str, str]]:
     """(sku, image relative to `data`, group, surface) of every photo that may be trained on."""
     never = {r["sku"] for r in rows(data / "tfda_never_train.csv")}
-    # Licences that are filed with one photo are one class: nothing could tell them apart.
+    # Licences that share one photo are one class: nothing tells them apart.
     one = {sku: r["skus"].split("|")[0] for r in rows(data / "tfda_same_photo.csv") for sku in r["skus"].split("|")}
     for r in rows(data / "boxes.csv"):
         if r["split"] == "train":
@@ -58,7 +58,7 @@ def photos(data: Path) -> Iterator[tuple[str, str, str, str]]:
 
 
 def main(data: str, out: str) -> None:
-    """Write the table; image paths are made absolute, so that it can lie anywhere."""
+    """Write the table, with absolute image paths so that it can lie anywhere."""
     root = Path(data).resolve()
     with Path(out).open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)

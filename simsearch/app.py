@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from threading import RLock
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING
 
-from simsearch.core.config import NEEDED, Config, load_config
-from simsearch.core.errors import CatalogError, ConfigError, ImageError, UsageError
-from simsearch.core.files import writing
+from simsearch.core.config import NEEDED, load_config
+from simsearch.core.errors import ImageError, UsageError
 from simsearch.core.types import Image, PairVerdict, Progress, Readiness, Status, silent
+from simsearch.wiring import Parts
 
 if TYPE_CHECKING:
-    from simsearch.catalog import Catalog
     from simsearch.core.types import Decision, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import PairFeedback
-    from simsearch.features.base import Method, MetricMethod
-    from simsearch.indexes.generations import Generations
     from simsearch.ingest.indexer import IndexReport
     from simsearch.ingest.nightly import NightlyReport
-    from simsearch.ingest.rebuild import Plan, Rebuilder
-    from simsearch.recognition.calibration import Calibration
-    from simsearch.recognition.engine import QueryEngine
+    from simsearch.ingest.rebuild import Plan
     from simsearch.recognition.feedback import DecisionDesk
-    from simsearch.recognition.scoring import CurrentScoring
-    from simsearch.recognition.service import QueryService
-    from simsearch.recognition.verification import Verifier
+    from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
-
-T = TypeVar("T")
 
 __all__ = ["App", "Progress", "open_app", "silent"]
 
@@ -70,56 +59,12 @@ def open_app(
     return App(folder, settings, origin)
 
 
-class part(Generic[T]):  # noqa: N801 - used as a decorator, as functools.cached_property is
-    """A part of an :class:`App`: made once, by one thread, when it is first needed."""
-
-    def __init__(self, make: Callable[[App], T]) -> None:
-        self.make, self.name = make, make.__name__
-        self.__doc__ = make.__doc__
-
-    @overload
-    def __get__(self, app: None, owner: type[App]) -> Self: ...
-
-    @overload
-    def __get__(self, app: App, owner: type[App]) -> T: ...
-
-    def __get__(self, app: App | None, owner: type[App]) -> T | Self:
-        return self if app is None else app.made(self.name, self.make)
-
-
-class App:
+class App(Parts):
     """Index, query, verify, find duplicates, rebuild: everything the command line does. Use as a context manager.
 
     Thread safety: any number of threads may ask, verify and read at once. Jobs that write the home (index, rebuild,
     nightly, rollback, calibrate) run one at a time; a second one is refused with a CatalogError.
     """
-
-    def __init__(self, home: Path, config: Config, origin: Mapping[str, str]) -> None:
-        self.home, self.config, self.origin = home, config, origin
-        self._parts: dict[str, Any] = {}
-        self._making = RLock()
-        self._closed = False
-        missing = [name for name in NEEDED if name not in config.indexing.stored]
-        if missing:
-            raise ConfigError(f"indexing.stored must name {', '.join(NEEDED)}; {', '.join(missing)} is missing")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Write the records that still wait, and close the catalog. Whatever is called later raises a UsageError."""
-        with self._making:
-            self._closed = True
-            parts, self._parts = self._parts, {}
-        if "service" in parts:
-            parts["service"].close()
-        if "catalog" in parts:
-            parts["catalog"].close()
 
     def prepare(self) -> Readiness:
         """Load everything that a query needs: catalog, methods, calibration, indexes, and one pass of the network.
@@ -131,7 +76,7 @@ class App:
         """
         import numpy as np
 
-        self._existing()
+        self.require_catalog()
         started = time.perf_counter()
         basis = self.engine.basis()
         grey = np.full((64, 64, 3), 128, np.uint8)
@@ -140,114 +85,6 @@ class App:
         snapshot = basis.snapshot
         images = self.catalog.images.counts()["images_ok"]
         return Readiness(snapshot.generation, images, snapshot.revision, time.perf_counter() - started)
-
-    # -- parts, made when first needed -------------------------------------------------------------------------------
-
-    def made(self, name: str, make: Callable[[App], T]) -> T:
-        """The part `name`; made by `make` where it is not there yet.
-
-        Raises:
-            UsageError: the App is closed.
-        """
-        if name not in self._parts:
-            with self._making:
-                if self._closed:
-                    raise UsageError("this App is closed; open another one with open_app")
-                if name not in self._parts:
-                    self._parts[name] = make(self)
-        found: T = self._parts[name]
-        return found
-
-    @part
-    def catalog(self) -> Catalog:
-        """The catalog in this home, made if there is none."""
-        from simsearch.catalog import Catalog
-
-        return Catalog(self.config.catalog.url or self.home / "catalog.db", self.config.catalog)
-
-    @part
-    def methods(self) -> dict[str, Method]:
-        """The methods whose descriptors are stored."""
-        self.check_settings()
-        return {name: self.method(name) for name in self.config.indexing.stored}
-
-    @property
-    def lanes(self) -> list[MetricMethod]:
-        """Those of the methods that can be indexed."""
-        from simsearch.features.base import MetricMethod
-
-        return [m for m in self.methods.values() if isinstance(m, MetricMethod)]
-
-    def check_settings(self) -> None:
-        """Raise ConfigError for an unknown method or an unknown setting of a method."""
-        from simsearch.features import check
-
-        check({**{name: {} for name in self.config.indexing.stored}, **self.config.methods})
-
-    def method(self, name: str) -> Method:
-        """Any method, with its settings in force."""
-        from simsearch.features import create
-
-        return create(name, self.config.methods.get(name, {}))
-
-    @part
-    def generations(self) -> Generations:
-        """The builds of the indexes."""
-        from simsearch.indexes.generations import Generations
-
-        return Generations(self.home / "generations", self.catalog, device=self.config.generations.device)
-
-    @part
-    def rebuilder(self) -> Rebuilder:
-        """What builds the indexes."""
-        from simsearch.ingest.rebuild import Rebuilder
-
-        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations)
-
-    @part
-    def scoring(self) -> CurrentScoring:
-        """The calibration in force, which follows its file."""
-        from simsearch.recognition.scoring import CurrentScoring
-
-        return CurrentScoring(self.methods, self.home / "calibration.json", self.config.query.match_threshold)
-
-    @part
-    def engine(self) -> QueryEngine:
-        """The query engine, without records."""
-        from simsearch.recognition.engine import QueryEngine
-
-        return QueryEngine(self.catalog, self.generations, self.methods, self.scoring.current, self.config.query)
-
-    @part
-    def service(self) -> QueryService:
-        """The query engine, with decoding and records."""
-        from simsearch.recognition.service import QueryService
-
-        return QueryService(self.engine, self.config)
-
-    @property
-    def calibration(self) -> Calibration:
-        """The home's own where `simsearch calibrate` made one, else the one beside the weights."""
-        return self.scoring.current().calibration
-
-    @property
-    def verifier(self) -> Verifier:
-        """Verifies pairs by the calibration in force."""
-        return self.scoring.current().verifier
-
-    @property
-    def match_threshold(self) -> float:
-        """Smallest probability of a MATCH: query.match_threshold, or where that is 0 the calibration's."""
-        return self.scoring.current().match_threshold
-
-    def _existing(self) -> None:
-        """CatalogError where nothing was indexed yet: a query must not make an empty home by a slip in its path."""
-        if not self.config.catalog.url and not (self.home / "catalog.db").is_file():
-            raise CatalogError(f"{self.home}: holds no catalog; run `simsearch --home {self.home} index SOURCE` first")
-
-    def _writing(self) -> AbstractContextManager[None]:
-        """One writer at a time."""
-        return writing(self.home)
 
     # -- the jobs ----------------------------------------------------------------------------------------------------
 
@@ -277,7 +114,7 @@ class App:
         from simsearch.ingest.sources import read_source
 
         read = [read_source(Path(source)) for source in sources]
-        with self._writing():
+        with self.writing():
             indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
             share = 1.0 if prune_all else self.config.nightly.retire_share if prune else None
             report = indexer.run(read, retire_share=share, progress=progress)
@@ -307,7 +144,7 @@ class App:
             where: conditions that the products must fulfil, for instance "form=tablet"; see `filters`.
             record: whether the answers are kept for `simsearch decisions`.
         """
-        self._existing()
+        self.require_catalog()
         return self.service.each(photos, k=k, where=where, record=record)
 
     def query_together(
@@ -319,13 +156,13 @@ class App:
         record: bool = True,
     ) -> tuple[Decision | None, list[ImageError]]:
         """One answer for several photos of one package, and which of them cannot be read; None where none can."""
-        self._existing()
+        self.require_catalog()
         return self.service.together(photos, k=k, where=where, record=record)
 
     @property
     def decisions(self) -> DecisionDesk:
         """Recorded answers, and what people say of them."""
-        self._existing()
+        self.require_catalog()
         from simsearch.recognition.feedback import DecisionDesk
 
         return DecisionDesk(self.catalog)
@@ -352,7 +189,7 @@ class App:
         Raises:
             UsageError: there never was such a generation.
         """
-        self._existing()
+        self.require_catalog()
         from simsearch.duplicates.feedback import built_at
         from simsearch.duplicates.finder import DuplicateFinder
 
@@ -364,7 +201,7 @@ class App:
 
     def review_duplicates(self) -> PairFeedback:
         """Where a person's word on suspected pairs is taken down and read."""
-        self._existing()
+        self.require_catalog()
         from simsearch.duplicates.feedback import PairFeedback
 
         return PairFeedback(self.catalog)
@@ -375,13 +212,13 @@ class App:
         Raises:
             GenerationError: the audit failed, or images lack descriptors; the old generation still serves.
         """
-        self._existing()
-        with self._writing():
+        self.require_catalog()
+        with self.writing():
             return self.rebuilder.rebuild(keep=keep, progress=progress)
 
     def plan(self) -> Plan:
         """What `rebuild` would do; nothing is changed."""
-        self._existing()
+        self.require_catalog()
         return self.rebuilder.plan()
 
     def nightly(
@@ -390,13 +227,13 @@ class App:
         """Bring catalog and indexes up to the sources, and leave a report. See `nightly`."""
         from simsearch.ingest.nightly import Nightly
 
-        with self._writing():
+        with self.writing():
             return Nightly(self.rebuilder, keep=keep).run(sources, progress)
 
     def rollback(self) -> str:
         """Serve the generation before the current one; its name."""
-        self._existing()
-        with self._writing():
+        self.require_catalog()
+        with self.writing():
             return self.generations.rollback()
 
     def status(self, *, verify: bool = False) -> Status:
@@ -404,7 +241,7 @@ class App:
         from simsearch.ingest.nightly import last_report
         from simsearch.ingest.status import read_status
 
-        self._existing()
+        self.require_catalog()
         found = read_status(self.home, self.catalog, self.methods, self.generations, verify=verify)
         return replace(found, nightly=last_report(self.home / "nightly"))
 
@@ -417,7 +254,7 @@ class App:
 
     def refused(self) -> list[Refusal]:
         """What the sources list and the catalog could not take."""
-        self._existing()
+        self.require_catalog()
         return self.catalog.images.refused()
 
     # -- training ----------------------------------------------------------------------------------------------------
@@ -432,23 +269,23 @@ class App:
 
     def calibrate(
         self, table: Path | None, *, target_far: float = 0.001, out: Path | None = None, progress: Progress = silent
-    ) -> Path:
+    ) -> CalibrateResult:
         """Refit probability and thresholds; written to the home, or to `out`.
 
         On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`.
         """
-        from simsearch.recognition.feedback import calibrate_from_decisions
+        from simsearch.training.calibrate_feedback import calibrate_from_decisions
         from simsearch.training.run import calibrate_from_table
 
         if not 0 < target_far < 1:
             raise UsageError(f"--target-far {target_far}: must be between 0 and 1, for instance 0.001")
         path = out or self.home / "calibration.json"
         if table is None:
-            self._existing()
-            calibration = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
+            self.require_catalog()
+            result = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
         else:
-            calibration = calibrate_from_table(self.config, self.methods, table, target_far, progress)
+            result = calibrate_from_table(self.config, self.methods, table, target_far, progress)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with nullcontext() if out else self._writing():
-            calibration.save(path)
-        return path
+        with nullcontext() if out else self.writing():
+            result.calibration.save(path)
+        return replace(result, path=path)

@@ -22,6 +22,7 @@ ROWS = (
     {"ingest"},
     {"recognition"},
     {"duplicates", "training"},
+    {"wiring"},
     {"app"},
     {"evaluation"},  # measures the application from outside
     {"views"},
@@ -162,8 +163,9 @@ def test_the_command_line_loads_no_heavy_library() -> None:
 HOUSE = dict.fromkeys(
     (
         "simsearch/__init__.py",
+        "simsearch/wiring.py",
         "simsearch/app.py",
-        *(f"simsearch/{room}/__init__.py" for rooms in ROWS for room in rooms if room != "app"),
+        *(f"simsearch/{room}/__init__.py" for rooms in ROWS for room in rooms if room not in ("wiring", "app")),
         *(f"simsearch/core/{name}.py" for name in ("errors", "types", "images", "config")),
         *(f"simsearch/features/{name}.py" for name in ("base", "orb", "siamese")),
         *(f"simsearch/{name}.py" for name in ("catalog/catalog", "indexes/flat", "ingest/indexer", "training/trainer")),

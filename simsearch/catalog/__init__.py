@@ -1,4 +1,4 @@
-"""The catalog: the truth about products, images and descriptors, in a database."""
+"""The catalog: the database that holds products, images, descriptors, builds, decisions and reviews."""
 
 from __future__ import annotations
 

@@ -28,12 +28,12 @@ _CHUNK = 500
 
 
 def now() -> datetime:
-    """UTC without zone, as stored."""
+    """The present in UTC, without a zone: the form in which the catalog stores times."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
 def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Parts that one statement can name."""
+    """`items` in parts that are small enough for the parameters of one statement."""
     for i in range(0, len(items), _CHUNK):
         yield items[i : i + _CHUNK]
 
@@ -50,7 +50,7 @@ class Database:
             CatalogError: it cannot be opened, is no catalog, or was made by a newer simsearch.
         """
         try:
-            # Not by way of text: a question mark in a path would begin the options of a URL.
+            # A path is not parsed as a URL: a question mark in it would begin the options.
             self.url = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else make_url(url)
             self.engine = _engine(self.url, settings)
         except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
@@ -171,7 +171,7 @@ class Database:
 
 _OPEN: WeakSet[Database] = WeakSet()
 _LEFT: list[object] = []
-"""Pools of a parent process. Their connections must not even be closed in a child: SQLite would touch the files."""
+"""Pools of the parent process, kept alive: a forked child must not even close SQLite connections of its parent."""
 
 
 def _after_fork() -> None:
@@ -185,7 +185,7 @@ if hasattr(os, "register_at_fork"):
 
 
 class Part:
-    """A part of the catalog: questions and changes of one kind, all on the same database."""
+    """Base of the parts of the catalog: questions and changes of one kind."""
 
     def __init__(self, database: Database) -> None:
         self.database = database

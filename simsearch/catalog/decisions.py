@@ -1,4 +1,4 @@
-"""What simsearch did with the catalog: the builds of its indexes, the answers it gave, and what people say of those."""
+"""Recorded answers, and the reviews that people gave them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from simsearch.catalog.tables import DecisionReviewRow, DecisionRow
 from simsearch.core.types import Decision, Hit
 
 _PAGE = 500
-"""Decisions read at once: the list may be long, and its reader slow."""
+"""Decisions read or removed in one transaction: the list may be long, and its reader slow."""
 
 
-class Found(StrEnum):
-    """What a person found out about an answer."""
+class DecisionVerdict(StrEnum):
+    """Whether a person found the answer right."""
 
     CONFIRMED = "confirmed"
     CORRECTED = "corrected"
@@ -28,9 +28,9 @@ class Found(StrEnum):
 
 @dataclass(frozen=True)
 class DecisionReview:
-    """What a person says of a decision."""
+    """A person's word on a decision."""
 
-    verdict: Found
+    verdict: DecisionVerdict
     sku: str | None
     """What the photo shows; None: no product of the catalog."""
     note: str
@@ -39,7 +39,7 @@ class DecisionReview:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedDecision:
     """A decision as it was recorded."""
 
     id: int
@@ -52,24 +52,24 @@ class Recorded:
     sku: str | None
     probability: float
     evidence: Mapping[str, Any]
-    """See `Decisions.record`; decisions of older versions lack keys."""
+    """See :meth:`Decisions.record`. Decisions of older versions lack some keys."""
     review: DecisionReview | None = None
 
 
 @dataclass(frozen=True)
 class DecisionFilter:
-    """Which decisions; None: any."""
+    """Which decisions to list; None lets all through."""
 
     since: datetime | None = None
     """UTC."""
     outcome: str | None = None
     sku: str | None = None
-    """Named by the answer, among its candidates, or said by a person."""
+    """Named by the answer, among its candidates, or named by a reviewer."""
     reviewed: bool | None = None
 
 
 class Decisions(Part):
-    """Generations and decisions, kept for people who ask later."""
+    """Answers as they were given, kept for people who ask later."""
 
     def record(
         self,
@@ -103,7 +103,7 @@ class Decisions(Part):
                     ids.append(int(key[0]))
         return ids
 
-    def find(self, wanted: DecisionFilter, *, limit: int | None = None) -> Iterator[Recorded]:
+    def find(self, wanted: DecisionFilter, *, limit: int | None = None) -> Iterator[RecordedDecision]:
         """Recorded answers that `wanted` lets through, newest first."""
         before: int | None = None
         while limit is None or limit > 0:
@@ -123,9 +123,9 @@ class Decisions(Part):
             before = rows[-1].id
 
     def drop_old(self, days: int) -> int:
-        """Remove the answers recorded more than `days` ago of which nobody said anything; how many. 0 keeps all.
+        """Remove unreviewed answers recorded more than `days` ago; returns how many. 0 days keeps all.
 
-        In many short transactions: a person or an answer waits for none of them.
+        Runs in many short transactions, so that answers can be recorded between them.
         """
         if not days:
             return 0
@@ -141,21 +141,21 @@ class Decisions(Part):
             if len(ids) < _PAGE:
                 return removed
 
-    def get(self, decision_id: int) -> Recorded | None:
-        """The one with this id."""
+    def get(self, decision_id: int) -> RecordedDecision | None:
+        """The decision with this id; None where there is none."""
         with self.database.read() as c:
             row = c.execute(_decisions(DecisionFilter()).where(DecisionRow.id == decision_id)).one_or_none()
         return _recorded(row) if row else None
 
-    def review(self, decision_id: int, verdict: Found, sku: str | None, note: str = "") -> None:
-        """Remember what a person found out, in place of what was said before. The decision must exist."""
+    def review(self, decision_id: int, verdict: DecisionVerdict, sku: str | None, note: str = "") -> None:
+        """Record a review, in place of an earlier one. The decision must exist."""
         values = {"decision_id": decision_id, "created_at": now(), "verdict": verdict.value, "sku": sku, "note": note}
         with self.database.write() as c:
             c.execute(sa.delete(DecisionReviewRow).where(DecisionReviewRow.decision_id == decision_id))
             c.execute(sa.insert(DecisionReviewRow).values(values))
 
     def forget_review(self, decision_id: int) -> bool:
-        """Take back what was said of a decision; whether there was anything."""
+        """Remove the review of a decision; returns whether there was one."""
         with self.database.write() as c:
             gone = sa.delete(DecisionReviewRow).where(DecisionReviewRow.decision_id == decision_id)
             return c.execute(gone).rowcount > 0
@@ -179,8 +179,8 @@ def _decisions(wanted: DecisionFilter) -> sa.Select[Any]:
     if wanted.outcome is not None:
         query = query.where(DecisionRow.outcome == wanted.outcome)
     if wanted.sku is not None:
-        # Candidates stand in the evidence, as text in every database. The text may hold more than was asked for, such
-        # as the name of another key, so the reader looks again; it lets nothing be missed.
+        # The evidence is JSON, which every database can search as text. LIKE ignores case and may match elsewhere in
+        # the text, so `find` checks each record again; LIKE misses none.
         named = sa.cast(DecisionRow.evidence, sa.Text).contains(f'"sku": {json.dumps(wanted.sku)}', autoescape=True)
         query = query.where(sa.or_(DecisionRow.sku == wanted.sku, review.sku == wanted.sku, named))
     if wanted.reviewed is not None:
@@ -188,14 +188,14 @@ def _decisions(wanted: DecisionFilter) -> sa.Select[Any]:
     return query.order_by(DecisionRow.id.desc())
 
 
-def _recorded(row: Any) -> Recorded:
-    review = DecisionReview(Found(row.verdict), row.said_sku, row.note, row.said_at) if row.verdict else None
-    return Recorded(
+def _recorded(row: Any) -> RecordedDecision:
+    review = DecisionReview(DecisionVerdict(row.verdict), row.said_sku, row.note, row.said_at) if row.verdict else None
+    return RecordedDecision(
         row.id, row.created_at, row.query, row.query_sha256, row.generation, row.outcome, row.sku, row.probability,
         row.evidence, review,
     )  # fmt: skip
 
 
-def _names(recorded: Recorded, sku: str) -> bool:
+def _names(recorded: RecordedDecision, sku: str) -> bool:
     said = recorded.review.sku if recorded.review else None
     return sku in (recorded.sku, said) or any(hit.get("sku") == sku for hit in recorded.evidence.get("hits", ()))

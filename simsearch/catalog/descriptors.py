@@ -21,7 +21,7 @@ OnDamage = Callable[[DamagedDescriptor], object]
 
 
 class Descriptors(Part):
-    """What the methods computed from the active images."""
+    """Descriptors by image and fingerprint."""
 
     def matrix(
         self,
@@ -49,8 +49,8 @@ class Descriptors(Part):
     ) -> Iterator[Matrix]:
         """The descriptors under `fingerprint` of the active images, up to `rows` at a time, by ascending image id.
 
-        Of all of them, or with `since` of those that were described after that revision. Reading is one transaction,
-        which stays open until the iterator is used up or closed.
+        With `since`, only of images described after that revision. All blocks are read in one transaction, which stays
+        open until the iterator is used up or closed.
 
         Raises:
             DamagedDescriptor: one has another size than `width` of `dtype`. With `on_damage`, that is called with the
@@ -78,7 +78,7 @@ class Descriptors(Part):
         return {image_id: data for image_id, _, data in self.several([fingerprint], ids)}
 
     def several(self, fingerprints: Sequence[str], ids: Iterable[int]) -> Iterator[tuple[int, str, bytes]]:
-        """(image id, fingerprint, packed descriptor) of the images `ids`, as far as they have them, active or not."""
+        """(image id, fingerprint, packed descriptor) for each that the images `ids` have, active or not."""
         with self.database.read() as c:
             for part in chunks([int(i) for i in ids]):
                 found = c.execute(_SEVERAL, {"fingerprints": list(fingerprints), "ids": list(part)})
@@ -105,13 +105,13 @@ _SEVERAL = (
         DescriptorRow.image_id.in_(sa.bindparam("ids", expanding=True)),
     )
 )
-"""Made once: putting a statement together takes as long as running it."""
+"""Built once: SQLAlchemy takes as long to build the statement as SQLite to run it."""
 
 
 def _sound(
     ids: Sequence[int], data: Sequence[bytes], size: int, fingerprint: str, on_damage: OnDamage | None
 ) -> tuple[Sequence[int], Sequence[bytes]]:
-    """Those that have `size` bytes."""
+    """The images whose descriptor has `size` bytes; the others are raised or told."""
     for image_id, stored in zip(ids, data, strict=True):
         if len(stored) != size:
             error = DamagedDescriptor(image_id, fingerprint)
@@ -123,10 +123,11 @@ def _sound(
 
 
 def _active(*columns: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
-    """`columns` of the active images under :fingerprint, by ascending id: of all, and of those described after :since.
+    """Two statements for `columns` of the active images under :fingerprint, by ascending id: all, and after :since.
 
-    The statement decides where SQLite begins, which has no statistics. All of them are a scan over the method's
-    descriptors; a few new ones are found by the index on images.described_revision, and then each by its key.
+    SQLite has no statistics here, so the form of the statement decides where it begins. The first scans the method's
+    descriptors. The second finds the images by the index on described_revision, and each descriptor by its key:
+    0.15 ms instead of 10 ms for 10 new images of 40,000.
     """
     method = sa.select(MethodRow.id).where(MethodRow.fingerprint == sa.bindparam("fingerprint")).scalar_subquery()
     query = sa.select(*columns).where(DescriptorRow.method_id == method).order_by(DescriptorRow.image_id)

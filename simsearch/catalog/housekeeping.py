@@ -1,4 +1,4 @@
-"""Care of the database file: copies, checks, and removing what nothing can ask for any more."""
+"""Care of the database file: copying it, checking it, removing descriptors that nobody needs any more."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _AT_ONCE = 500
 
 
 class Housekeeping(Part):
-    """Jobs of the night."""
+    """Jobs of the nightly run."""
 
     def drop_descriptors(self, fingerprints: Collection[str], revision: int) -> int:
-        """Remove descriptors that nothing can ask for any more; how many.
+        """Remove descriptors that nobody needs any more; returns how many.
 
-        Those under other than `fingerprints`, and those of images that were retired at `revision` or before. The images
-        stay, so that an answer that named one can still be looked up. In many short transactions, between which others
-        write; one that is cut short goes on the next time.
+        These are all under fingerprints other than `fingerprints`, and all of images retired at `revision` or before.
+        The images themselves stay, because recorded answers name them. The work is done in many short transactions, so
+        that others can write between them; what a killed run leaves is removed by the next.
         """
         outdated = sa.select(MethodRow.id).where(MethodRow.fingerprint.not_in(fingerprints))
         described = ImageRow.id.in_(sa.select(DescriptorRow.image_id))
@@ -56,7 +56,7 @@ class Housekeeping(Part):
         return self.database.file
 
     def integrity(self) -> str:
-        """What SQLite's own check finds; empty where the file is sound or the database is another one."""
+        """The findings of SQLite's integrity check; empty if the file is sound or the database is not SQLite."""
         if self.file is None:
             return ""
         try:
@@ -67,10 +67,12 @@ class Housekeeping(Part):
         return "" if found == ["ok"] else "; ".join(found)
 
     def backup(self, to: Path) -> None:
-        """Copy the catalog to a file that opens by itself, while others read and write (SQLite's online backup).
+        """Copy the catalog to the file `to`, while others read and write (SQLite's online backup).
+
+        The copy is one file without a WAL, and checked.
 
         Raises:
-            CatalogError: it cannot be written, or the copy is not sound. Nothing is left at `to` then.
+            CatalogError: the copy cannot be written or is not sound. What was at `to` before is still there.
         """
         assert self.file is not None
         try:
@@ -83,9 +85,9 @@ class Housekeeping(Part):
 
 def _copy(file: Path, to: Path) -> None:
     with closing(sqlite.connect(file)) as source, closing(sqlite3.connect(to)) as target:
-        # In one step, which reads one snapshot: a copy in several begins anew whenever another connection commits.
+        # pages=-1 copies in one step. A copy in several steps starts over whenever another connection commits.
         source.backup(target, pages=-1)
-        target.execute("PRAGMA journal_mode=DELETE").close()  # one file, without a WAL beside it
+        target.execute("PRAGMA journal_mode=DELETE").close()
         found = target.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise CatalogError(f"{to}: the copy of the catalog is not sound ({found}); check the disk")

@@ -1,4 +1,4 @@
-"""Products and their images: what indexing writes and what everybody reads."""
+"""Images and their products: indexing writes them, everybody reads them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from simsearch.catalog.database import Part, chunks, now
+from simsearch.catalog.products import product_ids, update_products
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, ProductRow, RefusalRow, StateRow, usable
 from simsearch.core.text import title
 from simsearch.core.types import Ids, Refusal, SourceRow, Verdict
@@ -18,7 +19,7 @@ from simsearch.core.types import Ids, Refusal, SourceRow, Verdict
 
 @dataclass(frozen=True)
 class KnownImage:
-    """What the catalog knows of an active image when a source is scanned."""
+    """An active image as the catalog holds it, to compare with the file that a source lists."""
 
     id: int
     product_id: int
@@ -30,12 +31,12 @@ class KnownImage:
     sha256: str | None
     verdict: str
     described: bool
-    """Whether it has a descriptor under every wanted fingerprint."""
+    """True where it has a descriptor under each of the fingerprints asked for."""
 
 
 @dataclass(frozen=True)
 class NewImage:
-    """An image to add: facts of the file, and its descriptors or the reason why there are none."""
+    """An image to add: facts of the file, and either its descriptors or the reason for its refusal."""
 
     row: SourceRow
     source: str
@@ -83,7 +84,7 @@ class Images(Part):
         return int(c.scalar(sa.select(StateRow.revision)) or 0)
 
     def known(self, fingerprints: Sequence[str]) -> list[KnownImage]:
-        """Every active image, and whether it has a descriptor under each of `fingerprints`."""
+        """Every active image, refused ones too, and whether it has a descriptor under all `fingerprints`."""
         columns = (
             ImageRow.id, ImageRow.product_id, ProductRow.sku, ImageRow.path, ImageRow.source, ImageRow.size,
             ImageRow.mtime_ns, ImageRow.sha256, ImageRow.verdict,
@@ -102,10 +103,10 @@ class Images(Part):
         redescribe: Mapping[int, NewImage] | None = None,
         touch: Mapping[int, tuple[str, int, int]] | None = None,
     ) -> None:
-        """One step of indexing, in one transaction.
+        """Write one step of indexing, in one transaction, as one revision.
 
-        `retire`: image ids. `redescribe`: image id -> the same image with descriptors under further fingerprints.
-        `touch`: image id -> (source, size, mtime_ns) where content is as before.
+        `retire`: image ids. `redescribe`: image id -> the same image with new descriptors, which replace those under
+        the same fingerprints. `touch`: image id -> (source, size, mtime_ns) of a file whose content did not change.
         """
         retire, redescribe, touch = list(retire), redescribe or {}, touch or {}
         if not (add or retire or redescribe or touch):
@@ -115,7 +116,7 @@ class Images(Part):
             for part in chunks(retire):
                 done = sa.update(ImageRow).where(ImageRow.id.in_(part), ImageRow.retired_at.is_(None))
                 c.execute(done.values(retired_at=now(), retired_revision=revision))
-            products = self._products(c, [image.row for image in add])
+            products = product_ids(c, [image.row for image in add])
             methods = self._methods(c, {f for i in [*add, *redescribe.values()] for f in i.descriptors or ()})
             for image in add:
                 values = _image_values(image) | {
@@ -137,40 +138,16 @@ class Images(Part):
                 c.execute(sa.update(ImageRow).where(ImageRow.id == image_id).values(changed))
 
     def update_products(self, rows: Iterable[SourceRow]) -> int:
-        """Bring name, strength, form, maker and attributes up to what a source says; how many products changed.
+        """Bring name, strength, form, maker and attributes up to what a source says; returns how many products changed.
 
-        A source says nothing about what it leaves blank, or has no column for: a folder of further photos must not wipe
-        out the names of a table, nor one table the attributes of another.
+        Blank cells and missing columns change nothing: a folder of further photos must not wipe out the names that a
+        table gave, nor one table the attributes of another.
         """
-        wanted = _product_values(rows)
-        changed = 0
         with self.database.write() as c:
-            for part in chunks(list(wanted)):
-                query = sa.select(ProductRow.__table__).where(ProductRow.sku.in_(part))
-                for known in c.execute(query).mappings().all():
-                    values = wanted[known["sku"]]
-                    if "attributes" in values:
-                        values["attributes"] = {**known["attributes"], **values["attributes"]}
-                    if any(known[k] != v for k, v in values.items()):
-                        c.execute(sa.update(ProductRow).where(ProductRow.id == known["id"]).values(values))
-                        changed += 1
+            changed = update_products(c, rows)
             if changed:
                 self._raise_revision(c)
         return changed
-
-    @staticmethod
-    def _products(c: Connection, rows: Sequence[SourceRow]) -> dict[str, int]:
-        wanted = _product_values(rows)
-        found: dict[str, int] = {}
-        for part in chunks(list(wanted)):
-            query = sa.select(ProductRow.sku, ProductRow.id).where(ProductRow.sku.in_(part))
-            found |= dict(c.execute(query).all())
-        for sku, values in wanted.items():
-            if sku not in found:
-                key = c.execute(sa.insert(ProductRow).values(sku=sku, **values)).inserted_primary_key
-                assert key is not None
-                found[sku] = int(key[0])
-        return found
 
     @staticmethod
     def _methods(c: Connection, fingerprints: Iterable[str]) -> dict[str, int]:
@@ -186,7 +163,7 @@ class Images(Part):
         return found
 
     def facts(self, ids: Iterable[int]) -> dict[int, ImageFacts]:
-        """Active, accepted images among `ids`, with their products."""
+        """Id -> facts of the active, accepted images among `ids`; the others are left out."""
         found: dict[int, ImageFacts] = {}
         with self.database.read() as c:
             for part in chunks([int(i) for i in ids]):
@@ -194,7 +171,7 @@ class Images(Part):
         return found
 
     def note_refusals(self, source: str, refusals: Sequence[Refusal]) -> None:
-        """Rows of `source` that name no image, in place of those noted before."""
+        """Note the rows of `source` that name no image. They replace those noted before."""
         values = [{"source": source, "location": r.where, "code": r.code, "message": r.message} for r in refusals]
         with self.database.write() as c:
             c.execute(sa.delete(RefusalRow).where(RefusalRow.source == source))
@@ -202,7 +179,7 @@ class Images(Part):
                 c.execute(sa.insert(RefusalRow), values)
 
     def refused(self) -> list[Refusal]:
-        """What the sources list and the catalog could not take: rows first, then photos."""
+        """Everything that sources list and the catalog refused: rows first, then photos."""
         rows = sa.select(RefusalRow.location, RefusalRow.code, RefusalRow.message).order_by(RefusalRow.id)
         photos = (
             sa.select(ImageRow.path, ImageRow.reason_code, ImageRow.reason)
@@ -214,7 +191,7 @@ class Images(Part):
             return [Refusal(str(where), str(code), str(message)) for where, code, message in found]
 
     def counts(self) -> dict[str, int]:
-        """products (with an active image), images_ok, images_refused, images_retired."""
+        """Numbers of products (with an active image), images_ok, images_refused and images_retired."""
         active = ImageRow.retired_at.is_(None)
         by_verdict = sa.select(ImageRow.verdict, sa.func.count()).where(active).group_by(ImageRow.verdict)
         with self.database.read() as c:
@@ -227,9 +204,9 @@ class Images(Part):
         }  # fmt: skip
 
     def stale(self, fingerprints: Collection[str]) -> list[tuple[str, SourceRow]]:
-        """Active images that lack a descriptor under one of `fingerprints`: source and row of each, by image id.
+        """(source, row) of each active, accepted image that lacks a descriptor under a fingerprint, by image id.
 
-        A row has the surface where the source gave one; name and attributes are left blank.
+        The row states the surface only if the source had stated it. Name and attributes are blank.
         """
         columns = (
             ImageRow.source, ProductRow.sku, ImageRow.path, ImageRow.image, ImageRow.surface,
@@ -251,11 +228,11 @@ class Images(Part):
             )
 
     def mark(self, revision: int, last: int | None = None) -> dict[str, int]:
-        """What tells one set of images from another: those that were usable at `revision`.
+        """A checksum of the set of images that were usable at `revision`, to compare a build with the catalog.
 
-        images, ids and mixed: their number and two sums over their ids. last: the highest id, or the one given.
-        redescribed: images up to `last` that got descriptors after `revision`, of which it is not known whether they
-        were usable then.
+        images, ids and mixed: how many they are, and two sums over their ids. last: the highest id of the catalog, or
+        the one given. redescribed: how many images up to `last` got descriptors after `revision`; the catalog cannot
+        tell whether these were usable at `revision`.
         """
         ok = ImageRow.verdict == Verdict.OK.value
         before = sa.and_(
@@ -276,7 +253,7 @@ class Images(Part):
 
 
 def _described(fingerprints: Collection[str]) -> sa.ScalarSelect[int]:
-    """Under how many of `fingerprints` an image has a descriptor."""
+    """Sub-query: under how many of `fingerprints` an image has a descriptor."""
     return (
         sa.select(sa.func.count())
         .select_from(DescriptorRow)
@@ -304,18 +281,6 @@ def _add_descriptors(c: Connection, image_id: int, image: NewImage, methods: Map
         c.execute(sa.insert(DescriptorRow), rows)
 
 
-def _product_values(rows: Iterable[SourceRow]) -> dict[str, dict[str, Any]]:
-    """SKU -> what its rows say of the product, the last one that says something; blanks are left out."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        values = found.setdefault(row.sku, {})
-        said = {"name": row.name, "strength": row.strength, "form": row.form, "manufacturer": row.manufacturer}
-        values |= {column: text for column, text in said.items() if text}
-        if row.attributes:
-            values["attributes"] = {**values.get("attributes", {}), **row.attributes}
-    return found
-
-
 _FACTS: sa.Select[*tuple[Any, ...]] = (
     sa.select(
         ImageRow.id, ImageRow.image, ImageRow.path, ImageRow.surface, ImageRow.sha256, ProductRow.sku,
@@ -324,4 +289,4 @@ _FACTS: sa.Select[*tuple[Any, ...]] = (
     .join(ProductRow)
     .where(ImageRow.id.in_(sa.bindparam("ids", expanding=True)), usable())
 )  # fmt: skip
-"""Made once: putting a statement together takes as long as running it."""
+"""Built once: SQLAlchemy takes as long to build the statement as SQLite to run it."""

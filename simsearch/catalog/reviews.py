@@ -1,4 +1,4 @@
-"""What people said of suspected duplicates: remembered by SKU and content, so that neither is asked again.
+"""Reviews of suspected duplicates, stored by SKU and content, so that no pair is asked about twice.
 
 A review names two SKUs, and of each either one photo, by the sha256 of its file, or every photo. It so outlives new
 paths and new image ids; a photo that changed, or that is filed under a further SKU, is a new question.
@@ -16,11 +16,11 @@ from simsearch.catalog.database import Part, now
 from simsearch.catalog.tables import ImageRow, PairReviewRow, ProductRow, usable
 
 EVERY = ""
-"""In place of a sha256: every photo of the SKU, also those that come later."""
+"""Stands for a sha256: every photo of the SKU, future ones included."""
 
 
-class Said(StrEnum):
-    """What a person said of a pair."""
+class ReviewVerdict(StrEnum):
+    """A person's verdict on a pair."""
 
     CONFIRMED = "confirmed"
     DISMISSED = "dismissed"
@@ -28,7 +28,7 @@ class Said(StrEnum):
 
 @dataclass(frozen=True, order=True)
 class Side:
-    """One side of a pair."""
+    """One side of a pair: a photo of an SKU, or all of them."""
 
     sku: str
     sha256: str = EVERY
@@ -36,11 +36,11 @@ class Side:
 
 @dataclass(frozen=True)
 class Review:
-    """A pair, `a` before `b`, and what was said of it."""
+    """The verdict on a pair; `a` sorts before `b`."""
 
     a: Side
     b: Side
-    said: Said
+    said: ReviewVerdict
     note: str
     at: datetime
     """UTC."""
@@ -49,15 +49,15 @@ class Review:
 class Reviews(Part):
     """Reviews of pairs, one a pair: the latest."""
 
-    def record(self, a: Side, b: Side, said: Said, note: str = "") -> None:
-        """Remember it, in place of what was said of the pair before."""
+    def record(self, a: Side, b: Side, said: ReviewVerdict, note: str = "") -> None:
+        """Record a verdict, in place of an earlier one on the same pair."""
         values = {"created_at": now(), "verdict": said.value, "note": note}
         with self.database.write() as c:
             c.execute(sa.delete(PairReviewRow).where(*_of(a, b)))
             c.execute(sa.insert(PairReviewRow).values(**_columns(a, b), **values))
 
     def forget(self, a: Side, b: Side) -> bool:
-        """Take back what was said of the pair; whether there was anything."""
+        """Remove the verdict on a pair; returns whether there was one."""
         with self.database.write() as c:
             return c.execute(sa.delete(PairReviewRow).where(*_of(a, b))).rowcount > 0
 
@@ -67,10 +67,10 @@ class Reviews(Part):
         columns = (row.sku_a, row.sha256_a, row.sku_b, row.sha256_b, row.verdict, row.note, row.created_at)
         with self.database.read() as c:
             found = c.execute(sa.select(*columns).order_by(row.id)).all()
-        return [Review(Side(r[0], r[1]), Side(r[2], r[3]), Said(r[4]), r[5], r[6]) for r in found]
+        return [Review(Side(r[0], r[1]), Side(r[2], r[3]), ReviewVerdict(r[4]), r[5], r[6]) for r in found]
 
     def sides(self, name: str) -> list[Side]:
-        """What `name` may mean: an SKU, or else each SKU under which a photo of that name or path is filed."""
+        """The sides that `name` can mean: the SKU of that name, or else every SKU with a photo of that name or path."""
         image = sa.select(ProductRow.sku, ImageRow.sha256).join(ProductRow).where(usable()).distinct()
         with self.database.read() as c:
             if c.scalar(sa.select(ProductRow.id).where(ProductRow.sku == name)) is not None:

@@ -1,4 +1,4 @@
-"""Products by their data, and photos by their content."""
+"""Which images a question is about: chosen by product, by content or by age."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ProductFacts:
 
 @dataclass(frozen=True)
 class Filed:
-    """An active image: what is in its file, and where it is filed."""
+    """An active image: the content of its file, and the SKU that it is filed under."""
 
     id: int
     sku: str
@@ -41,10 +41,10 @@ class Filed:
 
 
 class Selection(Part):
-    """Which images a question is about."""
+    """Products and images chosen by what is known of them."""
 
     def products(self) -> list[ProductFacts]:
-        """All with an active, accepted image, by id."""
+        """All products that have an active, accepted image, by id."""
         columns = (
             ProductRow.id, ProductRow.sku, ProductRow.name, ProductRow.strength, ProductRow.form,
             ProductRow.manufacturer, ProductRow.attributes,
@@ -55,7 +55,7 @@ class Selection(Part):
         return [ProductFacts(*row) for row in rows]
 
     def images_of(self, products: Iterable[int]) -> Ids:
-        """Ids (n,) ascending of the active, accepted images of the products with these ids."""
+        """Ids (n,) ascending of the active, accepted images of the products `products` (their ids)."""
         found: list[int] = []
         with self.database.read() as c:
             for part in chunks(sorted(products)):
@@ -63,19 +63,19 @@ class Selection(Part):
         return np.sort(np.array(found, np.int64))
 
     def same_file(self, sha256: str) -> list[int]:
-        """Ids of the active, accepted images whose file has this content, oldest first."""
+        """Ids of the active, accepted images whose file has this digest, oldest first."""
         query = sa.select(ImageRow.id).where(ImageRow.sha256 == sha256, usable()).order_by(ImageRow.id)
         with self.database.read() as c:
             return list(c.scalars(query))
 
     def has_product(self, sku: str) -> bool:
-        """Whether the catalog has an active image of it."""
+        """Whether the catalog has an active, accepted image of this SKU."""
         query = sa.select(ImageRow.id).join(ProductRow).where(ProductRow.sku == sku, usable()).limit(1)
         with self.database.read() as c:
             return c.scalar(query) is not None
 
     def added_after(self, moment: datetime) -> set[int]:
-        """Ids of the active images that came after `moment`."""
+        """Ids of the active, accepted images added after `moment` (UTC)."""
         with self.database.read() as c:
             return set(c.scalars(sa.select(ImageRow.id).where(usable(), ImageRow.added_at > moment)))
 
@@ -85,5 +85,5 @@ class Selection(Part):
         query = sa.select(i.id, ProductRow.sku, i.sha256, i.surface, i.width, i.height).join(ProductRow).where(usable())
         with self.database.read() as c:
             rows = c.execute(query.order_by(i.id)).all()
-        # Accepted images have all of these; the columns are empty only for refused ones.
+        # An accepted image has digest and size; the columns are empty only for refused ones.
         return [Filed(r[0], r[1], r[2] or "", r[3], r[4] or 1, r[5] or 1) for r in rows]

@@ -1,4 +1,4 @@
-"""Opening a SQLite file: for writing in WAL mode, or for reading where file or folder cannot be written."""
+"""Opening an SQLite file: for writing in WAL mode, or read-only where file or folder cannot be written."""
 
 from __future__ import annotations
 
@@ -13,33 +13,34 @@ from sqlalchemy.engine import URL, Connection, Engine
 from simsearch.core.errors import CatalogError
 
 State = tuple[int, int, bool]
-"""Modification time and size of the file, and whether there is a WAL beside it."""
+"""(modification time in ns, size in bytes, whether there is a WAL beside the file)"""
 
 
 def writable(file: Path) -> bool:
-    """Whether changes can be written: a new file, or one that may be written in a folder that takes a WAL."""
+    """Whether `file` can be changed: it is new, or both it and its folder, which holds the WAL, can be written."""
     return not file.exists() or (_may_write(file) and _may_write(file.resolve().parent))
 
 
 def _may_write(path: Path) -> bool:
-    # By the effective user, as opening it goes by; also False on a file system that is mounted read-only.
+    # Opening goes by the effective user. access() is also false on a file system that is mounted read-only.
     return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def connect(file: Path, timeout_s: float = 5.0) -> sqlite3.Connection:
-    """A connection to `file`; one that only reads where it is not `writable`.
+    """A connection to `file`; it is read-only where the file is not :func:`writable`.
 
     Raises:
-        CatalogError: it can only be read, and the latest changes cannot.
-        sqlite3.Error: it cannot be opened, or is no database.
+        CatalogError: the file is read-only, and its WAL holds changes that cannot be read.
+        sqlite3.Error: the file cannot be opened, or is no database.
     """
     if writable(file):
         return sqlite3.connect(file, timeout_s, check_same_thread=False)
     try:
         return _Reading(file, timeout_s, "mode=ro")
     except sqlite3.OperationalError:
-        # A file in WAL mode needs its WAL and index even for reading. Where they cannot be made nobody has the file
-        # open for writing, unless there is a WAL: then the file alone lacks what stands in it.
+        # Even a reader of a file in WAL mode needs the WAL and its index, and cannot create them here. If there is no
+        # WAL, the file alone is complete and nobody has it open for writing, so it can be read as an immutable file.
+        # If there is one, the file alone lacks the changes in it.
         wal = Path(f"{file.resolve()}-wal")
         if wal.exists() and wal.stat().st_size:
             text = (
@@ -50,7 +51,7 @@ def connect(file: Path, timeout_s: float = 5.0) -> sqlite3.Connection:
 
 
 class _Reading(sqlite3.Connection):
-    """A connection that only reads."""
+    """A read-only connection. An immutable one remembers the state of the file that it was opened on."""
 
     def __init__(self, file: Path, timeout_s: float, options: str) -> None:
         self.file, self.seen = file, state(file) if "immutable" in options else None
@@ -59,18 +60,18 @@ class _Reading(sqlite3.Connection):
 
     @property
     def outdated(self) -> bool:
-        """Whether the file changed that SQLite was told would not."""
+        """Whether the file has changed since, although SQLite was told that it would not."""
         return self.seen is not None and self.seen != state(self.file)
 
 
 def state(file: Path) -> State:
-    """What changes when somebody writes to `file`."""
+    """A state that changes when somebody writes to `file`."""
     found = file.stat()
     return found.st_mtime_ns, found.st_size, Path(f"{file.resolve()}-wal").exists()
 
 
 def engine(url: URL, timeout_s: float, **pool: Any) -> Engine:
-    """An engine whose transactions take the write lock at their start if they are to write, and none if they read."""
+    """An engine whose writing transactions take the write lock at their start."""
     file = Path(str(url.database))
     file.parent.mkdir(parents=True, exist_ok=True)
     if writable(file):
@@ -91,17 +92,17 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 def _check(connection: Any, _record: Any, _proxy: Any) -> None:
     if isinstance(connection, _Reading) and connection.outdated:
-        raise sa.exc.DisconnectionError  # the pool opens another in its place
+        raise sa.exc.DisconnectionError  # the pool replaces the connection
 
 
 def _begin(connection: Connection) -> None:
-    # A reader that turns writer fails at once under WAL when its snapshot is old; a writer says so at the start.
+    # Under WAL, a transaction that has read an old snapshot cannot turn into a writer. So writers lock at the start.
     write = connection.get_execution_options().get("simsearch_write", False)
     if write is not None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def use_wal(made: Engine) -> None:
-    """Switch to WAL mode, in which readers and a writer do not wait for each other. Lasting: it stands in the file."""
+    """Switch the file to WAL mode for good: readers and a writer then do not wait for each other."""
     with made.execution_options(simsearch_write=None).connect() as connection:  # impossible in a transaction
         connection.exec_driver_sql("PRAGMA journal_mode=WAL")

@@ -1,4 +1,4 @@
-"""The tables. `migrations/` holds the same as Alembic steps; a test compares the two."""
+"""The tables. `migrations/` makes the same ones step by step; a test compares the two."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from simsearch.core.types import Verdict
 
 HEAD = "0003"
-"""Newest migration. Compared with the database on opening: Alembic is imported only when there is work for it."""
+"""Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -75,20 +75,20 @@ class ImageRow(Table):
     id: Mapped[int] = mapped_column(primary_key=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), index=True)
     source: Mapped[str] = mapped_column(Text, index=True)
-    """Absolute path of the folder or table that listed it last."""
+    """Absolute path of the folder or table that last listed the image."""
     image: Mapped[str] = mapped_column(Text)
-    """As that source names it."""
+    """The image's name in that source."""
     path: Mapped[str] = mapped_column(Text)
-    """Absolute."""
+    """Absolute path of the file."""
     size: Mapped[int] = mapped_column(BigInteger)
-    """Bytes; -1 where there was no file."""
+    """Of the file in bytes; -1 where there was no file."""
     mtime_ns: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str | None] = mapped_column(String(64), index=True)
     width: Mapped[int | None]
     height: Mapped[int | None]
     surface: Mapped[str] = mapped_column(String(16), default="unknown")
     surface_probability: Mapped[float | None] = mapped_column(Float)
-    """None where the source said which surface it is."""
+    """0 to 1; None where the source stated the surface, or nobody did."""
     verdict: Mapped[str] = mapped_column(String(16))
     reason_code: Mapped[str | None] = mapped_column(String(32))
     reason: Mapped[str | None] = mapped_column(Text)
@@ -96,12 +96,12 @@ class ImageRow(Table):
     """UTC, as every time here."""
     retired_at: Mapped[datetime | None] = mapped_column(DateTime)
     described_revision: Mapped[int] = mapped_column(index=True)
-    """Revision of the catalog that added its descriptors."""
+    """The catalog's revision that last wrote descriptors of this image."""
     retired_revision: Mapped[int | None] = mapped_column(index=True)
 
 
 class RefusalRow(Table):
-    """A row of a source that names no image, as of the last time that the source was read."""
+    """A row of a source that names no image, as of the last reading of the source."""
 
     __tablename__ = "refusals"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -114,7 +114,7 @@ class RefusalRow(Table):
 
 
 class MethodRow(Table):
-    """A fingerprint under which descriptors are stored."""
+    """A fingerprint: a method with its settings and weights."""
 
     __tablename__ = "methods"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -125,11 +125,11 @@ class MethodRow(Table):
 
 
 class DescriptorRow(Table):
-    """What a method computed from an image, as `methods.base.pack` writes it."""
+    """The descriptor of an image by a method, as `features.base.pack` writes it."""
 
     __tablename__ = "descriptors"
 
-    # Method first: an index is built by one scan over a method's rows, in the order of image ids.
+    # Method first: building an index scans the rows of one method in the order of image ids.
     method_id: Mapped[int] = mapped_column(ForeignKey("methods.id"), primary_key=True)
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True, index=True)
     data: Mapped[bytes] = mapped_column(LargeBinary)
@@ -146,12 +146,12 @@ class GenerationRow(Table):
     created_at: Mapped[datetime] = mapped_column(DateTime)
     images: Mapped[int]
     state: Mapped[str] = mapped_column(String(16))
-    """built, or failed: it was not completed or its audit did not pass."""
+    """built; or failed: the build was not completed, or did not pass its audit."""
     audit: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
 
 
 class DecisionRow(Table):
-    """One answer that was given. The photo itself is not kept."""
+    """One answer. The photo itself is not kept."""
 
     __tablename__ = "decisions"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -165,11 +165,11 @@ class DecisionRow(Table):
     sku: Mapped[str | None] = mapped_column(Text)
     probability: Mapped[float] = mapped_column(Float)
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
-    """What the answer rests on: see `journal.Journal.record_decisions`."""
+    """What the answer rests on: see `decisions.Decisions.record`."""
 
 
 class DecisionReviewRow(Table):
-    """What a person found out about an answer; one a decision, the latest."""
+    """A person's review of an answer; at most one a decision, the latest."""
 
     __tablename__ = "decision_reviews"
     __table_args__ = (
@@ -188,7 +188,7 @@ class DecisionReviewRow(Table):
 
 
 class PairReviewRow(Table):
-    """What a person said of a suspected pair of duplicates. The pair is written in one order: (sku, sha256) rising."""
+    """A person's verdict on a suspected pair of duplicates. (sku_a, sha256_a) sorts before (sku_b, sha256_b)."""
 
     __tablename__ = "pair_reviews"
     __table_args__ = (
@@ -201,16 +201,16 @@ class PairReviewRow(Table):
     created_at: Mapped[datetime] = mapped_column(DateTime)
     sku_a: Mapped[str] = mapped_column(Text)
     sha256_a: Mapped[str] = mapped_column(String(64))
-    """Of the photo; empty where it is said of every photo of the SKU."""
+    """Digest of the photo; empty: every photo of the SKU."""
     sku_b: Mapped[str] = mapped_column(Text)
     sha256_b: Mapped[str] = mapped_column(String(64))
     verdict: Mapped[str] = mapped_column(String(16))
-    """confirmed: they show the same product; dismissed: they do not, or need not be looked at."""
+    """confirmed: both show the same product; dismissed: they do not, or the pair is of no interest."""
     note: Mapped[str] = mapped_column(Text)
 
 
 class StateRow(Table):
-    """One row: the revision, raised by every change of images or products."""
+    """A single row: the revision, raised by every change of images or products."""
 
     __tablename__ = "state"
 
@@ -219,5 +219,5 @@ class StateRow(Table):
 
 
 def usable() -> ColumnElement[bool]:
-    """Active and accepted."""
+    """Condition: the image is active and accepted."""
     return and_(ImageRow.retired_at.is_(None), ImageRow.verdict == Verdict.OK.value)

@@ -133,10 +133,10 @@ def reviews(context: Context, as_json: Json = False) -> None:
 
 
 def _say(context: Context, a: str, b: str, verdict: str, note: str, as_json: bool) -> None:
-    from simsearch.catalog.reviews import Said
+    from simsearch.catalog.reviews import ReviewVerdict
 
     with opened_app(context) as app:
-        pair = app.review_duplicates().say(a, b, Said(verdict), note)
+        pair = app.review_duplicates().say(a, b, ReviewVerdict(verdict), note)
     _said(pair, verdict, as_json)
 
 

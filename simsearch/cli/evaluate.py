@@ -17,8 +17,8 @@ from simsearch.views.files import writable
 if TYPE_CHECKING:
     from simsearch.app import App
     from simsearch.core.types import Progress
-    from simsearch.evaluation.export import Report
     from simsearch.evaluation.protocol import Protocol as EvaluationProtocol
+    from simsearch.evaluation.tables import Report
 
 commands = typer.Typer(
     help="Measure recognition, probabilities and methods on labelled photos.",
@@ -77,15 +77,15 @@ def methods(
     as_json: Json = False,
 ) -> None:
     """Compare the methods of the paper, and the whole verification, on the same labelled pairs."""
-    from simsearch.evaluation.methods import write_methods
+    from simsearch.evaluation.export import write_methods
+    from simsearch.evaluation.methods import PairSource
     from simsearch.evaluation.run import evaluate_methods
     from simsearch.views.text import evaluation
 
     with opened_app(context) as app, progress_bar(context, "comparing") as progress:
-        report = evaluate_methods(
-            app, pairs=pairs, manifest=manifest, split=split, ambiguous=ambiguous, methods=method or (), seed=seed,
-            hard_share=0.5 if negatives is Negatives.HARD else 0.0, progress=progress,
-        )  # fmt: skip
+        hard_share = 0.5 if negatives is Negatives.HARD else 0.0
+        source = PairSource(pairs, manifest, split, ambiguous, hard_share, seed)
+        report = evaluate_methods(app, source, methods=method or (), progress=progress)
     show(report, shapes.measurement, evaluation.comparison, as_json)
     if out is not None:
         for path in write_methods(report, out):
@@ -138,27 +138,27 @@ def _measuring(name: str, load: Callable[[], _Measurement], help_text: str) -> N
             report = measurement.measure(app, protocol, work=work, seed=seed, facts=facts, progress=progress)
         show(report, shapes.measurement, evaluation.recognition, as_json)
         if out is not None:
-            asked = getattr(report, "asked", ())  # a report on probabilities has no line for each photo
-            for path in [*write_answers(name.replace("-", "_"), report, out, asked), *measurement.draw(report, out)]:
+            queries = getattr(report, "queries", ())  # a report on probabilities has no line for each photo
+            for path in [*write_answers(name.replace("-", "_"), report, out, queries), *measurement.draw(report, out)]:
                 note(f"{path}: written")
 
 
 def _retrieval() -> _Measurement:
-    from simsearch.evaluation.answer_plots import draw_retrieval
+    from simsearch.evaluation.plots import draw_retrieval
     from simsearch.evaluation.run import evaluate_retrieval
 
     return _Measurement(evaluate_retrieval, draw_retrieval)
 
 
 def _open_set() -> _Measurement:
-    from simsearch.evaluation.answer_plots import draw_open_set
+    from simsearch.evaluation.plots import draw_open_set
     from simsearch.evaluation.run import evaluate_open_set
 
     return _Measurement(evaluate_open_set, draw_open_set)
 
 
 def _calibration() -> _Measurement:
-    from simsearch.evaluation.answer_plots import draw_calibration
+    from simsearch.evaluation.plots import draw_calibration
     from simsearch.evaluation.run import evaluate_calibration
 
     return _Measurement(evaluate_calibration, draw_calibration)
@@ -190,11 +190,11 @@ def render(
     as_json: Json = False,
 ) -> None:
     """Render packages with simulated phone photos, and the manifest that the other commands measure on."""
-    from simsearch.evaluation.rendered_set import write_rendered
+    from simsearch.evaluation.rendered_set import write_rendered_set
     from simsearch.views.text.output import say
 
     with writable(folder, "name another folder"):
-        path = write_rendered(
+        path = write_rendered_set(
             folder, products=products, photos=photos, seed=seed, severity=severity, absent=absent, family_share=families
         )
     show(path, lambda path: shapes.rendered(path, products), lambda path: say(f"{path}: written"), as_json)

@@ -146,13 +146,13 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Refit probabilities on labelled photos of your own. The threshold of a match is chosen anew with them."""
-    from simsearch.views.text.output import say
+    from simsearch.views.text.training import calibrated
 
     if (table is None) != from_decisions:
         raise UsageError("give either a table of labelled photos or --from-decisions")
     with opened_app(context) as app, progress_bar(context, "calibrating") as progress:
-        path = app.calibrate(table, target_far=target_far, out=out, progress=progress)
-    show(path, shapes.calibration, lambda path: say(f"{path}: written"), as_json)
+        result = app.calibrate(table, target_far=target_far, out=out, progress=progress)
+    show(result, shapes.calibrated, calibrated, as_json)
 
 
 commands.command()(cli_augment.augmentations)

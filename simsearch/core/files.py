@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and one writer in a home at a time."""
+"""Atomic writes, and the lock that lets one process at a time write in a home."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def unfinished(path: Path) -> Path:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove the temporary files that killed writers left anywhere below `folder`, which nobody else may be writing."""
+    """Remove the temporary files that killed writers left below `folder`. Nobody may be writing there meanwhile."""
     for part in folder.rglob(".*.part*"):  # SQLite keeps a journal beside the copy that it writes
         part.unlink(missing_ok=True)
 
@@ -73,11 +73,11 @@ def remove_unfinished(folder: Path) -> None:
 def writing(home: Path) -> Iterator[None]:
     """Hold the lock of `home`.
 
-    The lock is the process's (flock): it ends with it, however it ends, so that none can be left behind. Who holds it
-    stands in the file, for people; what a killed process wrote there is recognised by the lock being free.
+    The lock belongs to the process (flock) and ends with it, also when it is killed. The file names the holder for
+    people. A name in a file that is not locked was left by a killed process.
 
     Raises:
-        CatalogError: another process holds it, or the home cannot be written.
+        CatalogError: another process holds the lock, or the home cannot be written.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -258,6 +258,11 @@ class Refusal:
     message: str
     path: str = ""
     """Absolute path of the refused photo or folder; empty where the row does not say which photo it means."""
+
+
+def refused_in_words(refusals: Sequence[Refusal]) -> str:
+    """How many were left out and the first reason, to end an error message; empty where none were."""
+    return f"; {len(refusals)} were left out, the first: {refusals[0].message}" if refusals else ""
 
 
 @dataclass(frozen=True)

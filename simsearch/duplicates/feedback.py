@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.reviews import Review, Said, Side
+from simsearch.catalog.reviews import Review, ReviewVerdict, Side
 from simsearch.core.errors import UsageError
 
 
@@ -16,7 +16,7 @@ class PairFeedback:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
 
-    def say(self, a: str, b: str, said: Said, note: str = "") -> tuple[Side, Side]:
+    def say(self, a: str, b: str, said: ReviewVerdict, note: str = "") -> tuple[Side, Side]:
         """Record a review of the pair; returns the two sides it holds for.
 
         Raises:

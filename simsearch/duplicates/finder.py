@@ -9,7 +9,7 @@ from itertools import combinations
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
-from simsearch.catalog.reviews import Said, Side
+from simsearch.catalog.reviews import ReviewVerdict, Side
 from simsearch.core.config import DuplicateSettings, ImageSettings
 from simsearch.core.text import basis, percent
 from simsearch.core.types import Progress, silent
@@ -187,7 +187,7 @@ class _Grouping:
         if len(sides) == 1:
             return self.reviews.said(sides[0], sides[0]) is not None
         pairs = ((x, y) for x, y in combinations(sides, 2) if x.sku != y.sku or not group.conflict)
-        return all(self.reviews.said(x, y) is Said.CONFIRMED for x, y in pairs)
+        return all(self.reviews.said(x, y) is ReviewVerdict.CONFIRMED for x, y in pairs)
 
     def _wanted(self, images: Sequence[ImageFacts]) -> bool:
         return self.new is None or any(image.id in self.new for image in images)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from simsearch.catalog.reviews import Review, Said, Side
+from simsearch.catalog.reviews import Review, ReviewVerdict, Side
 
 LARGEST = 100
 """Most different files in a group. Every two of them are compared, so the work grows with the square."""
@@ -16,11 +16,11 @@ class ReviewIndex:
     """People's reviews of pairs, by the sides of the pair."""
 
     def __init__(self, reviews: Iterable[Review]) -> None:
-        self._said: dict[Side, dict[Side, Said]] = defaultdict(dict)
+        self._said: dict[Side, dict[Side, ReviewVerdict]] = defaultdict(dict)
         for review in reviews:
             self._said[review.a][review.b] = self._said[review.b][review.a] = review.said
 
-    def said(self, a: Side, b: Side) -> Said | None:
+    def said(self, a: Side, b: Side) -> ReviewVerdict | None:
         """The review of two photos. A review of the photos precedes a review of their SKUs."""
         if not self._said:
             return None
@@ -33,12 +33,12 @@ class ReviewIndex:
         if not touched:
             return False
         others = list(right)
-        return any(self.said(a, b) is Said.DISMISSED for a in touched for b in others)
+        return any(self.said(a, b) is ReviewVerdict.DISMISSED for a in touched for b in others)
 
     def confirmed(self, left: Iterable[Side], right: Iterable[Side]) -> bool:
         """Whether a pair of photos across the two was confirmed. A review of their SKUs does not count."""
         touched = [a for a in left if a in self._said]
-        return bool(touched) and any(self._said[a].get(b) is Said.CONFIRMED for b in right for a in touched)
+        return bool(touched) and any(self._said[a].get(b) is ReviewVerdict.CONFIRMED for b in right for a in touched)
 
 
 @dataclass(frozen=True, order=True)

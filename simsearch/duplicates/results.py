@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.catalog.reviews import Said
+from simsearch.catalog.reviews import ReviewVerdict
 from simsearch.core.types import Verification
 from simsearch.duplicates.pixel_diff import Box
 
@@ -44,7 +44,7 @@ class DuplicatePair:
     kind: Kind = Kind.SAME_PRODUCT
     reason: str = ""
     """The evidence for the kind, in words."""
-    said: Said | None = None
+    said: ReviewVerdict | None = None
     """The review of the pair; None without one."""
     places: tuple[Box, Box] | None = None
     """The box in a and the box in b that differ; set if the photos are equal everywhere else."""
@@ -90,7 +90,7 @@ class DuplicateGroup:
     @property
     def probability(self) -> float:
         """Of the weakest pair that nobody has confirmed, or of the weakest pair if all are confirmed."""
-        unconfirmed = [p.probability for p in self.pairs if p.said is not Said.CONFIRMED]
+        unconfirmed = [p.probability for p in self.pairs if p.said is not ReviewVerdict.CONFIRMED]
         return min(unconfirmed or [p.probability for p in self.pairs])
 
     @property

@@ -1,1 +1,1 @@
-"""Measuring: figures from arrays (`metrics`), how sure they are (`intervals`), and the protocols that use them."""
+"""Measures the application from outside, on labelled photos: protocols, metrics, intervals, tables and plots."""

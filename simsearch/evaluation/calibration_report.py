@@ -1,4 +1,4 @@
-"""Probabilities of verification on labelled pairs and answers: how often they are right, whether they come true."""
+"""Probabilities on labelled pairs and answers: accuracy at a threshold, and how far they are from frequencies."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.evaluation.evaluated_query import Asked
+from simsearch.core.types import Refusal
+from simsearch.evaluation.evaluated_query import EvaluatedQuery
 from simsearch.evaluation.intervals import Indices
 from simsearch.evaluation.metrics import confusion, roc_auc
 from simsearch.evaluation.pairs import LabelledPairs
 from simsearch.evaluation.reliability import Reliability, reliability
-from simsearch.evaluation.tables import Figure, Sheet, finite, measured, plain
+from simsearch.evaluation.tables import Figure, Table, finite, plain, refusals_json, with_intervals
 
 
 @dataclass(frozen=True, eq=False)
-class JudgedPairs:
-    """Labelled pairs with the probability that verification gives them."""
+class ScoredPairs:
+    """Labelled pairs with the probabilities of verification."""
 
     pairs: LabelledPairs
     probability: NDArray[np.float64]
     """(n,), 0 to 1."""
     threshold: float
-    """The calibration's, for pairs."""
+    """Smallest probability that counts as "same", as the calibration has it for pairs."""
 
     def figures(self, seed: int) -> dict[str, Figure]:
         """accuracy, precision, recall, false_accept_rate, auc."""
@@ -36,59 +37,65 @@ class JudgedPairs:
             auc = roc_auc(self.probability[i], self.pairs.same[i])
             return {**rates, "false_accept_rate": at.false_accept_rate, "auc": auc}
 
-        return measured(values, len(self.pairs), self.pairs.product.tolist(), seed=seed)
+        return with_intervals(values, len(self.pairs), self.pairs.product.tolist(), seed=seed)
 
     @property
     def counts(self) -> str:
-        """In words."""
+        """How many pairs of either kind, in words."""
         right = int(self.pairs.same.sum())
         return f"{right} pairs of the same product, {len(self.pairs) - right} of different ones"
 
 
-def pair_sheet(pairs: JudgedPairs, figures: Mapping[str, Figure]) -> Sheet:
+def pair_table(pairs: ScoredPairs, figures: Mapping[str, Figure]) -> Table:
     """Verification of pairs at the calibration's threshold."""
     names = ("accuracy", "precision", "recall", "false_accept_rate")
     row = (*(figures[n].share for n in names), figures["auc"].number)
     head = ("accuracy", "precision", "recall", "false accepts", "ROC AUC")
-    return Sheet(f"Verification of pairs at {pairs.threshold:g}: {pairs.counts}", head, (row,))
+    return Table(f"Verification of pairs at {pairs.threshold:g}: {pairs.counts}", head, (row,))
 
 
 @dataclass(frozen=True, eq=False)
 class CalibrationReport:
-    """Whether probabilities come true."""
+    """Reliability of probabilities."""
 
     diagrams: Mapping[str, tuple[Reliability, Mapping[str, Figure]]]
-    """What the probabilities are of -> diagram, and expected_error, brier with intervals."""
-    pairs: JudgedPairs | None
+    """`pairs` or `first answers` -> diagram, and expected_error and brier with intervals."""
+    pairs: ScoredPairs | None
     pair_figures: Mapping[str, Figure]
     facts: Mapping[str, Any]
+    refusals: tuple[Refusal, ...] = ()
 
     def json(self) -> dict[str, Any]:
         """All figures and bins, as JSON can hold them."""
-        return {**self.facts, "probabilities": {name: _diagram_json(*d) for name, d in self.diagrams.items()}}
+        diagrams = {name: _diagram_json(*d) for name, d in self.diagrams.items()}
+        return {**self.facts, **refusals_json(self.refusals), "probabilities": diagrams}
 
-    def sheets(self) -> list[Sheet]:
+    def tables(self) -> list[Table]:
         """The tables."""
         rows = tuple(
             (name, str(int(r.counts.sum())), f["expected_error"].number, f"{r.largest_error:.3f}", f["brier"].number)
             for name, (r, f) in self.diagrams.items()
         )
         head = ("probabilities of", "n", "expected error (ECE)", "largest of a bin", "Brier score")
-        out = [Sheet("Calibration, 15 bins of equal width", head, rows)]
-        return [*out, *([pair_sheet(self.pairs, self.pair_figures)] if self.pairs else [])]
+        out = [Table("Calibration, 15 bins of equal width", head, rows)]
+        return [*out, *([pair_table(self.pairs, self.pair_figures)] if self.pairs else [])]
 
 
 def calibration_report(
-    asked: Sequence[Asked], pairs: JudgedPairs | None, facts: Mapping[str, Any], seed: int
+    queries: Sequence[EvaluatedQuery],
+    pairs: ScoredPairs | None,
+    facts: Mapping[str, Any],
+    seed: int,
+    refusals: Sequence[Refusal] = (),
 ) -> CalibrationReport:
-    """Of pairs, and of the first hit of each answer."""
+    """Reliability of the probabilities of pairs, and of the first hit of each answer."""
     diagrams = {}
     if pairs is not None:
         diagrams["pairs"] = _diagram(pairs.probability, pairs.pairs.same, pairs.pairs.product.tolist(), seed)
-    if asked:
-        p, y = np.array([a.probability for a in asked]), np.array([a.first_right for a in asked])
-        diagrams["first answers"] = _diagram(p, y, [a.sku for a in asked], seed)
-    return CalibrationReport(diagrams, pairs, pairs.figures(seed) if pairs else {}, facts)
+    if queries:
+        p, y = np.array([q.probability for q in queries]), np.array([q.first_right for q in queries])
+        diagrams["first answers"] = _diagram(p, y, [q.sku for q in queries], seed)
+    return CalibrationReport(diagrams, pairs, pairs.figures(seed) if pairs else {}, facts, tuple(refusals))
 
 
 def _diagram(
@@ -98,7 +105,7 @@ def _diagram(
         r = reliability(p[i], y[i])
         return {"expected_error": r.expected_error, "brier": r.brier}
 
-    return reliability(p, y), measured(values, len(p), owners, seed=seed)
+    return reliability(p, y), with_intervals(values, len(p), owners, seed=seed)
 
 
 def _diagram_json(r: Reliability, figures: Mapping[str, Figure]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the program said of one labelled photo, and the tables that every measurement of answers has."""
+"""The answer to one labelled photo, and the tables that every measurement of answers has."""
 
 from __future__ import annotations
 
@@ -10,41 +10,42 @@ from typing import Any
 import numpy as np
 
 from simsearch.core.types import Decision, Outcome
-from simsearch.evaluation.tables import Sheet, finite
+from simsearch.evaluation.tables import Table, finite
 
 STAGES = {
     "read": "file to pixels", "describe": "network, keypoints, hash", "lookup": "candidates from the indexes",
     "verify": "pairwise look and decision", "answer": "all but reading",
 }  # fmt: skip
-"""Parts of the time of an answer, and what they are; `lookup_` and the name of a lane is a part of `lookup`."""
+"""Stages of an answer that are timed -> what each does. `lookup_LANE` is the part of `lookup` spent in one lane."""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One labelled photo and what the program said."""
+class EvaluatedQuery:
+    """One labelled photo, the answer to it, and where the right product stood on the way."""
 
     sku: str
+    """Of the product that the photo shows."""
     path: str
     known: bool
-    """Whether the catalog holds its product."""
+    """Whether the catalog holds that product."""
     embedding_rank: float
-    """Of the right product among all by the embedding alone, 1 = first; inf when the catalog lacks it."""
+    """Rank of the right product by the embedding alone, 1 = first; inf where the catalog lacks it."""
     right_similarity: float
     """Largest cosine with an image of the right product; nan where there is none."""
     wrong_similarity: float
-    """Largest cosine with an image of another product."""
+    """Largest cosine with an image of another product; nan where there is none."""
     lookup_ranks: Mapping[str, float]
-    """Of the right product in each stage of the lookup (see `lanes.lookup_ranks`); inf where that lacks it."""
+    """Stage of the lookup (see `retrieval_stages`) -> rank of the right product; inf where it is absent."""
     rank: float
-    """Of the right product after verification; inf when it is not listed."""
+    """Rank of the right product after verification; inf where it is not listed."""
     first: str
-    """SKU of the first hit, doubtful ones passed over; empty where there is none."""
+    """SKU of the first hit that is not doubtful; empty where there is none."""
     first_right: bool
     probability: float
     """Of that hit, 0 to 1; 0 where there is none."""
     outcome: Outcome
     named: str
-    """SKU of a MATCH or the first of an AMBIGUOUS; empty when UNKNOWN."""
+    """SKU of a MATCH or the first of an AMBIGUOUS; empty for UNKNOWN."""
     named_right: bool
     milliseconds: Mapping[str, float]
     """By stage."""
@@ -56,7 +57,7 @@ class Asked:
 
     @property
     def record(self) -> dict[str, Any]:
-        """Flat, for a table."""
+        """Flat, for a line of a CSV file."""
         flat = {k: v for k, v in asdict(self).items() if not isinstance(v, Mapping)} | {"outcome": self.outcome.value}
         flat |= {f"{stage}_rank": rank for stage, rank in self.lookup_ranks.items()}
         shown = {k: (finite(v, 6) if isinstance(v, float) else v) for k, v in flat.items()}
@@ -64,7 +65,7 @@ class Asked:
 
 
 def milliseconds(decision: Decision, read_ms: float) -> dict[str, float]:
-    """Time of each stage; each lane's follows that of the lookup, which it is a part of."""
+    """Time of each stage; the times of the lanes follow that of the lookup, which they are parts of."""
     known = {"read": read_ms, **decision.stages_ms, "answer": decision.took_ms}
     out = {}
     for stage in STAGES:
@@ -74,32 +75,32 @@ def milliseconds(decision: Decision, read_ms: float) -> dict[str, float]:
     return out
 
 
-def decisions(asked: Sequence[Asked]) -> dict[str, int]:
+def decisions(queries: Sequence[EvaluatedQuery]) -> dict[str, int]:
     """How often each outcome was given."""
-    counts = Counter(a.outcome for a in asked)
+    counts = Counter(q.outcome for q in queries)
     return {outcome.value: counts[outcome] for outcome in Outcome}
 
 
-def decision_sheet(groups: Mapping[str, Sequence[Asked]]) -> Sheet:
-    """What was decided, by group of photos."""
+def decision_table(groups: Mapping[str, Sequence[EvaluatedQuery]]) -> Table:
+    """How often each outcome was given, by group of photos."""
     rows = []
-    for name, asked in groups.items():
-        said, wrong = decisions(asked), sum(a.wrong_match for a in asked)
-        rows.append((name, str(len(asked)), *(str(said[o.value]) for o in Outcome), str(wrong)))
-    return Sheet("Decisions", ("photos", "n", *(o.value for o in Outcome), "wrong matches"), tuple(rows))
+    for name, queries in groups.items():
+        said, wrong = decisions(queries), sum(q.wrong_match for q in queries)
+        rows.append((name, str(len(queries)), *(str(said[o.value]) for o in Outcome), str(wrong)))
+    return Table("Decisions", ("photos", "n", *(o.value for o in Outcome), "wrong matches"), tuple(rows))
 
 
-def times(asked: Sequence[Asked]) -> dict[str, dict[str, float]]:
+def times(queries: Sequence[EvaluatedQuery]) -> dict[str, dict[str, float]]:
     """Median and 99th percentile of each stage, in milliseconds."""
     out = {}
-    for stage in asked[0].milliseconds if asked else ():
-        p50, p99 = np.percentile([a.milliseconds[stage] for a in asked], [50, 99])
+    for stage in queries[0].milliseconds if queries else ():
+        p50, p99 = np.percentile([q.milliseconds[stage] for q in queries], [50, 99])
         out[stage] = {"p50": round(float(p50), 2), "p99": round(float(p99), 2)}
     return out
 
 
-def time_sheet(asked: Sequence[Asked]) -> Sheet:
-    """Times of the stages."""
-    took = times(asked).items()
+def time_table(queries: Sequence[EvaluatedQuery]) -> Table:
+    """Median and 99th percentile of each stage."""
+    took = times(queries).items()
     rows = [(s, f"{t['p50']:.1f}", f"{t['p99']:.1f}", STAGES.get(s, "of these, one lane")) for s, t in took]
-    return Sheet("Milliseconds a photo, one at a time", ("stage", "p50", "p99", "what"), tuple(rows))
+    return Table("Milliseconds a photo, one at a time", ("stage", "p50", "p99", "what"), tuple(rows))

@@ -1,4 +1,4 @@
-"""How sure a figure is: Wilson's interval for one share, the bootstrap for everything else. NumPy alone."""
+"""Confidence intervals: Wilson's for one share, the bootstrap for everything else. NumPy alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Interval:
 def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     """Wilson's score interval of a share: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n), within [0, 1].
 
-    Honest at both ends too: 0 of n gives [0, z^2 / (n + z^2)]. No trials (n = 0) give [0, 1].
+    It also holds at the ends: 0 of n gives [0, z^2 / (n + z^2)]. No trials (n = 0) give [0, 1].
     Source: Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference".
     Raises ValueError unless 0 <= successes <= n and 0 < level < 1.
     """
@@ -56,8 +56,8 @@ def bootstrap(
 
     `figures` is called `samples` times with indices into the n observations, drawn with replacement. With `groups`,
     shape (n,), whole groups are drawn: pairs of one product are not independent, and drawing them one by one would
-    make the interval too narrow. Samples in which a figure is nan (no positives in them, say) are left
-    out for that figure; one that is nan in all of them gets [nan, nan]. The same seed gives the same intervals.
+    make the interval too narrow. A figure leaves out the samples in which it is nan (no positives, say); where all are,
+    its interval is [nan, nan]. The same seed gives the same intervals.
 
     Source: Efron, Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13; clusters: Davison, Hinkley (1997),
     section 3.8. Raises ValueError for n = 0, no samples, or groups of another length.

@@ -22,7 +22,7 @@ NAN = float("nan")
 
 @dataclass(frozen=True)
 class Confusion:
-    """What one threshold does to n pairs."""
+    """Counts of accepted and rejected pairs at one threshold."""
 
     threshold: float
     true_accepts: int
@@ -59,7 +59,7 @@ class Confusion:
 
 @dataclass(frozen=True, eq=False)
 class Roc:
-    """Receiver operating characteristic: one point a distinct score, from (0, 0) to (1, 1), k points in all."""
+    """Receiver operating characteristic: k points from (0, 0) to (1, 1), one for each distinct score."""
 
     thresholds: Floats
     """(k,), falling; the first is inf (nothing is accepted)."""
@@ -98,7 +98,7 @@ def confusion(scores: ArrayLike, same: ArrayLike, threshold: float) -> Confusion
 def best_threshold(scores: ArrayLike, same: ArrayLike) -> float:
     """The threshold of maximal accuracy: a score of the sample, or the next number above the largest (accept nothing).
 
-    Of thresholds with equal accuracy the highest is taken, so that in doubt a pair is not called the same product.
+    Of equally good thresholds it is the highest: in doubt, two photos are not called one product.
     """
     s, y = _pairs(scores, same)
     values, accepted, positive = _steps(s, y)
@@ -109,7 +109,7 @@ def best_threshold(scores: ArrayLike, same: ArrayLike) -> float:
 
 
 def roc(scores: ArrayLike, same: ArrayLike) -> Roc:
-    """The curve over all thresholds. Equal scores are one point: they cannot be told apart."""
+    """The curve over all thresholds. Equal scores are one point."""
     s, y = _pairs(scores, same)
     values, accepted, positive = _steps(s, y)
     return Roc(values, _ratios(accepted - positive, len(y) - y.sum()), _ratios(positive, y.sum()))
@@ -127,19 +127,13 @@ def roc_auc(scores: ArrayLike, same: ArrayLike) -> float:
 
 
 def fpr_at_tpr(curve: Roc, tpr: float = 0.95) -> float:
-    """The smallest false accept rate of a threshold whose true accept rate is at least `tpr`; not interpolated."""
+    """The smallest false accept rate at a true accept rate of at least `tpr`; not interpolated, nan where none is."""
     reached = curve.true_accept_rate >= tpr
     return float(curve.false_accept_rate[reached].min()) if reached.any() else NAN
 
 
-def tpr_at_fpr(curve: Roc, fpr: float) -> float:
-    """The largest true accept rate of a threshold whose false accept rate is at most `fpr`; not interpolated."""
-    allowed = curve.false_accept_rate <= fpr
-    return float(curve.true_accept_rate[allowed].max()) if allowed.any() else NAN
-
-
 def equal_error_rate(curve: Roc) -> float:
-    """Where false accept rate = false reject rate, on the line between the two nearest points; nan without a class."""
+    """The rate where false accepts equal false rejects, interpolated linearly; nan without one of the classes."""
     far, frr = curve.false_accept_rate, 1 - curve.true_accept_rate
     gap = far - frr  # rises from -1 to 1
     if np.isnan(gap).any():
@@ -150,7 +144,7 @@ def equal_error_rate(curve: Roc) -> float:
 
 
 def pair_figures(scores: ArrayLike, same: ArrayLike, threshold: float) -> PairFigures:
-    """All figures of n pairs, at a threshold that was chosen on other products."""
+    """All figures of n pairs. `threshold` was chosen on other products."""
     at, curve = confusion(scores, same, threshold), roc(scores, same)
     positives = at.true_accepts + at.false_rejects
     return PairFigures(
@@ -171,7 +165,7 @@ def pair_intervals(
 ) -> dict[str, Interval]:
     """Bootstrap 95 % intervals of the shares of :func:`pair_figures`, by field name.
 
-    `groups` (n,): the product of each pair (of the first image where it shows two), drawn as a whole.
+    `groups` (n,): the product of each pair, by its first image; products are resampled as a whole.
     """
     s, y = _pairs(scores, same)
 
@@ -184,25 +178,27 @@ def pair_intervals(
 
 @dataclass(frozen=True)
 class OpenSetFigures:
-    """What one threshold does to photos of products in the catalog (known) and of products that are not (unknown)."""
+    """Rates at one threshold, for photos of products in the catalog (known) and of other products (unknown)."""
 
     threshold: float
-    """nan when no threshold reaches the asked-for rate."""
+    """nan where no threshold reaches the rate asked for."""
     known: int
     unknown: int
     true_accept_rate: float
-    """Share of the known that are accepted with the right product; nan without known."""
+    """Share of the known that are accepted as the right product; nan without known."""
     wrong_accept_rate: float
-    """Share of the known that are accepted with a wrong product; nan without known."""
+    """Share of the known that are accepted as a wrong product; nan without known."""
     false_accept_rate: float
-    """Share of the unknown that are accepted as anything; nan without unknown."""
+    """Share of the unknown that are accepted; nan without unknown."""
 
 
 def open_set_at(
     known: ArrayLike, unknown: ArrayLike, threshold: float, right: ArrayLike | None = None
 ) -> OpenSetFigures:
-    """Figures at `threshold`. `known` (k,), `unknown` (u,): each query's best score; `right` (k,): whether the best
-    product is the right one (None: all are). A nan threshold accepts nothing and gives nan rates.
+    """Rates at `threshold`; nan rates for a nan threshold.
+
+    `known` (k,), `unknown` (u,): the best score of each query. `right` (k,): whether the best product is the right one
+    (None: all are).
     """
     inside, outside, correct = _open_set(known, unknown, right)
     if np.isnan(threshold):
@@ -217,9 +213,9 @@ def open_set_at(
 def open_set_at_rate(
     known: ArrayLike, unknown: ArrayLike, true_accept_rate: float = 0.95, right: ArrayLike | None = None
 ) -> OpenSetFigures:
-    """Figures at the highest threshold whose true accept rate is at least `true_accept_rate`.
+    """Rates at the highest threshold whose true accept rate is at least `true_accept_rate`.
 
-    Where too few of the known have the right product on top, no threshold reaches it: threshold and rates are nan.
+    Threshold and rates are nan where no threshold reaches it: too few of the known have the right product on top.
     """
     inside, outside, correct = _open_set(known, unknown, right)
     if not 0 < true_accept_rate <= 1:
@@ -256,7 +252,7 @@ def _pairs(scores: ArrayLike, same: ArrayLike) -> tuple[Floats, Bools]:
 
 
 def _steps(s: Floats, y: Bools) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
-    """Distinct scores, falling, after an inf; how many pairs each accepts as a threshold, how many of them positive."""
+    """Thresholds (inf, then the distinct scores, falling), the pairs each accepts, and the positives among these."""
     order = np.argsort(-s, kind="stable")
     s, y = s[order], y[order]
     last = np.append(np.flatnonzero(s[1:] != s[:-1]), len(s) - 1)
@@ -265,7 +261,7 @@ def _steps(s: Floats, y: Bools) -> tuple[Floats, NDArray[np.int64], NDArray[np.i
 
 
 def check_scores(values: Floats) -> None:
-    """ValueError when there is a nan among the scores (it has no rank), or an inf (no threshold could reject it)."""
+    """Raise ValueError for a nan, which has no rank, and for an inf, which no threshold rejects."""
     if not (values < np.inf).all():
         raise ValueError("scores must be neither nan nor inf")
 

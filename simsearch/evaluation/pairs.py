@@ -1,15 +1,15 @@
-"""Labelled pairs to measure on: read as given, or drawn from labelled photos after a fixed protocol."""
+"""Labelled pairs to measure on: read as given, or drawn from labelled photos by a fixed protocol."""
 
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.core.numbers import stable_share
 from simsearch.training.pairs import LabelledImages
 
 
@@ -21,7 +21,7 @@ class LabelledPairs:
     b: NDArray[np.int64]
     same: NDArray[np.bool_]
     validation: NDArray[np.bool_]
-    """Pairs that thresholds are chosen on; no product of them is in the others."""
+    """Pairs that thresholds are chosen on; they share no product with the other pairs, the test part."""
     product: NDArray[np.int64]
     """Product of the first photo: pairs of one product are not independent."""
 
@@ -31,7 +31,7 @@ class LabelledPairs:
 
 def of_validation(product: str, share: float = 0.4) -> bool:
     """Whether thresholds are chosen on this product: a fixed function of its name."""
-    return zlib.crc32(f"threshold/{product}".encode()) % 10_000 < share * 10_000
+    return stable_share(f"threshold/{product}", share)
 
 
 def draw_pairs(
@@ -43,23 +43,29 @@ def draw_pairs(
     hard_share: float = 0.5,
     validation: NDArray[np.bool_] | None = None,
 ) -> LabelledPairs:
-    """All positive pairs of n photos, and as many negatives: `hard_share` of them hard, the others at random.
+    """All positive pairs of n photos, and as many negatives: a share `hard_share` hard, the others at random.
 
-    A hard negative is, of one photo of a positive pair, the most similar photo of another product by `embeddings`
-    (n, d) that was not taken yet. Both photos of a negative belong to the same part (validation or test), so that the
-    parts share no product. `validation` (n,): which photos validate (None: `of_validation` of their products; none:
-    there is only the other part). `ambiguous`: SKU -> photos that may show it although labelled otherwise; they make
-    no negatives with it.
+    A hard negative takes one photo of a positive pair and the most similar photo of another product that was not taken
+    yet. Both photos of a negative belong to the same part (validation or test).
 
-    Raises ValueError when a part has no positive pair or fewer than two products.
+    Args:
+        skus: (n,) the product of each photo.
+        embeddings: (n, d), unit length; they choose the hard negatives.
+        seed: of the random negatives.
+        ambiguous: SKU -> photos that may show it although labelled otherwise; they make no negatives with it.
+        hard_share: 0 to 1.
+        validation: (n,) whether the photo is of the validation part. None: `of_validation` of its product. All False:
+            there is the test part alone.
+
+    Raises:
+        ValueError: a part has no positive pair, or fewer than two products.
     """
-    ambiguous = ambiguous or {}
     part = np.array([of_validation(sku) for sku in skus], bool) if validation is None else validation
     rng = np.random.default_rng(seed)
+    pool = _Pool(skus, embeddings, ambiguous or {}, hard_share)
     columns: list[tuple[int, int, bool]] = []
     for chosen in (True, False) if validation is None or validation.any() else (False,):
-        own = np.flatnonzero(part == chosen)
-        columns += _part([skus[int(i)] for i in own], own, embeddings, rng, ambiguous, skus, hard_share)
+        columns += _part(pool, np.flatnonzero(part == chosen), rng)
     a, b, same = (np.array(c) for c in zip(*columns, strict=True))
     _, product = np.unique(np.array(skus), return_inverse=True)
     return LabelledPairs(
@@ -67,16 +73,19 @@ def draw_pairs(
     )
 
 
-def _part(
-    own_skus: Sequence[str],
-    own: NDArray[np.int64],
-    embeddings: NDArray[np.float32],
-    rng: np.random.Generator,
-    ambiguous: Mapping[str, frozenset[int]],
-    skus: Sequence[str],
-    hard_share: float,
-) -> list[tuple[int, int, bool]]:
-    names, codes = np.unique(np.array(own_skus), return_inverse=True)
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """What `draw_pairs` was given, for both parts."""
+
+    skus: Sequence[str]
+    embeddings: NDArray[np.float32]
+    ambiguous: Mapping[str, frozenset[int]]
+    hard_share: float
+
+
+def _part(pool: _Pool, own: NDArray[np.int64], rng: np.random.Generator) -> list[tuple[int, int, bool]]:
+    """Pairs (photo, photo, same) among the photos `own`."""
+    names, codes = np.unique(np.array([pool.skus[int(i)] for i in own]), return_inverse=True)
     if len(names) < 2:
         raise ValueError("each part needs photos of two products or more")
     same = codes[:, None] == codes[None, :]
@@ -85,13 +94,13 @@ def _part(
         raise ValueError("each part needs a product with several photos")
     allowed = ~same
     for k, i in enumerate(own):
-        barred = ambiguous.get(skus[int(i)], frozenset())
+        barred = pool.ambiguous.get(pool.skus[int(i)], frozenset())
         allowed[k, [m for m, j in enumerate(own) if int(j) in barred]] = False
     allowed &= allowed.T
-    similarity = np.where(allowed, embeddings[own] @ embeddings[own].T, -np.inf)
+    similarity = np.where(allowed, pool.embeddings[own] @ pool.embeddings[own].T, -np.inf)
     place = {int(i): k for k, i in enumerate(own)}
     taken: set[tuple[int, int]] = set()
-    for first, _, _ in positives[: math.ceil(hard_share * len(positives))]:
+    for first, _, _ in positives[: math.ceil(pool.hard_share * len(positives))]:
         _take(place[first], np.argsort(-similarity[place[first]], kind="stable"), allowed, taken)
     photos = LabelledImages(codes)
     tries = 0
@@ -103,6 +112,7 @@ def _part(
 
 
 def _take(k: int, others: NDArray[np.int64], allowed: NDArray[np.bool_], taken: set[tuple[int, int]]) -> None:
+    """Add the pair of `k` with the first of `others` that is allowed and was not taken; nothing where none is."""
     for m in others:
         pair = (min(k, int(m)), max(k, int(m)))
         if allowed[k, m] and pair not in taken:
@@ -111,9 +121,13 @@ def _take(k: int, others: NDArray[np.int64], allowed: NDArray[np.bool_], taken: 
 
 
 def given_pairs(pairs: Sequence[tuple[int, int]], same: Sequence[bool]) -> LabelledPairs:
-    """Pairs from a list. Products are the groups of photos that right pairs connect; every other group validates.
+    """Pairs from a list, less those whose photos fall into different parts.
 
-    Raises ValueError when no pair lies within each part.
+    Photos that positive pairs connect are one product. Each product validates or tests, by a fixed function of its
+    number.
+
+    Raises:
+        ValueError: a part lacks positive or negative pairs.
     """
     parent: dict[int, int] = {}
 

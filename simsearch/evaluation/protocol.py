@@ -1,14 +1,14 @@
-"""Who is in the catalog and who asks: a table of labelled photos as catalog and queries of a measurement."""
+"""Which photos stand in the catalog and which ask: a table of labelled photos as the protocol of a measurement."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from simsearch.core.errors import SourceError
-from simsearch.core.types import SourceRow
+from simsearch.core.types import Refusal, SourceRow
 from simsearch.ingest.sources import read_source, read_table
 
 REFERENCE, DISTRACTOR, QUERY = "reference", "distractor", "query"
@@ -17,7 +17,7 @@ ROLES = (REFERENCE, DISTRACTOR, QUERY)
 
 @dataclass(frozen=True)
 class LabelledPhoto:
-    """One photo and what it shows."""
+    """One photo and the product that it shows."""
 
     sku: str
     path: str
@@ -36,8 +36,8 @@ class Protocol:
     """SKU -> paths of photos that may show it although labelled otherwise: neither right nor wrong for it."""
     equal: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """SKU -> SKUs, itself among them, that count as the same product."""
-    refused: tuple[str, ...] = ()
-    """Rows that were left out, in words."""
+    refusals: tuple[Refusal, ...] = ()
+    """Rows of all tables that were left out."""
 
     @property
     def catalog(self) -> tuple[LabelledPhoto, ...]:
@@ -53,7 +53,7 @@ class Protocol:
         return not self._listed.isdisjoint(self.right(sku))
 
     def hidden(self, sku: str) -> bool:
-        """Whether all references of a product that the catalog holds are doubtful for it: it can only be missed."""
+        """Whether every reference of the product is doubtful for it, so that photos of it can only be missed."""
         right, doubtful = self.right(sku), self.doubtful.get(sku, frozenset())
         return all(p.path in doubtful for p in self.references if p.sku in right)
 
@@ -63,7 +63,7 @@ class Protocol:
 
     @property
     def several(self) -> list[LabelledPhoto]:
-        """Photos of products that have more than one, to make pairs of; by product and path."""
+        """Photos of products that have two or more, to make pairs of; by product and path."""
         labelled = sorted({*self.references, *self.queries}, key=lambda p: (p.sku, p.path))
         counts: dict[str, int] = {}
         for photo in labelled:
@@ -79,29 +79,33 @@ def read_protocol(
     ambiguous: Path | None = None,
     same: Path | None = None,
 ) -> Protocol:
-    """The protocol that `manifest` (sku, image; columns role and split where it has them) lays down.
+    """The protocol that the table `manifest` lays down.
 
-    A row's role is `reference` (in the catalog), `distractor` (in the catalog, without a product that is asked for; its
-    SKU may be empty) or `query`. Without any role the first photo of each product is its reference and the others
-    ask. `split`: only rows whose column `split` says so. `distractors`: more sources of such photos. `ambiguous`: table
-    (sku, image) of photos that may show a product although labelled otherwise. `same`: table whose column `skus` lists
-    SKUs that are one product, separated by `|`.
+    Args:
+        manifest: columns sku and image, and where it has them role and split. A role is `reference` (in the catalog),
+            `distractor` (in the catalog, of a product that nobody asks for; its SKU may be empty) or `query`. Without
+            any role the first photo of each product is its reference, the others ask.
+        split: only rows whose column `split` says so.
+        distractors: more sources of distractors.
+        ambiguous: table (sku, image) of photos that may show a product although labelled otherwise.
+        same: table whose column `skus` lists SKUs that are one product, separated by `|`.
 
     Raises:
-        SourceError: a table cannot be read, a role is none, or nothing is in the catalog or nobody asks.
+        SourceError: a table cannot be read, a role is unknown, or nothing is in the catalog or nobody asks.
     """
-    rows, refused = _rows(manifest)
+    rows, refusals = _rows(manifest)
     if split is not None:
         rows = [r for r in rows if r.attributes.get("split") == split]
         if not rows:
             raise SourceError(f"{manifest}: has no row with split = {split!r}")
     by_role = _roles(rows)
-    more = [(f"distractor-{r.sku}", r) for source in distractors for r in read_source(source).rows]
+    further = [_read(source, refusals) for source in distractors]
+    more = [(f"distractor-{r.sku}", r) for listed in further for r in listed]
     protocol = Protocol(
         tuple(_photo(r.sku, r) for r in by_role[REFERENCE]),
         tuple(_photo(sku, r) for sku, r in [*((r.sku, r) for r in by_role[DISTRACTOR]), *more]),
         tuple(_photo(r.sku, r) for r in by_role[QUERY]),
-        _doubtful(ambiguous), _equal(same), tuple(refused),
+        _doubtful(ambiguous, refusals), _equal(same, refusals), tuple(refusals),
     )  # fmt: skip
     for what, needed in (("reference or distractor", protocol.catalog), (QUERY, protocol.queries)):
         if not needed:
@@ -110,9 +114,10 @@ def read_protocol(
 
 
 def open_set(protocol: Protocol) -> Protocol:
-    """The protocol with products that the catalog lacks: its own, or where it has none every second one is taken out.
+    """A protocol whose catalog lacks some of the products that are asked for.
 
-    With a product go all catalog photos that may show it; all its photos ask.
+    Where it lacks some already it is returned as it is. Otherwise every second product is taken out, with all catalog
+    photos that may show it; all photos of that product ask.
     """
     if any(not protocol.known(q.sku) for q in protocol.queries):
         return protocol
@@ -134,14 +139,22 @@ def open_set(protocol: Protocol) -> Protocol:
     return replace(left, queries=(*known, *sorted(asked, key=lambda p: (p.sku, p.path))))
 
 
-def _rows(manifest: Path) -> tuple[list[SourceRow], list[str]]:
+def _read(path: Path, refusals: list[Refusal]) -> list[SourceRow]:
+    source = read_source(path)
+    refusals += source.refusals
+    return source.rows
+
+
+def _rows(manifest: Path) -> tuple[list[SourceRow], list[Refusal]]:
     """The rows, unlabelled distractors under a SKU of their own, and what was refused."""
     source = read_source(manifest)
-    found, refused = list(source.rows), {r.where: r.message for r in source.refusals}
+    found, refused = list(source.rows), {r.where: r for r in source.refusals}
     if manifest.suffix.lower() == ".csv":
         for where, record in read_table(manifest.resolve(), ("sku", "image"))[0]:
-            role, image = record.get("role", "").strip().lower(), record["image"].strip()
-            if role == DISTRACTOR and image and not record["sku"].strip() and where in refused:
+            # A row with fewer fields than the header lacks its last columns.
+            sku, role, image = (record.get(column, "").strip() for column in ("sku", "role", "image"))
+            # An empty SKU is refused by read_source; a distractor needs none.
+            if role.lower() == DISTRACTOR and image and not sku and where in refused:
                 del refused[where]
                 said = {k: v.strip() for k, v in record.items() if k in ("role", "split") and v}
                 path = str(manifest.resolve().parent / image)
@@ -169,21 +182,19 @@ def _photo(sku: str, row: SourceRow) -> LabelledPhoto:
     return LabelledPhoto(sku, os.path.realpath(row.path))
 
 
-def _doubtful(table: Path | None) -> dict[str, frozenset[str]]:
+def _doubtful(table: Path | None, refusals: list[Refusal]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
-    for row in read_source(table).rows if table else ():
+    for row in _read(table, refusals) if table else ():
         found.setdefault(row.sku, set()).add(os.path.realpath(row.path))
     return {sku: frozenset(paths) for sku, paths in found.items()}
 
 
-def _equal(table: Path | None) -> dict[str, frozenset[str]]:
+def _equal(table: Path | None, refusals: list[Refusal]) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
-    for _, record in read_table(table, ("skus",))[0] if table else ():
-        group = [sku.strip() for sku in record["skus"].split("|") if sku.strip()]
+    records, refused = read_table(table, ("skus",)) if table else ([], [])
+    refusals += refused
+    for _, record in records:
+        group = [sku.strip() for sku in record.get("skus", "").split("|") if sku.strip()]
         for sku in group:
-            found[sku] = _joined(found.get(sku, frozenset((sku,))), group)
+            found[sku] = found.get(sku, frozenset((sku,))).union(group)
     return found
-
-
-def _joined(known: frozenset[str], more: Iterable[str]) -> frozenset[str]:
-    return known.union(more)

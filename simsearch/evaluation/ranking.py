@@ -1,6 +1,6 @@
-"""Figures of retrieval: where in an answer the right product stands. Arrays in, frozen dataclasses out.
+"""Figures of retrieval: the rank of the right product. Arrays in, frozen dataclasses out.
 
-Higher similarity is more alike; it may be -inf (not compared), but neither nan nor inf (ValueError).
+Higher similarity is more alike. It may be -inf (not compared); nan and inf raise ValueError.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from simsearch.evaluation.metrics import NAN, Floats, check_scores, ratio
 
 @dataclass(frozen=True)
 class RetrievalFigures:
-    """How well the right product is found."""
+    """Recall and reciprocal rank over all queries."""
 
     queries: int
-    """Those that could be scored."""
+    """Queries that could be scored."""
     recall: Mapping[int, float]
     """k -> share of queries whose right product is among the first k."""
     mean_reciprocal_rank: float
@@ -31,10 +31,15 @@ def product_ranks(
 ) -> Floats:
     """Rank of each query's right product among all products, 1 = first; shape (q,).
 
-    `similarity` (q, g); a product counts by its best image. Ties are ranked worst-case: a wrong product as similar as
-    the right one stands before it. Entries with `skip` (q, g) True are as if not in the gallery (ambiguous pairs, the
-    query's own photo). A product that is not in the gallery has the rank inf, a miss at every k; a query all of
-    whose right images are skipped has nan and is not scored.
+    A product counts by its best image. Ties are ranked worst-case: a wrong product as similar as the right one stands
+    before it. The rank is inf, a miss at every k, where the gallery lacks the right product. It is nan, not scored,
+    where all images of the right product are skipped.
+
+    Args:
+        similarity: (q, g).
+        query_products: (q,) the right product of each query.
+        gallery_products: (g,) the product of each image.
+        skip: (q, g) True for entries that count as absent: ambiguous pairs, the query's own photo.
     """
     s = np.asarray(similarity, np.float64)
     wanted, owners = np.asarray(query_products), np.asarray(gallery_products)
@@ -45,7 +50,7 @@ def product_ranks(
     products, own = np.unique(owners, return_inverse=True)
     order = np.argsort(own, kind="stable")
     starts = np.searchsorted(own[order], np.arange(len(products)))
-    # nan marks products without an entry left; fmax passes over it, and every comparison with it is False.
+    # nan marks products without an entry left: fmax ignores it, and every comparison with it is False.
     best = np.fmax.reduceat(np.where(left_out, np.nan, s)[:, order], starts, axis=1)
     right = wanted[:, None] == products[None, :]
     there = np.where(right, best, np.nan)
@@ -60,8 +65,8 @@ def list_ranks(
 ) -> Floats:
     """As :func:`product_ranks`, from lists of product ids, best first; a product listed twice counts once.
 
-    `skip`: for each query, products that are passed over. A right product that is not listed has the rank inf,
-    one that is itself skipped nan. Lists carry no scores, and so no ties.
+    `skip`: for each query, products that are passed over. The rank is inf where the right product is not listed, and
+    nan where it is skipped. Lists carry no scores, hence no ties.
     """
     if len(ranked) != len(right) or (skip is not None and len(skip) != len(right)):
         raise ValueError("as many lists as right answers are needed")
@@ -74,28 +79,8 @@ def list_ranks(
 
 
 def retrieval_figures(ranks: ArrayLike, ks: Sequence[int] = (1, 5, 10, 50)) -> RetrievalFigures:
-    """Recall@k and MRR of ranks (q,); nan ranks are left out, nothing left gives nan."""
+    """Recall@k and mean reciprocal rank of ranks (q,). nan ranks are left out; without others the figures are nan."""
     r = np.asarray(ranks, np.float64)
     r = r[~np.isnan(r)]
     recall = {int(k): ratio(int((r <= k).sum()), len(r)) for k in ks}
     return RetrievalFigures(len(r), recall, ratio(float((1 / r).sum()), len(r)))
-
-
-def mean_average_precision(similarity: ArrayLike, right: ArrayLike, skip: ArrayLike | None = None) -> float:
-    """Mean over queries of the average precision: mean over right images of (right ones up to it) / (all up to it).
-
-    `similarity`, `right`, `skip` (q, g). Ties worst-case: wrong images stand before right ones of the same similarity.
-    Queries without a right image left are not scored; nan when there are no others.
-    """
-    s, y = np.asarray(similarity, np.float64), np.asarray(right, np.bool_)
-    left_out = np.zeros(s.shape, np.bool_) if skip is None else np.asarray(skip, np.bool_)
-    if s.ndim != 2 or y.shape != s.shape or left_out.shape != s.shape:
-        raise ValueError(f"similarity {s.shape}, right {y.shape} and skip {left_out.shape} must be the same (q, g)")
-    check_scores(s)
-    each = []
-    for row, good, out in zip(s, y, left_out, strict=True):
-        row, good = row[~out], good[~out]
-        places = np.flatnonzero(good[np.lexsort((good, -row))]) + 1
-        if len(places):
-            each.append(float((np.arange(1, len(places) + 1) / places).mean()))
-    return float(np.mean(each)) if each else NAN

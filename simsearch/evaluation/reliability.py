@@ -1,4 +1,4 @@
-"""Calibration: whether a probability of p comes true in a share p of the cases."""
+"""Calibration: whether events of probability p occur in a share p of the cases."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from simsearch.evaluation.metrics import Floats
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """A reliability diagram of b bins of equal width, and the figures that sum it up."""
+    """A reliability diagram of b bins of equal width, and the errors that summarise it."""
 
     edges: Floats
-    """(b + 1,), 0 to 1; a bin holds its upper edge, the first one 0 as well."""
+    """(b + 1,), 0 to 1; a bin includes its upper edge, the first bin 0 too."""
     counts: Floats
     """(b,) pairs in each."""
     confidence: Floats
@@ -33,9 +33,9 @@ class Reliability:
 def reliability(probabilities: ArrayLike, same: ArrayLike, bins: int = 15) -> Reliability:
     """How far `probabilities` (n,) of "same product" are from the frequencies of `same` (n,).
 
-    Bins and both errors: Guo, Pleiss, Sun, Weinberger (2017), "On Calibration of Modern Neural Networks", eq. 3 and 5,
-    with 15 bins; there the confidence is that of the predicted class, here the probability of "same" itself, so that
-    both ends of the scale are examined. Brier (1950), "Verification of Forecasts Expressed in Terms of Probability".
+    Bins and both errors: Guo, Pleiss, Sun, Weinberger (2017), "On Calibration of Modern Neural Networks", eq. 3 and 5.
+    Their confidence is that of the predicted class; here it is the probability of "same", so that both ends of the
+    scale are examined. Brier score: Brier (1950), "Verification of Forecasts Expressed in Terms of Probability".
 
     Raises ValueError for no pairs, and for probabilities outside [0, 1] or nan.
     """

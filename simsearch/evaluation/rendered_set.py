@@ -15,14 +15,22 @@ HEADER = ("sku", "image", "role", "name", "strength", "form", "manufacturer", "s
 _QUALITY = 90
 
 
-def write_rendered(
+def write_rendered_set(
     folder: Path, *, products: int, photos: int, seed: int, severity: float, absent: float, family_share: float
 ) -> Path:
     """Write pictures and `manifest.csv` (sku, image, role, ...) into `folder`; the path of the manifest.
 
     Each product has one studio picture of its most telling face, the reference, and `photos` phone photos of the same
-    face that ask. The last `absent` share of the products has no reference: they are not in the catalog.
-    `severity`, 0 to 1: how bad the phone photos get; from 0.5 on packages lie in any direction.
+    face, the queries.
+
+    Args:
+        folder: made where it is missing.
+        products: how many.
+        photos: phone photos of each.
+        seed: another one renders other packages.
+        severity: 0 to 1, how bad the phone photos get; from 0.5 on packages lie in any direction.
+        absent: share of the products, the last ones, that have no reference: the catalog lacks them.
+        family_share: share of the products in look-alike families.
     """
     (folder / "images").mkdir(parents=True, exist_ok=True)
     made = make_products(products, seed, family_share=family_share)

@@ -1,4 +1,4 @@
-"""Where the right product stands in the lookup: in each lane alone, in all but one fused, and in all of them."""
+"""Rank of the right product in candidate retrieval: in each lane alone, in all but one fused, and in all fused."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from simsearch.evaluation.ranking import product_ranks
 from simsearch.recognition.rank_fusion import LaneHits, reciprocal_rank_fusion
 
 FUSED = "fused"
-"""Name of the stage of all lanes together; one lane has its own name, all but one are `without_` and its name."""
+"""Stage of all lanes together. A lane alone is a stage of its own name, all others without it are `without_LANE`."""
 WITHOUT = "without_"
 
 
 def lanes_of(candidates: Sequence[Candidate], names: Iterable[str]) -> dict[str, LaneHits]:
-    """What each of these lanes returned: `reciprocal_rank_fusion` turned round."""
+    """What each of these lanes returned: `reciprocal_rank_fusion` undone."""
     found: dict[str, LaneHits] = {}
     for name in names:
         own = sorted((c for c in candidates if name in c.ranks), key=lambda c: c.ranks[name])
@@ -29,9 +29,14 @@ def lookup_ranks(
 ) -> dict[str, float]:
     """Rank of the right product among the products of each stage, 1 = first; inf where none of its images is there.
 
-    `names`: the lanes that were asked, also those that returned nothing. `skus`: the product of each image; an image
-    that is not in it is passed over. Ties are ranked worst-case. What remains without a lane is fused anew from the
-    places in the others, which do not depend on it; of two lanes that would be the other one alone, and is left out.
+    Ties are ranked worst-case. Leaving a lane out fuses the others anew: their ranks do not depend on it. With two
+    lanes that would be the other lane alone, so there is no such stage.
+
+    Args:
+        candidates: what the lookup returned.
+        names: the lanes that were asked, also those that returned nothing.
+        skus: image id -> product; images that are not in it are passed over.
+        right: the SKUs that are right.
     """
     lanes = lanes_of(candidates, names)
     stages = dict(lanes)

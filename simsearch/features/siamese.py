@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.config import setting
+from simsearch.core.numbers import sigmoid
 from simsearch.core.types import Descriptor, Image, Metric, Pixels, Similarities, Surface
 from simsearch.features.base import fingerprint
-from simsearch.features.network.weights_file import BUILT_IN, SURFACES, open_weights, sigmoid
+from simsearch.features.network.weights_file import BUILT_IN, SURFACES, open_weights
 
 if TYPE_CHECKING:
     from simsearch.features.network.network import Inference

@@ -1,13 +1,14 @@
 """One calibrated probability out of several scores, and the thresholds chosen from it. Needs no torch.
 
-    features -> Fusion (logistic regression) -> logit -> Monotone (optional, fitted on other products) -> probability
+    features -> Fusion (logistic regression) -> logit -> Monotone (the identity, but in old files) -> probability
 
-A `Calibration` holds both stages (`fusion.py`), the thresholds, the fingerprints of the methods whose scores it was
-fitted on, and the facts of the fit; it lies beside the weights as one JSON file.
+A `Calibration` holds both stages (`score_fusion.py`), the thresholds, the fingerprints of the methods whose scores it
+was fitted on, and the facts of the fit. It is one JSON file: beside the weights, or `calibration.json` of a home.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -20,36 +21,41 @@ from numpy.typing import ArrayLike
 from simsearch.core.config import parse_settings
 from simsearch.core.errors import ConfigError, WeightsError
 from simsearch.core.files import replace
-from simsearch.recognition.score_fusion import Floats, Fusion, Monotone, sigmoid
+from simsearch.core.numbers import sigmoid
+from simsearch.recognition.score_fusion import Floats, Fusion, Monotone
 
 FORMAT = "simsearch-calibration-1"
 MAX_BYTES = 1_000_000
 NOTHING = float(np.nextafter(1.0, 2.0))
-"""The largest threshold there is: no probability reaches it."""
+"""The largest threshold: no probability reaches it."""
 
 
 @dataclass(frozen=True)
 class FarThreshold:
-    """A threshold chosen from a false-accept rate, and what is known about it: accept when probability >= threshold."""
+    """A threshold chosen from a false-accept rate (FAR), and the rates it reaches. Accept when p >= threshold."""
 
     threshold: float
     target: float
+    """The false-accept rate asked for, in (0, 1)."""
     far: float
-    """Of the sample's negatives, at the threshold."""
+    """Share of the sample's negatives that the threshold accepts."""
     true_accept_rate: float
-    """Of the sample's positives, at the threshold; nan without positives."""
+    """Share of the sample's positives that the threshold accepts; nan without positives."""
     negatives: int
     positives: int
     shown: bool
     """Whether there are at least 1 / target negatives. Fewer cannot show the target: the threshold then lies just above
-    the largest negative, and the true rate is, 19 times out of 20, below about 3 / negatives (the "rule of three")."""
+    the largest negative, and the true rate is below about 3 / negatives, 19 times out of 20 (the "rule of three")."""
 
 
 def threshold_for_far(probabilities: ArrayLike, same: ArrayLike, target_far: float) -> FarThreshold:
     """The smallest threshold that accepts at most a share `target_far` of the negatives.
 
-    `probabilities` (n,) in [0, 1], `same` (n,). It lies just above the negative that would be one too many, so that
-    equal probabilities are rejected together. Raises ValueError without negatives, or for a target outside (0, 1).
+    `probabilities` (n,) in [0, 1], `same` (n,). The threshold lies just above the first negative too many, so that
+    equal probabilities are rejected together.
+
+    Raises:
+        ValueError: no negatives, other shapes, or a target outside (0, 1).
     """
     p, y = np.asarray(probabilities, np.float64), np.asarray(same, np.bool_)
     if p.ndim != 1 or y.shape != p.shape or y.all() or not ((p >= 0) & (p <= 1)).all():
@@ -67,15 +73,15 @@ def threshold_for_far(probabilities: ArrayLike, same: ArrayLike, target_far: flo
 
 @dataclass(frozen=True)
 class Calibration:
-    """What turns the scores of named methods into a probability and an answer."""
+    """Turns the scores of named methods into a probability, and holds the thresholds of answers."""
 
     fusion: Fusion
     correction: Monotone
-    """Of the fusion's logit; the identity where none was fitted."""
+    """Of the fusion's logit; the identity in every calibration that is fitted now."""
     thresholds: Mapping[str, float]
-    """Purpose -> the smallest probability that is accepted, 0 to NOTHING."""
+    """Purpose (`match`, `pair`) -> the smallest probability that is accepted, 0 to NOTHING."""
     fingerprints: Mapping[str, str]
-    """Method -> the fingerprint it had when its scores were fitted; with any other the probabilities mean nothing."""
+    """Method -> its fingerprint when its scores were fitted; with another fingerprint probabilities mean nothing."""
     facts: Mapping[str, Any]
     """Date, source and counts, as JSON can hold them."""
 
@@ -89,7 +95,7 @@ class Calibration:
         return sigmoid(self.correction(self.fusion.logits(features)))
 
     def check(self, fingerprints: Mapping[str, str]) -> None:
-        """WeightsError unless every method it was fitted for is there with the fingerprint of that time."""
+        """Raise WeightsError unless every method it was fitted for is in use with the same fingerprint."""
         for method, wanted in self.fingerprints.items():
             if fingerprints.get(method) != wanted:
                 found = fingerprints.get(method, "not in use")
@@ -97,10 +103,19 @@ class Calibration:
                     f"the calibration was fitted for {method} {wanted}, but it is {found}; run `simsearch calibrate`"
                 )
 
+    def digest(self) -> str:
+        """SHA-256 (hex) of everything that a probability and a threshold come from; facts do not count."""
+        parts = {"fusion": asdict(self.fusion), "correction": asdict(self.correction)}
+        text = json.dumps({**parts, "thresholds": dict(self.thresholds)}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
     def save(self, path: Path) -> None:
-        """Write JSON in place of what was there, in one step. ValueError when the facts hold what JSON cannot."""
-        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1, allow_nan=False)
-        replace(path, text + "\n")
+        """Replace the file `path` in one step, fsynced: a crash leaves the old file or the new one.
+
+        Raises:
+            ValueError: the facts hold what JSON cannot.
+        """
+        replace(path, json.dumps({"format": FORMAT, **asdict(self)}, indent=1, allow_nan=False) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Calibration:

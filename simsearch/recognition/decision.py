@@ -45,7 +45,7 @@ class Contender:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Conclusion:
     """What is answered to one or several photos."""
 
     outcome: Outcome
@@ -96,7 +96,9 @@ def reaches(found: Sequence[Contender], threshold: float) -> bool:
     return any(contender.best.verification.probability >= threshold for contender in found)
 
 
-def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins: Sequence[ImageFacts] = ()) -> Verdict:
+def decide(
+    found: Sequence[Contender], *, threshold: float, margin: float, twins: Sequence[ImageFacts] = ()
+) -> Conclusion:
     """What to answer: a MATCH from `threshold` on, unless another product keeps a share of more than `margin`.
 
     Args:
@@ -107,12 +109,12 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
             the two it shows.
     """
     if not found:
-        return Verdict(Outcome.UNKNOWN, "the catalog holds nothing to compare with", ())
+        return Conclusion(Outcome.UNKNOWN, "the catalog holds nothing to compare with", ())
     first = found[0]
     seen = first.best.verification
     if not reaches(found, threshold):
         reason = f"the nearest product reaches {below(seen.probability, threshold)}, a match needs {percent(threshold)}"
-        return Verdict(Outcome.UNKNOWN, reason, _hits(_nearest(found)))
+        return Conclusion(Outcome.UNKNOWN, reason, _hits(_nearest(found)))
     filed = {facts.sku: facts for facts in twins if facts.sku != first.sku}
     found = [first, *_with(found[1:], filed, first)]
     rivals = [c for c in found[1:] if c.sku in filed or _rivals(first, c, margin)]
@@ -120,11 +122,11 @@ def decide(found: Sequence[Contender], *, threshold: float, margin: float, twins
     alike = look_alikes(first.best.facts, others)
     if not rivals:
         reason = f"{percent(seen.probability)} sure: {_rests_on(seen)}{_unread(first.best.facts)}"
-        return Verdict(Outcome.MATCH, reason, _hits(found), alike, (first.sku,))
+        return Conclusion(Outcome.MATCH, reason, _hits(found), alike, (first.sku,))
     # The rivals first: what the answer names stands above what it only lists.
     named = (first.sku, *(c.sku for c in rivals))
     found = [*(c for c in found if c.sku in named), *(c for c in found if c.sku not in named)]
-    return Verdict(Outcome.AMBIGUOUS, _between(first, rivals, filed), _hits(found), alike, named)
+    return Conclusion(Outcome.AMBIGUOUS, _between(first, rivals, filed), _hits(found), alike, named)
 
 
 def _nearest(found: Sequence[Contender]) -> list[Contender]:

@@ -18,15 +18,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 MOST_GAIN = 20.0
 """Odds that a further face may bring."""
 _EDGE = 1e-12
-
-Odds = NDArray[np.float64]
-"""Natural logarithms of odds, (faces,) of one product."""
 
 
 def log_odds(probability: float) -> float:

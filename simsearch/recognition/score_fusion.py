@@ -1,4 +1,4 @@
-"""Several scores of a pair as one probability: logistic regression, and a rising map after it. Needs no torch."""
+"""Several scores of a pair as one probability: logistic regression, and a monotone map after it. NumPy alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from simsearch.core.numbers import sigmoid
 
 Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -46,15 +48,20 @@ class Fusion:
     ) -> Fusion:
         """The fusion that minimises sum over pairs of c_i log(1 + exp(-+logit_i)) + l2 / 2 |weights|^2.
 
-        `features` (n, f), finite, one column a name; `same` (n,). The bias is not penalised; l2 > 0 keeps the weights
-        finite where a feature separates the classes. `prior`, in (0, 1): the share of "same" that the probabilities
-        shall assume, whatever it is in the sample; the c_i weight the classes so (None: c_i = 1, the sample's share).
-        Features named in `nonnegative` get a weight >= 0: more of them never lowers the probability.
-
-        Newton's method with projection onto the bounds and a halving line search, without any random part.
+        Newton's method with projection onto the bounds and a halving line search; deterministic.
         Source: Bertsekas (1982), "Projected Newton Methods for Optimization Problems with Simple Constraints".
 
-        Raises ValueError: other shapes, numbers that are not finite, one class missing, an unknown name, l2 <= 0.
+        Args:
+            features: (n, f), finite, one column a name.
+            same: (n,) whether the pair shows one product; both kinds must occur.
+            names: of the f columns.
+            l2: above 0; keeps the weights finite where a feature separates the classes. The bias is not penalised.
+            prior: share of "same" that the probabilities assume, in (0, 1): the c_i weight the two classes so. None:
+                c_i = 1, the probabilities assume the sample's own share.
+            nonnegative: features whose weight must not be negative: a larger value never lowers the probability.
+
+        Raises:
+            ValueError: other shapes, numbers that are not finite, one class missing, an unknown name, l2 <= 0.
         """
         x, y = _table(features, names), np.asarray(same, np.bool_)
         if y.shape != (len(x),) or y.all() or not y.any():
@@ -68,7 +75,7 @@ class Fusion:
         return cls(tuple(names), _floats(mean), _floats(scale), _floats(w[:-1]), float(w[-1]))
 
     def platt(self, features: ArrayLike, same: ArrayLike, *, prior: float | None = None) -> Fusion:
-        """This fusion with slope * logit + intercept as its logit, fitted on pairs of other products; slope >= 0.
+        """This fusion rescaled on pairs of other products: its logit becomes slope * logit + intercept, slope >= 0.
 
         Source: Platt (1999), "Probabilistic Outputs for Support Vector Machines". ValueError as :meth:`fit`.
         """
@@ -82,9 +89,10 @@ class Fusion:
         return replace(self, weights=weights, bias=line.bias + slope * (self.bias - line.mean[0]))
 
     def on(self, names: Sequence[str]) -> Fusion:
-        """The same of a table with the columns `names`, of which those it was not fitted with count nothing.
+        """The same model for a table with the columns `names`; columns it was not fitted on get weight 0.
 
-        ValueError where one that it was fitted with is not among them.
+        Raises:
+            ValueError: a column that it was fitted on is missing.
         """
         if missing := sorted({*self.names} - {*names}):
             raise ValueError(f"there is no feature {missing[0]!r}; there are {', '.join(names)}")
@@ -93,7 +101,7 @@ class Fusion:
         return Fusion(tuple(names), mean, scale, weights, self.bias)
 
     def logits(self, features: ArrayLike) -> Floats:
-        """Before the sigmoid: `features` (n, f) -> (n,)."""
+        """Log-odds: `features` (n, f) -> (n,)."""
         x = _table(features, self.names)
         return np.asarray((x - self.mean) / self.scale @ np.array(self.weights) + self.bias, np.float64)
 
@@ -104,7 +112,10 @@ class Fusion:
 
 @dataclass(frozen=True)
 class Monotone:
-    """A rising piecewise-linear map from logit to logit, of slope 1 beyond its ends; the identity without knots."""
+    """A rising piecewise-linear map from logit to logit, of slope 1 beyond its ends; the identity without knots.
+
+    Calibrations that are fitted now hold the identity. Files of earlier versions may hold knots.
+    """
 
     x: tuple[float, ...] = ()
     y: tuple[float, ...] = ()
@@ -114,33 +125,6 @@ class Monotone:
             raise ValueError("a map needs as many finite x as y")
         if (np.diff(self.x) <= 0).any() or (np.diff(self.y) < 0).any():
             raise ValueError("the knots of a map must rise")
-
-    @classmethod
-    def isotonic(cls, logits: ArrayLike, same: ArrayLike, *, knots: int = 8, prior: float | None = None) -> Monotone:
-        """Isotonic regression of `same` (n,) on `logits` (n,) by pooling adjacent violators, reduced to `knots` blocks.
-
-        Each block gives one knot: its mean logit, and the logit of its share of positives. Shares are drawn in by half
-        a pair of each kind (Krichevsky-Trofimov), so that none is 0 or 1. The smallest block joins the neighbour whose
-        share is nearer until there are few enough.
-        Source: Zadrozny, Elkan (2002), "Transforming Classifier Scores into Accurate Multiclass Probability Estimates".
-        """
-        x, y = np.asarray(logits, np.float64), np.asarray(same, np.bool_)
-        if x.ndim != 1 or y.shape != x.shape or not np.isfinite(x).all() or y.all() or not y.any() or knots < 1:
-            raise ValueError(f"logits {x.shape} and same {y.shape} must be finite (n,) with both kinds; knots >= 1")
-        c = _class_weights(y, prior)
-        values, place = np.unique(x, return_inverse=True)
-        weight, positive = np.bincount(place, weights=c), np.bincount(place, weights=c * y)
-        blocks = _pooled(np.column_stack([weight, positive, weight * values]))
-        while len(blocks) > knots:
-            share = blocks[:, 1] / blocks[:, 0]
-            i = int(np.argmin(blocks[:, 0]))
-            before = share[i] - share[i - 1] if i else np.inf
-            after = share[i + 1] - share[i] if i + 1 < len(blocks) else np.inf
-            blocks = _joined(blocks, i - 1 if before <= after else i)
-        centre, total = blocks[:, 2] / blocks[:, 0], blocks[:, 0] + 1
-        blocks = _pooled(np.column_stack([total, blocks[:, 1] + 0.5, centre * total]))
-        share = blocks[:, 1] / blocks[:, 0]
-        return cls(_floats(blocks[:, 2] / blocks[:, 0]), _floats(np.log(share) - np.log1p(-share)))
 
     def __call__(self, logits: ArrayLike) -> Floats:
         """(n,) -> (n,)."""
@@ -166,7 +150,7 @@ def _class_weights(y: Bools, prior: float | None) -> Floats:
 
 
 def _newton(x: Floats, y: Bools, c: Floats, l2: float, bounded: Bools) -> Floats:
-    """The minimum of `Fusion.fit`; the last column of `x` is the bias."""
+    """Minimise the loss of `Fusion.fit` over the weights (f + 1,); the last column of `x` is the bias."""
     penalty = np.append(np.full(x.shape[1] - 1, l2), 0.0)
 
     def loss(w: Floats) -> float:
@@ -181,11 +165,11 @@ def _newton(x: Floats, y: Bools, c: Floats, l2: float, bounded: Bools) -> Floats
     for _ in range(200):
         p = sigmoid(x @ w)
         gradient = x.T @ (c * (p - y)) + penalty * w
-        still = float(np.abs(w - projected(w - gradient)).max())
-        if still <= 1e-10 * len(y):
+        residual = float(np.abs(w - projected(w - gradient)).max())
+        if residual <= 1e-10 * len(y):
             break
-        # Weights that the bound holds step alone; the others take Newton's step among themselves.
-        held = bounded & (w <= min(1e-3, still)) & (gradient > 0)
+        # Weights held at their bound take a gradient step; Newton's step is taken among the free ones.
+        held = bounded & (w <= min(1e-3, residual)) & (gradient > 0)
         free = np.flatnonzero(~held)
         curvature = (x[:, free] * (c * p * (1 - p))[:, None]).T @ x[:, free] + np.diag(penalty[free] + 1e-12)
         step = -gradient
@@ -198,26 +182,6 @@ def _newton(x: Floats, y: Bools, c: Floats, l2: float, bounded: Bools) -> Floats
             size /= 2
         w = moved
     return w
-
-
-def _pooled(blocks: Floats) -> Floats:
-    """Adjacent blocks (weight, positive weight, weighted logit) joined until the shares of positives rise strictly."""
-    out: list[Floats] = []
-    for block in blocks:
-        out.append(block)
-        while len(out) > 1 and out[-2][1] * out[-1][0] >= out[-1][1] * out[-2][0]:
-            last = out.pop()
-            out[-1] = out[-1] + last
-    return np.array(out)
-
-
-def _joined(blocks: Floats, i: int) -> Floats:
-    return np.vstack([blocks[:i], blocks[i] + blocks[i + 1], blocks[i + 2 :]])
-
-
-def sigmoid(z: Floats) -> Floats:
-    """1 / (1 + exp(-z)) in double precision, without overflow, exact for small probabilities too."""
-    return np.asarray(np.exp(-np.logaddexp(0, -z)), np.float64)
 
 
 def _floats(values: Floats) -> tuple[float, ...]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 
 from simsearch.core.errors import WeightsError
 from simsearch.features.base import Method, PairNetwork
-from simsearch.indexes import manifest
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.verification import FEATURES, Verifier
 
@@ -100,12 +99,4 @@ class CurrentScoring:
         except ValueError as error:
             raise WeightsError(f"{path}: {error}; run `simsearch calibrate`") from None
         threshold = self._wanted or calibration.thresholds["match"]
-        return Scoring(
-            self._verifier(self.methods, calibration), calibration, threshold, calibration_digest(calibration)
-        )
-
-
-def calibration_digest(calibration: Calibration) -> str:
-    """Hex SHA-256 of fusion, correction and thresholds."""
-    parts = {"fusion": asdict(calibration.fusion), "correction": asdict(calibration.correction)}
-    return manifest.digest({**parts, "thresholds": dict(calibration.thresholds)})
+        return Scoring(self._verifier(self.methods, calibration), calibration, threshold, calibration.digest())

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.core.numbers import sigmoid
 from simsearch.core.types import Description, Elsewhere, Surface, Verification
 from simsearch.features.base import Method, PairNetwork
 from simsearch.features.hashes import PHash
-from simsearch.features.network.weights_file import sigmoid
 from simsearch.features.orb import Geometry, Orb
 from simsearch.recognition.calibration import Calibration
 

@@ -1,7 +1,7 @@
-"""The augmentation strategy: what a phone, a hand and a room do to the picture of a package.
+"""The augmentation strategy: simulates what a phone, a hand and a room do to the picture of a package.
 
-One geometric warp (any rotation, scale, shift, perspective, other background) and a chain of photometric changes.
-Every strength is a setting, 0 switches a part off. A view is a function of pixels, settings and seed, nothing else.
+One geometric warp (rotation, scale, shift, perspective, another background) and a chain of photometric changes. Every
+strength is a setting, and 0 switches a part off. A view is a function of pixels, settings and seed alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from simsearch.core.types import Pixels
 
 @dataclass(frozen=True)
 class AugmentSettings:
-    """Strengths; shares are probabilities of the part being used in a view."""
+    """Strengths. A `_share` is the probability that a view uses the part."""
 
     rotation: float = setting(180.0, low=0.0, high=180.0)
     upright_share: float = setting(0.15, low=0.0, high=1.0)
@@ -55,15 +55,15 @@ NONE = AugmentSettings(
 )  # fmt: skip
 
 STRATEGIES: Mapping[str, AugmentSettings] = {
-    # A package held before a phone: any turn, table or hand behind it, bad light. What the shipped weights saw.
+    # A package in front of a phone: any rotation, table or hand behind it, bad light. The shipped weights saw this.
     "phone": AugmentSettings(),
-    # A fixed camera or a scanner: hardly turned, nothing in front of it, nothing else behind it.
+    # A fixed camera or a scanner: hardly rotated, no occlusion, no other background.
     "mild": replace(
         NONE, rotation=15.0, upright_share=0.15, scale_low=0.8, scale_high=1.2, stretch=0.05, shift=0.06,
         perspective=0.04, brightness=0.2, contrast=0.15, colour=0.05, saturation=0.15, blur_share=0.2, noise_share=0.2,
         jpeg_share=0.2,
     ),
-    # Loose pills: shape and colour are what tells them apart, so neither is changed much; any turn, any ground.
+    # Loose pills differ in shape and colour, so neither changes much; any rotation, any ground.
     "pills": replace(
         NONE, rotation=180.0, scale_low=0.7, scale_high=1.5, stretch=0.03, shift=0.12, perspective=0.03,
         upright_share=0.05, background_share=0.5, brightness=0.25, contrast=0.2, colour=0.04, saturation=0.1,
@@ -71,7 +71,7 @@ STRATEGIES: Mapping[str, AugmentSettings] = {
     ),
     "none": NONE,
 }  # fmt: skip
-"""Named strategies: `strategy = "mild"` in the table `[augment]` of a training config; strengths go over it."""
+"""Named strategies: `strategy = "mild"` in the table `[augment]` of a training config. Strengths there override it."""
 
 PARTS: Mapping[str, tuple[str, ...]] = {
     "geometry": ("rotation", "upright_share", "scale_low", "scale_high", "stretch", "shift", "perspective"),
@@ -84,22 +84,22 @@ PARTS: Mapping[str, tuple[str, ...]] = {
     "occlusion": ("occlusion_share",),
     "JPEG": ("jpeg_share",),
 }
-"""Part of a strategy -> its strengths. Every strength belongs to one part."""
+"""Part of a strategy -> its strengths. Each strength belongs to one part."""
 
 
 TABLES = ("augment", "augment_pills")
-"""Tables of a training config that hold strengths: of all views, and of those of loose pills."""
+"""Tables of a training config that hold strengths: for all views, and for views of loose pills."""
 
 
 def strategy(name: str) -> AugmentSettings:
-    """A strategy by its name; ConfigError, with those there are, where there is none."""
+    """A strategy by its name. ConfigError, with the known names, where there is none."""
     if name not in STRATEGIES:
         raise ConfigError(f"there is no augmentation strategy {name!r}; known: {', '.join(STRATEGIES)}")
     return STRATEGIES[name]
 
 
 def with_strategy(tables: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """A training config with `strategy` in its `TABLES` replaced by its strengths; what else these tables say wins.
+    """A training config whose `TABLES` hold strengths in place of `strategy`; other entries of a table override them.
 
     Raises:
         ConfigError: there is no such strategy; `where` leads the message.
@@ -148,7 +148,7 @@ def _warp(pixels: Pixels, s: AugmentSettings, size: int, rng: Generator, backdro
     turn = np.deg2rad(angle)
     rotate = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     target = (corners * [scale * stretch, scale / stretch]) @ rotate.T
-    # Below a quarter of the shorter side the four corners stay convex: thin packages would be folded over otherwise.
+    # Corners moved by less than a quarter of the shorter side stay convex; otherwise thin packages would fold over.
     shorter = min(width * scale * stretch, height * scale / stretch)
     reach = min(size * s.perspective, 0.24 * shorter)
     target += size / 2 + rng.uniform(-s.shift, s.shift, 2) * size + rng.uniform(-reach, reach, (4, 2))
@@ -172,7 +172,7 @@ def _warp(pixels: Pixels, s: AugmentSettings, size: int, rng: Generator, backdro
 
 
 def _shrunk(pixels: Pixels, scale: float) -> Pixels:
-    # warpPerspective samples bilinearly: without a smaller source, strong shrinking would alias.
+    # warpPerspective samples bilinearly, so strong shrinking would alias without a smaller source.
     if scale > 0.6:
         return pixels
     height, width = pixels.shape[:2]

@@ -1,4 +1,4 @@
-"""An augmentation strategy as a picture: what each part of it does to a photo, and what a network is shown of it."""
+"""An augmentation strategy as a picture: what each part does to a photo, and the views that a network is shown."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ WHOLE = "all together"
 _CELL, _LABEL, _TOP, _GAP = 1.3, 2.1, 0.62, 0.22  # inches
 _SIZE = 224  # pixels of a view
 _FINE = ("blur", "noise", "JPEG")
-"""Parts that are only seen from near: their rows show the middle of the view, enlarged."""
+"""Fine parts: their rows show the middle of the view, enlarged."""
 
 
 def part_alone(settings: AugmentSettings, part: str) -> AugmentSettings:
     """Only `part` of the strategy, in every view; equal to NONE where the strategy does not use it."""
     strengths = {name: getattr(settings, name) for name in PARTS[part]}
-    # "upright_share" is the one share that switches a change off: it is shown as it is.
+    # "upright_share" switches a change off instead of on: it stays as it is.
     always = {n: 1.0 for n, v in strengths.items() if n.endswith("_share") and n != "upright_share" and v > 0}
     alone = replace(NONE, **{**strengths, **always})
     if part == "background" and alone != NONE:
-        return replace(alone, scale_low=0.7, scale_high=0.7)  # otherwise there is nothing of it to be seen
+        return replace(alone, scale_low=0.7, scale_high=0.7)  # so that some of it can be seen
     return NONE if part == "geometry" and not _moves(settings) else alone
 
 
@@ -38,7 +38,7 @@ def _moves(s: AugmentSettings) -> bool:
 
 
 def strengths(settings: AugmentSettings, part: str) -> list[str]:
-    """A part's strengths in words, one line each; empty where it is not used."""
+    """The strengths of a part in words, one line each; empty where the strategy does not use it."""
     if part_alone(settings, part) == NONE:
         return []
     s = settings
@@ -62,10 +62,10 @@ def draw_strategy(
     seed: int = 0,
     backdrop: Pixels | None = None,
 ) -> None:
-    """Write a PNG: for each named photo a row a part of the strategy, then three rows with all of it.
+    """Write a PNG: for each named photo one row for each part of the strategy, then three rows with all parts.
 
-    A row shows its part alone and in every view, so that one can look at it; the last rows show it as training does.
-    The same seed draws the same picture. `backdrop` may stand behind a single photo; of several, the next one may.
+    A row shows its part alone and in every view; the last rows show views as training sees them. The same seed draws
+    the same picture. Behind a single photo `backdrop` may stand, behind each of several photos the next one.
     """
     rows = [*PARTS, WHOLE, "", ""]
     block = len(rows) * _CELL + _GAP

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,12 +12,14 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from simsearch.core.images import shrunk
+from simsearch.core.numbers import stable_share
 from simsearch.core.types import Pixels, Surface
 from simsearch.features.network.pill_crop import cropped_with_outlines
 from simsearch.features.network.weights_file import SURFACES
-from simsearch.training.augment import AugmentSettings, view
-from simsearch.training.copy_paste import rearranged
+from simsearch.training.augment import view
+from simsearch.training.copy_paste import copy_pasted
 from simsearch.training.pairs import ALGORITHMS, ClassBatches, LabelledImages
+from simsearch.training.settings import TrainSettings
 
 _PILLS = SURFACES.index(Surface.PILLS)
 
@@ -34,6 +35,8 @@ class TrainingPhoto:
     """The set it belongs to, for `sampling.weights` and for validation figures per set."""
     surface: str = ""
     """One of `Surface`, or empty where it is not known."""
+    name: str = ""
+    """For messages: the path."""
 
 
 @dataclass(frozen=True)
@@ -50,86 +53,72 @@ class Batch:
 
 def held_out(sku: str, share: float) -> bool:
     """Whether a product belongs to the validation part: a fixed function of its SKU, so that it never moves."""
-    return zlib.crc32(sku.encode()) % 10_000 < share * 10_000
+    return stable_share(sku, share)
 
 
 @dataclass(frozen=True)
 class Views:
-    """What a photo is seen by: the whole of it, and for loose pills the crop that inference makes."""
+    """The pictures of a photo that training uses: the whole, and for loose pills the crop that inference makes."""
 
     whole: Pixels
-    subject: Pixels | None = None
-    """Where pills were found, the crop to them."""
+    crop: Pixels | None = None
+    """To the pills; None where none were found."""
     outlines: tuple[NDArray[np.float32], ...] = ()
-    """Of each pill in the crop."""
+    """Of each pill: (n, 2) points x, y in pixels of the crop."""
 
     @property
     def seen(self) -> Pixels:
-        """As inference sees it."""
-        return self.whole if self.subject is None else self.subject
+        """The picture that inference describes."""
+        return self.whole if self.crop is None else self.crop
 
     @classmethod
     def of(cls, photo: TrainingPhoto, side: int) -> Views:
-        """Of a photo in memory, at most `side` pixels on the longer side; may raise ImageError."""
+        """Read a photo; both pictures have at most `side` pixels on the longer side. May raise ImageError."""
         pixels = photo.load()
         if photo.surface != Surface.PILLS:
             return cls(shrunk(pixels, side))
-        subject, outlines = cropped_with_outlines(pixels)
-        if subject.shape == pixels.shape:
+        crop, outlines = cropped_with_outlines(pixels)
+        if crop.shape == pixels.shape:
             return cls(shrunk(pixels, side))
-        small = shrunk(subject, side)
-        scale = np.float32(max(small.shape) / max(subject.shape))
+        small = shrunk(crop, side)
+        scale = np.float32(max(small.shape) / max(crop.shape))
         return cls(shrunk(pixels, side), small, tuple(outline * scale for outline in outlines))
 
 
 class Batches(Dataset[Batch]):
-    """`batches[step]` is the batch of that step."""
+    """`batches[step]` is the batch of that step.
 
-    def __init__(
-        self,
-        pixels: Sequence[Views],
-        photos: Sequence[TrainingPhoto],
-        *,
-        whole_share: float = 0.0,
-        rearranged_share: float = 0.0,
-        augment: AugmentSettings,
-        augment_pills: AugmentSettings | None = None,
-        hard_share: float = 0.0,
-        unsure: Sequence[str] = (),
-        size: int,
-        batch: int,
-        sampling: str,
-        weights: Mapping[str, float],
-        seed: int,
-        steps: int,
-    ) -> None:
-        self.pixels, self.augment, self.size, self.batch = pixels, augment, size, batch
-        self.augment_pills = augment_pills or augment
-        self.hard_share = hard_share
+    Raises:
+        ValueError: fewer than two classes, or weights of the sets that leave nothing to draw.
+    """
+
+    def __init__(self, views: Sequence[Views], photos: Sequence[TrainingPhoto], settings: TrainSettings) -> None:
+        self.views, self.settings = views, settings
         self.neighbours: NDArray[np.int32] | None = None
-        """Of each class, those that look like it; set between epochs, None before the first mining."""
-        self.whole_share, self.rearranged_share = whole_share, rearranged_share
-        self.sampling, self.seed, self.steps = sampling, seed, steps
+        """(classes, k) the classes that look like each class; set between epochs, None before the first mining."""
         names = sorted({p.sku for p in photos})
         index = {sku: i for i, sku in enumerate(names)}
         self.images = LabelledImages([index[p.sku] for p in photos])
-        self.by_class = ClassBatches(self.images, [p.group for p in photos], weights, batch // 2)
+        half = settings.optimiser.batch // 2
+        self.by_class = ClassBatches(self.images, [p.group for p in photos], settings.weights, half)
         groups = np.empty(len(self.images.counts), object)
         groups[self.images.classes] = [p.group for p in photos]
+        unsure = settings.unsure
         self.unsure = np.isin(groups, list(unsure)) if unsure else np.ones(len(groups), bool)
-        """Of each class, whether another class may be the same product: (classes,) bool. All, where no set is named."""
+        """(classes,) whether another class may be the same product; all True where no set is named."""
         known = {s.value: i for i, s in enumerate(SURFACES)}
         self.surfaces = np.array([known.get(p.surface, -1) for p in photos], np.int64)
 
     def __len__(self) -> int:
-        return self.steps
+        return self.settings.optimiser.steps
 
     def __getitem__(self, step: int) -> Batch:
-        rng = np.random.default_rng([self.seed, step])
-        if self.sampling == "classes":
-            chosen = self.by_class.draw(rng, self.neighbours, self.hard_share)
+        s = self.settings
+        rng = np.random.default_rng([s.seed, step])
+        if s.sampling == "classes":
+            chosen = self.by_class.draw(rng, self.neighbours, s.hard_share)
         else:
-            pairs = ALGORITHMS[self.sampling](self.images, self.batch // 2, rng)
+            pairs = ALGORITHMS[s.sampling](self.images, s.optimiser.batch // 2, rng)
             chosen = np.stack([pairs.a, pairs.b], axis=1).reshape(-1)
         views = [self._view(int(i), rng) for i in chosen]
         stacked = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).contiguous()
@@ -137,11 +126,11 @@ class Batches(Dataset[Batch]):
         return Batch(stacked, labels, torch.from_numpy(self.surfaces[chosen]))
 
     def _view(self, image: int, rng: np.random.Generator) -> Pixels:
-        behind = self.pixels[int(rng.integers(len(self.pixels)))].whole
-        photo = self.pixels[image]
-        # Pills are not always found: whole photos of them must stay near their crops.
-        pixels = photo.whole if photo.subject is None or rng.random() < self.whole_share else photo.subject
-        if pixels is photo.subject and photo.outlines and rng.random() < self.rearranged_share:
-            pixels = rearranged(pixels, photo.outlines, rng)
-        pills = photo.subject is not None or self.surfaces[image] == _PILLS
-        return view(pixels, self.augment_pills if pills else self.augment, self.size, rng, behind)
+        s, own = self.settings, self.views[image]
+        behind = self.views[int(rng.integers(len(self.views)))].whole
+        # Pills are not always found, so embeddings of whole photos must stay near those of their crops.
+        pixels = own.whole if own.crop is None or rng.random() < s.whole_share else own.crop
+        if pixels is own.crop and own.outlines and rng.random() < s.rearranged_share:
+            pixels = copy_pasted(pixels, own.outlines, rng)
+        pills = own.crop is not None or self.surfaces[image] == _PILLS
+        return view(pixels, s.augment_pills if pills else s.augment, s.train_size, rng, behind)

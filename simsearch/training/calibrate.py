@@ -1,15 +1,16 @@
-"""Fitting what turns scores into a probability: `simsearch calibrate`, and the end of `simsearch train`.
+"""Fits what turns scores into a probability: `simsearch calibrate TABLE`, and the end of `simsearch train`.
 
-A labelled sample of photos stands in for what users will ask. Each photo is asked against all others; the fusion is
-fitted on the pairs with the candidates that come back. Correction and thresholds are fitted on logits that a fusion of
-other products gave (cross-fitting: Chernozhukov et al. 2018), so that no product judges itself and all of them count.
+A labelled sample of photos stands in for the photos of users. Each photo asks all others, and the fusion is fitted on
+the pairs with the candidates that come back. The rescaling and the thresholds are fitted on logits of a fusion that was
+fitted on other products (cross-fitting: Chernozhukov et al. 2018, "Double/debiased machine learning"), so that all
+products count and none judges itself.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,38 +18,39 @@ from numpy.typing import NDArray
 
 from simsearch.core.config import QuerySettings
 from simsearch.core.errors import TrainingError
-from simsearch.core.types import Description, Progress
+from simsearch.core.numbers import stable_hash
+from simsearch.core.types import Description, Progress, Refusal, silent
 from simsearch.features.keypoints import column
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.keypoint_votes import Nearest, VoteIndex, nearest
 from simsearch.recognition.calibration import Calibration, threshold_for_far
 from simsearch.recognition.pair_scorer import FeatureScorer
 from simsearch.recognition.rank_fusion import reciprocal_rank_fusion
-from simsearch.recognition.score_fusion import Fusion, Monotone
+from simsearch.recognition.score_fusion import Bools, Floats, Fusion, Monotone
 from simsearch.recognition.verification import FEATURES, INCREASING, counted
 
 SINGLES = 8000
-"""Photos alone of their product that ask at most: what is like them is a sibling, and must not be a match."""
+"""At most so many photos that are alone of their product ask. Their candidates are siblings, which must not match."""
 FOLDS = 5
 LEAST_GEOMETRY = 16
-"""Candidates of a photo whose keypoints are compared here at least. A query may compare fewer: support counts as much
-as it should nevertheless, and a wrong candidate that is not compared can only seem less probable."""
+"""Candidates a photo that geometry is verified with here at least. A query may verify fewer: a wrong candidate without
+geometry can only seem less probable."""
 LEAST_PRODUCTS = 8
-"""With several photos each: fewer cannot be split into folds that mean something."""
+"""Products with several photos that a calibration needs: fewer make no folds."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A labelled, described sample."""
+    """Labelled photos and their descriptors."""
 
     skus: Sequence[str]
     described: Sequence[Description]
     distractors: frozenset[int] = frozenset()
-    """Places of photos that are candidates but do not ask: what is unlabelled may show what another one shows."""
+    """Places of photos that are candidates and do not ask: unlabelled, so they may show what another photo shows."""
 
     @property
     def several(self) -> list[str]:
-        """Products with more than one photo, in order."""
+        """Products with two or more photos, in order."""
         counts: dict[str, int] = {}
         for sku in self.skus:
             counts[sku] = counts.get(sku, 0) + 1
@@ -58,12 +60,23 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class CandidatePairs:
-    """Features of pairs (photo, candidate) as the query engine would see them."""
+class CalibrateResult:
+    """A fitted calibration."""
 
-    features: NDArray[np.float64]
+    calibration: Calibration
+    refusals: tuple[Refusal, ...]
+    """Rows, photos and reviewed answers that were left out."""
+    path: Path | None = None
+    """Where it was written; None before."""
+
+
+@dataclass(frozen=True)
+class CandidatePairs:
+    """Features of pairs (photo, candidate) as a query would compute them."""
+
+    features: Floats
     """(n, len(FEATURES))"""
-    same: NDArray[np.bool_]
+    same: Bools
     query: NDArray[np.int64]
     """Index of the asking photo in the sample."""
 
@@ -71,36 +84,19 @@ class CandidatePairs:
 def candidate_pairs(
     sample: Sample, scorer: FeatureScorer, settings: QuerySettings, progress: Progress
 ) -> CandidatePairs:
-    """Ask each photo of a product with several ones against all other photos, and at most SINGLES of the others.
+    """Ask each photo of a product with several photos against all others, and at most SINGLES of the other photos.
 
-    What a product with one photo brings up is wrong: it teaches which likenesses mean nothing. Candidates are those of
-    the lookup: nearest embeddings, and those with the most keypoint votes, the wrong ones among which must be seen.
+    Candidates of a product with one photo are wrong: they teach which likenesses mean nothing. Candidates come from two
+    lanes, as in a query: nearest embeddings and keypoint votes.
     """
-    several = set(sample.several)
-    embeddings = np.stack([d["siamese"] for d in sample.described])
     skus = np.array(sample.skus)
-    features, same, query = [], [], []
-    asking = [i for i, sku in enumerate(sample.skus) if sku in several]
-    alone = [i for i, sku in enumerate(sample.skus) if sku not in several and i not in sample.distractors]
-    asking += alone[:: max(1, -(-len(alone) // SINGLES))]
-    photos: dict[str, list[int]] = {}
-    for i, sku in enumerate(sample.skus):
-        photos.setdefault(sku, []).append(i)
-    index = _vote_index(sample, settings.vote_keypoints)
+    lookup = _Lookup(sample, settings)
     geometry = max(settings.geometry, LEAST_GEOMETRY) if settings.geometry else 0
+    features, same, query = [], [], []
+    asking = _asking(sample)
     for done, i in enumerate(asking, 1):
-        similarity = embeddings @ embeddings[i]
-        similarity[i] = -np.inf
-        by_embedding = np.argsort(-similarity, kind="stable")[: min(settings.candidates, len(skus) - 1)]
-        near = _nearest(index, sample, i, settings)
-        ids, counts = near.tally if near else (np.zeros(0, np.int64), np.zeros(0, np.float32))
-        voted = slice(settings.vote_candidates)
-        lanes = {
-            "siamese": [(int(j), float(similarity[j])) for j in by_embedding],
-            "votes": list(zip(ids[voted].tolist(), counts[voted].tolist(), strict=True)),
-        }
-        chosen = [c.image_id for c in reciprocal_rank_fusion(lanes)]
-        # A right photo that the lookup would miss still teaches what a right pair looks like.
+        chosen, near = lookup.candidates(i)
+        # A right photo that the lookup misses still teaches what a right pair looks like.
         own = np.flatnonzero((skus == skus[i]) & (np.arange(len(skus)) != i)).tolist()
         chosen += sorted({*own} - {*chosen})
         features.append(
@@ -108,7 +104,7 @@ def candidate_pairs(
                 sample.described[i],
                 [sample.described[j] for j in chosen],
                 geometry=geometry,
-                elsewhere=[near.elsewhere(photos[skus[j]]) for j in chosen[:geometry]] if near else None,
+                elsewhere=[near.elsewhere(lookup.photos[skus[j]]) for j in chosen[:geometry]] if near else None,
                 votes=near.votes(chosen) if near else None,
             )
         )
@@ -116,6 +112,47 @@ def candidate_pairs(
         query.append(np.full(len(chosen), i, np.int64))
         progress(done, len(asking), "pairs")
     return CandidatePairs(np.concatenate(features), np.concatenate(same), np.concatenate(query))
+
+
+def _asking(sample: Sample) -> list[int]:
+    several = set(sample.several)
+    asking = [i for i, sku in enumerate(sample.skus) if sku in several]
+    alone = [i for i, sku in enumerate(sample.skus) if sku not in several and i not in sample.distractors]
+    return asking + alone[:: max(1, -(-len(alone) // SINGLES))]
+
+
+class _Lookup:
+    """Candidate retrieval within a sample."""
+
+    def __init__(self, sample: Sample, settings: QuerySettings) -> None:
+        self.sample, self.settings = sample, settings
+        self.embeddings = np.stack([d["siamese"] for d in sample.described])
+        self.photos: dict[str, list[int]] = {}
+        """SKU -> places of its photos."""
+        for i, sku in enumerate(sample.skus):
+            self.photos.setdefault(sku, []).append(i)
+        self.votes = _vote_index(sample, settings.vote_keypoints)
+
+    def candidates(self, asking: int) -> tuple[list[int], Nearest | None]:
+        """Candidates of a photo, most promising first, and what its keypoints are nearest to."""
+        similarity = self.embeddings @ self.embeddings[asking]
+        similarity[asking] = -np.inf
+        most = min(self.settings.candidates, len(self.embeddings) - 1)
+        by_embedding = np.argsort(-similarity, kind="stable")[:most]
+        near = self._nearest(asking)
+        ids, counts = near.tally if near else (np.zeros(0, np.int64), np.zeros(0, np.float32))
+        voted = slice(self.settings.vote_candidates)
+        lanes = {
+            "siamese": [(int(j), float(similarity[j])) for j in by_embedding],
+            "votes": list(zip(ids[voted].tolist(), counts[voted].tolist(), strict=True)),
+        }
+        return [c.image_id for c in reciprocal_rank_fusion(lanes)], near
+
+    def _nearest(self, asking: int) -> Nearest | None:
+        if self.votes is None or not len(self.votes) or not self.settings.vote_candidates:
+            return None
+        bits = column(self.sample.described[asking]["orb"], "bits")
+        return nearest((self.votes,), bits, k=self.settings.vote_neighbours + 1, without=frozenset((asking,)))
 
 
 def _vote_index(sample: Sample, keypoints: int) -> VoteIndex | None:
@@ -127,13 +164,6 @@ def _vote_index(sample: Sample, keypoints: int) -> VoteIndex | None:
     return index
 
 
-def _nearest(index: VoteIndex | None, sample: Sample, asking: int, settings: QuerySettings) -> Nearest | None:
-    if index is None or not len(index) or not settings.vote_candidates:
-        return None
-    bits = column(sample.described[asking]["orb"], "bits")
-    return nearest((index,), bits, k=settings.vote_neighbours + 1, without=frozenset((asking,)))
-
-
 def calibrate(
     sample: Sample,
     scorer: FeatureScorer,
@@ -142,13 +172,15 @@ def calibrate(
     target_far: float,
     settings: QuerySettings,
     facts: Mapping[str, Any],
-    progress: Progress = lambda done, total, text: None,
+    progress: Progress = silent,
 ) -> Calibration:
-    """Fit fusion, correction and thresholds. `fingerprints`: of the methods that `scorer` uses, by name.
+    """Fit fusion and thresholds on a labelled sample.
 
     The probability is that of a pair of packages (of loose pills, where there is nothing else) drawn from equally many
-    right and wrong ones. `thresholds["match"]` is the smallest that holds `target_far` over photos whose product is not
-    in the catalog: each photo that asks is judged by its most probable wrong candidate.
+    right and wrong ones. `thresholds["match"]` is the smallest that holds the false-accept rate `target_far` over
+    photos whose product the catalog lacks: each asking photo is judged by its most probable wrong candidate.
+
+    `fingerprints`: of the methods that `scorer` uses, by name.
 
     Raises:
         TrainingError: fewer than LEAST_PRODUCTS products have several photos, or no wrong candidate comes back.
@@ -159,33 +191,18 @@ def calibrate(
             f"calibration needs {LEAST_PRODUCTS} or more products with several photos; the table has {len(several)}"
         )
     pairs = candidate_pairs(sample, scorer, settings, progress)
-    features = counted(pairs.features)
-    fold = _folds(sample)[pairs.query]
     if pairs.same[np.isin(np.array(sample.skus)[pairs.query], several)].all():
         raise TrainingError(
             f"all {settings.candidates} candidates of every photo are of its own product; raise query.candidates, or "
             "give fewer photos a product"
         )
-
-    def fit(part: NDArray[np.bool_]) -> Fusion:
-        return Fusion.fit(features[part], pairs.same[part], FEATURES, l2=1.0, prior=0.5, nonnegative=INCREASING)
-
-    logits = np.empty(len(pairs.same))
-    for number in np.unique(fold):
-        logits[fold == number] = fit(fold != number).logits(features[fold == number])
-    # Loose pills are many and can hardly be told apart: with them, any two packages would look too much alike.
-    packages = features[:, FEATURES.index("pills")] == 0
-    if pairs.same[packages].all() or not pairs.same[packages].any():
-        packages = np.ones(len(logits), bool)
-    line = Fusion.fit(
-        logits[packages, None], pairs.same[packages], ("logit",), l2=1e-6 * packages.sum(), prior=0.5,
-        nonnegative=("logit",),
-    )  # fmt: skip
+    features = counted(pairs.features)
+    logits = _cross_fitted(features, pairs.same, _folds(sample)[pairs.query])
+    line = _line(logits, pairs.same, packages=features[:, FEATURES.index("pills")] == 0)
     worst = _most_probable_wrong(line.probability(logits[:, None]), pairs.same, pairs.query)
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
-    fusion = fit(np.ones(len(pairs.same), bool)).after(line)
     return Calibration(
-        fusion, Monotone(), {"match": chosen.threshold, "pair": 0.5},
+        _fit(features, pairs.same).after(line), Monotone(), {"match": chosen.threshold, "pair": 0.5},
         dict(fingerprints),
         {
             **facts, "products": len(several), "photos": len(sample.skus), "pairs": len(pairs.same),
@@ -195,16 +212,38 @@ def calibrate(
     )  # fmt: skip
 
 
+def _fit(features: Floats, same: Bools) -> Fusion:
+    return Fusion.fit(features, same, FEATURES, l2=1.0, prior=0.5, nonnegative=INCREASING)
+
+
+def _cross_fitted(features: Floats, same: Bools, fold: NDArray[np.int64]) -> Floats:
+    """(n,) the logit of each pair by a fusion that was fitted on the other folds."""
+    logits = np.empty(len(same))
+    for number in np.unique(fold):
+        out = fold == number
+        logits[out] = _fit(features[~out], same[~out]).logits(features[out])
+    return logits
+
+
+def _line(logits: Floats, same: Bools, packages: Bools) -> Fusion:
+    """The rescaling of `logits` (n,), fitted on the pairs of `packages`, or on all where these are of one kind.
+
+    Loose pills are many and can hardly be told apart: with them any two packages would look too much alike.
+    """
+    if same[packages].all() or not same[packages].any():
+        packages = np.ones(len(logits), bool)
+    l2 = 1e-6 * packages.sum()
+    return Fusion.fit(logits[packages, None], same[packages], ("logit",), l2=l2, prior=0.5, nonnegative=("logit",))
+
+
 def _folds(sample: Sample) -> NDArray[np.int64]:
-    """(photos,) 0 to FOLDS - 1, one for all photos of a product; products with several photos are spread evenly."""
+    """(photos,) 0 to FOLDS - 1, one fold for all photos of a product; products with several photos spread evenly."""
     several = set(sample.several)
-    ordered = sorted(set(sample.skus), key=lambda sku: (sku not in several, zlib.crc32(sku.encode()), sku))
+    ordered = sorted(set(sample.skus), key=lambda sku: (sku not in several, stable_hash(sku), sku))
     number = {sku: i % FOLDS for i, sku in enumerate(ordered)}
     return np.array([number[sku] for sku in sample.skus], np.int64)
 
 
-def _most_probable_wrong(
-    p: NDArray[np.float64], same: NDArray[np.bool_], query: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Per asking photo the largest probability among its wrong candidates: what it would answer without its product."""
+def _most_probable_wrong(p: Floats, same: Bools, query: NDArray[np.int64]) -> Floats:
+    """For each asking photo the largest probability of a wrong candidate: its answer if its product were absent."""
     return np.array([p[(query == q) & ~same].max(initial=0.0) for q in np.unique(query)])

@@ -1,9 +1,8 @@
-"""The pills of a photo laid out anew: cut out, turned each for itself, side by side on their own ground.
+"""Copy-paste augmentation of loose pills: each pill is cut out, turned, and pasted on the photo's own ground.
 
-A photo of loose pills shows one or both sides of a pill, side by side or one above the other, aligned or not, and
-another photo of the drug shows them in another way. Augmentations of the whole picture never change that, so that a
-network learns the arrangement instead of the pill. Cutting and pasting after Dwibedi, Misra, Hebert, "Cut, Paste and
-Learn" (ICCV 2017).
+Photos of one drug differ in how many pills they show, on which side and how aligned. Augmentations of the whole picture
+keep that arrangement, and a network trained on them learns the arrangement instead of the pill.
+Source: Dwibedi, Misra, Hebert, "Cut, Paste and Learn" (ICCV 2017).
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from numpy.typing import NDArray
 from simsearch.core.images import shrunk
 from simsearch.core.types import Pixels
 
-_COUNTS = (0.25, 0.6, 0.15)  # chances of one, two and three pills
-_RIM = 3  # pixels around an outline that go with the pill: its own edge, and the shadow at its foot
-_SIDE = 160  # at which pills are cut out; views are not much larger
+_COUNTS = (0.25, 0.6, 0.15)  # probabilities of one, two and three pills
+_RIM = 3  # pixels around an outline that belong to the pill: its edge, and the shadow at its foot
+_SIDE = 160  # longer side of the crop that pills are cut out of, in pixels; views are not much larger
 
 
-def rearranged(crop: Pixels, outlines: Sequence[NDArray[np.float32]], rng: Generator) -> Pixels:
-    """A square picture of one to three of the pills of `crop`, RGB.
+def copy_pasted(crop: Pixels, outlines: Sequence[NDArray[np.float32]], rng: Generator) -> Pixels:
+    """A square picture of one to three pills of `crop`, RGB.
 
     `outlines`, one or more: (n, 2) points x, y of each pill, in pixels of the crop.
     """
@@ -39,7 +38,7 @@ def rearranged(crop: Pixels, outlines: Sequence[NDArray[np.float32]], rng: Gener
     canvas = np.empty((height, width, 3), np.float32)
     canvas[:] = ground
     filled = np.zeros((height, width), np.float32)
-    # Half of all photos show their pills aligned.
+    # About half of all real photos show their pills aligned.
     turn, aligned = rng.uniform(0, 360), rng.random() < 0.5
     x, y = 0.75 * reach, height / 2
     for shape in chosen:
@@ -58,7 +57,7 @@ def rearranged(crop: Pixels, outlines: Sequence[NDArray[np.float32]], rng: Gener
 
 
 def _ground(small: Pixels, shapes: Sequence[NDArray[np.int32]]) -> NDArray[np.float32]:
-    """(3,) colour beside the pills."""
+    """(3,) median colour of the ground beside the pills."""
     mask = np.zeros(small.shape[:2], np.uint8)
     for shape in shapes:
         cv2.fillPoly(mask, [shape], 1)
@@ -68,7 +67,7 @@ def _ground(small: Pixels, shapes: Sequence[NDArray[np.int32]]) -> NDArray[np.fl
 
 
 def _cut(small: Pixels, shape: NDArray[np.int32]) -> tuple[Pixels, NDArray[np.uint8]]:
-    """The patch around a pill, (h, w, 3), and what of it is the pill, (h, w) of 0 to 255 with a soft edge."""
+    """The patch around a pill, (h, w, 3), and its alpha mask with a soft edge, (h, w) of 0 to 255."""
     height, width = small.shape[:2]
     left, top = np.maximum(shape.min(axis=0) - 2 * _RIM, 0).tolist()
     right, bottom = np.minimum(shape.max(axis=0) + 2 * _RIM + 1, [width, height]).tolist()
@@ -79,9 +78,9 @@ def _cut(small: Pixels, shape: NDArray[np.int32]) -> tuple[Pixels, NDArray[np.ui
 
 
 def _around(canvas: NDArray[np.float32], filled: NDArray[np.float32]) -> Pixels:
-    """The square around what is filled, with the room that the crop to pills leaves."""
+    """The square around the pasted pills, with the margin that `pill_crop` leaves."""
     rows, columns = np.flatnonzero(filled.max(axis=1) > 0.5), np.flatnonzero(filled.max(axis=0) > 0.5)
-    if not len(rows):  # an outline of nothing
+    if not len(rows):  # outlines without area
         return np.clip(canvas, 0, 255).astype(np.uint8)
     half = 0.6 * max(rows[-1] - rows[0], columns[-1] - columns[0]) + 2
     y, x = (rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2

@@ -1,8 +1,8 @@
-"""A backbone as it trains fastest on a CPU, while its batch norms keep their statistics.
+"""A backbone with folded batch norms, for training on a CPU while the norms keep their statistics.
 
-Two things cost half of a training step of MobileNetV2 there (docs/benchmarks.md), and neither changes what is computed:
-batch norms with fixed statistics, each a scale and a shift that the convolution before it can take over, and the
-gradient of depthwise convolutions with a stride, for which oneDNN has no fast path, while it has one for stride 1.
+It computes the same and halves the time of a training step of MobileNetV2 (docs/benchmarks.md), by two changes. A batch
+norm with fixed statistics is a scale and a shift, which the convolution before it takes over. The gradient of a strided
+depthwise convolution, for which oneDNN has no fast path, is computed by way of stride 1, for which it has one.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from torch.nn import functional
 from simsearch.features.network.network import fold
 
 
-def lean(backbone: nn.Module) -> nn.Module:
-    """`backbone` over again, in a form that computes the same faster; parameters and buffers are shared, not copied.
+def with_folded_norms(backbone: nn.Module) -> nn.Module:
+    """A copy of `backbone` with its batch norms folded, for norms that keep their statistics.
 
-    Whoever trains what this returns trains `backbone`. Only for batch norms that keep their statistics.
+    Parameters and buffers are shared: training the copy trains `backbone`.
     """
     shared: dict[int, Any] = {id(t): t for t in (*backbone.parameters(), *backbone.buffers())}
     out = copy.deepcopy(backbone, shared)
@@ -28,7 +28,7 @@ def lean(backbone: nn.Module) -> nn.Module:
 
 
 class _Scaled(nn.Module):
-    """A convolution and the batch norm behind it, w * x + b with w and b made anew in every step."""
+    """A convolution and the batch norm behind it as one, whose weight and bias are computed in each step."""
 
     def __init__(self, convolution: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class _Scaled(nn.Module):
             bias = bias + c.bias * scale
         if not self.strided_depthwise:
             return functional.conv2d(x, weight, bias, c.stride, c.padding, c.dilation, c.groups)
-        if torch.is_autocast_enabled(x.device.type):  # a function of one's own is not cast to by itself
+        if torch.is_autocast_enabled(x.device.type):  # autocast does not apply to custom autograd functions
             dtype = torch.get_autocast_dtype(x.device.type)
             x, weight, bias = x.to(dtype), weight.to(dtype), bias.to(dtype)
         out: Tensor = _StridedDepthwise.apply(x, weight, bias, c.stride, c.padding, c.dilation, c.groups)
@@ -60,10 +60,10 @@ class _Scaled(nn.Module):
 
 
 class _StridedDepthwise(torch.autograd.Function):
-    """A depthwise convolution with a stride, its gradient by way of stride 1.
+    """A strided depthwise convolution whose gradient is computed by way of stride 1.
 
-    With stride s it is the one with stride 1 of which every s-th row and column is kept; so its gradient is that of the
-    latter, with zeros at the places that are left out.
+    Stride s keeps every s-th row and column of the result of stride 1. The gradient is therefore that of stride 1, with
+    zeros at the places that are left out.
     """
 
     @staticmethod

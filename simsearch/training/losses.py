@@ -1,4 +1,4 @@
-"""Losses of the Siamese network. Each takes float32 embeddings of length 1 and returns a scalar."""
+"""Losses of the Siamese network. Embeddings are float32 of unit length; each loss is a scalar."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def contrastive(a: Tensor, b: Tensor, same: Tensor, margin: float = 2.0) -> Tens
 
 
 def pair_cross_entropy(logits: Tensor, same: Tensor) -> Tensor:
-    """Binary cross-entropy of the pair head: the paper's improved Siamese network."""
+    """Binary cross-entropy of the pair head (the paper's improved Siamese network). `logits` and `same` (n,)."""
     return functional.binary_cross_entropy_with_logits(logits, same.to(logits.dtype))
 
 
@@ -33,10 +33,18 @@ def softmax(
     """Supervised contrastive loss over a batch and a memory of earlier batches.
 
     For each anchor: mean over its positives p of -log(exp(s_p / t) / (exp(s_p / t) + sum over negatives exp(s_n / t))).
-    Source: Khosla et al. (2020), L_out with the positives kept out of each other's denominator; the memory after Wang
-    et al. (2020), "Cross-Batch Memory". A "negative" with cosine above `doubtful` (a number, or one for each of the
-    (n, m) pairs) is left out: where labels are incomplete it is more likely the same product. Anchors without a
-    positive do not count; 0 where none has one.
+    Anchors without a positive do not count; the loss is 0 where no anchor has one.
+    Source: Khosla et al. (2020), "Supervised Contrastive Learning", L_out, with the positives kept out of each other's
+    denominator; the memory: Wang et al. (2020), "Cross-Batch Memory for Embedding Learning".
+
+    Args:
+        embeddings: (n, d).
+        labels: (n,) class of each.
+        temperature: t.
+        memory: (k, d) embeddings of earlier batches.
+        memory_labels: (k,).
+        doubtful: cosine from which a negative is left out: where labels are incomplete it is likely the same product. A
+            number, or one for each of the (n, n + k) pairs.
     """
     n = embeddings.shape[0]
     others = embeddings if memory is None else torch.cat([embeddings, memory])
@@ -52,7 +60,7 @@ def softmax(
     each = functional.softplus(rest - scaled)
     counts = positive.sum(dim=1)
     per_anchor = (each * positive).sum(dim=1) / counts.clamp(min=1)
-    # Anchors without a positive have none of the sum; a batch without any gives 0, not 0 / 0.
+    # Anchors without a positive add 0; the clamp turns a batch without any into 0 instead of 0 / 0.
     return per_anchor.sum() / (counts > 0).sum().clamp(min=1)
 
 
@@ -69,8 +77,8 @@ def mined_pairs(embeddings: Tensor, labels: Tensor, doubtful: float | Tensor = 1
     """Balanced pairs for the pair head out of a batch: indices a, b and same, each (m,).
 
     Positives: each image with the one beside it in the batch (the sampler puts two of a class side by side).
-    Negatives: each image with its most similar one of another class below `doubtful`; as many, less those images
-    that have no such one.
+    Negatives: each image with the most similar image of another class whose cosine is below `doubtful`, where there is
+    one.
     """
     with torch.no_grad():
         similarity = embeddings @ embeddings.T

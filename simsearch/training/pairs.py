@@ -7,8 +7,8 @@ The paper draws training pairs in two ways (Wang, Huang, Cai 2024, section on la
 - algorithm 2 chooses the second image directly: from the first one's own class, or from the images outside it. Its cost
   does not depend on the number of classes.
 
-Every draw is a function of (seed, step): data-loader workers need no shared state, and a resumed run goes on with the
-very pairs that it would have seen.
+Every draw is a function of (seed, step): data-loader workers share no state, and a resumed run draws the pairs that it
+would have drawn.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Pairs:
-    """n pairs of image indices. Where a[i] == b[i] the two are to be different views of one image."""
+    """n pairs of image indices. Where a[i] == b[i], the pair is two views of one image."""
 
     a: NDArray[np.int64]
     b: NDArray[np.int64]
@@ -32,9 +32,9 @@ class Pairs:
 
 
 class LabelledImages:
-    """Image indices ordered by class, so that "of this class" and "of another class" are both one draw.
+    """Image indices ordered by class: an image of a class, or of any other class, is one draw.
 
-    `classes` gives each image's class, shape (n,), integers. Raises ValueError when there are fewer than two classes.
+    `classes` (n,): the class of each image, integers. Raises ValueError for fewer than two classes.
     """
 
     def __init__(self, classes: Sequence[int] | NDArray[np.int64]) -> None:
@@ -44,7 +44,7 @@ class LabelledImages:
         self.counts = np.bincount(self.classes)
         self.starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
         self.place = np.empty_like(self.order)
-        """Of each image among those of its class, in `order`."""
+        """(n,) place of each image among the images of its class, in `order`."""
         self.place[self.order] = np.arange(len(self.order)) - self.starts[self.classes[self.order]]
         if len(self.counts) < 2:
             raise ValueError("pairs need at least two classes")
@@ -53,14 +53,14 @@ class LabelledImages:
         return len(self.classes)
 
     def another(self, images: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
-        """For each image another of its class, all equally likely; itself where it is alone. (n,) -> (n,)."""
+        """For each image another image of its class, all equally likely; itself where it is alone. (n,) -> (n,)."""
         own = self.classes[images]
         k = rng.integers(np.maximum(self.counts[own] - 1, 1))
         k += (k >= self.place[images]) & (self.counts[own] > 1)
         return self.order[self.starts[own] + k]
 
     def outside(self, images: NDArray[np.int64], rng: Generator) -> NDArray[np.int64]:
-        """For each image one of another class, all such images equally likely. (n,) -> (n,)."""
+        """For each image an image of another class, all equally likely. (n,) -> (n,)."""
         own = self.classes[images]
         k = rng.integers(len(self) - self.counts[own])
         return self.order[np.where(k < self.starts[own], k, k + self.counts[own])]
@@ -94,8 +94,8 @@ ALGORITHMS = {"algorithm-1": algorithm_1, "algorithm-2": algorithm_2}
 class ClassBatches:
     """Batches of `classes` classes with two images each, for losses that compare all with all.
 
-    Images are grouped into sets (phone photos, official photos, renderings...); `weights` says what share of the
-    classes comes from which set, so that a small set that matters is not drowned.
+    Images are grouped into sets (phone photos, official photos, renderings...). `weights` sets the share of classes
+    that comes from each set, so that a small set that matters is not drowned.
     """
 
     images: LabelledImages
@@ -106,7 +106,7 @@ class ClassBatches:
     classes: int
 
     def __post_init__(self) -> None:
-        _ = self.shares  # refuses weights that cannot be meant, before the first batch
+        _ = self.shares  # invalid weights raise here, not in the first batch
 
     @cached_property
     def pools(self) -> list[list[NDArray[np.int64]]]:
@@ -120,7 +120,7 @@ class ClassBatches:
 
     @cached_property
     def shares(self) -> NDArray[np.float64]:
-        """Of each set, by name; they sum to 1."""
+        """Share of each set, by name; they sum to 1."""
         weights = np.array([self.weights.get(name, 1.0) for name in sorted(set(self.sets))], np.float64)
         if not (weights >= 0).all() or not weights.any():
             raise ValueError("the weights of the sets must not be negative, and one must be above 0")
@@ -129,11 +129,11 @@ class ClassBatches:
     def draw(
         self, rng: Generator, neighbours: NDArray[np.int32] | None = None, hard_share: float = 0.0
     ) -> NDArray[np.int64]:
-        """Image indices, shape (2 * classes,), fewer when there are not as many classes to be found.
+        """Image indices, shape (2 * classes,); fewer where there are not so many classes.
 
-        The two of a class are neighbours; no class comes twice. `neighbours` (number of classes, k), -1 where there is
-        none: about `hard_share` of the batch are then classes that look like one drawn before, so that a batch holds
-        what is hard to tell apart (hard-negative mining; Harwood et al. 2017, "Smart Mining for Deep Metric Learning").
+        The two images of a class stand side by side; no class comes twice. With `neighbours` (number of classes, k), -1
+        where there is none, about `hard_share` of the batch are classes that look like a class drawn before
+        (hard-negative mining: Harwood et al. 2017, "Smart Mining for Deep Metric Learning").
         """
         wanted = self.classes if neighbours is None else max(1, round(self.classes * (1 - hard_share)))
         chosen = self._drawn(rng, wanted)
@@ -143,9 +143,9 @@ class ClassBatches:
         return np.stack([first, self.images.another(first, rng)], axis=1).reshape(-1)
 
     def _add_neighbours(self, chosen: dict[int, int], neighbours: NDArray[np.int32], rng: Generator) -> None:
-        """Fill up a batch, class -> image, with classes that look like those in it."""
+        """Fill up a batch (class -> image) with classes that look like those in it."""
         seeds = list(chosen)
-        for _ in range(4 * self.classes):  # some draws meet a class that is there already, or none
+        for _ in range(4 * self.classes):  # a draw may meet a class that is in already, or -1
             if len(chosen) >= self.classes:
                 break
             near = int(rng.choice(neighbours[seeds[int(rng.integers(len(seeds)))]]))
@@ -154,11 +154,11 @@ class ClassBatches:
                 chosen[near] = int(self.images.order[place])
 
     def _drawn(self, rng: Generator, wanted: int) -> dict[int, int]:
-        """Class -> image of at most `wanted` classes, sets by their weights."""
+        """Class -> image of at most `wanted` classes; sets are drawn by their weights."""
         orders = [rng.permutation(len(pool)).tolist() for pool in self.pools]
         chosen: dict[int, int] = {}
         while len(chosen) < wanted:
-            # A set may have fewer classes than its share asks for: the others then fill the batch.
+            # Where a set has fewer classes than its share asks for, the other sets fill the batch.
             left = self.shares * [bool(order) for order in orders]
             if not left.any():
                 break

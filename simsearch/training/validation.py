@@ -1,4 +1,4 @@
-"""How training is watched: R@1 on held-out products, and the curves of a run."""
+"""Validation of a training run: R@1 on held-out products, and the curves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from simsearch.training.batches import TrainingPhoto
 
 @dataclass(frozen=True)
 class Validation:
-    """Held-out products: their first photos among those of all others, their further photos as queries."""
+    """Gallery: the first photos of held-out and of other products. Queries: further photos of the held-out ones."""
 
     gallery: list[Pixels]
     gallery_skus: list[str]
@@ -31,6 +31,7 @@ class Validation:
     def of(
         photos: Sequence[TrainingPhoto], pixels: Sequence[Pixels], aside: Sequence[bool], most: int = 1500
     ) -> Validation:
+        """`aside` (photos,): whether a photo is held out. At most about `most` products are distractors."""
         seen: set[str] = set()
         own: list[int] = []
         distractors: list[int] = []
@@ -51,7 +52,7 @@ class Validation:
         )  # fmt: skip
 
     def run(self, network: Network, size: int, device: torch.device) -> dict[str, float]:
-        """`r1` over all queries and `r1_<set>` for each set; empty when there is nothing to ask."""
+        """`r1` over all queries and `r1_<set>` for each set, 0 to 1; empty where there are no queries."""
         if not self.queries:
             return {}
         gallery, queries = (embed(network, p, size, device) for p in (self.gallery, self.queries))
@@ -65,14 +66,14 @@ class Validation:
 def embed(
     network: Network, pixels: Sequence[Pixels], size: int, device: torch.device, batch: int = 64
 ) -> NDArray[np.float32]:
-    """Embeddings (n, d) float32 of photos in any size, in the precision and form in which catalogs are described."""
+    """Embeddings (n, d) float32 of RGB photos of any size, computed as for a catalog: folded, in its precision."""
     ready = Inference(copy.deepcopy(network).eval(), device=str(device))
     parts = (pixels[i : i + batch] for i in range(0, len(pixels), batch))
     return np.concatenate([ready.describe([letterbox(p, size) for p in part])[0] for part in parts])
 
 
 def draw_curves(run: Path) -> None:
-    """`curves.png`: losses and validation R@1 over the steps, from `metrics.csv`."""
+    """Draw `curves.png` (losses and validation R@1 over the steps) from `metrics.csv`."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -17,18 +17,19 @@ from simsearch.core.errors import ImageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from simsearch.catalog.decisions import Recorded
+    from simsearch.catalog.decisions import RecordedDecision
     from simsearch.catalog.images import ImageFacts
     from simsearch.catalog.reviews import Review, Side
     from simsearch.core.config import Config
     from simsearch.core.types import Decision, Hit, LookAlike, PairVerdict, Refusal, Status, Verification
     from simsearch.duplicates import DuplicateGroup, DuplicatePair
-    from simsearch.evaluation.export import Report
     from simsearch.evaluation.methods import MethodsReport
+    from simsearch.evaluation.tables import Report
     from simsearch.ingest.indexer import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.rebuild import Plan
     from simsearch.training.augment import AugmentSettings
+    from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
 
 Json = dict[str, Any]
@@ -109,7 +110,7 @@ def verdict(v: PairVerdict, where: str = "") -> Json:
 # -- recorded decisions ----------------------------------------------------------------------------------------------
 
 
-def decision(d: Recorded) -> Json:
+def decision(d: RecordedDecision) -> Json:
     """A recorded answer, the evidence it was made from, and what a person said of it."""
     review = d.review and {
         "verdict": d.review.verdict.value, "sku": d.review.sku, "note": d.review.note, "at": instant(d.review.at)
@@ -244,12 +245,16 @@ def _flat(value: Any, prefix: str) -> list[tuple[str, Any]]:
 
 def trained(r: TrainResult) -> Json:
     """What training reached. `best_r1` is null where no product was held out to measure it."""
-    return {"weights": str(r.weights), "steps": r.steps, "best_r1": None if math.isnan(r.best_r1) else r.best_r1}
+    return {
+        "weights": str(r.weights), "steps": r.steps, "best_r1": None if math.isnan(r.best_r1) else r.best_r1,
+        "calibration": str(r.calibration) if r.calibration else None, "not_calibrated": r.not_calibrated or None,
+        "refusals": [refusal(x) for x in r.refusals],
+    }  # fmt: skip
 
 
-def calibration(path: Path) -> Json:
-    """The file that a calibration was written to."""
-    return {"calibration": str(path)}
+def calibrated(r: CalibrateResult) -> Json:
+    """The file that a calibration was written to, and what it could not use."""
+    return {"calibration": str(r.path), "refusals": [refusal(x) for x in r.refusals]}
 
 
 def augmentations(picture: Path, strengths: AugmentSettings) -> Json:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.database import now
-from simsearch.catalog.decisions import DecisionFilter, Found
+from simsearch.catalog.decisions import DecisionFilter, DecisionVerdict
 from simsearch.catalog.tables import DecisionRow
 from simsearch.core.types import Decision, Hit, Outcome, Verification
 
@@ -70,7 +70,7 @@ def test_old_answers_go_and_reviewed_ones_stay(catalog: Catalog, monkeypatch: py
     ids = record(catalog, *[answer("A", "A")] * 12)
     dated(catalog, ids[:10], 401)
     dated(catalog, ids[10:], 399)
-    catalog.decisions.review(ids[4], Found.CONFIRMED, "A")
+    catalog.decisions.review(ids[4], DecisionVerdict.CONFIRMED, "A")
     commits: list[int] = []
     sa.event.listen(catalog.database.engine, "commit", lambda connection: commits.append(1))
     assert catalog.decisions.drop_old(0) == 0

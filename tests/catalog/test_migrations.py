@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.reviews import Said, Side
+from simsearch.catalog.reviews import ReviewVerdict, Side
 from simsearch.catalog.tables import HEAD, Table
 from simsearch.core.config import CatalogSettings
 from simsearch.core.resources import resource_dir
@@ -149,7 +149,7 @@ def test_a_catalog_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> 
     for _ in range(2):  # the second opening finds nothing to do
         catalog = Catalog(path, CatalogSettings())
         assert catalog.reviews.sides("s") == [Side("s")]
-        catalog.reviews.record(Side("s"), Side("t"), Said.DISMISSED, "kept")
+        catalog.reviews.record(Side("s"), Side("t"), ReviewVerdict.DISMISSED, "kept")
         assert [(r.a, r.b, r.note) for r in catalog.reviews.all()] == [(Side("s"), Side("t"), "kept")]
         catalog.close()
     command.downgrade(config, "0001")

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.decisions import DecisionFilter, Found
-from simsearch.catalog.reviews import Review, Said, Side
+from simsearch.catalog.decisions import DecisionFilter, DecisionVerdict
+from simsearch.catalog.reviews import Review, ReviewVerdict, Side
 from simsearch.catalog.tables import HEAD
 from simsearch.core.config import CatalogSettings
 from simsearch.core.types import Refusal
@@ -74,10 +74,10 @@ def test_builds_decisions_and_reviews_are_kept(old: Catalog, version: str) -> No
     assert [d.id for d in old.decisions.find(DecisionFilter(sku="PARA-Ä"))] == [1]
     if version >= "0002":
         pair = Side("IBU-400", "a" * 64), Side("PARA-Ä")
-        assert old.reviews.all() == [Review(*pair, Said.DISMISSED, "other drug", THEN)]
+        assert old.reviews.all() == [Review(*pair, ReviewVerdict.DISMISSED, "other drug", THEN)]
     if version >= "0003":
         assert first.review is not None
-        assert (first.review.verdict, first.review.sku) == (Found.CORRECTED, "PARA-Ä")
+        assert (first.review.verdict, first.review.sku) == (DecisionVerdict.CORRECTED, "PARA-Ä")
 
 
 def test_it_goes_on(old: Catalog, new: Any) -> None:
@@ -85,7 +85,7 @@ def test_it_goes_on(old: Catalog, new: Any) -> None:
     assert old.revision() == 5
     assert old.descriptors.active_ids(P).tolist() == [2, 4, 6]
     old.builds.record("g000003", 3, "built", {})
-    old.decisions.review(2, Found.CONFIRMED, None)
-    old.reviews.record(Side("IBU-400"), Side("PARA-Ä"), Said.CONFIRMED)
+    old.decisions.review(2, DecisionVerdict.CONFIRMED, None)
+    old.reviews.record(Side("IBU-400"), Side("PARA-Ä"), ReviewVerdict.CONFIRMED)
     assert old.housekeeping.integrity() == ""
     assert old.housekeeping.drop_descriptors([S], 4) == 2 + 4  # of the image that went before, and the other hashes

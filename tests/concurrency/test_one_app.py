@@ -27,7 +27,7 @@ from simsearch.core.types import Decision, Description, Descriptor, Image, Metri
 from simsearch.features.base import Method, NoSettings
 from simsearch.features.orb import KEYPOINT
 from simsearch.recognition.calibration import Calibration
-from simsearch.recognition.scoring import CurrentScoring, calibration_digest
+from simsearch.recognition.scoring import CurrentScoring
 from simsearch.recognition.verification import Verifier
 from simsearch.testing.world import scoring
 
@@ -216,7 +216,7 @@ class Asking:
 def change(app: App, shelf: Shelf, asking: Asking, seed: int) -> set[str]:
     """Index, retire, rebuild, roll back and calibrate until all has been asked; the digests of all calibrations."""
     rng = random.Random(seed)
-    digests = {calibration_digest(app.calibration)}
+    digests = {app.calibration.digest()}
 
     def put() -> None:
         moved = rng.sample(range(PHOTOS), 3)
@@ -224,7 +224,7 @@ def change(app: App, shelf: Shelf, asking: Asking, seed: int) -> set[str]:
 
     def calibrate() -> None:
         made = calibration(rng.uniform(0.5, 0.95), app.methods)
-        digests.add(calibration_digest(made))
+        digests.add(made.digest())
         made.save(app.home / "calibration.json")
 
     while asking.left > 0:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from simsearch.core.files import put, remove_unfinished, replace, replacing, sync, unfinished
+from simsearch.core.errors import CatalogError
+from simsearch.core.files import put, remove_unfinished, replace, replacing, sync, unfinished, writing
 
 
 def test_the_new_content_takes_the_place_of_the_old(tmp_path: Path) -> None:
@@ -123,3 +124,25 @@ def test_a_streamed_file_is_put_in_its_place(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["page.html"]
     sync(path)
     sync(tmp_path)
+
+
+def test_one_writer_holds_a_home(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with writing(home), pytest.raises(CatalogError, match=rf"writing there \(process {os.getpid()} since .*Z\); wait"):
+        writing(home).__enter__()
+    with writing(home):
+        assert (home / "lock").read_text(encoding="ascii").startswith(f"process {os.getpid()}")
+    assert (home / "lock").read_bytes() == b""
+
+
+def test_a_lock_that_a_killed_process_left_is_free(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "lock").write_text("process 7 since 2026-01-01 00:00:00Z", encoding="ascii")
+    with caplog.at_level("INFO", "simsearch"), writing(tmp_path):
+        pass
+    assert "was left by a run that did not end (process 7 since" in caplog.text
+
+
+def test_a_home_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CatalogError, match=r"home: cannot be written \(Not a directory\); choose another --home"):
+        writing(tmp_path / "file" / "home").__enter__()

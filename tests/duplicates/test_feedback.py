@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simsearch.catalog.reviews import Said, Side
+from simsearch.catalog.reviews import ReviewVerdict, Side
 from simsearch.core.errors import UsageError
 from simsearch.duplicates.feedback import PairFeedback, built_at
 from tests.duplicates.world import World
@@ -48,8 +48,8 @@ def test_names_that_are_unknown_or_ambiguous(feedback: PairFeedback, a: str, b: 
 
 
 def test_a_review_is_recorded_listed_and_taken_back(feedback: PairFeedback) -> None:
-    assert feedback.say("a", "b", Said.DISMISSED, "two makers") == (A, B)
-    assert [(r.a, r.b, r.said, r.note) for r in feedback.reviews()] == [(A, B, Said.DISMISSED, "two makers")]
+    assert feedback.say("a", "b", ReviewVerdict.DISMISSED, "two makers") == (A, B)
+    assert [(r.a, r.b, r.said, r.note) for r in feedback.reviews()] == [(A, B, ReviewVerdict.DISMISSED, "two makers")]
     assert feedback.forget("b", "a") == (B, A)
     with pytest.raises(UsageError, match="nothing was said of them"):
         feedback.forget("a", "b")

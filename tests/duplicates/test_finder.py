@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simsearch import open_app
-from simsearch.catalog.reviews import Said, Side
+from simsearch.catalog.reviews import ReviewVerdict, Side
 from simsearch.core.config import DuplicateSettings
 from simsearch.core.errors import UsageError
 from simsearch.duplicates import Kind
@@ -186,10 +186,10 @@ def test_dismissed_and_confirmed_are_not_asked_again(world: World) -> None:
     world.add("abcd")
     sides = {mark: Side(mark, mark * 64) for mark in "abcd"}
     strong = {"ab": 0.95, "cd": 0.97}
-    world.catalog.reviews.record(sides["b"], sides["a"], Said.DISMISSED, "two makers")
+    world.catalog.reviews.record(sides["b"], sides["a"], ReviewVerdict.DISMISSED, "two makers")
     found, _ = world.findings(strong)
     assert (marks(found.groups), found.look_alikes, found.settled) == (["cd"], (), 0)
-    world.catalog.reviews.record(sides["c"], sides["d"], Said.CONFIRMED)
+    world.catalog.reviews.record(sides["c"], sides["d"], ReviewVerdict.CONFIRMED)
     found, _ = world.findings(strong)
     assert (found.groups, found.settled) == ((), 1)
     assert world.catalog.reviews.forget(sides["a"], sides["b"])
@@ -197,7 +197,7 @@ def test_dismissed_and_confirmed_are_not_asked_again(world: World) -> None:
     assert marks(world.find(strong)[0]) == ["ab"]
     world.add("e")  # a new photo of the confirmed two: the group is a question again
     [group, _] = world.find({**strong, "ce": 0.96, "de": 0.96})[0]
-    assert (marks([group]), [p.said for p in group.pairs]) == (["cde"], [Said.CONFIRMED, None, None])
+    assert (marks([group]), [p.said for p in group.pairs]) == (["cde"], [ReviewVerdict.CONFIRMED, None, None])
 
 
 def test_what_is_said_of_skus_holds_for_all_their_photos(world: World) -> None:
@@ -205,9 +205,9 @@ def test_what_is_said_of_skus_holds_for_all_their_photos(world: World) -> None:
     world.add("cd", sku="two")
     strong = {"ac": 0.95, "bd": 0.96}
     assert marks(world.find(strong)[0]) == ["bd", "ac"]
-    world.catalog.reviews.record(Side("two"), Side("one"), Said.DISMISSED)
+    world.catalog.reviews.record(Side("two"), Side("one"), ReviewVerdict.DISMISSED)
     assert world.findings(strong)[0].groups == ()
-    world.catalog.reviews.record(Side("one"), Side("two"), Said.CONFIRMED)  # the later word counts
+    world.catalog.reviews.record(Side("one"), Side("two"), ReviewVerdict.CONFIRMED)  # the later word counts
     assert world.findings(strong)[0].settled == 2
     assert len(world.catalog.reviews.all()) == 1
 
@@ -216,14 +216,14 @@ def test_copies_of_a_file_are_kept_apart_where_a_person_said_so(world: World) ->
     for sku in ("one", "two", "three"):
         world.add("p", sku=sku, sha="f" * 64)
     one, two = Side("one", "f" * 64), Side("two", "f" * 64)
-    world.catalog.reviews.record(one, two, Said.DISMISSED)
+    world.catalog.reviews.record(one, two, ReviewVerdict.DISMISSED)
     [group] = world.find({})[0]
     assert group.skus == ("one", "three")
 
 
 def test_a_review_outlives_the_image_but_not_its_content(world: World) -> None:
     world.add("ab")
-    world.catalog.reviews.record(Side("a", "a" * 64), Side("b", "b" * 64), Said.DISMISSED)
+    world.catalog.reviews.record(Side("a", "a" * 64), Side("b", "b" * 64), ReviewVerdict.DISMISSED)
     world.catalog.images.apply(retire=[1])
     world.add("a")
     assert world.find({"ab": 0.95})[0] == []

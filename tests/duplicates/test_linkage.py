@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from simsearch.catalog.reviews import Review, Said, Side
+from simsearch.catalog.reviews import Review, ReviewVerdict, Side
 from simsearch.duplicates.linkage import CopySet, ReviewIndex, complete_linkage, copy_sets
 
 
-def review(a: Side, b: Side, said: Said) -> Review:
+def review(a: Side, b: Side, said: ReviewVerdict) -> Review:
     return Review(a, b, said, "", datetime(2026, 1, 1))
 
 
@@ -38,9 +38,11 @@ def test_a_group_has_no_more_files_than_the_largest() -> None:
 
 def test_a_review_of_photos_precedes_one_of_their_skus() -> None:
     a, b, other = Side("one", "a" * 64), Side("two", "b" * 64), Side("one", "c" * 64)
-    reviews = ReviewIndex([review(Side("one"), Side("two"), Said.DISMISSED), review(a, b, Said.CONFIRMED)])
-    assert reviews.said(a, b) is reviews.said(b, a) is Said.CONFIRMED
-    assert reviews.said(other, b) is Said.DISMISSED
+    reviews = ReviewIndex(
+        [review(Side("one"), Side("two"), ReviewVerdict.DISMISSED), review(a, b, ReviewVerdict.CONFIRMED)]
+    )
+    assert reviews.said(a, b) is reviews.said(b, a) is ReviewVerdict.CONFIRMED
+    assert reviews.said(other, b) is ReviewVerdict.DISMISSED
     assert reviews.said(a, Side("three", "d" * 64)) is None
     assert reviews.confirmed([other, a], [b])
     assert not reviews.confirmed([other], [b])
@@ -52,6 +54,6 @@ def test_a_review_of_photos_precedes_one_of_their_skus() -> None:
 def test_copies_of_a_file_are_in_one_set_unless_dismissed() -> None:
     one, two, three = (Side(sku, "f" * 64) for sku in ("one", "two", "three"))
     assert copy_sets(7, [one, two, three], ReviewIndex([])) == [CopySet(7, (one, two, three))]
-    reviews = ReviewIndex([review(one, two, Said.DISMISSED)])
+    reviews = ReviewIndex([review(one, two, ReviewVerdict.DISMISSED)])
     assert copy_sets(7, [one, two, three], reviews) == [CopySet(7, (one, three)), CopySet(7, (two,))]
     assert copy_sets(7, [], reviews) == []

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.catalog.reviews import Said
+from simsearch.catalog.reviews import ReviewVerdict
 from simsearch.core.types import Verification
 from simsearch.duplicates.results import PHOTO_PROBABILITY, DuplicateGroup, DuplicatePair, Findings, Kind
 
@@ -30,7 +30,7 @@ def test_the_probability_of_a_pair() -> None:
 
 
 def test_a_group_is_as_probable_as_its_weakest_unconfirmed_pair() -> None:
-    weak = replace(pair(A, C, 0.5), said=Said.CONFIRMED)
+    weak = replace(pair(A, C, 0.5), said=ReviewVerdict.CONFIRMED)
     group = DuplicateGroup((A, B, C), (pair(A, B, 0.8), weak, pair(B, C, 0.9)))
     assert group.probability == 0.8
     assert replace(group, pairs=(weak,)).probability == 0.5

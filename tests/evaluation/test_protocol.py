@@ -44,8 +44,8 @@ def test_roles_are_kept_and_distractors_need_no_product(tmp_path: Path) -> None:
     assert set(shown(protocol.distractors)) == wanted
     assert shown(protocol.queries) == [("a", "a0.jpg"), ("b", "b.jpg")]
     assert [protocol.known(s) for s in ("a", "b", "d")] == [True, False, False]
-    [refused] = protocol.refused  # the query without a product
-    assert "line 7" in refused
+    [refusal] = protocol.refusals  # the query without a product
+    assert "line 7" in refusal.message
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,16 @@ def test_roles_are_kept_and_distractors_need_no_product(tmp_path: Path) -> None:
 def test_what_cannot_be_meant_is_an_error_that_names_it(tmp_path: Path, lines: list[str], words: str) -> None:
     with pytest.raises(SourceError, match=words):
         read_protocol(write(tmp_path, "t.csv", *lines))
+
+
+def test_refused_rows_of_every_table_are_kept(tmp_path: Path) -> None:
+    table = write(tmp_path, "t.csv", "sku,image,surface", "a,a0.jpg,", "a,a1.jpg,", "b,b.jpg,bakc", "c")
+    more = write(tmp_path, "more.csv", "sku,image", "d,d.jpg", ",lost.jpg")
+    doubt = write(tmp_path, "doubt.csv", "sku,image", "a,")
+    same = write(tmp_path, "same.csv", "skus", "a|b", "c,d")
+    protocol = read_protocol(table, distractors=[more], ambiguous=doubt, same=same)
+    places = [Path(r.where).name for r in protocol.refusals]
+    assert places == ["t.csv line 4", "t.csv line 5", "more.csv line 3", "doubt.csv line 2", "same.csv line 3"]
 
 
 def test_a_split_that_no_row_has_is_an_error(tmp_path: Path) -> None:

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score
 
-from simsearch.evaluation.ranking import list_ranks, mean_average_precision, product_ranks, retrieval_figures
+from simsearch.evaluation.ranking import list_ranks, product_ranks, retrieval_figures
 
 
 def test_a_product_counts_by_its_best_image() -> None:
@@ -59,15 +58,6 @@ def test_ranks_of_lists() -> None:
         list_ranks(ranked, ["a"])
 
 
-def test_average_precision_by_hand() -> None:
-    # Right images at places 1 and 3: (1/1 + 2/3) / 2.
-    assert mean_average_precision([[0.9, 0.8, 0.7]], [[True, False, True]]) == pytest.approx(5 / 6)
-    assert mean_average_precision([[0.9, 0.8, 0.7]], [[True, False, True]], [[False, True, False]]) == 1.0
-    assert mean_average_precision([[0.5, 0.5]], [[True, False]]) == 0.5
-    assert mean_average_precision([[0.9, 0.1], [0.9, 0.1]], [[True, False], [False, False]]) == 1.0
-    assert isnan(mean_average_precision([[0.5]], [[False]]))
-
-
 def test_other_shapes_and_nan_are_refused() -> None:
     with pytest.raises(ValueError, match="fit"):
         product_ranks([[0.5]], ["a", "b"], ["a"])
@@ -75,8 +65,6 @@ def test_other_shapes_and_nan_are_refused() -> None:
         product_ranks(np.zeros((1, 0)), ["a"], [])
     with pytest.raises(ValueError, match="nan"):
         product_ranks([[nan]], ["a"], ["a"])
-    with pytest.raises(ValueError, match="same"):
-        mean_average_precision([[0.5]], [[True, False]])
 
 
 @st.composite
@@ -116,10 +104,3 @@ def test_ranks_do_not_change_under_a_monotone_map(
     moved = np.tanh(np.array(similarity) / 2) - 3
     assert np.array_equal(product_ranks(similarity, queries, gallery, skip),
                           product_ranks(moved, queries, gallery, skip), equal_nan=True)  # fmt: skip
-
-
-@settings(deadline=None)
-@given(st.permutations(range(8)), st.lists(st.booleans(), min_size=8, max_size=8).filter(any))
-def test_average_precision_agrees_with_scikit_learn(order: list[int], right: list[bool]) -> None:
-    expected = average_precision_score(right, order)
-    assert mean_average_precision([order], [right]) == pytest.approx(expected)

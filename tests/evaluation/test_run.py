@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,27 +12,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simsearch import open_app
-from simsearch.core.errors import SourceError, UsageError
-from simsearch.core.types import Decision, Outcome
+from simsearch.core.errors import SourceError, UsageError, WeightsError
+from simsearch.core.types import silent
+from simsearch.evaluation.methods import PairSource
 from simsearch.evaluation.protocol import read_protocol
-from simsearch.evaluation.rendered_set import write_rendered
-from simsearch.evaluation.run import ask, evaluate_calibration, evaluate_methods, evaluate_open_set, evaluate_retrieval
+from simsearch.evaluation.run import evaluate_calibration, evaluate_methods, evaluate_open_set, evaluate_retrieval
 
 if TYPE_CHECKING:
     from tests.conftest import Done, Kit
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-def silent(done: int, total: int, text: str) -> None:
-    """No progress."""
-
-
-@pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve packages, two phone photos each; the catalog lacks three of them."""
-    folder = tmp_path_factory.mktemp("rendered")
-    return write_rendered(folder, products=12, photos=2, seed=4, severity=0.1, absent=0.25, family_share=0.0)
 
 
 @pytest.fixture
@@ -43,38 +33,6 @@ def run(run: Callable[..., Done], kit: Kit) -> Run:
         return done.code, done.out, done.err
 
     return call
-
-
-def test_a_rendered_set_is_a_manifest_with_roles(manifest: Path, tmp_path: Path) -> None:
-    protocol = read_protocol(manifest)
-    assert (len(protocol.references), len(protocol.queries)) == (9, 24)
-    assert len({q.sku for q in protocol.queries if not protocol.known(q.sku)}) == 3
-    settings: dict[str, Any] = {"products": 12, "photos": 2, "severity": 0.1, "absent": 0.25, "family_share": 0.0}
-    again = write_rendered(tmp_path / "again", seed=4, **settings)
-    other = write_rendered(tmp_path / "other", seed=5, **settings)
-    first, same, new = (sorted((p.parent / "images").iterdir())[1] for p in (manifest, again, other))
-    assert first.read_bytes() == same.read_bytes() != new.read_bytes()
-
-
-def test_answers_agree_with_what_query_says(manifest: Path, kit: Kit, tmp_path: Path) -> None:
-    protocol = read_protocol(manifest)
-    with open_app(tmp_path / "home", kit.config) as app:
-        asked, facts = ask(app, protocol, silent)
-        answers = app.query([q.path for q in protocol.queries], k=1000, record=False)
-    assert facts["refused"] == []
-    assert [a.path for a in asked] == [q.path for q in protocol.queries]
-    for mine, answer in zip(asked, answers, strict=True):
-        assert isinstance(answer, Decision)
-        skus = [h.sku for h in answer.hits]
-        assert mine.first == (skus[0] if skus else "")
-        # One photo alone and several at once round differently.
-        assert mine.probability == pytest.approx(answer.probability, rel=1e-4)
-        assert mine.outcome is answer.outcome
-        assert mine.rank == (skus.index(mine.sku) + 1 if mine.sku in skus else float("inf"))
-        assert mine.named_right == (answer.sku == mine.sku)
-        assert mine.known == any(r.sku == mine.sku for r in protocol.references)
-        assert (mine.embedding_rank == float("inf")) == (not mine.known)
-    assert any(a.outcome is Outcome.MATCH for a in asked)
 
 
 def test_the_retrieval_command_prints_and_writes(manifest: Path, run: Run, tmp_path: Path) -> None:
@@ -121,7 +79,7 @@ def test_open_set_and_calibration(manifest: Path, kit: Kit, tmp_path: Path) -> N
         divided = evaluate_open_set(app, protocol, **shared)
         report = evaluate_calibration(app, protocol, **shared)
         assert next(iter(divided.thresholds.values())) == app.match_threshold
-    assert sum(not a.known for a in divided.asked) == 6
+    assert sum(not a.known for a in divided.queries) == 6
     assert set(report.diagrams) == {"pairs", "first answers"}
     assert int(report.diagrams["first answers"][0].counts.sum()) == 24
     # 9 products with three photos, 3 with two: 3 * 9 + 3 right pairs, and as many wrong ones.
@@ -147,24 +105,67 @@ def test_where_all_products_are_known_every_second_one_is_taken_out(manifest: Pa
     assert (tmp_path / "open_set.png").is_file()
 
 
-def test_a_photo_that_cannot_be_read_is_left_out_and_told(manifest: Path, kit: Kit, tmp_path: Path) -> None:
-    lines = manifest.read_text(encoding="utf-8").splitlines()
-    sku = lines[1].split(",")[0]
-    (manifest.parent / "broken.jpg").write_bytes(b"no picture")
-    table = manifest.with_name("broken.csv")
-    rest = ["," * (lines[0].count(",") - 2)] * 2
-    more = [f"{sku},broken.jpg,query{rest[0]}", f"{sku},gone.jpg,reference{rest[1]}"]
-    table.write_text("\n".join([*lines[:4], *more]) + "\n", encoding="utf-8")
+def test_a_photo_that_vanishes_while_it_runs_is_left_out_and_told(manifest: Path, kit: Kit, tmp_path: Path) -> None:
+    shutil.copytree(manifest.parent, tmp_path / "copy")
+    protocol = read_protocol(tmp_path / "copy" / "manifest.csv")
+    gone = protocol.several[0].path
+
+    def progress(done: int, total: int, text: str) -> None:
+        if text == "pairs":
+            Path(gone).unlink(missing_ok=True)
+
     with open_app(tmp_path / "home", kit.config) as app:
-        asked, facts = ask(app, read_protocol(table), silent)
-    assert len(asked) == 2
-    assert len(facts["refused"]) == 2
-    assert all(any(name in reason for reason in facts["refused"]) for name in ("broken.jpg", "gone.jpg"))
+        report = evaluate_calibration(app, protocol, work=None, seed=0, facts={}, progress=progress)
+    assert report.pairs is not None
+    assert [(r.where, r.code) for r in report.refusals] == [(gone, "missing")]
+    assert report.json()["refusals"][0]["where"] == gone
+
+
+def test_why_no_pairs_were_measured_is_said(manifest: Path, kit: Kit, tmp_path: Path, run: Run) -> None:
+    lines = manifest.read_text(encoding="utf-8").splitlines()
+    once = [next(x for x in lines if f",{role}," in x) for role in ("reference", "query")]
+    table = manifest.with_name("once.csv")
+    other = next(x for x in lines if ",query," in x and x.split(",")[0] != once[0].split(",")[0])
+    table.write_text("\n".join([lines[0], once[0], other]) + "\n", encoding="utf-8")
+    code, out, err = run("calibration", "--manifest", table)
+    assert code == 0, err
+    assert "no pairs were measured: no product has several photos that can be read" in out
+
+
+def test_methods_without_weights_are_left_out_and_told(
+    manifest: Path, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simsearch.evaluation.run.discover", lambda: ("phash", "siamese-contrastive"))
+    config = tmp_path / "none.toml"
+    config.write_text(
+        kit.config.read_text(encoding="utf-8") + '[methods.siamese-contrastive]\nweights = "none.safetensors"\n',
+        encoding="utf-8",
+    )
+    with open_app(tmp_path / "home", config) as app:
+        report = evaluate_methods(app, PairSource(manifest=manifest))
+        assert "siamese-contrastive" not in {r.name for r in report.comparison.rows}
+        assert [(r.where, r.code) for r in report.refusals] == [("siamese-contrastive", "no_weights")]
+        with pytest.raises(WeightsError):
+            evaluate_methods(app, PairSource(manifest=manifest), methods=["siamese-contrastive"])
+
+
+def test_the_command_line_prints_how_many_were_left_out_and_why(manifest: Path, run: Run) -> None:
+    lines = manifest.read_text(encoding="utf-8").splitlines()
+    table = manifest.with_name("odd.csv")
+    commas = "," * (lines[0].count(",") - 2)
+    table.write_text(
+        "\n".join([*lines[:4], f"x,gone.jpg,query{commas}", f",nobody.jpg,query{commas}"]), encoding="utf-8"
+    )
+    code, out, err = run("calibration", "--manifest", table)
+    assert code == 0, err
+    assert "left out  bad_row  " in out
+    assert "left out  missing  " in out
+    assert "2 left out in all\n" in out
 
 
 def test_verification_is_a_row_beside_the_methods(manifest: Path, kit: Kit, tmp_path: Path) -> None:
     with open_app(tmp_path / "home", kit.config) as app:
-        report = evaluate_methods(app, manifest=manifest, methods=("orb", "verification"))
+        report = evaluate_methods(app, PairSource(manifest=manifest), methods=("orb", "verification"))
         rows = {r.name: r for r in report.comparison.rows}
         assert set(rows) == {"orb", "verification"}
         pairs = report.comparison.pairs

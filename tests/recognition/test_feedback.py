@@ -1,4 +1,4 @@
-"""Recorded answers: what a record holds, what people say of it, and what calibration learns from that."""
+"""Recorded answers, and what people say of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 import pytest
 import sqlalchemy as sa
 from alembic import command
@@ -19,18 +18,13 @@ from sqlalchemy.dialects import postgresql
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.database import now
-from simsearch.catalog.decisions import DecisionFilter, Found
+from simsearch.catalog.decisions import DecisionFilter, DecisionVerdict
 from simsearch.core.config import CatalogSettings
-from simsearch.core.errors import TrainingError, UsageError
+from simsearch.core.errors import UsageError
 from simsearch.core.resources import resource_dir
 from simsearch.core.types import Decision, Hit, Outcome, Verification
-from simsearch.recognition.calibration import Calibration
-from simsearch.recognition.feedback import LEAST, DecisionDesk, calibrate_from_decisions, moment
-from simsearch.recognition.score_fusion import Fusion, Monotone
+from simsearch.recognition.feedback import DecisionDesk, moment
 from simsearch.recognition.verification import FEATURES
-
-if TYPE_CHECKING:
-    pass
 
 PRINTS = {"siamese": "siamese-1", "orb": "orb-1", "phash": "phash-1"}
 SHARED = {"fingerprints": PRINTS, "features": list(FEATURES), "match_threshold": 0.9, "margin": 0.15}
@@ -73,7 +67,11 @@ def test_confirming_a_match_keeps_its_product(desk: DecisionDesk) -> None:
     assert desk.get(number).review is None
     said = desk.confirm(number, note="seen the leaflet")
     assert said.review is not None
-    assert (said.review.verdict, said.review.sku, said.review.note) == (Found.CONFIRMED, "a", "seen the leaflet")
+    assert (said.review.verdict, said.review.sku, said.review.note) == (
+        DecisionVerdict.CONFIRMED,
+        "a",
+        "seen the leaflet",
+    )
     assert desk.get(number) == said
 
 
@@ -81,7 +79,7 @@ def test_confirming_an_unknown_says_none_of_the_catalog(desk: DecisionDesk) -> N
     [number] = record(desk, UNKNOWN)
     review = desk.confirm(number).review
     assert review is not None
-    assert (review.verdict, review.sku) == (Found.CONFIRMED, None)
+    assert (review.verdict, review.sku) == (DecisionVerdict.CONFIRMED, None)
 
 
 def test_an_ambiguous_answer_is_confirmed_with_one_of_its_products(desk: DecisionDesk) -> None:
@@ -102,7 +100,7 @@ def test_correcting_replaces_what_was_said_before(desk: DecisionDesk) -> None:
     desk.confirm(number)
     review = desk.correct(number, "b").review
     assert review is not None
-    assert (review.verdict, review.sku) == (Found.CORRECTED, "b")
+    assert (review.verdict, review.sku) == (DecisionVerdict.CORRECTED, "b")
     none = desk.correct(number).review
     assert none is not None
     assert none.sku is None
@@ -213,84 +211,6 @@ def test_an_older_database_keeps_its_decisions(tmp_path: Path, version: str) -> 
     config.attributes["engine"].dispose()
 
 
-# -- calibration -----------------------------------------------------------------------------------------------------
-
-TRUSTS_POINTS = Fusion(FEATURES, (0.0, 0.0, 3.0, 0.5, 0.0, 0.0, 0.0), (1.0,) * 7, (0.0, 0.0, 2.0, *(0.0,) * 4), 0.0)
-BASE = Calibration(TRUSTS_POINTS, Monotone(), {"match": 0.9, "pair": 0.5}, PRINTS, {"source": "a table"})
-
-
-def reviewed(desk: DecisionDesk, count: int, wrong: float, *, right: bool = True, prints: Any = PRINTS) -> None:
-    """Answers whose wrong candidate has `wrong` as root_support, and whose right one, if it is there, 6."""
-    rng = np.random.default_rng(5)
-    for i in range(count):
-        noise = rng.normal(0, 0.3, 2)
-        hits = [hit(f"wrong{i}", 0.5, (0.0, 0.2, wrong + noise[0], 0.5, 0.0, 0.0, 0.0))]
-        if right:
-            hits.insert(0, hit("a", 0.9, (1.0, 0.9, 6.0 + noise[1], 0.5, 0.0, 0.0, 0.0)))
-        [number] = record(desk, decision(Outcome.UNKNOWN, *hits), prints=prints)
-        sku = "a" if right else None
-        desk.catalog.decisions.review(number, Found.CORRECTED if right else Found.CONFIRMED, sku)
-
-
-def test_too_few_reviews_are_refused(desk: DecisionDesk) -> None:
-    reviewed(desk, LEAST - 1, 1.0)
-    with pytest.raises(TrainingError, match=f"{LEAST} reviewed answers .* there are {LEAST - 1};"):
-        calibrate_from_decisions(desk.catalog, BASE, target_far=0.001)
-
-
-def test_reviews_of_other_methods_do_not_count(desk: DecisionDesk) -> None:
-    reviewed(desk, LEAST, 1.0, prints={**PRINTS, "siamese": "siamese-0"})
-    with pytest.raises(TrainingError, match=rf"there are 0 \({LEAST} more cannot be used\)"):
-        calibrate_from_decisions(desk.catalog, BASE, target_far=0.001)
-
-
-def test_wrong_candidates_that_would_match_raise_the_threshold(desk: DecisionDesk) -> None:
-    reviewed(desk, LEAST, 5.0)
-    made = calibrate_from_decisions(desk.catalog, BASE, target_far=0.001)
-    assert made.thresholds["match"] > 0.97
-    assert made.fusion == BASE.fusion
-    assert made.facts["source"] == "reviewed decisions"
-    assert (made.facts["decisions"], made.facts["far_shown"], made.facts["threshold_kept"]) == (LEAST, False, False)
-
-
-def test_few_reviews_cannot_lower_the_threshold(desk: DecisionDesk) -> None:
-    reviewed(desk, LEAST, 1.0)
-    made = calibrate_from_decisions(desk.catalog, BASE, target_far=0.001)
-    assert (made.thresholds["match"], made.facts["threshold_kept"]) == (0.9, True)
-    lowered = calibrate_from_decisions(desk.catalog, BASE, target_far=0.1)  # thirty can show one in ten
-    assert lowered.thresholds["match"] < 0.5
-
-
-def test_what_is_in_no_catalog_teaches_too(desk: DecisionDesk) -> None:
-    reviewed(desk, LEAST, 5.0, right=False)
-    assert calibrate_from_decisions(desk.catalog, BASE, target_far=0.001).thresholds["match"] > 0.97
-
-
-def test_a_photo_that_was_asked_twice_counts_once(desk: DecisionDesk) -> None:
-    for _ in range(LEAST):
-        [number] = desk.catalog.decisions.record([(UNKNOWN, "f" * 64)], SHARED)
-        desk.confirm(number)
-    with pytest.raises(TrainingError, match="there are 1 "):
-        calibrate_from_decisions(desk.catalog, BASE, target_far=0.001)
-
-
-def test_many_reviews_fit_the_fusion_anew(desk: DecisionDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simsearch.recognition.feedback.LEAST_FUSION", 60)
-    reviewed(desk, 70, 1.0)
-    for number in range(70, 140):  # another product, so that there are two halves
-        hits = [
-            hit("d", 0.9, (1.0, 0.9, 5.5 + number % 7 / 10, 0.5, 0.0, 0.0, 0.0)),
-            hit("x", 0.5, (0.0, 0.2, 1 + number % 5 / 10, 0.5, 0.0, 0.0, 0.0)),
-        ]
-        [new] = record(desk, decision(Outcome.UNKNOWN, *hits))
-        desk.catalog.decisions.review(new, Found.CORRECTED, "d")
-    made = calibrate_from_decisions(desk.catalog, BASE, target_far=0.05)
-    assert made.facts["fusion_refitted"]
-    assert made.fusion != BASE.fusion
-    right, wrong = made.probability([[1.0, 0.9, 6.0, 0.5, 0.0, 0.0, 0.0], [0.0, 0.2, 1.0, 0.5, 0.0, 0.0, 0.0]])
-    assert right > 0.95 > 0.05 > wrong
-
-
 def test_the_desk_and_old_records(desk: DecisionDesk) -> None:
     """A record of an older version lacks the names of an ambiguous answer: the first is known."""
     [number] = record(desk, replace(AMBIGUOUS, named=()))
@@ -298,4 +218,4 @@ def test_the_desk_and_old_records(desk: DecisionDesk) -> None:
         desk.confirm(number)
     review = desk.confirm(number, "a").review
     assert review is not None
-    assert (review.verdict, review.sku) == (Found.CONFIRMED, "a")
+    assert (review.verdict, review.sku) == (DecisionVerdict.CONFIRMED, "a")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -10,15 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simsearch.core.config import parse_settings
 from simsearch.core.errors import ConfigError
 from simsearch.core.types import Pixels
 from simsearch.features.network.network import letterbox
-from simsearch.training.augment import AugmentSettings, view
+from simsearch.training.augment import PARTS, STRATEGIES, AugmentSettings, strategy, view, with_strategy
 
 OFF = AugmentSettings(
     **{f.name: 1.0 if f.name.startswith(("scale", "upright")) else 0.0 for f in fields(AugmentSettings)}
 )
-PARTS = {
+CHANGES = {
     "rotation": {"rotation": 90.0, "upright_share": 0.0},
     "scale": {"scale_low": 0.5, "scale_high": 0.6},
     "stretch": {"stretch": 0.5},
@@ -79,16 +81,16 @@ def test_no_two_seeds_differ_at_strength_zero() -> None:
     assert (view(package(), OFF, 96, rng(1)) == view(package(), OFF, 96, rng(2))).all()
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", CHANGES)
 def test_each_part_changes_the_picture(part: str) -> None:
     photo, still = package(), view(package(), OFF, 96, rng())
-    changed = [view(photo, replace(OFF, **PARTS[part]), 96, rng(s), package(seed=9)) for s in range(4)]
+    changed = [view(photo, replace(OFF, **CHANGES[part]), 96, rng(s), package(seed=9)) for s in range(4)]
     assert max(difference(c, still) for c in changed) > 1.0
     assert difference(changed[0], changed[1]) > 0.2
 
 
-def test_every_setting_belongs_to_a_part() -> None:
-    assert {name for part in PARTS.values() for name in part} == {f.name for f in fields(AugmentSettings)}
+def test_every_setting_is_changed_by_a_test() -> None:
+    assert {name for part in CHANGES.values() for name in part} == {f.name for f in fields(AugmentSettings)}
 
 
 def test_rotation_is_what_it_says() -> None:
@@ -134,3 +136,38 @@ def test_the_backdrop_shows_around_the_package() -> None:
 def test_scales_in_the_wrong_order_are_refused() -> None:
     with pytest.raises(ConfigError, match="scale_low"):
         AugmentSettings(scale_low=1.2, scale_high=1.0)
+
+
+# -- strategies ------------------------------------------------------------------------------------------------------
+
+PHOTO = np.kron(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), np.ones((20, 20, 1), np.uint8))
+
+
+def test_the_default_is_phone_and_none_changes_nothing() -> None:
+    assert strategy("phone") == AugmentSettings()
+    views = [view(PHOTO, strategy("none"), 96, np.random.default_rng(s)) for s in range(3)]
+    assert all((v == views[0]).all() for v in views)
+
+
+def test_every_strength_belongs_to_one_part() -> None:
+    listed = [name for names in PARTS.values() for name in names]
+    assert sorted(listed) == sorted(f.name for f in fields(AugmentSettings))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_is_within_the_bounds_of_its_settings(name: str) -> None:
+    assert parse_settings(AugmentSettings, asdict(strategy(name)), where=name) == strategy(name)
+
+
+def test_a_config_names_a_strategy_and_changes_single_strengths() -> None:
+    tables = with_strategy({"seed": 3, "augment": {"strategy": "mild", "rotation": 90.0}}, where="x.toml")
+    assert tables["seed"] == 3
+    assert AugmentSettings(**tables["augment"]) == replace(strategy("mild"), rotation=90.0)
+    assert with_strategy({"augment": {"rotation": 1.0}}, where="x.toml") == {"augment": {"rotation": 1.0}}
+    assert with_strategy({"seed": 1}, where="x.toml") == {"seed": 1}
+
+
+@pytest.mark.parametrize("name", ["fone", "", 3])
+def test_an_unknown_strategy_is_named_with_the_file(name: Any) -> None:
+    with pytest.raises(ConfigError, match=rf"x\.toml: augment\.strategy: .*'{name}'; known: phone, mild, pills, none"):
+        with_strategy({"augment": {"strategy": name}}, where="x.toml")

@@ -7,8 +7,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from simsearch.core.types import Pixels
-from simsearch.training.augment import AugmentSettings
 from simsearch.training.batches import Batch, Batches, TrainingPhoto, Views, held_out
+from simsearch.training.settings import OptimiserSettings, TrainSettings
 
 
 def photo(colour: int) -> Pixels:
@@ -20,9 +20,10 @@ def make(sampling: str = "classes", seed: int = 0) -> Batches:
     photos = [
         TrainingPhoto(f"p{i // 2}", lambda: photo(0), group="a", surface="front" if i % 2 else "") for i in range(12)
     ]
-    return Batches(
-        pixels, photos, augment=AugmentSettings(), size=32, batch=8, sampling=sampling, weights={}, seed=seed, steps=6
+    settings = TrainSettings(
+        seed=seed, sampling=sampling, train_size=32, optimiser=OptimiserSettings(batch=8, steps=6), whole_share=0.0
     )
+    return Batches(pixels, photos, settings)
 
 
 def equal(a: Batch, b: Batch) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Pixels
-from simsearch.training.copy_paste import rearranged
+from simsearch.training.copy_paste import copy_pasted
 
 GROUND, RED, BLUE = (200, 200, 190), (220, 30, 30), (30, 30, 220)
 
@@ -33,7 +33,7 @@ def test_one_to_three_pills_of_the_photo_on_its_ground() -> None:
     crop, outlines = two_pills()
     seen = set()
     for seed in range(40):
-        out = rearranged(crop, outlines, np.random.default_rng(seed))
+        out = copy_pasted(crop, outlines, np.random.default_rng(seed))
         assert out.dtype == np.uint8
         assert out.ndim == 3
         assert (np.abs(out.astype(int) - GROUND).max(axis=2) < 12).mean() > 0.2, "its ground between and around them"
@@ -46,7 +46,7 @@ def test_one_to_three_pills_of_the_photo_on_its_ground() -> None:
 
 def test_it_is_a_function_of_the_generator() -> None:
     crop, outlines = two_pills()
-    one, again, other = (rearranged(crop, outlines, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    one, again, other = (copy_pasted(crop, outlines, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, again)
     assert one.shape != other.shape or not np.array_equal(one, other)
 
@@ -55,12 +55,12 @@ def test_nothing_is_too_small_or_at_the_rim() -> None:
     crop = np.full((10, 6, 3), 90, np.uint8)
     for outline in ([[0, 0], [5, 0], [5, 9], [0, 9]], [[2, 2], [2, 2], [2, 2]], [[0, 0]]):
         for seed in range(5):
-            out = rearranged(crop, [np.array(outline, np.float32)], np.random.default_rng(seed))
+            out = copy_pasted(crop, [np.array(outline, np.float32)], np.random.default_rng(seed))
             assert min(out.shape[:2]) >= 1
 
 
 def test_the_photo_stays() -> None:
     crop, outlines = two_pills()
     before = crop.copy()
-    rearranged(crop, outlines, np.random.default_rng(0))
+    copy_pasted(crop, outlines, np.random.default_rng(0))
     np.testing.assert_array_equal(crop, before)

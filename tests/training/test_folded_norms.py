@@ -1,4 +1,4 @@
-"""The lean form of a backbone computes what the backbone does, and trains its parameters."""
+"""A backbone with folded norms computes what the backbone does, and trains its parameters."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.mobilenet import mobilenet_v2
-from simsearch.training.folded_norms import _Scaled, lean
+from simsearch.training.folded_norms import _Scaled, with_folded_norms
 from tests.features.network.test_onednn import photos, settled
 
 
@@ -29,7 +29,7 @@ def test_it_computes_the_same_and_has_the_same_gradients(backbone: str, size: in
     net = settled(BACKBONES[backbone].build()).double()
     x = photos(3, size).double()
     out, wanted = gradients(net, net, x)
-    thin, found = gradients(net, lean(net), x)
+    thin, found = gradients(net, with_folded_norms(net), x)
     assert torch.allclose(thin, out, rtol=1e-9, atol=1e-12)
     assert set(found) == set(wanted) == {n for n, _ in net.named_parameters()}
     for name, gradient in wanted.items():
@@ -38,7 +38,7 @@ def test_it_computes_the_same_and_has_the_same_gradients(backbone: str, size: in
 
 def test_it_holds_nothing_of_its_own() -> None:
     net = mobilenet_v2()
-    thin = lean(net)
+    thin = with_folded_norms(net)
     assert [id(p) for p in thin.parameters()] == [id(p) for p in net.parameters()]
     assert [id(b) for b in thin.buffers()] == [id(b) for b in net.buffers()]
     assert sum(isinstance(m, _Scaled) for m in thin.modules()) == sum(isinstance(m, nn.Conv2d) for m in net.modules())
@@ -46,7 +46,7 @@ def test_it_holds_nothing_of_its_own() -> None:
 
 
 def test_the_strided_layers_take_the_fast_way() -> None:
-    assert sum(m.strided_depthwise for m in lean(mobilenet_v2()).modules() if isinstance(m, _Scaled)) == 4
+    assert sum(m.strided_depthwise for m in with_folded_norms(mobilenet_v2()).modules() if isinstance(m, _Scaled)) == 4
 
 
 def test_a_stride_without_the_padding_that_keeps_the_size_is_left_to_pytorch() -> None:
@@ -56,7 +56,7 @@ def test_a_stride_without_the_padding_that_keeps_the_size_is_left_to_pytorch() -
         nn.Conv2d(8, 16, 3, stride=2, padding=1),
     ):
         net = settled(nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels))).double()
-        thin = lean(net)
+        thin = with_folded_norms(net)
         assert not any(m.strided_depthwise for m in thin.modules() if isinstance(m, _Scaled))
         x = torch.randn(2, 8, 9, 9, dtype=torch.float64)
         assert torch.allclose(thin(x), net(x), rtol=1e-9)
@@ -64,7 +64,7 @@ def test_a_stride_without_the_padding_that_keeps_the_size_is_left_to_pytorch() -
 
 def test_mixed_precision_is_near() -> None:
     net = settled(mobilenet_v2())
-    thin = lean(net)
+    thin = with_folded_norms(net)
     with torch.autocast("cpu", torch.bfloat16):
         out, wanted = gradients(net, thin, photos(2))
     assert out.dtype is torch.bfloat16
@@ -77,7 +77,7 @@ def test_mixed_precision_is_near() -> None:
 def test_training_it_trains_the_backbone() -> None:
     net = settled(mobilenet_v2()).double()
     before = copy.deepcopy(net.state_dict())
-    thin = lean(net)
+    thin = with_folded_norms(net)
     optimiser = torch.optim.SGD(net.parameters(), lr=0.01)
     thin(photos(2).double()).square().mean().backward()
     optimiser.step()

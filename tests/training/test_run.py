@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,12 @@ import pytest
 
 from simsearch import open_app
 from simsearch.app import App
-from simsearch.core.errors import ConfigError, SourceError, TrainingError, WeightsError
+from simsearch.catalog import Catalog
+from simsearch.core.errors import CatalogError, ConfigError, SourceError, TrainingError, WeightsError
+from simsearch.core.files import writing
 from simsearch.features.network.weights_file import open_weights
 from simsearch.recognition.calibration import Calibration
+from simsearch.training.calibrate import CalibrateResult
 
 if TYPE_CHECKING:
     from tests.conftest import Kit, Shop
@@ -84,6 +89,9 @@ def test_rendered_packages_alone_give_weights_card_and_curves(app: App, tmp_path
         assert [row["step"] for row in csv.DictReader(stream)] == ["2", "4"]
     # Nothing labelled was held out, so nothing was calibrated, and using the weights says so.
     assert not result.weights.with_name(f"{result.weights.stem}.calibration.json").exists()
+    assert result.calibration is None
+    assert "needs 8 or more products with several photos; the table has 0" in result.not_calibrated
+    assert result.refusals == ()
     assert not (tmp_path / "home").exists()
 
 
@@ -140,8 +148,9 @@ def test_nothing_to_train_on_is_told(app: App, tmp_path: Path) -> None:
 
 
 def test_calibrating_on_a_table_replaces_what_came_with_the_weights(app: App, shop: Shop, tmp_path: Path) -> None:
-    path = app.calibrate(shop.table, target_far=0.05)
-    assert path == tmp_path / "home" / "calibration.json"
+    result = app.calibrate(shop.table, target_far=0.05)
+    path = tmp_path / "home" / "calibration.json"
+    assert (result.path, result.calibration, result.refusals) == (path, Calibration.load(path), ())
     facts: dict[str, Any] = dict(Calibration.load(path).facts)
     assert (facts["products"], facts["photos"], facts["target_far"]) == (16, 36, 0.05)
     assert app.calibration == Calibration.load(path)
@@ -153,6 +162,72 @@ def test_too_few_photos_to_calibrate_on(app: App, shop: Shop, tmp_path: Path) ->
     photo = shop.photo(shop.products[0].sku)
     rows = [f"a,{photo}", f"a,{shop.photo(shop.products[0].sku, 1)}", f"b,{photo}", "c,missing.jpg", "c,missing2.jpg"]
     table.write_text("sku,image\n" + "\n".join(rows), encoding="utf-8")
-    with pytest.raises(TrainingError, match=r"the table has 1$"):
+    with pytest.raises(TrainingError, match=r"the table has 1; 2 were left out, the first: .*missing\.jpg"):
         app.calibrate(table)
-    assert not (tmp_path / "home").exists()
+    assert not (tmp_path / "home" / "calibration.json").exists()
+
+
+def odd_table(shop: Shop, folder: Path) -> Path:
+    """The shop's table with a refused row, a photo that is gone and one that is none."""
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    head, *rows = shop.table.read_text(encoding="utf-8").splitlines()
+    sku, image = head.split(",").index("sku"), head.split(",").index("image")
+    lines = ["sku,image,surface"]
+    for row in rows:
+        cells = row.split(",")
+        lines.append(f"{cells[sku]},{shop.table.parent / cells[image]},")
+    lines += ["x,any.jpg,bakc", "x,gone.jpg,", "y,broken.jpg,"]
+    table = folder / "odd.csv"
+    table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return table
+
+
+LEFT_OUT = [("odd.csv line 38", "bad_row"), ("gone.jpg", "missing"), ("broken.jpg", "not_an_image")]
+
+
+def test_calibrating_tells_what_it_left_out(app: App, shop: Shop, tmp_path: Path) -> None:
+    result = app.calibrate(odd_table(shop, tmp_path), target_far=0.05)
+    assert [(Path(r.where).name, r.code) for r in result.refusals] == LEFT_OUT
+    assert result.calibration.facts["photos"] == 36
+
+
+def test_a_photo_that_vanishes_while_a_calibration_runs_is_left_out(app: App, shop: Shop, tmp_path: Path) -> None:
+    copied = tmp_path / "shop" / shop.table.name
+    shutil.copytree(shop.table.parent, copied.parent)
+    [last] = copied.read_text(encoding="utf-8").splitlines()[-1:]
+    image = copied.parent / next(cell for cell in last.split(",") if cell.endswith(".jpg"))
+    result = app.calibrate(copied, target_far=0.05, progress=lambda done, total, text: image.unlink(missing_ok=True))
+    assert [(r.where, r.code) for r in result.refusals] == [(str(image), "missing")]
+
+
+def test_training_tells_what_it_left_out_and_where_the_calibration_is(app: App, shop: Shop, tmp_path: Path) -> None:
+    table = odd_table(shop, tmp_path)
+    result = app.train(settings(tmp_path, "validation_share = 0.75"), table, tmp_path / "run", device="cpu")
+    assert [(Path(r.where).name, r.code) for r in result.refusals] == LEFT_OUT
+    assert result.calibration == result.weights.with_name(f"{result.weights.stem}.calibration.json")
+    assert result.not_calibrated == ""
+
+
+def test_calibrating_never_keeps_an_old_calibration(
+    app: App, shop: Shop, kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = app.calibrate(shop.table, target_far=0.05), app.calibrate(shop.table, target_far=0.2)
+    assert old.calibration != new.calibration
+    bases: list[Calibration] = []
+
+    def from_decisions(catalog: Catalog, base: Calibration, *, target_far: float) -> CalibrateResult:
+        bases.append(base)
+        return CalibrateResult(replace(base, thresholds={"match": 0.77, "pair": 0.5}), ())
+
+    monkeypatch.setattr("simsearch.training.calibrate_feedback.calibrate_from_decisions", from_decisions)
+    app.index([shop.table])
+    assert app.calibrate(None).calibration.thresholds["match"] == 0.77
+    assert bases == [new.calibration]
+    assert app.calibration.thresholds["match"] == 0.77
+
+
+def test_a_calibration_waits_for_nobody_who_writes_in_the_home(app: App, shop: Shop, tmp_path: Path) -> None:
+    with writing(tmp_path / "home"):
+        with pytest.raises(CatalogError, match="another simsearch is writing there"):
+            app.calibrate(shop.table, target_far=0.05)
+        assert app.calibrate(shop.table, target_far=0.05, out=tmp_path / "aside.json").path == tmp_path / "aside.json"

@@ -23,7 +23,8 @@ from simsearch.features.network.network import Network, restore, save, to_input
 from simsearch.features.network.weights_file import Architecture, open_weights
 from simsearch.training.augment import AugmentSettings
 from simsearch.training.batches import TrainingPhoto
-from simsearch.training.trainer import LossSettings, OptimiserSettings, TrainSettings, train
+from simsearch.training.settings import LossSettings, OptimiserSettings, TrainSettings
+from simsearch.training.trainer import train
 from simsearch.training.validation import embed
 
 MILD = AugmentSettings(
@@ -251,11 +252,14 @@ def test_photos_that_cannot_be_read_are_counted_and_left_out(tmp_path: Path) -> 
     def broken() -> Pixels:
         raise ImageError("truncated", "cut.jpg: the file ends before the picture does")
 
-    photos = [*catalog(10, 1), TrainingPhoto("p000", broken), TrainingPhoto("gone", broken)]
+    photos = [*catalog(10, 1), TrainingPhoto("p000", broken, name="cut.jpg"), TrainingPhoto("gone", broken)]
     result = train(steps(TINY, 2), photos, tmp_path)
+    assert [(r.where, r.code) for r in result.refusals] == [("cut.jpg", "truncated"), ("gone", "truncated")]
     assert result.card["photos_refused"] == 2
     assert (result.card["photos_trained"], result.card["products_trained"]) == (10, 10)
-    with pytest.raises(TrainingError, match="fewer than two products to train on; 1 were refused"):
+    with pytest.raises(
+        TrainingError, match=r"fewer than two products to train on; 1 were left out, the first: cut\.jpg"
+    ):
         train(steps(TINY, 2), [*catalog(1), TrainingPhoto("gone", broken)], tmp_path / "other")
 
 

@@ -122,11 +122,6 @@ class PairHead:
         return np.asarray(np.maximum(inner, 0) @ self.out[0] + self.out_bias, dtype=np.float32)
 
 
-def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """1 / (1 + exp(-x)), without overflow."""
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * logits)), dtype=np.float32)
-
-
 def open_weights(path: Path) -> Weights:
     """The weights in `path`. Only the header is looked into yet.
 

@@ -10,13 +10,13 @@ from typing import Any, TextIO
 
 from rich.padding import Padding
 
-from simsearch.catalog.decisions import Recorded
+from simsearch.catalog.decisions import RecordedDecision
 from simsearch.core.text import percent
 from simsearch.views import json as shapes
 from simsearch.views.text.output import OUT, say, table, text
 
 
-def decisions(found: Iterable[Recorded], limit: int) -> None:
+def decisions(found: Iterable[RecordedDecision], limit: int) -> None:
     """A line a recorded answer. Where there are `limit` of them, more may have been left out."""
     lines = table("decision", "when (UTC)", "photo", "says", "SKU", "probability", "found out")
     for d in found:
@@ -31,7 +31,7 @@ def decisions(found: Iterable[Recorded], limit: int) -> None:
         OUT.print(f"the newest {limit}; --limit shows more")
 
 
-def _found_out(d: Recorded) -> str:
+def _found_out(d: RecordedDecision) -> str:
     if d.review is None:
         return ""
     right = d.review.verdict.value == "confirmed"
@@ -40,7 +40,7 @@ def _found_out(d: Recorded) -> str:
     return f"{words} ({d.review.note})" if d.review.note else words
 
 
-def one(d: Recorded) -> None:
+def one(d: RecordedDecision) -> None:
     """One decision with its candidates. Records of older versions lack some of the evidence."""
     e = d.evidence
     OUT.print(f"[bold]decision {d.id}[/]  {shapes.instant(d.at)}  {text(d.query)}")
@@ -63,7 +63,7 @@ def _scores(hit: dict[str, Any]) -> tuple[str, ...]:
     return percent(hit["probability"]), f"{hit['similarity']:.2f}", str(inliers), f"{support:.0f}"
 
 
-def said(d: Recorded) -> None:
+def said(d: RecordedDecision) -> None:
     """What is now known of a decision."""
     say(f"decision {d.id} ({d.outcome}{' ' + d.sku if d.sku else ''}): {_found_out(d) or 'not looked at'}")
 
@@ -71,7 +71,7 @@ def said(d: Recorded) -> None:
 # -- export ----------------------------------------------------------------------------------------------------------
 
 
-def export(found: Iterable[Recorded], path: str) -> int:
+def export(found: Iterable[RecordedDecision], path: str) -> int:
     """Write complete records as JSONL to a file, or to standard output for "-"; return how many."""
     count = 0
     with _opened(path) as stream:

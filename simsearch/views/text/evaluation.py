@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from simsearch.evaluation.export import Report
 from simsearch.evaluation.methods import MethodsReport
-from simsearch.views.text.output import OUT, table, text
-
-_SHOWN = 10
+from simsearch.evaluation.tables import Report
+from simsearch.views.text.output import OUT, left_out, table, text
 
 
 def comparison(r: MethodsReport) -> None:
     """Every method on the same pairs, best accuracy first."""
     shown = table("method", "accuracy", "95 %", "precision", "recall", "F1", "AUC", "FPR95", "files/s", "cached/s")
-    for row in r.comparison.table():
+    for row in r.comparison.records():
         low, high = row["accuracy_95"]
         shares = (f"{row[key]:.3f}" for key in ("precision", "recall", "f1", "auc", "fpr_at_95_tpr"))
         interval = f"{low:.1%} to {high:.1%}"
@@ -27,17 +23,17 @@ def comparison(r: MethodsReport) -> None:
         f"{f['validation_pairs']} pairs of other products; FPR95: wrong pairs accepted where 95 % of the right ones are"
     )
     OUT.print(f"speeds: pairs a second from files, and on cached descriptors; {text(f['machine'])}")
-    _left_out(f["refused"])
+    left_out(r.refusals)
     OUT.print(r.negatives)
     OUT.print(r.json()["note"])
 
 
 def recognition(r: Report) -> None:
     """The tables of a measurement, and what it was made on."""
-    for sheet in r.sheets():
-        OUT.print(f"[bold]{text(sheet.title)}[/]")
-        shown = table(*sheet.columns)
-        for row in sheet.rows:
+    for one in r.tables():
+        OUT.print(f"[bold]{text(one.title)}[/]")
+        shown = table(*one.columns)
+        for row in one.rows:
             shown.add_row(*map(text, row))
         OUT.print(shown)
         OUT.print()
@@ -49,11 +45,6 @@ def recognition(r: Report) -> None:
     if f["queries_hidden"]:
         OUT.print(f"{f['queries_hidden']} photos can only be missed: every reference of theirs is listed as doubtful")
     OUT.print(text(f["machine"]))
-    _left_out(f["refused"])
-
-
-def _left_out(reasons: Sequence[str]) -> None:
-    for reason in reasons[:_SHOWN]:
-        OUT.print(f"[red]left out[/]  {text(reason)}")
-    if len(reasons) > _SHOWN:
-        OUT.print(f"... and {len(reasons) - _SHOWN} more (--json lists them)")
+    left_out(r.refusals)
+    if "pairs_not_measured" in f:
+        OUT.print(f"no pairs were measured: {text(f['pairs_not_measured'])}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,8 +13,9 @@ from rich.console import Console, ConsoleDimensions
 from rich.markup import escape
 from rich.table import Column, Table
 
-from simsearch.core.types import Progress, silent
+from simsearch.core.types import Progress, Refusal, silent
 
+_SHOWN = 10
 _NUMBERS = ("group", "probability", "least probability", "similarity", "inliers", "support")
 
 
@@ -77,6 +78,15 @@ def text(data: str) -> str:
     for c in odd:
         data = data.replace(c, c.encode("unicode_escape").decode())
     return escape(data)
+
+
+def left_out(refusals: Sequence[Refusal]) -> None:
+    """The first reasons, and how many rows and photos were left out; nothing where none were."""
+    for refusal in refusals[:_SHOWN]:
+        OUT.print(f"[red]left out[/]  {refusal.code}  {text(refusal.message)}")
+    if refusals:
+        more = "; --json lists all of them" if len(refusals) > _SHOWN else ""
+        OUT.print(f"{len(refusals)} left out in all{more}")
 
 
 def table(*headers: str) -> Table:

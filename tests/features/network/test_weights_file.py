@@ -24,7 +24,7 @@ from simsearch.features.network.network import (
     restore,
     save,
 )
-from simsearch.features.network.weights_file import SURFACES, open_weights, sigmoid
+from simsearch.features.network.weights_file import SURFACES, open_weights
 from tests.features.network.networks import SMALL, cosines, embeddings, settled, squares
 
 NAMES = [surface.value for surface in SURFACES]
@@ -72,11 +72,6 @@ assert "torch" not in sys.modules
 """
     root = Path(weightfile.__file__).parents[3]
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
-
-
-def test_sigmoid() -> None:
-    found = sigmoid(np.array([-1e4, 0.0, np.log(3.0), 1e4], np.float32))
-    assert found.tolist() == pytest.approx([0.0, 0.5, 0.75, 1.0])
 
 
 def rewrite(change: Callable[[dict[str, NDArray[Any]], dict[str, str]], object]) -> Callable[[Path], None]:

@@ -9,11 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
-from simsearch.core.types import Surface
-from simsearch.features.network.network import Network
-from simsearch.features.network.weights_file import SURFACES, Architecture
-from simsearch.training.surface_head import (
+from surface_head import (
     Labelled,
     choose_penalty,
     fit_surface_head,
@@ -22,6 +18,10 @@ from simsearch.training.surface_head import (
     similar_groups,
     solve,
 )
+
+from simsearch.core.types import Surface
+from simsearch.features.network.network import Network
+from simsearch.features.network.weights_file import SURFACES, Architecture
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 CHANNELS = 12

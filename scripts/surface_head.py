@@ -1,9 +1,9 @@
-"""The surface classifier: which face of a package, or what kind of thing, a photo shows.
+"""The fit of the surface classifier, which says what face of a package, or what kind of thing, a photo shows.
 
-A linear layer on the pooled features of the backbone, fitted after training with the backbone frozen: the labels are
-few, and the embedding must not bend to them. Multinomial logistic regression with an L2 penalty, weighted by source
-and by class (King, Zeng, "Logistic Regression in Rare Events Data", 2001, section 4, for the weighting). The penalty
-is chosen by cross-validation that keeps the photos of one product together.
+It is a linear layer on the pooled features of the backbone, fitted after training with the backbone frozen: the labels
+are few, and the embedding must not bend to them. Multinomial logistic regression with an L2 penalty, weighted by source
+and by class (weighting: King, Zeng, "Logistic Regression in Rare Events Data", 2001, section 4). The penalty is chosen
+by cross-validation that keeps the photos of one product together.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ NEVER = -1e4  # the bias of a surface without a label; half precision holds it
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """Photos whose surface is known, as the head sees them."""
+    """Photos with known surfaces, as the features that the head sees."""
 
     features: NDArray[np.float32]
     """(n, channels) pooled features."""
     surfaces: NDArray[np.int64]
     """(n,) places in SURFACES."""
     weights: NDArray[np.float32]
-    """(n,) how much a photo counts by its source, above 0; 1 is a label by eye."""
+    """(n,) weight of a photo by its source, above 0; 1 for a label by eye."""
     groups: NDArray[np.int64]
-    """(n,) photos that may show one product share a number. Below 0: fitted on, but never held out."""
+    """(n,) photos that may show one product share a number. Below 0: fitted on, and never held out."""
 
     def part(self, chosen: NDArray[np.bool_]) -> Labelled:
-        """Those rows alone."""
+        """The rows that are `chosen` (n,)."""
         return Labelled(self.features[chosen], self.surfaces[chosen], self.weights[chosen], self.groups[chosen])
 
 
 def pooled_features(network: Network, pixels: Sequence[Pixels], batch: int = 32) -> NDArray[np.float32]:
-    """Features (n, channels) that the surface head sees, of photos in any size."""
+    """Features (n, channels) that the surface head sees, of RGB photos of any size."""
     network.eval()
     size, out = network.architecture.input_size, [np.empty((0, network.surface.in_features), np.float32)]
     with torch.inference_mode():
@@ -62,7 +62,7 @@ def solve(photos: Labelled, l2: float, *, steps: int = 300) -> tuple[NDArray[np.
     mean, scale = photos.features.mean(axis=0), photos.features.std(axis=0) + 1e-6
     x, y = torch.from_numpy((photos.features - mean) / scale), torch.from_numpy(photos.surfaces)
     mass = np.bincount(photos.surfaces, photos.weights, minlength=len(SURFACES))
-    # The root of the inverse mass: rare surfaces are lifted, but a handful of labels does not rule.
+    # The root of the inverse mass lifts rare surfaces without letting a handful of labels rule.
     lift = 1 / np.sqrt(np.maximum(mass, 1.0))
     each = torch.from_numpy((photos.weights * lift[photos.surfaces]).astype(np.float32))
     each = each / each.sum()
@@ -86,10 +86,13 @@ def solve(photos: Labelled, l2: float, *, steps: int = 300) -> tuple[NDArray[np.
 
 
 def held_out_loss(photos: Labelled, l2: float, *, folds: int = 5, steps: int = 100) -> tuple[float, float]:
-    """Cross-entropy and share right on photos whose group was held out, every surface counting the same.
+    """Cross-entropy and share right on photos whose group was held out; every surface counts the same.
 
-    Group g is held out in fold g modulo `folds`. Lower loss is better; both are means over the surfaces of which at
-    least FEWEST photos were held out.
+    Group g is held out in fold g modulo `folds`. Both figures are means over the surfaces with FEWEST or more held-out
+    photos.
+
+    Raises:
+        ValueError: no surface has so many; cross-validation needs two groups.
     """
     losses, right = np.full(len(photos.surfaces), np.nan), np.zeros(len(photos.surfaces))
     for fold in range(folds):
@@ -99,17 +102,18 @@ def held_out_loss(photos: Labelled, l2: float, *, folds: int = 5, steps: int = 1
         weight, bias = solve(photos.part(~out), l2, steps=steps)
         truth = torch.from_numpy(photos.surfaces[out])
         logits = torch.from_numpy(photos.features[out] @ weight.T + bias)
-        # A surface that only this fold holds was never seen: its loss is capped, not counted as 10,000.
+        # A surface that only this fold holds was never seen in the fit: cap its loss, which would be about 10,000.
         losses[out] = functional.cross_entropy(logits, truth, reduction="none").clamp(max=20).numpy()
         right[out] = (logits.argmax(dim=1) == truth).numpy()
     seen = ~np.isnan(losses)
     kinds = [k for s in range(len(SURFACES)) if (k := seen & (photos.surfaces == s)).sum() >= FEWEST]
-    assert kinds, "too little could be held out: cross-validation needs two groups"
+    if not kinds:
+        raise ValueError("too little could be held out: cross-validation needs two groups")
     return float(np.mean([losses[k].mean() for k in kinds])), float(np.mean([right[k].mean() for k in kinds]))
 
 
 def choose_penalty(photos: Labelled, penalties: Sequence[float] = PENALTIES) -> float:
-    """The penalty whose held-out loss is least; of equal ones the strongest."""
+    """The penalty with the least held-out loss; of equal ones the strongest."""
     return min(sorted(penalties, reverse=True), key=lambda l2: held_out_loss(photos, l2)[0])
 
 
@@ -122,9 +126,9 @@ def fit_surface_head(network: Network, photos: Labelled, *, l2: float) -> None:
 
 
 def similar_groups(features: NDArray[np.float32], least: float) -> NDArray[np.int64]:
-    """(n,) group numbers: photos whose features, mean taken off, have a cosine of `least` or more are joined.
+    """(n,) group numbers of photos without a product: centred features with a cosine of `least` or more are joined.
 
-    For photos without a product: the same box, taken again, must not stand on both sides of a cross-validation.
+    The same box, photographed again, must not stand on both sides of a cross-validation.
     """
     x = features - features.mean(axis=0)
     x /= np.linalg.norm(x, axis=1, keepdims=True) + 1e-9

@@ -1,51 +1,18 @@
-"""Named strategies: what a config says wins, every strength is in a part, and the picture shows what each part does."""
+"""The picture of a strategy: what each part of it does, alone and in every view."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from simsearch.core.config import parse_settings
-from simsearch.core.errors import ConfigError
-from simsearch.training.augment import NONE, PARTS, STRATEGIES, AugmentSettings, strategy, view, with_strategy
+from simsearch.training.augment import NONE, PARTS, strategy, view
 from simsearch.training.augment_sheet import draw_strategy, part_alone, strengths
 
 PHOTO = np.kron(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), np.ones((20, 20, 1), np.uint8))
-
-
-def test_the_default_is_phone_and_none_changes_nothing() -> None:
-    assert strategy("phone") == AugmentSettings()
-    views = [view(PHOTO, strategy("none"), 96, np.random.default_rng(s)) for s in range(3)]
-    assert all((v == views[0]).all() for v in views)
-
-
-def test_every_strength_belongs_to_one_part() -> None:
-    listed = [name for names in PARTS.values() for name in names]
-    assert sorted(listed) == sorted(f.name for f in fields(AugmentSettings))
-
-
-@pytest.mark.parametrize("name", STRATEGIES)
-def test_every_strategy_is_within_the_bounds_of_its_settings(name: str) -> None:
-    assert parse_settings(AugmentSettings, asdict(strategy(name)), where=name) == strategy(name)
-
-
-def test_a_config_names_a_strategy_and_changes_single_strengths() -> None:
-    tables = with_strategy({"seed": 3, "augment": {"strategy": "mild", "rotation": 90.0}}, where="x.toml")
-    assert tables["seed"] == 3
-    assert AugmentSettings(**tables["augment"]) == replace(strategy("mild"), rotation=90.0)
-    assert with_strategy({"augment": {"rotation": 1.0}}, where="x.toml") == {"augment": {"rotation": 1.0}}
-    assert with_strategy({"seed": 1}, where="x.toml") == {"seed": 1}
-
-
-@pytest.mark.parametrize("name", ["fone", "", 3])
-def test_an_unknown_strategy_is_named_with_the_file(name: Any) -> None:
-    with pytest.raises(ConfigError, match=rf"x\.toml: augment\.strategy: .*'{name}'; known: phone, mild, pills, none"):
-        with_strategy({"augment": {"strategy": name}}, where="x.toml")
 
 
 @pytest.mark.parametrize("part", PARTS)

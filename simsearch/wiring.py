@@ -1,0 +1,183 @@
+"""The parts of an application, put together: each made once, by one thread, when it is first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from threading import RLock
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+from simsearch.core.config import NEEDED, Config
+from simsearch.core.errors import CatalogError, ConfigError, UsageError
+from simsearch.core.files import writing as hold_lock
+
+if TYPE_CHECKING:
+    from simsearch.catalog import Catalog
+    from simsearch.features.base import Method, MetricMethod
+    from simsearch.indexes.generations import Generations
+    from simsearch.ingest.rebuild import Rebuilder
+    from simsearch.recognition.calibration import Calibration
+    from simsearch.recognition.engine import QueryEngine
+    from simsearch.recognition.scoring import CurrentScoring
+    from simsearch.recognition.service import QueryService
+    from simsearch.recognition.verification import Verifier
+
+T = TypeVar("T")
+
+
+class part(Generic[T]):  # noqa: N801 - used as a decorator, as functools.cached_property is
+    """A part of an :class:`Parts`: made once, by one thread, when it is first needed."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self.make, self.name = make, make.__name__
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, app: None, owner: type[Parts]) -> Self: ...
+
+    @overload
+    def __get__(self, app: Parts, owner: type[Parts]) -> T: ...
+
+    def __get__(self, app: Parts | None, owner: type[Parts]) -> T | Self:
+        return self if app is None else app.made(self.name, self.make)
+
+
+class Parts:
+    """The parts of an application on one home. Any number of threads may use them at once, until `close`."""
+
+    def __init__(self, home: Path, config: Config, origin: Mapping[str, str]) -> None:
+        self.home, self.config, self.origin = home, config, origin
+        self._parts: dict[str, Any] = {}
+        self._making = RLock()
+        self._closed = False
+        missing = [name for name in NEEDED if name not in config.indexing.stored]
+        if missing:
+            raise ConfigError(f"indexing.stored must name {', '.join(NEEDED)}; {', '.join(missing)} is missing")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Write the records that still wait, and close the catalog. Whatever is called later raises a UsageError."""
+        with self._making:
+            self._closed = True
+            parts, self._parts = self._parts, {}
+        if "service" in parts:
+            parts["service"].close()
+        if "catalog" in parts:
+            parts["catalog"].close()
+
+    # -- parts -------------------------------------------------------------------------------------------------------
+
+    def made(self, name: str, make: Callable[[Any], T]) -> T:
+        """The part `name`; made by `make` where it is not there yet.
+
+        Raises:
+            UsageError: the App is closed.
+        """
+        if name not in self._parts:
+            with self._making:
+                if self._closed:
+                    raise UsageError("this App is closed; open another one with open_app")
+                if name not in self._parts:
+                    self._parts[name] = make(self)
+        found: T = self._parts[name]
+        return found
+
+    @part
+    def catalog(self) -> Catalog:
+        """The catalog in this home, made if there is none."""
+        from simsearch.catalog import Catalog
+
+        return Catalog(self.config.catalog.url or self.home / "catalog.db", self.config.catalog)
+
+    @part
+    def methods(self) -> dict[str, Method]:
+        """The methods whose descriptors are stored."""
+        self.check_settings()
+        return {name: self.method(name) for name in self.config.indexing.stored}
+
+    @property
+    def lanes(self) -> list[MetricMethod]:
+        """Those of the methods that can be indexed."""
+        from simsearch.features.base import MetricMethod
+
+        return [m for m in self.methods.values() if isinstance(m, MetricMethod)]
+
+    def check_settings(self) -> None:
+        """Raise ConfigError for an unknown method or an unknown setting of a method."""
+        from simsearch.features import check
+
+        check({**{name: {} for name in self.config.indexing.stored}, **self.config.methods})
+
+    def method(self, name: str) -> Method:
+        """Any method, with its settings in force."""
+        from simsearch.features import create
+
+        return create(name, self.config.methods.get(name, {}))
+
+    @part
+    def generations(self) -> Generations:
+        """The builds of the indexes."""
+        from simsearch.indexes.generations import Generations
+
+        return Generations(self.home / "generations", self.catalog, device=self.config.generations.device)
+
+    @part
+    def rebuilder(self) -> Rebuilder:
+        """What builds the indexes."""
+        from simsearch.ingest.rebuild import Rebuilder
+
+        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations)
+
+    @part
+    def scoring(self) -> CurrentScoring:
+        """The calibration in force, which follows its file."""
+        from simsearch.recognition.scoring import CurrentScoring
+
+        return CurrentScoring(self.methods, self.home / "calibration.json", self.config.query.match_threshold)
+
+    @part
+    def engine(self) -> QueryEngine:
+        """The query engine, without records."""
+        from simsearch.recognition.engine import QueryEngine
+
+        return QueryEngine(self.catalog, self.generations, self.methods, self.scoring.current, self.config.query)
+
+    @part
+    def service(self) -> QueryService:
+        """The query engine, with decoding and records."""
+        from simsearch.recognition.service import QueryService
+
+        return QueryService(self.engine, self.config)
+
+    @property
+    def calibration(self) -> Calibration:
+        """The home's own where `simsearch calibrate` made one, else the one beside the weights."""
+        return self.scoring.current().calibration
+
+    @property
+    def verifier(self) -> Verifier:
+        """Verifies pairs by the calibration in force."""
+        return self.scoring.current().verifier
+
+    @property
+    def match_threshold(self) -> float:
+        """Smallest probability of a MATCH: query.match_threshold, or where that is 0 the calibration's."""
+        return self.scoring.current().match_threshold
+
+    def require_catalog(self) -> None:
+        """CatalogError where nothing was indexed yet: a query must not make an empty home by a slip in its path."""
+        if not self.config.catalog.url and not (self.home / "catalog.db").is_file():
+            raise CatalogError(f"{self.home}: holds no catalog; run `simsearch --home {self.home} index SOURCE` first")
+
+    def writing(self) -> AbstractContextManager[None]:
+        """One writer at a time."""
+        return hold_lock(self.home)
