@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -69,6 +70,23 @@ class Image:
         import cv2
 
         return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """The content of an image file under a name, for instance an upload.
+
+    The name is never taken for a path: a server hands over uploads so, and no string of a client's.
+    """
+
+    name: str
+    """For messages, answers and records."""
+    data: bytes = field(repr=False)
+    """Encoded, as in the file."""
+
+
+PhotoLike: TypeAlias = str | Path | bytes | Photo
+"""A photo as callers hand it over: the path of a file, its content, or its content under a name."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,8 @@ import hashlib
 import io
 import random
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -22,9 +24,9 @@ from PIL import features
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import REFUSALS, ImageError
-from simsearch.core.types import Image, Pixels
+from simsearch.core.types import Image, Photo, Pixels
 
-# Pillow warns of odd metadata; in production images.py silences it, here the test run would make it an error.
+# Pillow warns of odd metadata. The command line drops these warnings; a test run would make them errors.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 DEFAULTS = ImageSettings()
@@ -331,6 +333,29 @@ def test_shrunk_never_enlarges() -> None:
     small = np.zeros((10, 20, 3), np.uint8)
     assert images.shrunk(small, 20) is small
     assert images.shrunk(np.zeros((1, 500, 3), np.uint8), 20).shape == (1, 20, 3)
+
+
+def test_a_photo_is_called_by_its_name() -> None:
+    data = encoded(quarters(), "PNG")
+    found = [images.load_or_error(photo, DEFAULTS) for photo in (Photo("/etc/passwd", data), data)]
+    assert [image.name for image in found if isinstance(image, Image)] == ["/etc/passwd", "-"]
+    broken = images.load_or_error(Photo("upload 7.png", b"text"), DEFAULTS)
+    assert str(broken).startswith("upload 7.png: ")
+    assert "text" not in repr(Photo("upload 7.png", b"text"))
+
+
+def test_reading_photos_leaves_the_filters_of_warnings_alone() -> None:
+    code = """
+import sys, warnings
+import cv2, numpy, PIL.Image
+before = list(warnings.filters)
+from simsearch.core import images
+from simsearch.core.config import ImageSettings
+images.decode(sys.stdin.buffer.read(), ImageSettings())
+assert warnings.filters == before
+"""
+    root = Path(images.__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], input=encoded(quarters(), "PNG"), check=True, cwd=root)
 
 
 def test_hash_is_of_the_file() -> None:
