@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from simsearch.core.config import NEEDED, load_config
 from simsearch.core.errors import ImageError, UsageError
-from simsearch.core.types import Image, PairVerdict, Progress, Readiness, Status, silent
+from simsearch.core.status import Readiness, Status
+from simsearch.core.types import Image, PairVerdict, Progress, silent
 from simsearch.wiring import Parts
 
 if TYPE_CHECKING:
