@@ -25,7 +25,7 @@ from simsearch.core.errors import (
     WeightsError,
 )
 from simsearch.core.types import Decision, Image, Outcome, Photo
-from simsearch.duplicates.results import Kind
+from simsearch.duplicates.results import PairKind
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.score_fusion import Fusion
 from simsearch.recognition.verification import FEATURES
@@ -320,7 +320,7 @@ def test_a_threshold_of_nothing_groups_all_that_is_suspected(indexed: Path, kit:
         none = app.duplicates(threshold=1.0)
     assert sum(len(g.images) for g in every) > sum(len(g.images) for g in usual)
     # The same photo, as it was or edited, is a duplicate at any threshold; of different photos it takes certainty.
-    assert all(pair.kind is not Kind.SAME_PRODUCT or pair.probability == 1.0 for g in none for pair in g.pairs)
+    assert all(pair.kind is not PairKind.SAME_PRODUCT or pair.probability == 1.0 for g in none for pair in g.pairs)
 
 
 # -- generations -----------------------------------------------------------------------------------------------------
