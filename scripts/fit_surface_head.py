@@ -37,8 +37,8 @@ from surface_head import (
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.types import Pixels
-from simsearch.features.network.network import SURFACES, Network, restore, save
-from simsearch.features.network.weights_file import open_weights
+from simsearch.features.network.network import Network, restore, save
+from simsearch.features.network.weights_file import SURFACES, open_weights
 from simsearch.synthetic import SyntheticProduct, TrainingPhotos, make_products
 
 HERE = Path(__file__).parent

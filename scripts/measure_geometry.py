@@ -26,7 +26,9 @@ from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.types import Descriptor
 from simsearch.features import create
-from simsearch.features.orb import Orb, column, sane
+from simsearch.features.homography import sane
+from simsearch.features.keypoints import column
+from simsearch.features.orb import Orb
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.keypoint_votes import VoteIndex, nearest
 

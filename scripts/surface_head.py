@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from simsearch.core.types import Pixels
-from simsearch.features.network.network import SURFACES, Network, letterbox, to_input
+from simsearch.features.network.network import Network, letterbox, to_input
+from simsearch.features.network.weights_file import SURFACES
 
 PENALTIES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
 FEWEST = 10  # photos of a surface held out before its mean counts: one odd photo must not choose the penalty

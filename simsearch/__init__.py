@@ -1,29 +1,159 @@
 """simsearch: which drug is this, and which catalog photos show the same thing twice.
 
-The Python entrance is :func:`open_app`; the command line is built on it and on nothing else::
+The Python entrance is :func:`open_app`::
 
     from simsearch import open_app
 
     with open_app(home="pharmacy") as app:
         app.index(["catalog.csv"])
         [answer] = app.query(["photo.jpg"])
+
+The names in `__all__` are the public ones: the application, what it takes, what it returns, and its errors. The modules
+inside may move from version to version.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simsearch.app import App, open_app
+    from simsearch.catalog.decisions import DecisionReview, DecisionVerdict, RecordedDecision
+    from simsearch.catalog.images import ImageFacts
+    from simsearch.catalog.reviews import ReviewVerdict
+    from simsearch.core.errors import (
+        REFUSALS,
+        CatalogError,
+        ConfigError,
+        DamagedDescriptor,
+        GenerationError,
+        ImageError,
+        RefusedError,
+        SimsearchError,
+        SourceError,
+        TrainingError,
+        UsageError,
+        WeightsError,
+    )
+    from simsearch.core.status import Readiness, Status
+    from simsearch.core.types import (
+        Decision,
+        Hit,
+        LaneShare,
+        LookAlike,
+        Outcome,
+        PairVerdict,
+        Photo,
+        PhotoLike,
+        Progress,
+        Refusal,
+        SourceRow,
+        Surface,
+        Verification,
+    )
+    from simsearch.duplicates.feedback import PairFeedback
+    from simsearch.duplicates.results import DuplicateGroup, DuplicatePair, Findings, PairKind
+    from simsearch.indexes.manifest import Audit
+    from simsearch.ingest.indexer import IndexReport
+    from simsearch.ingest.nightly import NightlyReport
+    from simsearch.ingest.rebuild import Plan, PlannedLane
+    from simsearch.recognition.calibration import Calibration
+    from simsearch.recognition.feedback import DecisionDesk
+    from simsearch.training.calibrate import CalibrateResult
+    from simsearch.training.trainer import TrainResult
 
 __version__ = "0.1.0"
-__all__ = ["App", "__version__", "open_app"]
+__all__ = [
+    "REFUSALS",
+    "App",
+    "Audit",
+    "CalibrateResult",
+    "Calibration",
+    "CatalogError",
+    "ConfigError",
+    "DamagedDescriptor",
+    "Decision",
+    "DecisionDesk",
+    "DecisionReview",
+    "DecisionVerdict",
+    "DuplicateGroup",
+    "DuplicatePair",
+    "Findings",
+    "GenerationError",
+    "Hit",
+    "ImageError",
+    "ImageFacts",
+    "IndexReport",
+    "LaneShare",
+    "LookAlike",
+    "NightlyReport",
+    "Outcome",
+    "PairFeedback",
+    "PairKind",
+    "PairVerdict",
+    "Photo",
+    "PhotoLike",
+    "Plan",
+    "PlannedLane",
+    "Progress",
+    "Readiness",
+    "RecordedDecision",
+    "Refusal",
+    "RefusedError",
+    "ReviewVerdict",
+    "SimsearchError",
+    "SourceError",
+    "SourceRow",
+    "Status",
+    "Surface",
+    "TrainResult",
+    "TrainingError",
+    "UsageError",
+    "Verification",
+    "WeightsError",
+    "__version__",
+    "open_app",
+]
+
+# Imported on first use: `simsearch --help` must not wait for torch and FAISS.
+_MODULES = {
+    "app": ("App", "open_app"),
+    "catalog.decisions": ("DecisionReview", "DecisionVerdict", "RecordedDecision"),
+    "catalog.images": ("ImageFacts",),
+    "catalog.reviews": ("ReviewVerdict",),
+    "core.errors": (
+        "REFUSALS", "CatalogError", "ConfigError", "DamagedDescriptor", "GenerationError", "ImageError", "RefusedError",
+        "SimsearchError", "SourceError", "TrainingError", "UsageError", "WeightsError",
+    ),
+    "core.status": ("Readiness", "Status"),
+    "core.types": (
+        "Decision", "Hit", "LaneShare", "LookAlike", "Outcome", "PairVerdict", "Photo", "PhotoLike", "Progress",
+        "Refusal", "SourceRow", "Surface", "Verification",
+    ),
+    "duplicates.feedback": ("PairFeedback",),
+    "duplicates.results": ("DuplicateGroup", "DuplicatePair", "Findings", "PairKind"),
+    "indexes.manifest": ("Audit",),
+    "ingest.indexer": ("IndexReport",),
+    "ingest.nightly": ("NightlyReport",),
+    "ingest.rebuild": ("Plan", "PlannedLane"),
+    "recognition.calibration": ("Calibration",),
+    "recognition.feedback": ("DecisionDesk",),
+    "training.calibrate": ("CalibrateResult",),
+    "training.trainer": ("TrainResult",),
+}  # fmt: skip
+_WHERE = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def __getattr__(name: str) -> object:
-    # Imported on first use: `simsearch --help` must not wait for torch and FAISS.
-    if name in ("App", "open_app"):
-        from simsearch import app
+if not TYPE_CHECKING:  # or a type checker would take every name for one of ours
 
-        return getattr(app, name)
-    raise AttributeError(f"module 'simsearch' has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        if name not in _WHERE:
+            raise AttributeError(f"module 'simsearch' has no attribute {name!r}")
+        found = getattr(importlib.import_module(f"simsearch.{_WHERE[name]}"), name)
+        globals()[name] = found
+        return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

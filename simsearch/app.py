@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 
 from simsearch.core.config import NEEDED, load_config
 from simsearch.core.errors import ImageError, UsageError
-from simsearch.core.types import Image, PairVerdict, Progress, Readiness, Status, silent
+from simsearch.core.status import Readiness, Status
+from simsearch.core.types import Image, PairVerdict, Progress, silent
 from simsearch.wiring import Parts
 
 if TYPE_CHECKING:
-    from simsearch.core.types import Decision, Refusal
+    from simsearch.core.types import Decision, PhotoLike, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import PairFeedback
     from simsearch.ingest.indexer import IndexReport
@@ -130,16 +131,16 @@ class App(Parts):
 
     def query(
         self,
-        photos: Sequence[str | Path | bytes],
+        photos: Sequence[PhotoLike],
         *,
         k: int | None = None,
         where: Sequence[str] = (),
         record: bool = True,
     ) -> list[Decision | ImageError]:
-        """An answer a photo, in order: a decision, or why the photo cannot be read. Bytes are the content of a file.
+        """An answer a photo, in order: a decision, or why the photo cannot be read.
 
         Args:
-            photos: files, or contents of files.
+            photos: paths of files, contents of files, or contents under a name (`Photo`).
             k: how many products to list.
             where: conditions that the products must fulfil, for instance "form=tablet"; see `filters`.
             record: whether the answers are kept for `simsearch decisions`.
@@ -149,7 +150,7 @@ class App(Parts):
 
     def query_together(
         self,
-        photos: Sequence[str | Path | bytes],
+        photos: Sequence[PhotoLike],
         *,
         k: int | None = None,
         where: Sequence[str] = (),

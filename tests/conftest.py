@@ -68,8 +68,8 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
 
     from simsearch.core.types import Surface
     from simsearch.features import create
-    from simsearch.features.network.network import SURFACES, Network, save
-    from simsearch.features.network.weights_file import Architecture
+    from simsearch.features.network.network import Network, save
+    from simsearch.features.network.weights_file import SURFACES, Architecture
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.score_fusion import Fusion, Monotone
     from simsearch.recognition.verification import FEATURES

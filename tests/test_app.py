@@ -24,8 +24,8 @@ from simsearch.core.errors import (
     UsageError,
     WeightsError,
 )
-from simsearch.core.types import Decision, Image, Outcome
-from simsearch.duplicates.results import Kind
+from simsearch.core.types import Decision, Image, Outcome, Photo
+from simsearch.duplicates.results import PairKind
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.score_fusion import Fusion
 from simsearch.recognition.verification import FEATURES
@@ -247,6 +247,17 @@ def test_photos_are_answered_in_order_alone_or_together(indexed: Path, kit: Kit,
             assert one.probability == pytest.approx(other.probability, abs=1e-4)
 
 
+def test_uploads_are_told_apart_by_their_names(home: Path, kit: Kit, shop: Shop) -> None:
+    files = [shop.photo(product.sku) for product in shop.single[:2]]
+    # The second name is that of another photo's file: it must not be read.
+    uploads = [Photo(name, file.read_bytes()) for name, file in zip(("first", str(files[0])), files, strict=True)]
+    with open_app(home, kit.config) as app:
+        answers = [decided(answer) for answer in app.query(uploads)]
+        assert [answer.sku for answer in answers] == [product.sku for product in shop.single[:2]]
+        recorded = [app.decisions.get(answer.record_id or 0).query for answer in answers]
+    assert [answer.query for answer in answers] == recorded == ["first", str(files[0])]
+
+
 def test_many_photos_are_not_decoded_all_at_once(
     indexed: Path, kit: Kit, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,7 +320,7 @@ def test_a_threshold_of_nothing_groups_all_that_is_suspected(indexed: Path, kit:
         none = app.duplicates(threshold=1.0)
     assert sum(len(g.images) for g in every) > sum(len(g.images) for g in usual)
     # The same photo, as it was or edited, is a duplicate at any threshold; of different photos it takes certainty.
-    assert all(pair.kind is not Kind.SAME_PRODUCT or pair.probability == 1.0 for g in none for pair in g.pairs)
+    assert all(pair.kind is not PairKind.SAME_PRODUCT or pair.probability == 1.0 for g in none for pair in g.pairs)
 
 
 # -- generations -----------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -96,6 +97,11 @@ def show_warnings() -> None:
     logger = logging.getLogger("simsearch")
     if not any(isinstance(handler, _Notes) for handler in logger.handlers):
         logger.addHandler(_Notes(logging.WARNING))
+
+
+def silence_pillow() -> None:
+    """Drop Pillow's warnings: they are on odd metadata of photos that it reads all the same."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 # -- start and end of the process: for the command line only, never for a server --------------------------------------

@@ -59,11 +59,11 @@ def duplicates(
     if unknown:
         raise UsageError(f"--kind {unknown[0]}: is none of {', '.join(KIND_NAMES)}")
     _one_output(as_json, csv)
-    from simsearch.duplicates import DUPLICATES, Kind
+    from simsearch.duplicates import DUPLICATES, PairKind
 
     with opened_app(context) as app, progress_bar(context, "comparing") as progress:
         every = app.find_duplicates(threshold=threshold, since=since, progress=progress)
-        found = every.only([Kind(k) for k in kind] if kind else DUPLICATES, conflicts=conflicts)
+        found = every.only([PairKind(k) for k in kind] if kind else DUPLICATES, conflicts=conflicts)
         if html is not None:
             _write_page(html, found, app.config.images, limit)
     _print(found, every, csv, as_json)

@@ -30,6 +30,7 @@ from simsearch.cli.context import (
     progress_bar,
     show,
     show_warnings,
+    silence_pillow,
 )
 from simsearch.core.errors import RefusedError, SimsearchError, UsageError
 from simsearch.views import json as shapes
@@ -180,6 +181,7 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal need not be able to show every name
     show_warnings()
+    silence_pillow()
     leave_quickly()
     code = 0
     try:

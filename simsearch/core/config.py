@@ -1,6 +1,6 @@
 """Settings: `configs/default.toml`, overlaid by a file of the user's, checked into frozen dataclasses.
 
-`configs/default.toml` explains every setting. A key that no dataclass has is an error that names it.
+`configs/default.toml` explains every setting. An unknown key is an error that names it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from simsearch.core.resources import resource_dir
 T = TypeVar("T")
 
 NEEDED = ("phash", "orb", "siamese")
-"""The methods whose descriptors a pair is judged by: `indexing.stored` must name them, and may add others."""
+"""The methods whose descriptors verification needs. `indexing.stored` must name them, and may add others."""
 
 
 def setting(default: Any, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()) -> Any:
-    """A dataclass field with a default and the values it may take (both bounds included)."""
+    """A dataclass field with its default and the values that it may take; both bounds are allowed."""
     checks = {"low": low, "high": high, "choices": choices}
     if isinstance(default, list | dict):
         return field(default_factory=lambda: type(default)(default), metadata=checks)
@@ -117,7 +117,7 @@ class DuplicateSettings:
 
 @dataclass(frozen=True)
 class Config:
-    """All settings in force. `methods` holds one table a method, checked by the method itself."""
+    """All settings in force. `methods` holds one table a method, which the method itself checks."""
 
     images: ImageSettings = field(default_factory=ImageSettings)
     catalog: CatalogSettings = field(default_factory=CatalogSettings)
@@ -130,7 +130,11 @@ class Config:
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file; ConfigError names file and line."""
+    """The tables of a TOML file.
+
+    Raises:
+        ConfigError: it cannot be read, or is no TOML; the message names file and line.
+    """
     try:
         with path.open("rb") as stream:
             return tomllib.load(stream)
@@ -146,7 +150,7 @@ def load_config(path: Path | None = None) -> tuple[Config, dict[str, str]]:
     """The settings in force, and for each (`query.k`) where it comes from: a file's name or `built in`.
 
     Raises:
-        ConfigError: the file cannot be read, or a key or value in it cannot be meant.
+        ConfigError: the file cannot be read, or a key or value in it is invalid.
     """
     layers = [resource_dir("configs") / "default.toml"]
     if path is not None:
@@ -155,7 +159,7 @@ def load_config(path: Path | None = None) -> tuple[Config, dict[str, str]]:
     origin: dict[str, str] = {}
     for layer in layers:
         tables = read_toml(layer)
-        parse_settings(Config, tables, where=str(layer))  # so that the message names the file at fault
+        parse_settings(Config, tables, where=str(layer))  # each alone, so that a message names the file at fault
         label = str(layer) if layer == path else layer.name
         _overlay(merged, tables, label, origin, "")
     return parse_settings(Config, merged, where="configuration"), origin

@@ -3,7 +3,7 @@
 ::
 
     SimsearchError                  1   anything below, when nothing more exact is known
-    ├── UsageError                  2   a flag or argument that cannot be meant
+    ├── UsageError                  2   an invalid flag or argument
     │   └── ConfigError             2   a setting: unknown key, wrong type, out of range
     ├── ImageError                  3   one photo that cannot be described; `code` names the reason
     ├── SourceError                 4   a folder, CSV or JSONL that cannot be read as a catalog source
@@ -14,8 +14,8 @@
     ├── RefusedError                8   `--strict`, and some rows or photos were refused
     └── TrainingError               9   training data or a checkpoint that cannot be used
 
-The message is one line: what is wrong, where, and what to do about it. `cli.main` is the one place that
-turns an error into a line on stderr and an exit code; a traceback is always a defect.
+The message is one line: what is wrong, where, and what to do about it. `cli.main` is the one place that turns an error
+into a line on stderr and an exit code. A traceback is always a defect.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class SimsearchError(Exception):
 
 
 class UsageError(SimsearchError):
-    """The call cannot be meant: names the argument and a way out."""
+    """The call is invalid. The message names the argument and a way out."""
 
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    """A setting is unknown, of the wrong type or out of range: names file and key."""
+    """A setting is unknown, of the wrong type or out of range. The message names file and key."""
 
 
 class ImageError(SimsearchError):

@@ -1,6 +1,6 @@
-"""Where the files lie that are not code: `migrations/` and `configs/`.
+"""Where files that are not code lie: `migrations/` and `configs/`.
 
-An installed wheel has them inside the package, a checkout (editable installs too) beside it.
+An installed wheel has them inside the package. A checkout has them beside it, also when it is installed editable.
 """
 
 from __future__ import annotations
@@ -13,11 +13,15 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def resource_dir(name: str) -> Path:
-    """The folder `name` that came with simsearch, for example `resource_dir("configs") / "default.toml"`."""
+    """The folder `name` that came with simsearch, for example `resource_dir("configs") / "default.toml"`.
+
+    Raises:
+        SimsearchError: the folder is missing.
+    """
     inside = PACKAGE / name
     if inside.is_dir():
         return inside
-    # Beside an installed package lie other projects' folders: only a checkout's are looked at.
+    # Folders beside an installed package belong to other projects: look there only in a checkout.
     beside = PACKAGE.parent / name
     if (PACKAGE.parent / "pyproject.toml").is_file() and beside.is_dir():
         return beside

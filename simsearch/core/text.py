@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from simsearch.core.types import Decision, Outcome, Verification
+from collections.abc import Sequence
+
+from simsearch.core.types import Decision, Outcome, Refusal, Verification
 
 
 def percent(probability: float) -> str:
@@ -41,3 +43,8 @@ def basis(v: Verification) -> str:
     seen = points(v.inliers) if v.inliers else "by appearance alone"
     counted = f" that count as {v.support:.0f}" if round(v.support) != v.inliers else ""
     return f"{seen}{counted}, similarity {v.similarity:.2f}"
+
+
+def refused_in_words(refusals: Sequence[Refusal]) -> str:
+    """How many rows or photos were left out, and the first reason: ends an error message. Empty where none were."""
+    return f"; {len(refusals)} were left out, the first: {refusals[0].message}" if refusals else ""

@@ -1,7 +1,7 @@
 """One thread for each core, and no more: libraries that start threads of their own are told not to.
 
 OpenCV and PyTorch would share the work of one photo between all cores. With a photo on each core already, their threads
-only wait for each other, which on a busy machine takes many times as long as the work (docs/benchmarks.md).
+only wait for each other. On a busy machine that takes many times as long as the work (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -24,14 +24,17 @@ R = TypeVar("R")
 
 
 def cores() -> int:
-    """How many processors this process may use: by its affinity and by the quota of its container, at least 1."""
+    """How many processors this process may use, at least 1: the lesser of its affinity and its container's quota."""
     mask = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(mask, _quota()))
 
 
 @cache
 def _quota(groups: str = "/sys/fs/cgroup") -> int:
-    """Processors that the control group grants, rounded up; a large number where it sets no limit."""
+    """Processors that the control group grants, rounded up; :data:`_NO_LIMIT` where it sets no limit.
+
+    Within a container `groups` shows the container's own group.
+    """
     for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # version 2, version 1
         try:
             words = " ".join(Path(groups, name).read_text(encoding="ascii") for name in names).split()
@@ -47,16 +50,17 @@ _NO_LIMIT = 1 << 20
 
 
 def in_threads(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
-    """`work` of each of `items`, in order, on all cores; the calling thread takes its share.
+    """The results of `work` on each of `items`, in order. Runs on all cores; the calling thread takes its share.
 
-    Within such work, and for a single item, it is a plain loop: no more threads than cores.
+    It is a plain loop for a single item, and within work that runs in threads already: there are never more threads
+    than cores. An error of `work` is raised, and items that nobody has begun are dropped.
     """
     if len(items) < 2 or cores() < 2 or getattr(_WITHIN, "pool", False):
         return [work(item) for item in items]
     futures = [_pool().submit(work, item) for item in items[1:]]
     try:
         out = [work(items[0])]
-        # Those that nobody has begun, from the end: then the calling thread and the pool meet in the middle.
+        # The calling thread takes items that nobody has begun, from the end, until it meets the pool in the middle.
         late: dict[int, R] = {}
         for place in reversed(range(len(futures))):
             if futures[place].cancel():
@@ -77,7 +81,10 @@ def _pool() -> ThreadPoolExecutor:
 
 @cache
 def _blas(faiss: bool) -> Any:
-    """The BLAS libraries in this process. FAISS brings one too, and is loaded later: then they are sought again."""
+    """The BLAS libraries in this process.
+
+    `faiss`: whether FAISS is loaded. It brings a BLAS of its own, so the libraries are sought again once it is.
+    """
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController().select(user_api="blas")
@@ -85,29 +92,30 @@ def _blas(faiss: bool) -> Any:
 
 @dataclass
 class _Before:
-    """Threads of each library outside of `SingleThreaded`."""
+    """How many threads each library had before `SingleThreaded` was entered."""
 
     opencv: int
     blas: Any = None
     torch: int = 0
-    """0 where it was not told anything."""
+    """0 where PyTorch was left alone."""
 
 
 class SingleThreaded(ContextDecorator):
-    """While it is entered, OpenCV and BLAS compute on the calling thread, PyTorch in threads that called `torch`.
+    """While it is entered, OpenCV and BLAS compute on the calling thread; so does PyTorch in threads that call `torch`.
 
-    By `with`, or over a function. May be entered again within, and by several threads at once: the last one to leave
-    restores what was before the first. OpenBLAS is the worst of them: its threads go on spinning for tens of
-    milliseconds after a product of matrices, and a query, in which one takes microseconds, took half as long again
-    (docs/benchmarks.md).
+    Use it by `with`, or as a decorator. It may be entered again within, and by several threads at once: the last one to
+    leave restores the numbers of threads that the first one found. The numbers are the whole process's.
+
+    OpenBLAS matters most. Its threads spin for tens of milliseconds after a product of matrices that took microseconds,
+    which made a query half as long again (docs/benchmarks.md).
     """
 
     _lock = Lock()
     _entered = 0
     _before = _Before(0)
     _forked = False
-    """Whether this process was forked after OpenCV had been loaded: its pool then has no threads, and must not be
-    resized, which waits for them for ever. `after_fork` has switched it off."""
+    """Whether this process was forked after OpenCV had been loaded. OpenCV's pool then has no threads, and resizing it
+    would wait for them for ever. `after_fork` has switched the pool off."""
 
     def __enter__(self) -> Self:
         import cv2
@@ -123,9 +131,10 @@ class SingleThreaded(ContextDecorator):
 
     @staticmethod
     def torch() -> None:
-        """Called by each thread before it computes with PyTorch, and only then, as it loads PyTorch.
+        """Make PyTorch compute on the calling thread. It has no effect outside of `SingleThreaded`.
 
-        Without effect where nothing is entered.
+        PyTorch keeps the number per thread, so each thread calls this before it computes with PyTorch. Other threads do
+        not, because it loads PyTorch.
         """
         import torch
 
@@ -158,8 +167,8 @@ class SingleThreaded(ContextDecorator):
 def after_fork() -> None:
     """Make a forked child usable: the threads of all pools stayed behind in the parent.
 
-    OpenCV, PyTorch and FAISS compute on the calling thread in such a child from now on: each of them would wait for
-    threads of the parent for ever (opencv/opencv #5150, facebookresearch/faiss #5206).
+    From now on OpenCV, PyTorch and FAISS compute on the calling thread in this child. Each of them would otherwise wait
+    for ever for threads of the parent (opencv/opencv #5150, facebookresearch/faiss #5206).
     """
     _pool.cache_clear()
     SingleThreaded._lock, SingleThreaded._entered, SingleThreaded._before = Lock(), 0, _Before(0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,14 +18,13 @@ Pixels: TypeAlias = NDArray[np.uint8]
 """Upright RGB, shape (height, width, 3), values 0 to 255."""
 
 Descriptor: TypeAlias = NDArray[np.generic]
-"""What a method computes from one image; dtype and shape are the method's (see `methods.base.Method`)."""
+"""What a method computes from one image; dtype and shape are the method's (see `features.base.Method`)."""
 
 Similarities: TypeAlias = NDArray[np.float32]
 """Shape (n,); higher is more alike. The range is the method's."""
 
 Ids: TypeAlias = NDArray[np.int64]
 """Image ids of the catalog; -1 where a search found fewer than k."""
-
 
 Metric: TypeAlias = Literal["cosine", "hamming"]
 """How descriptors that can be indexed are compared."""
@@ -56,9 +56,9 @@ class Image:
 
     pixels: Pixels
     sha256: str
-    """Of the file's bytes, hex."""
+    """Of the file's bytes, in hex."""
     width: int
-    """Of the original, upright, in pixels; `pixels` may be smaller."""
+    """Width of the upright original in pixels; `pixels` may be smaller."""
     height: int
     name: str = ""
     """For messages: the path, or where the bytes came from."""
@@ -71,6 +71,20 @@ class Image:
         return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
+@dataclass(frozen=True)
+class Photo:
+    """The content of an image file under a name that is never taken for a path, for instance an upload."""
+
+    name: str
+    """For messages, answers and records."""
+    data: bytes = field(repr=False)
+    """Encoded, as in the file."""
+
+
+PhotoLike: TypeAlias = str | Path | bytes | Photo
+"""A photo as callers hand it over: the path of a file, its content, or its content under a name."""
+
+
 @dataclass(frozen=True, eq=False)
 class Description:
     """Everything that the methods computed from one image."""
@@ -78,9 +92,9 @@ class Description:
     descriptors: Mapping[str, Descriptor]
     """Method name -> descriptor."""
     surface: Surface = Surface.UNKNOWN
-    """What the image shows; UNKNOWN where no method said it."""
+    """What the image shows; UNKNOWN where no method says it."""
     surface_probability: float | None = None
-    """Of that surface, 0 to 1; None where it was stated by a source, or is not known."""
+    """Probability of that surface, 0 to 1; None where a source stated it, or nobody did."""
 
     def __getitem__(self, method: str) -> Descriptor:
         return self.descriptors[method]
@@ -96,12 +110,15 @@ class Description:
 
 @dataclass(frozen=True, eq=False)
 class Elsewhere:
-    """How near the keypoints of a photo come to those of other products' photos: a table, a ruler, "Tablets IP"."""
+    """How near the keypoints of a query come to keypoints in photos of *other* products than the one compared.
+
+    A keypoint that many products share (on a table, on a ruler, in "Tablets IP") says little about this one.
+    """
 
     asked: NDArray[np.int64]
-    """(n,) which keypoints of the photo were looked up."""
+    """(n,) which keypoints of the query were looked up."""
     distances: NDArray[np.int32]
-    """(n, k) Hamming, each to another photo; 256 where there is none."""
+    """(n, k) Hamming distances, each to the nearest keypoint of another photo; 256 where there is no such photo."""
 
 
 class Verdict(StrEnum):
@@ -113,20 +130,20 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Candidate:
-    """An image that the coarse lookup returned."""
+    """An image that retrieval returned."""
 
     image_id: int
     lanes: Mapping[str, float]
-    """Lane name (method, or "votes") -> similarity there. An image found by one lane only has one entry."""
+    """Name of each lane that found it (a method, or "votes") -> similarity in that lane."""
     ranks: Mapping[str, int] = field(default_factory=dict)
-    """Lane name -> place there, from 1."""
+    """Lane name -> place in that lane, from 1."""
     score: float = 0.0
-    """Of all lanes together (see `lookup.fuse`); higher is more promising."""
+    """Reciprocal rank fusion of all lanes (`recognition.rank_fusion`); higher is more promising."""
 
 
 @dataclass(frozen=True)
 class LaneShare:
-    """What one lane of the coarse lookup contributed to one answer."""
+    """What one lane of retrieval contributed to one answer."""
 
     name: str
     took_ms: float = field(compare=False)
@@ -147,29 +164,29 @@ class Verification:
     siamese: float
     """Output of the pair head after its sigmoid, 0 to 1; not calibrated."""
     inliers: int
-    """ORB matches that agree with one sane homography, >= 0; 0 where there is none or none was looked for."""
+    """ORB matches that agree with one sane homography; 0 where there is no such homography, or none was sought."""
     hash_similarity: float
-    """pHash: share of equal bits, 0 to 1."""
+    """Share of equal bits of the two pHashes, 0 to 1."""
     features: tuple[float, ...] = ()
-    """What the probability was made of: the columns `verification.FEATURES`, before any rounding."""
+    """What the probability was computed from, unrounded: the columns `recognition.verification.FEATURES`."""
     support: float = 0.0
-    """Inliers weighted by how rare their keypoints are in the catalog, 0 to `inliers`; 0 where they lie at the same
-    pixels of two photos that are not one. The probability rests on this."""
+    """Inliers weighted by the rarity of their keypoints, 0 to `inliers`; the probability rests on this. 0 where the
+    inliers lie at the same pixels of two different photos: a frame or a ruler was drawn over both."""
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One product of an answer, by its best image."""
+    """One product of an answer, with its best image."""
 
     sku: str
     name: str
-    """With the strength."""
+    """Name of the product, with its strength."""
     image_id: int
     image: str
     """The image as its source named it."""
     verification: Verification
     ranks: Mapping[str, int] = field(default_factory=dict)
-    """Lane name -> place of the image in that lane of the lookup, from 1."""
+    """Lane name -> place of the image in that lane of retrieval, from 1."""
 
 
 @dataclass(frozen=True)
@@ -179,15 +196,15 @@ class LookAlike:
     sku: str
     name: str
     kind: str
-    """strength, form, name, maker or appearance: in what they are alike or differ (see `lookalikes`)."""
+    """"strength", "form", "name", "maker" or "appearance" (`recognition.look_alikes` says when it is which)."""
     differences: tuple[tuple[str, str, str], ...]
-    """(field, of the named product, of this one), as far as the catalog's data say."""
+    """(field, value of the named product, value of this one) for each field of the catalog in which they differ."""
     warning: str
-    """In words."""
+    """One sentence for people."""
 
 
 class Outcome(StrEnum):
-    """The three things an answer can say."""
+    """What an answer says: one product, several that it cannot tell apart, or none."""
 
     MATCH = "match"
     AMBIGUOUS = "ambiguous"
@@ -196,38 +213,40 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """The answer to one photo."""
+    """The answer to one photo, or to several photos of one package."""
 
     query: str
+    """Name of the photo."""
     outcome: Outcome
     sku: str | None
-    """The product of a MATCH, the first of an AMBIGUOUS; None when UNKNOWN."""
+    """The product of a MATCH, the most probable one of an AMBIGUOUS; None when UNKNOWN."""
     name: str | None
+    """Name of that product."""
     probability: float
-    """Of the best hit, 0 to 1; 0 when there is none."""
+    """Probability of the best hit, 0 to 1; 0 when there is none."""
     hits: tuple[Hit, ...]
-    """One per product, best first; of an UNKNOWN all but the first as probability and lookup together rank them."""
+    """One per product, best first. Behind the first hit of an UNKNOWN, retrieval has a say in the order."""
     generation: str
-    """Name of the indexes that answered."""
+    """Name of the generation that answered."""
     took_ms: float
     reason: str = ""
-    """In words, why this outcome."""
+    """Why this outcome, in words."""
     lanes: tuple[LaneShare, ...] = ()
-    """What each lane of the lookup contributed, for explanation."""
+    """What each lane of retrieval contributed."""
     stages_ms: Mapping[str, float] = field(default_factory=dict, compare=False)
-    """describe (share of the batch), lookup, verify: milliseconds that add up to about `took_ms`."""
+    """Milliseconds of describe (share of the batch), lookup and verify; they add up to about `took_ms`."""
     considered: tuple[Hit, ...] = ()
-    """The best products, also beyond those that `hits` shows; for the record."""
+    """The best products, also beyond `hits`; for the record."""
     named: tuple[str, ...] = ()
-    """SKUs that the answer names: one of a MATCH, all that an AMBIGUOUS cannot tell apart, none of an UNKNOWN."""
+    """SKUs that the answer names: one for a MATCH, all that an AMBIGUOUS cannot tell apart, none for an UNKNOWN."""
     compared: int = 0
-    """Images of the catalog that were looked at in pairs."""
+    """How many images of the catalog were verified against the photo."""
     look_alikes: tuple[LookAlike, ...] = ()
     """Products of `hits` that are easily taken for the named one, most probable first."""
     photos: tuple[str, ...] = ()
-    """Names of all photos, where several were answered as one; else empty."""
+    """Names of all photos where several were answered as one; else empty."""
     record_id: int | None = None
-    """Under which `simsearch decisions` knows it; None where it was not recorded."""
+    """Number of its record in `simsearch decisions`; None where it was not recorded."""
 
 
 @dataclass(frozen=True)
@@ -236,11 +255,11 @@ class SourceRow:
 
     sku: str
     path: str
-    """Absolute."""
+    """Absolute path of the file."""
     image: str
-    """As the source names it: relative to the source where it can be."""
+    """The file as the source names it: relative to the source where possible."""
     where: str
-    """For messages: `catalog.csv line 7`, or the path."""
+    """Where the source lists it, for messages: `catalog.csv line 7`, or the path."""
     name: str = ""
     strength: str = ""
     form: str = ""
@@ -254,63 +273,13 @@ class Refusal:
     """A row or photo that was not taken, and why."""
 
     where: str
+    """As in :class:`SourceRow`."""
     code: str
+    """Short name of the reason; for a photo one of `core.errors.REFUSALS`."""
     message: str
+    """One line for people; it begins with `where`."""
     path: str = ""
     """Absolute path of the refused photo or folder; empty where the row does not say which photo it means."""
-
-
-def refused_in_words(refusals: Sequence[Refusal]) -> str:
-    """How many were left out and the first reason, to end an error message; empty where none were."""
-    return f"; {len(refusals)} were left out, the first: {refusals[0].message}" if refusals else ""
-
-
-@dataclass(frozen=True)
-class Status:
-    """What there is, for people and for monitoring."""
-
-    home: str
-    counts: Mapping[str, int]
-    """products, images_ok, images_refused, images_retired."""
-    undescribed: Mapping[str, int]
-    """Method -> active images that lack its descriptor under the fingerprint in force."""
-    generation: str
-    """Name of the one that serves; empty when there is none."""
-    generations: tuple[Mapping[str, Any], ...]
-    problem: str
-    """Why queries cannot be answered from the indexes; empty when they can."""
-    disk_bytes: Mapping[str, int]
-    """catalog, generations, backups."""
-    fingerprints: Mapping[str, str]
-    stale: Mapping[str, int] = field(default_factory=dict)
-    """Method -> active images with a descriptor of it under another fingerprint; not compared with any of today's."""
-    kept: tuple[str, ...] = ()
-    """Generations on disk, oldest first."""
-    gpus: int = 0
-    """That FAISS sees."""
-    nightly: Mapping[str, Any] | None = None
-    """The report of the last night; None before the first."""
-    verified: bool = False
-    """Whether every byte was read."""
-
-    @property
-    def sound(self) -> bool:
-        """Whether a query would be answered from complete indexes."""
-        return not self.problem and not any(self.undescribed.values())
-
-
-@dataclass(frozen=True)
-class Readiness:
-    """What `App.prepare` loaded: from now on a query waits for nothing but its own work."""
-
-    generation: str
-    """Name of the generation that answers; "none" where none was built."""
-    images: int
-    """Active images of the catalog."""
-    revision: int
-    """Of the catalog."""
-    seconds: float
-    """That loading took."""
 
 
 @dataclass(frozen=True)
@@ -320,9 +289,10 @@ class PairVerdict:
     a: str
     b: str
     same: bool | None = None
+    """Whether both show the same product; None after an error, or where one method's similarity was asked for."""
     verification: Verification | None = None
     similarity: float | None = None
-    """By the one method that was asked for, instead of a verification."""
+    """By the one method that was asked for, in place of a verification."""
     error: ImageError | None = None
     reason: str = ""
     """In words, what the verdict rests on."""

@@ -18,7 +18,7 @@ from simsearch.duplicates.distinct_files import DistinctFiles, distinct_files
 from simsearch.duplicates.left_out import LeftOut
 from simsearch.duplicates.linkage import CopySet, ReviewIndex, complete_linkage, copy_sets
 from simsearch.duplicates.pair_check import PairCheck, PairChecker
-from simsearch.duplicates.results import KINDS, DuplicateGroup, DuplicatePair, Findings, Kind
+from simsearch.duplicates.results import KINDS, DuplicateGroup, DuplicatePair, Findings, PairKind
 from simsearch.features.base import Method
 from simsearch.recognition.look_alikes import strength_difference
 from simsearch.recognition.pair_scorer import PairScorer
@@ -172,8 +172,8 @@ class _Grouping:
         """`check`: None for two copies of one file."""
         said, differs = self.reviews.said(_side(a), _side(b)), strength_difference(a, b)
         if check is None:
-            return DuplicatePair(a, b, None, Kind.IDENTICAL, _and("the same file", differs), said)
-        kind = Kind.SAME_PHOTO if check.evidence.photo else Kind.SAME_PRODUCT
+            return DuplicatePair(a, b, None, PairKind.IDENTICAL, _and("the same file", differs), said)
+        kind = PairKind.SAME_PHOTO if check.evidence.photo else PairKind.SAME_PRODUCT
         return DuplicatePair(
             a, b, check.verification, kind, _and(_basis(check), differs), said, check.evidence.place
         )  # fmt: skip
@@ -207,7 +207,7 @@ class _Grouping:
                 continue
             reason = _and(self._why_not(check, *pair), _basis(check))
             found.append(
-                DuplicatePair(*pair, check.verification, Kind.LOOK_ALIKE, reason, None, check.evidence.place)
+                DuplicatePair(*pair, check.verification, PairKind.LOOK_ALIKE, reason, None, check.evidence.place)
             )  # fmt: skip
         return tuple(sorted(found, key=lambda p: (-round(p.probability, 6), p.a.id, p.b.id)))
 

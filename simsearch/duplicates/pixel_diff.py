@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.core.images import resized
 from simsearch.core.types import Pixels
-from simsearch.features.orb import scaled
 
 Thumbnail: TypeAlias = NDArray[np.uint8]
 """(height, width, 3) RGB, `SIDE` pixels on the longer side."""
@@ -51,7 +51,7 @@ class PixelTest:
 
 def thumbnail(pixels: Pixels) -> Thumbnail:
     """The photo at the size of the comparison."""
-    return scaled(pixels, SIDE)
+    return resized(pixels, SIDE)
 
 
 def pixel_test(a: Thumbnail, b: Thumbnail, factor: complex, shift: complex) -> PixelTest | None:

@@ -15,7 +15,7 @@ PHOTO_PROBABILITY = 0.999
 """Least probability of a pair that shows one photo. The network may be unsure of a small crop."""
 
 
-class Kind(StrEnum):
+class PairKind(StrEnum):
     """How two images are alike; the closest kind stands first."""
 
     IDENTICAL = "identical"
@@ -29,8 +29,8 @@ class Kind(StrEnum):
     photos are equal except for the print in one place."""
 
 
-KINDS = tuple(Kind)
-DUPLICATES = (Kind.IDENTICAL, Kind.SAME_PHOTO, Kind.SAME_PRODUCT)
+KINDS = tuple(PairKind)
+DUPLICATES = (PairKind.IDENTICAL, PairKind.SAME_PHOTO, PairKind.SAME_PRODUCT)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class DuplicatePair:
     b: ImageFacts
     verification: Verification | None
     """None for identical files, which need no comparison."""
-    kind: Kind = Kind.SAME_PRODUCT
+    kind: PairKind = PairKind.SAME_PRODUCT
     reason: str = ""
     """The evidence for the kind, in words."""
     said: ReviewVerdict | None = None
@@ -64,7 +64,7 @@ class DuplicatePair:
         """Probability that both show the same product, 0 to 1."""
         if self.verification is None:
             return 1.0
-        least = PHOTO_PROBABILITY if self.kind is Kind.SAME_PHOTO else 0.0
+        least = PHOTO_PROBABILITY if self.kind is PairKind.SAME_PHOTO else 0.0
         return max(self.verification.probability, least)
 
 
@@ -94,7 +94,7 @@ class DuplicateGroup:
         return min(unconfirmed or [p.probability for p in self.pairs])
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> PairKind:
         """The closest kind among pairs of different SKUs; among all pairs if the group has one SKU."""
         kinds = [p.kind for p in self.pairs if p.conflict or not self.conflict]
         return min(kinds or [p.kind for p in self.pairs], key=KINDS.index)
@@ -119,9 +119,9 @@ class Findings:
     unread: int = 0
     """Number of files that could not be read to compare their pixels; their keypoints decided."""
 
-    def only(self, kinds: Iterable[Kind], *, conflicts: bool = False) -> Findings:
+    def only(self, kinds: Iterable[PairKind], *, conflicts: bool = False) -> Findings:
         """The findings of these kinds; with `conflicts`, only groups with several SKUs."""
         wanted = set(kinds)
         groups = tuple(g for g in self.groups if g.kind in wanted and (g.conflict or not conflicts))
-        alike = self.look_alikes if Kind.LOOK_ALIKE in wanted else ()
+        alike = self.look_alikes if PairKind.LOOK_ALIKE in wanted else ()
         return replace(self, groups=groups, look_alikes=alike)

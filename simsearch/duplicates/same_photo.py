@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Descriptor
-from simsearch.features.orb import Geometry, column
+from simsearch.features.keypoints import column
+from simsearch.features.orb import Geometry
 
 Points: TypeAlias = NDArray[np.complex128]
 """(n,) x + iy, in pixels of the photo scaled to `size` on its longer side."""

@@ -1,4 +1,4 @@
-"""Every method of the paper, found by looking into the modules of this package."""
+"""Methods turn an image into a descriptor, and two descriptors into a similarity. Each is one module here."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from simsearch.features.base import Method
 
 @cache
 def discover() -> dict[str, type[Method]]:
-    """Method name -> class, over the `METHODS` of every module here. Imports all of them."""
+    """Method name -> class, from the `METHODS` of every module of this package. Imports all of them."""
     found: dict[str, type[Method]] = {}
     for module in pkgutil.iter_modules(__path__):
         for method in getattr(importlib.import_module(f"{__name__}.{module.name}"), "METHODS", ()):
@@ -29,14 +29,18 @@ def create(name: str, settings: Mapping[str, Any] | None = None) -> Method:
     """The method `name` with `settings` over its defaults.
 
     Raises:
-        ConfigError: no such method, or a setting that it does not have.
+        ConfigError: there is no such method, or it has no such setting, or a value is out of range.
     """
     cls = _known(name)
     return cls(parse_settings(cls.Settings, settings or {}, where=f"methods.{name}"))  # type: ignore[call-arg]
 
 
 def check(tables: Mapping[str, Mapping[str, Any]]) -> None:
-    """ConfigError unless every table names a method and holds settings of it; nothing is made."""
+    """Check tables of settings, method name -> table, without making a method.
+
+    Raises:
+        ConfigError: as :func:`create`.
+    """
     for name, table in tables.items():
         parse_settings(_known(name).Settings, table, where=f"methods.{name}")
 

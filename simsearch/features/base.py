@@ -1,7 +1,7 @@
 """The seam of every method: turn an image into a descriptor, score two descriptors.
 
-A method is one class in one module of this package. `methods.discover()` finds every class that a module lists
-in its `METHODS`; nothing else needs to know of it.
+A method is one class in one module of this package, listed in the module's `METHODS`. `features.discover()` finds it
+there; nothing else needs to know of it. `simsearch.testing.MethodContract` holds it to what this module promises.
 """
 
 from __future__ import annotations
@@ -22,53 +22,59 @@ from simsearch.core.types import Descriptor, Image, Metric, Similarities, Surfac
 
 @dataclass(frozen=True)
 class NoSettings:
-    """For a method that has nothing to set."""
+    """Settings of a method that has none."""
 
 
 @runtime_checkable
 class Method(Protocol):
     """Describes images and compares descriptors.
 
-    Two descriptors may be compared only if they were made under equal fingerprints. Every similarity is higher for
-    more alike images; `similarity_range` says between which values. A class whose compare(a, [b]) is compare(b, [a])
-    may say so with `symmetric = True`; the contract tests then hold it to that. A class that describes several images
-    faster than one after the other says so with `batched = True`: callers hand it whole batches, after the other
-    methods, and it computes with PyTorch.
+    Similarities: higher is more alike, in every method; `similarity_range` says between which values. A class whose
+    compare(a, [b]) equals compare(b, [a]) may say `symmetric = True`, which the contract tests then check.
 
-    Thread safety: `describe` and `compare` are called from several threads at once. A method keeps no state between
-    calls but what it loads once, under a lock. Descriptors belong to the caller and are never changed afterwards.
+    Fingerprints: two descriptors may be compared only if they were made under equal fingerprints. A catalog keeps
+    descriptors for years: whatever changes what `describe` computes (a setting, weights, code, a library) must change
+    the fingerprint. Settings that change nothing (a device, a batch size) must leave it alone.
+
+    Descriptors: a NumPy array of the method's `dtype` and `shape`. They may be read-only, as those from the catalog
+    are. The caller owns them; a method never changes one.
+
+    Batches: a class that computes with PyTorch, and describes several images faster than one after the other, says
+    `batched = True`. Callers hand it whole batches, after the other methods.
+
+    Thread safety: `describe` and `compare` are called from several threads at once. A method keeps nothing between
+    calls except what it loads once, under a lock.
     """
 
     name: ClassVar[str]
     Settings: ClassVar[type]
-    """Frozen dataclass of the method's settings; its instance is the only argument of the constructor."""
+    """Frozen dataclass of the method's settings. An instance is the only argument of the constructor."""
     similarity_range: ClassVar[tuple[float, float]]
-    """Lowest and highest similarity; infinities where it is not bounded."""
+    """Lowest and highest similarity; infinite where it has no bound."""
     dtype: np.dtype[Any]
-    """Of a descriptor."""
+    """Type of a descriptor's numbers; structured for keypoints."""
     shape: tuple[int, ...]
-    """Of a descriptor; -1 where the length varies from image to image."""
+    """Shape of a descriptor; -1 stands for a length that varies from image to image, also 0."""
     fingerprint: str
-    """Name, settings and weights digest in one short string."""
+    """Name, settings, version and weights digest in one short string; see :func:`fingerprint`."""
 
     def describe(self, images: Sequence[Image]) -> list[Descriptor]:
-        """One descriptor an image, in order. Defined for every image, also flat and one-pixel ones."""
+        """One descriptor an image, in order. Every image has one, also flat ones and those of a single pixel."""
         ...
 
     def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
-        """Similarity of `query` to each of `others`, shape (len(others),)."""
+        """Similarity of `query` to each of `others`: float32 (len(others),), all finite."""
         ...
 
 
 @runtime_checkable
 class MetricMethod(Method, Protocol):
-    """A method whose descriptors live in a metric space, and so can be indexed.
-
-    cosine: descriptors are float32, L2-normalised, `dim` numbers. hamming: uint8, `dim` bits packed eight to a byte.
-    """
+    """A method whose descriptors can be indexed: nearer in the metric means more alike by `compare`."""
 
     dim: int
+    """Numbers of a descriptor (cosine), or its bits (hamming)."""
     metric: Metric
+    """cosine: descriptors are float32 (dim,) of L2 length 1. hamming: uint8 (dim / 8,), eight bits packed to a byte."""
 
 
 @runtime_checkable
@@ -76,7 +82,7 @@ class SurfaceMethod(Method, Protocol):
     """A method that also says which surface an image shows."""
 
     def describe_with_surface(self, images: Sequence[Image]) -> list[tuple[Descriptor, Surface, float]]:
-        """Of each image its descriptor, its most likely surface and the probability of that, 0 to 1."""
+        """For each image its descriptor, its most likely surface and the probability of that surface, 0 to 1."""
         ...
 
 
@@ -85,10 +91,13 @@ class PairNetwork(MetricMethod, SurfaceMethod, Protocol):
     """A trained network that verifies pairs: the paper's improved Siamese network, or another one in its place."""
 
     calibration_path: Path
-    """Where the calibration lies that was fitted with these weights."""
+    """File of the calibration that was fitted with these weights."""
 
     def pair_logits(self, query: Descriptor, others: Sequence[Descriptor]) -> NDArray[np.float32]:
-        """Pair head before its sigmoid, (n,): of one embedding (d,), or of one for each (n, d), against `others`."""
+        """Output (n,) of the pair head before its sigmoid.
+
+        `query` is one embedding (d,) against all of `others`, or one for each of them (n, d).
+        """
         ...
 
 
@@ -108,14 +117,15 @@ def says_surface(method: Method) -> TypeGuard[SurfaceMethod]:
 def fingerprint(name: str, settings: Any, *, version: int = 1, digest: str = "") -> str:
     """`name-0123456789abcdef`: equal exactly when name, settings, version and weights digest are equal.
 
-    `version` is raised by hand when the code of a method changes what it computes.
+    `version` is raised by hand when a method, or a library below it, begins to compute something else. The golden
+    values in tests/features show that.
     """
     parts = json.dumps([name, version, asdict(settings), digest], sort_keys=True, default=str)
     return f"{name}-{hashlib.sha256(parts.encode()).hexdigest()[:16]}"
 
 
 def pack(descriptor: Descriptor) -> bytes:
-    """The bytes that the catalog stores; little-endian C order."""
+    """The bytes that the catalog stores: C order, as in memory, which is little-endian on all supported machines."""
     return np.ascontiguousarray(descriptor).tobytes()
 
 
@@ -123,7 +133,7 @@ def unpack(method: Method, data: bytes, image_id: int | None = None) -> Descript
     """Inverse of :func:`pack` for a descriptor of `method`.
 
     Raises:
-        DamagedDescriptor: the size does not fit; `image_id` is named in the message.
+        DamagedDescriptor: the size does not fit. The message names `image_id`.
     """
     try:
         return np.frombuffer(data, dtype=method.dtype).reshape(method.shape)

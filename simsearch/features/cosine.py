@@ -17,7 +17,7 @@ from simsearch.features.base import fingerprint
 
 @dataclass(frozen=True)
 class CosineSettings:
-    """`size`: side in pixels of the square that every photo is brought to; `channels`: luma, or red, green and blue."""
+    """`size`: side in pixels of the square to which a photo is scaled; `channels`: luma, or red, green and blue."""
 
     size: int = setting(64, low=1, high=256)
     channels: str = setting("grey", choices=("grey", "rgb"))
@@ -26,8 +26,8 @@ class CosineSettings:
 class Cosine:
     """a·b / (|a| |b|) of the pixel values, 0 to 1 since none is negative; the paper calls 0.8 and above alike.
 
-    Stored L2-normalised, so that it is a·b. Every flat photo points the same way, grey or black: black, whose vector
-    has no direction, gets theirs.
+    Descriptor: float32 (dim,) of L2 length 1, so that the similarity is a·b. All flat photos have the same direction.
+    A black one would have none, and is given theirs.
     """
 
     name: ClassVar[str] = "cosine"

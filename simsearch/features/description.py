@@ -13,10 +13,10 @@ _PART = 8
 
 
 def describe(methods: Mapping[str, Method], images: Sequence[Image]) -> list[Description]:
-    """Each image described by all `methods`, in order, with its surface where one of them says it.
+    """Describe each image by all `methods`, on all cores; in order, with its surface where a method says it.
 
-    Each core takes some images through all methods. A single image is described by the batched methods on one core and
-    by the others on a second one.
+    Each core takes some images through all methods. For a single image, one core runs the batched methods and a second
+    one the others.
     """
     if len(images) == 1:
         with SingleThreaded():
@@ -35,7 +35,7 @@ def split(methods: Mapping[str, Method]) -> tuple[dict[str, Method], dict[str, M
 
 
 def describe_here(methods: Mapping[str, Method], images: Sequence[Image]) -> list[Description]:
-    """Each image described on the calling thread; the caller has entered `SingleThreaded`."""
+    """Describe each image on the calling thread. The caller has entered `SingleThreaded`."""
     columns: dict[str, list[Descriptor]] = {}
     surfaces: list[tuple[Surface, float | None]] = [(Surface.UNKNOWN, None)] * len(images)
     for name, method in methods.items():
@@ -54,7 +54,7 @@ def describe_here(methods: Mapping[str, Method], images: Sequence[Image]) -> lis
 
 
 def merged(*parts: Description) -> Description:
-    """One description of one image by several groups of methods; the surface is that of the part that knows it."""
+    """One description from several of the same image by different methods. The first known surface is taken."""
     descriptors = {name: descriptor for part in parts for name, descriptor in part.descriptors.items()}
     known = next((part for part in parts if part.surface is not Surface.UNKNOWN), parts[0])
     return Description(descriptors, known.surface, known.surface_probability)

@@ -1,7 +1,7 @@
 """Perceptual hashes: 64 bits that hardly change when a photo is re-encoded, resized or slightly edited.
 
-The bits are imagehash's. It resizes with Pillow's Lanczos filter; to spare it the large photo, the shared grey image is
-first brought to 128 pixels with area averaging.
+The bits are imagehash's. It resizes with Pillow's Lanczos filter, which is slow on a large photo: area averaging first
+brings the shared grey image to 128 pixels.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from simsearch.core.config import setting
 from simsearch.core.types import Descriptor, Image, Metric, Similarities
 from simsearch.features.base import NoSettings, fingerprint
 
-_BITS = np.array([bin(i).count("1") for i in range(256)], np.uint8)
 _DCT = 2 * np.cos(np.pi / 64 * np.outer(np.arange(8), 2 * np.arange(32) + 1))
 """The 8 lowest frequencies of SciPy's DCT-II of 32 numbers, (8, 32). SciPy's own takes a fifth of a second to load."""
 _SURE = 1e-6
-"""Rounding moves coefficients, which are up to 1e6, by some 1e-10: one nearer than this to the median may fall on its
-other side."""
+"""A coefficient nearer than this to the median may fall on its other side by rounding. Coefficients go up to 1e6, and
+rounding moves them by some 1e-10."""
 
 
 def _small(image: Image) -> Pillow.Image:
@@ -51,7 +50,8 @@ class _Hash:
     def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
         if not len(others):
             return np.zeros(0, np.float32)
-        distance = _BITS[np.bitwise_xor(np.stack(others).astype(np.uint8), query.astype(np.uint8))].sum(axis=1)
+        differing = np.bitwise_xor(np.stack(others).astype(np.uint8), query.astype(np.uint8))
+        distance = np.bitwise_count(differing).sum(axis=1)
         return np.asarray(1.0 - distance / 64.0, np.float32)
 
 
@@ -85,7 +85,7 @@ class DHash(_Hash):
 
 @dataclass(frozen=True)
 class PHashSettings:
-    """`statistic`: what the coefficients are compared with; "median" is imagehash's, "mean" the paper's."""
+    """`statistic`: the value that coefficients are compared with; imagehash takes the median, the paper the mean."""
 
     statistic: str = setting("median", choices=("median", "mean"))
 
@@ -93,7 +93,7 @@ class PHashSettings:
 class PHash(_Hash):
     """pHash: grey 32 x 32, two-dimensional DCT-II, the 8 x 8 lowest frequencies against their median (or mean).
 
-    Source: imagehash.phash; the paper takes the mean, which the large constant term dominates.
+    Source: imagehash.phash. The paper takes the mean, which the large constant term dominates.
     """
 
     name: ClassVar[str] = "phash"
@@ -111,7 +111,7 @@ class PHash(_Hash):
             return np.asarray(low > low.mean())
         low = _DCT @ pixels @ _DCT.T
         above = low - np.median(low)
-        if np.abs(above).min() < _SURE:  # a flat or mirrored picture: its bits are how SciPy rounds
+        if np.abs(above).min() < _SURE:  # a flat or mirrored picture: SciPy's rounding decides its bits
             return np.asarray(imagehash.phash(small).hash)
         return np.asarray(above > 0)
 

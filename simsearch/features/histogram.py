@@ -1,7 +1,7 @@
 """Intensity histograms: how often each brightness occurs, whatever its place; four ways of comparing two of them.
 
-A histogram has `bins` equal bins over [0, 255] and sum 1, one of grey or one each of red, green and blue; of three
-channels the similarities are averaged. The equations are those of OpenCV's compareHist, distances turned round.
+A histogram has `bins` equal bins over [0, 255] and sum 1. There is one of grey, or one each of red, green and blue,
+whose similarities are averaged. The equations are those of OpenCV's compareHist, distances turned round.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ class _Histogram:
         return np.asarray(np.clip(self._similarities(a, b).mean(axis=1), low, high), np.float32)
 
     def _similarities(self, a: Floats, b: Floats) -> Floats:
-        """Of `a` (channels, bins) to `b` (n, channels, bins): (n, channels)."""
+        """Similarities (n, channels) of histograms `a` (channels, bins) and `b` (n, channels, bins)."""
         raise NotImplementedError
 
 
 class Correlation(_Histogram):
     """Pearson's correlation of the bins, -1 to 1: sum (a - ā)(b - b̄) / sqrt(sum (a - ā)² sum (b - b̄)²).
 
-    Where all bins of a histogram are equal this is 0 / 0, defined here as 1 if both are such, else 0.
+    A histogram whose bins are all equal makes it 0 / 0. It is then 1 if both are such, else 0.
     """
 
     name: ClassVar[str] = "histogram-correlation"
@@ -86,8 +86,8 @@ class Correlation(_Histogram):
 class ChiSquare(_Histogram):
     """1 - (1/2) sum (a - b)² / (a + b), 0 (no bin in common) to 1; bins empty in both add nothing.
 
-    The symmetric chi-square: compareHist's HISTCMP_CHISQR_ALT is four times the part taken from 1. Its plain form,
-    sum (a - b)² / a, is neither symmetric nor bounded nor defined where a is 0 and b is not.
+    The symmetric chi-square: compareHist's HISTCMP_CHISQR_ALT is four times the part taken from 1. The plain form,
+    sum (a - b)² / a, is not symmetric, has no bound, and is not defined where only a is 0.
     """
 
     name: ClassVar[str] = "histogram-chi-square"
@@ -108,7 +108,7 @@ class Intersection(_Histogram):
 
 
 class Bhattacharyya(_Histogram):
-    """1 - sqrt(1 - sum sqrt(a b)), 0 (no bin in common) to 1: one less the Hellinger distance that OpenCV calls so."""
+    """1 - sqrt(1 - sum sqrt(a b)), 0 (no bin in common) to 1: one minus what OpenCV calls Bhattacharyya distance."""
 
     name: ClassVar[str] = "histogram-bhattacharyya"
 

@@ -15,16 +15,21 @@ from simsearch.core.config import setting
 from simsearch.core.numbers import sigmoid
 from simsearch.core.types import Descriptor, Image, Metric, Pixels, Similarities, Surface
 from simsearch.features.base import fingerprint
-from simsearch.features.network.weights_file import BUILT_IN, open_weights
+from simsearch.features.network.weights_file import BUILT_IN, SURFACES, open_weights
 
 if TYPE_CHECKING:
     from simsearch.features.network.network import Inference
 
+_PILLS = SURFACES.index(Surface.PILLS)
+
 
 @dataclass(frozen=True)
 class SiameseSettings:
-    """`weights`: a .safetensors file, "" for that in the package. `crop_pills`: loose pills are found and described
-    from near. The others do not change what is computed.
+    """Only `weights` and `crop_pills` change what is computed.
+
+    weights: a .safetensors file; "" is the one in the package.
+    crop_pills: find loose pills in a photo and describe a crop to them.
+    batch: photos in one call of the network.
     """
 
     weights: str = ""
@@ -36,14 +41,19 @@ class SiameseSettings:
 
 @dataclass(frozen=True)
 class _Computed:
-    """The settings that change what is computed, and how crops are chosen."""
+    """What the fingerprint is made of, beside the weights: the settings that change the embedding."""
 
     crop_pills: bool
     crops: str = "checked"
+    """How crops are chosen; see `Siamese._look_closer`."""
 
 
 class Siamese:
-    """The paper's improved Siamese network. Similarity: sigmoid of the pair head on |f1 - f2|, 0 to 1, symmetric."""
+    """The paper's improved Siamese network.
+
+    Descriptor: embedding, float32 (d,) of length 1. Similarity: sigmoid of the pair head on |f1 - f2|, 0 to 1,
+    symmetric.
+    """
 
     name: ClassVar[str] = "siamese"
     Settings: ClassVar[type] = SiameseSettings
@@ -62,12 +72,13 @@ class Siamese:
         self.calibration_path = self.weights.path.with_name(f"{self.weights.path.stem}.calibration.json")
         self.dim = self.weights.architecture.embedding
         self.shape = (self.dim,)
-        # Precision and device do not enter: they agree (cosine >= 0.999), and catalogs move between machines.
+        # Precision and device stay out of the fingerprint: their embeddings agree (cosine >= 0.999), and catalogs move
+        # between machines.
         self.fingerprint = fingerprint(self.name, _Computed(settings.crop_pills), digest=self.weights.digest)
 
     @property
     def inference(self) -> Inference:
-        """Loaded at first use, once for all threads: what only compares stored embeddings never loads torch."""
+        """The network, loaded at first use, once for all threads. Comparing stored embeddings never loads PyTorch."""
         with self._loading:
             if self._inference is None:
                 from simsearch.features.network.network import Inference, restore
@@ -81,49 +92,50 @@ class Siamese:
         return [embedding for embedding, _, _ in self.describe_with_surface(images)]
 
     def describe_with_surface(self, images: Sequence[Image]) -> list[tuple[Descriptor, Surface, float]]:
-        """Embedding, most likely surface and its probability of each image.
+        """For each image its embedding, its most likely surface and the probability of that surface, 0 to 1.
 
-        From one pass of the network; loose pills, which fill a twentieth of many photos, get a second one on the crop
-        to them.
+        One pass of the network gives all three. A photo of loose pills gets a second pass on a crop to them, because
+        pills often fill a twentieth of a photo.
         """
-        from simsearch.features.network.network import SURFACES
-
         out: list[tuple[Descriptor, Surface, float]] = []
         for i in range(0, len(images), self.settings.batch):
             pixels = [image.pixels for image in images[i : i + self.settings.batch]]
             embeddings, surfaces = self._pass(pixels)
             best = surfaces.argmax(axis=1)
             if self.settings.crop_pills:
-                self._look_closer(pixels, [SURFACES[b] is Surface.PILLS for b in best], embeddings)
+                self._look_closer(pixels, best == _PILLS, embeddings)
             out += [(e, SURFACES[b], float(p[b])) for e, b, p in zip(embeddings, best, surfaces, strict=True)]
         return out
 
     def _pass(self, pixels: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Embeddings (n, d) and probabilities (n, len(SURFACES)) of n photos of any size."""
         from simsearch.features.network.network import letterbox
 
         return self.inference.describe([letterbox(p, self.inference.size) for p in pixels])
 
-    def _look_closer(self, pixels: Sequence[Pixels], pills: Sequence[bool], embeddings: NDArray[np.float32]) -> None:
-        """Replaces the embeddings of those photos in which pills are found.
+    def _look_closer(self, pixels: Sequence[Pixels], pills: NDArray[np.bool_], embeddings: NDArray[np.float32]) -> None:
+        """Replace the embedding of each photo in which pills are found by that of the crop to them.
 
-        A crop that the network does not take for pills itself is a wrong one: blister strips in a hand are cropped so,
-        and their whole photos are recognised better.
+        The network must call the crop loose pills too. A blister strip in a hand is cropped to something else, and its
+        whole photo is recognised better.
         """
-        from simsearch.features.network.network import SURFACES
         from simsearch.features.network.pill_crop import crop_to_pills
 
-        crops = {i: crop_to_pills(pixels[i]) for i, shown in enumerate(pills) if shown}
+        crops = {i: crop_to_pills(pixels[i]) for i in np.flatnonzero(pills).tolist()}
         found = {i: crop for i, crop in crops.items() if crop.shape != pixels[i].shape}
         if found:
             near, surfaces = self._pass(list(found.values()))
-            kept = surfaces.argmax(axis=1) == SURFACES.index(Surface.PILLS)
+            kept = surfaces.argmax(axis=1) == _PILLS
             embeddings[np.array(list(found))[kept]] = near[kept]
 
     def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
         return sigmoid(self.pair_logits(query, others))
 
     def pair_logits(self, query: Descriptor, others: Sequence[Descriptor]) -> NDArray[np.float32]:
-        """Pair head before its sigmoid, (n,): of one embedding (d,), or of one for each (n, d), against `others`."""
+        """Output (n,) of the pair head before its sigmoid.
+
+        `query` is one embedding (d,) against all of `others`, or one for each of them (n, d).
+        """
         if not len(others):
             return np.zeros(0, np.float32)
         return self.weights.pair_head.logits(query.astype(np.float32), np.stack(others).astype(np.float32))

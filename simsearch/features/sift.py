@@ -1,8 +1,10 @@
 """SIFT: keypoints of a difference-of-Gaussians pyramid, each with a histogram of the gradients around it.
 
 Source: Lowe, "Distinctive image features from scale-invariant keypoints" (2004), as in OpenCV. Compared by brute force:
-the nearest neighbour by L2 distance, kept where it is clearly nearer than the second (Lowe's ratio test).
+the nearest neighbour by L2 distance is kept where it is clearly nearer than the second (Lowe's ratio test).
 Root-SIFT: Arandjelović, Zisserman (2012).
+
+OpenCV rounds gradients differently with and without AVX2: values then differ by one, and a keypoint may come or go.
 """
 
 from __future__ import annotations
@@ -16,23 +18,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.config import setting
+from simsearch.core.images import resized
 from simsearch.core.types import Descriptor, Image, Similarities
 from simsearch.features.base import fingerprint
-from simsearch.features.orb import column, matched_share, scaled
+from simsearch.features.keypoints import SUBPIXEL, column, matched_share, one_to_one
 
 KEYPOINT = np.dtype([("xy", "<u2", 2), ("gradients", "u1", 128)])
 """One keypoint, 132 bytes: position in 1/32 pixel of the scaled photo, and Lowe's 4 x 4 x 8 gradient histogram."""
 
-_SUBPIXEL = 32.0
 _LENGTH = 512.0
-"""OpenCV scales a descriptor to this L2 length, so that its values fit into a byte; root-SIFT is held to it too."""
+"""L2 length of a descriptor. OpenCV scales to it so that values fit into a byte; root-SIFT is scaled to it too."""
 
 
 @dataclass(frozen=True)
 class SiftSettings:
-    """`size`: longer side in pixels for the search of keypoints; `ratio`: Lowe's test, nearest against second nearest.
+    """Settings of SIFT.
 
-    `root`: root-SIFT, the square root of each L1-normalised value; L2 distance is then Hellinger's.
+    keypoints: at most this many in a photo.
+    size: longer side in pixels to which a photo is scaled first.
+    ratio: of Lowe's test: how near a match must be, compared with the second nearest keypoint.
+    root: root-SIFT: the square root of each L1-normalised value, so that L2 distance becomes Hellinger's.
     """
 
     keypoints: int = setting(500, low=8, high=5000)
@@ -43,11 +48,11 @@ class SiftSettings:
 
 
 class Sift:
-    """kept / min(n_a, n_b), 0 to 1: matches that pass the ratio test, of those that there could be.
+    """kept / min(n_a, n_b), 0 to 1: matches that pass the ratio test, of those possible.
 
-    A keypoint of the other photo is counted once. 0 where a photo has no keypoints. Equal descriptors give 1, though
-    keypoints of a repeated pattern fail the ratio test against each other. Not symmetric: neighbours are sought from
-    query to other.
+    Descriptor: :data:`KEYPOINT` (n,). A keypoint of the other photo is counted once. 0 where a photo has no keypoints.
+    Equal descriptors give 1, though keypoints of a repeated pattern fail the ratio test against each other. Not
+    symmetric: neighbours are sought from query to other.
     """
 
     name: ClassVar[str] = "sift"
@@ -64,13 +69,13 @@ class Sift:
         return [self._describe(image) for image in images]
 
     def _describe(self, image: Image) -> Descriptor:
-        # Made anew for each photo, as in Orb: not safe to share between threads.
+        # A detector must not be shared between threads. Making one costs microseconds.
         detector = cv2.SIFT.create(nfeatures=self.settings.keypoints, contrastThreshold=self.settings.contrast)
-        points, gradients = detector.detectAndCompute(scaled(image.grey, self.settings.size), None)
+        points, gradients = detector.detectAndCompute(resized(image.grey, self.settings.size), None)
         count = min(len(points), self.settings.keypoints)  # OpenCV keeps more where scores are equal at the limit
         out = np.zeros(count, KEYPOINT)
         if count:
-            out["xy"] = np.maximum(np.array([p.pt for p in points[:count]]), 0) * _SUBPIXEL + 0.5
+            out["xy"] = np.maximum(np.array([p.pt for p in points[:count]]), 0) * SUBPIXEL + 0.5
             out["gradients"] = self._bytes(gradients[:count])
         return out
 
@@ -91,8 +96,8 @@ class Sift:
     def _matches(self, own: _Side, theirs: _Side) -> NDArray[np.int64]:
         if len(own.vectors) < 2 or len(theirs.vectors) < 2:
             return np.zeros((0, 2), np.int64)
-        # |a|² + |b|² - 2 a·b. Whole numbers below 2**24, so float32 is exact and the answer the same on every machine.
-        # OpenCV's product: NumPy's shares this little among threads, which on a busy machine takes twenty times longer.
+        # |a|² + |b|² - 2 a·b. All are whole numbers below 2**24: float32 is exact, on every machine. The product is
+        # OpenCV's: NumPy shares even this little among threads, which on a busy machine takes twenty times longer.
         product = cv2.gemm(own.vectors, theirs.vectors, -2.0, None, 0.0, flags=cv2.GEMM_2_T)  # type: ignore[call-overload]
         squared = np.asarray(product, np.float32)
         squared += theirs.squares
@@ -102,10 +107,7 @@ class Sift:
         squared[rows, nearest] = np.inf
         second = squared.min(axis=1) + own.squares
         kept = np.flatnonzero(first < self.settings.ratio**2 * second)
-        kept = kept[np.argsort(first[kept], kind="stable")]
-        _, unique = np.unique(nearest[kept], return_index=True)
-        kept = kept[np.sort(unique)]
-        return np.stack([kept, nearest[kept]], axis=1).astype(np.int64)
+        return one_to_one(kept, nearest[kept], first[kept])
 
 
 @dataclass(frozen=True, eq=False)

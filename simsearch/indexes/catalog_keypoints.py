@@ -9,7 +9,7 @@ import numpy as np
 from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method, unpack
-from simsearch.features.orb import column
+from simsearch.features.keypoints import column
 from simsearch.indexes.catalog_view import CatalogView
 from simsearch.indexes.keypoint_votes import Bits, VoteIndex
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from simsearch.catalog import Catalog
 from simsearch.core.errors import GenerationError
-from simsearch.core.types import Status
+from simsearch.core.status import Status
 from simsearch.features.base import Method, MetricMethod
 from simsearch.indexes import gpu
 from simsearch.indexes.generations import Generations

@@ -15,7 +15,7 @@ import numpy as np
 from simsearch.core.config import QuerySettings
 from simsearch.core.types import Candidate, Description, Descriptor, LaneShare
 from simsearch.features.base import Method, MetricMethod
-from simsearch.features.orb import column
+from simsearch.features.keypoints import column
 from simsearch.indexes import Searcher
 from simsearch.indexes.base import one_thread
 from simsearch.indexes.keypoint_votes import Nearest, nearest

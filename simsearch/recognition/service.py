@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from simsearch.core import images
 from simsearch.core.config import Config
 from simsearch.core.errors import ImageError
 from simsearch.core.threads import in_threads
-from simsearch.core.types import Decision, Image
+from simsearch.core.types import Decision, Image, PhotoLike
 from simsearch.recognition.engine import Basis, QueryEngine
 from simsearch.recognition.filter_cache import Where
 from simsearch.recognition.product_filter import parse
@@ -19,9 +18,6 @@ from simsearch.recognition.recorder import Record, Recorder
 
 BATCH = 32
 """Photos decoded at once."""
-
-Photo = str | Path | bytes
-"""A file, or the content of one."""
 
 
 class QueryService:
@@ -39,14 +35,16 @@ class QueryService:
         self.recorder.close()
 
     def each(
-        self, photos: Sequence[Photo], *, k: int | None = None, where: Sequence[str] = (), record: bool = True
+        self, photos: Sequence[PhotoLike], *, k: int | None = None, where: Sequence[str] = (), record: bool = True
     ) -> list[Decision | ImageError]:
         """An answer a photo, in order."""
         conditions = parse(where)
         parts = (photos[i : i + BATCH] for i in range(0, len(photos), BATCH))
         return [answer for part in parts for answer in self._batch(part, k, conditions, record)]
 
-    def _batch(self, photos: Sequence[Photo], k: int | None, where: Where, record: bool) -> list[Decision | ImageError]:
+    def _batch(
+        self, photos: Sequence[PhotoLike], k: int | None, where: Where, record: bool
+    ) -> list[Decision | ImageError]:
         basis = self.engine.basis(where)
         loaded = self._loaded(photos)
         sound = [image for image in loaded if isinstance(image, Image)]
@@ -57,7 +55,7 @@ class QueryService:
         return [image if isinstance(image, ImageError) else next(answers) for image in loaded]
 
     def together(
-        self, photos: Sequence[Photo], *, k: int | None = None, where: Sequence[str] = (), record: bool = True
+        self, photos: Sequence[PhotoLike], *, k: int | None = None, where: Sequence[str] = (), record: bool = True
     ) -> tuple[Decision | None, list[ImageError]]:
         """One answer for photos of one package, from those that can be read, and what is wrong with the others."""
         basis = self.engine.basis(parse(where))
@@ -71,7 +69,7 @@ class QueryService:
             [decision] = self._recorded([decision], [sound], basis)
         return decision, unreadable
 
-    def _loaded(self, photos: Sequence[Photo]) -> list[Image | ImageError]:
+    def _loaded(self, photos: Sequence[PhotoLike]) -> list[Image | ImageError]:
         return in_threads(lambda photo: images.load_or_error(photo, self.config.images), photos)
 
     # -- records -----------------------------------------------------------------------------------------------------

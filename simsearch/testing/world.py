@@ -1,4 +1,8 @@
-"""A catalog, its generations and a query engine over stand-in methods whose descriptors say what is to be found."""
+"""A catalog, its generations and a query engine over stand-in methods, whose descriptors are read off a photo's name.
+
+A test writes down what the methods would find: the photo "30/40/0.95/120" has its embedding at 30 degrees, 40 of its 64
+hash bits set, and is the same product as what it is compared with by a probability of 0.95 and 120 inliers.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +17,12 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings, GenerationSettings, QuerySettings
-from simsearch.core.types import Decision, Description, Descriptor, Image, Metric, SourceRow, Verification
+from simsearch.core.types import Decision, Description, Descriptor, Elsewhere, Image, Metric, SourceRow, Verification
 from simsearch.features.base import MetricMethod, NoSettings
 from simsearch.indexes.generations import Generations, Lane
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.engine import QueryEngine
+from simsearch.recognition.pair_scorer import CandidateScorer
 from simsearch.recognition.score_fusion import Fusion, Monotone
 from simsearch.recognition.scoring import Scoring
 from simsearch.recognition.verification import FEATURES, Verifier
@@ -27,7 +32,7 @@ THRESHOLD = 0.9
 
 
 class StandIn:
-    """A method that reads its descriptors off the photo's name: see `looks`."""
+    """A method that reads its descriptors off the photo's name, see :func:`looks`. It cannot be indexed."""
 
     Settings: ClassVar[type] = NoSettings
     similarity_range: ClassVar[tuple[float, float]] = (-1.0, 1.0)
@@ -36,7 +41,7 @@ class StandIn:
         self.name, self.dtype, self.shape, self.fingerprint = name, np.dtype(dtype), shape, f"{name}-of-the-test"
 
     def describe(self, images: Sequence[Image]) -> list[Descriptor]:
-        """By their names."""
+        """The descriptors that the names of `images` say."""
         return [looks(image.name)[self.name] for image in images]
 
     def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> NDArray[np.float32]:
@@ -53,7 +58,7 @@ class IndexedStandIn(StandIn):
 
 
 class StandInScorer:
-    """A pair scorer: probability and inliers are what the candidate's name says."""
+    """A `recognition.pair_scorer.CandidateScorer`: the candidate's name says probability and inliers."""
 
     def verify(
         self,
@@ -61,10 +66,10 @@ class StandInScorer:
         others: Sequence[Description],
         *,
         geometry: int,
-        elsewhere: Sequence[object] | None = None,
+        elsewhere: Sequence[Elsewhere] | None = None,
         votes: Sequence[float] | None = None,
     ) -> list[Verification]:
-        """One verdict for each of `others`."""
+        """What the names of `others` say."""
         assert votes is None or len(votes) == len(others)
         cosines = [float(query["siamese"] @ other["siamese"]) for other in others]  # type: ignore[operator]
         said = [other["orb"].tolist() for other in others]
@@ -72,7 +77,10 @@ class StandInScorer:
 
 
 def looks(name: str) -> dict[str, Descriptor]:
-    """`angle/bits/probability/inliers` as descriptors: degrees in a plane, number of 1s in 64 bits, and the verdict."""
+    """The descriptors that the name "angle/bits/probability/inliers" says.
+
+    angle: of the embedding, in degrees in a plane. bits: how many of the 64 bits of both hashes are 1.
+    """
     angle, bits, probability, inliers = (float(part) for part in name.split("/"))
     turn = np.deg2rad(angle)
     hashed = np.packbits(np.arange(64) < bits)
@@ -94,8 +102,8 @@ def photo(name: str = "0/0/0/0") -> Image:
     return Image(np.zeros((1, 1, 3), np.uint8), "0" * 64, 1, 1, name)
 
 
-def scoring(threshold: float = THRESHOLD, scorer: Any = None) -> Scoring:
-    """A scoring of the given scorer (default: `StandInScorer`) with a threshold of one's own."""
+def scoring(threshold: float = THRESHOLD, scorer: CandidateScorer | None = None) -> Scoring:
+    """A scoring by `scorer` (default: :class:`StandInScorer`); `threshold`: smallest probability of a MATCH."""
     zeros, ones = (0.0,) * len(FEATURES), (1.0,) * len(FEATURES)
     fusion = Fusion(FEATURES, zeros, ones, zeros, 0.0)
     calibration = Calibration(fusion, Monotone(), {"match": threshold, "pair": 0.5}, {}, {})
@@ -106,7 +114,7 @@ class World:
     """A catalog in a folder, its generations and an engine over stand-ins."""
 
     def __init__(self, folder: Path, *, extra: bool = False, settings: QuerySettings = SETTINGS) -> None:
-        """`extra`: a further method that can be indexed, dhash."""
+        """`extra` adds a second hash, dhash, as one more lane."""
         self.catalog = Catalog(folder / "catalog.db", CatalogSettings())
         self.generations = Generations(folder / "generations")
         self.methods: dict[str, Any] = {
@@ -130,9 +138,9 @@ class World:
 
         Args:
             sku: the product.
-            names: one an image, see `looks`.
-            content: the same for files of equal content; "" makes each file another one.
-            methods: those that described the images; None: all.
+            names: one for each image, see :func:`looks`.
+            content: equal for files of equal content; "" makes each file different.
+            methods: those that described the images; None means all.
             facts: name, strength, form and so on of the product.
         """
         before = set(self.ids())
@@ -152,7 +160,7 @@ class World:
         self.catalog.images.apply(retire=ids)
 
     def ids(self) -> list[int]:
-        """Of all active images, ascending."""
+        """The ids of all active images, ascending."""
         return [int(i) for i in self.catalog.descriptors.active_ids(self.methods["phash"].fingerprint)]
 
     def build(self) -> str:

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from simsearch.core.images import shrunk
 from simsearch.core.numbers import stable_share
 from simsearch.core.types import Pixels, Surface
-from simsearch.features.network.network import SURFACES, shrink
 from simsearch.features.network.pill_crop import cropped_with_outlines
+from simsearch.features.network.weights_file import SURFACES
 from simsearch.training.augment import view
 from simsearch.training.copy_paste import copy_pasted
 from simsearch.training.pairs import ALGORITHMS, ClassBatches, LabelledImages
@@ -75,13 +76,13 @@ class Views:
         """Read a photo; both pictures have at most `side` pixels on the longer side. May raise ImageError."""
         pixels = photo.load()
         if photo.surface != Surface.PILLS:
-            return cls(shrink(pixels, side))
+            return cls(shrunk(pixels, side))
         crop, outlines = cropped_with_outlines(pixels)
         if crop.shape == pixels.shape:
-            return cls(shrink(pixels, side))
-        small = shrink(crop, side)
+            return cls(shrunk(pixels, side))
+        small = shrunk(crop, side)
         scale = np.float32(max(small.shape) / max(crop.shape))
-        return cls(shrink(pixels, side), small, tuple(outline * scale for outline in outlines))
+        return cls(shrunk(pixels, side), small, tuple(outline * scale for outline in outlines))
 
 
 class Batches(Dataset[Batch]):

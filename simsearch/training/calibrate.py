@@ -20,7 +20,7 @@ from simsearch.core.config import QuerySettings
 from simsearch.core.errors import TrainingError
 from simsearch.core.numbers import stable_hash
 from simsearch.core.types import Description, Progress, Refusal, silent
-from simsearch.features.orb import column
+from simsearch.features.keypoints import column
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.keypoint_votes import Nearest, VoteIndex, nearest
 from simsearch.recognition.calibration import Calibration, threshold_for_far

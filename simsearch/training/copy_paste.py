@@ -14,8 +14,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from simsearch.core.images import shrunk
 from simsearch.core.types import Pixels
-from simsearch.features.network.network import shrink
 
 _COUNTS = (0.25, 0.6, 0.15)  # probabilities of one, two and three pills
 _RIM = 3  # pixels around an outline that belong to the pill: its edge, and the shadow at its foot
@@ -27,7 +27,7 @@ def copy_pasted(crop: Pixels, outlines: Sequence[NDArray[np.float32]], rng: Gene
 
     `outlines`, one or more: (n, 2) points x, y of each pill, in pixels of the crop.
     """
-    small = shrink(crop, _SIDE)
+    small = shrunk(crop, _SIDE)
     scale = max(small.shape[:2]) / max(crop.shape[:2])
     shapes = [np.rint(outline * scale).astype(np.int32) for outline in outlines]
     ground = _ground(small, shapes)

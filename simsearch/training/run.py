@@ -15,7 +15,8 @@ import numpy as np
 from simsearch.core import images
 from simsearch.core.config import NEEDED, Config, ImageSettings, parse_settings, read_toml
 from simsearch.core.errors import ImageError, TrainingError
-from simsearch.core.types import Description, Pixels, Progress, Refusal, SourceRow, refused_in_words
+from simsearch.core.text import refused_in_words
+from simsearch.core.types import Description, Pixels, Progress, Refusal, SourceRow
 from simsearch.features import create
 from simsearch.features.base import Method
 from simsearch.features.description import describe

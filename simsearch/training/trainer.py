@@ -21,8 +21,9 @@ from torch.utils.data import DataLoader
 
 from simsearch.core.errors import ImageError, TrainingError
 from simsearch.core.files import replace, replacing
+from simsearch.core.text import refused_in_words
 from simsearch.core.threads import SingleThreaded, in_threads
-from simsearch.core.types import Progress, Refusal, refused_in_words, silent
+from simsearch.core.types import Progress, Refusal, silent
 from simsearch.features.network.network import pick_device, save
 from simsearch.training.batches import Batch, Batches, TrainingPhoto, Views, held_out
 from simsearch.training.loop import Loop

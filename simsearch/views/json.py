@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from simsearch.catalog.images import ImageFacts
     from simsearch.catalog.reviews import Review, Side
     from simsearch.core.config import Config
-    from simsearch.core.types import Decision, Hit, LookAlike, PairVerdict, Refusal, Status, Verification
+    from simsearch.core.status import Status
+    from simsearch.core.types import Decision, Hit, LookAlike, PairVerdict, Refusal, Verification
     from simsearch.duplicates import DuplicateGroup, DuplicatePair
     from simsearch.evaluation.methods import MethodsReport
     from simsearch.evaluation.tables import Report

@@ -6,6 +6,8 @@ import hashlib
 import io
 import random
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -22,9 +24,9 @@ from PIL import features
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import REFUSALS, ImageError
-from simsearch.core.types import Image, Pixels
+from simsearch.core.types import Image, Photo, Pixels
 
-# Pillow warns of odd metadata; in production images.py silences it, here the test run would make it an error.
+# Pillow warns of odd metadata. The command line drops these warnings; a test run would make them errors.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 DEFAULTS = ImageSettings()
@@ -305,19 +307,55 @@ def test_a_large_jpeg_is_decoded_at_reduced_scale(shape: tuple[int, int], monkey
     """As good as decoded in full and then scaled, but from far fewer pixels."""
     picture = smooth(2, *shape)
     seen: list[tuple[int, int]] = []
-    fit = images._fit
+    shrunk = images.shrunk
 
     def noting(pixels: Pixels, side: int) -> Pixels:
         seen.append((pixels.shape[0], pixels.shape[1]))
-        return fit(pixels, side)
+        return shrunk(pixels, side)
 
-    monkeypatch.setattr(images, "_fit", noting)
+    monkeypatch.setattr(images, "shrunk", noting)
     found = decoded(encoded(picture, "JPEG", quality=92))
     assert (found.height, found.width) == shape
     assert max(found.pixels.shape) == 640
     assert 640 <= max(seen[0]) < max(1300, max(shape) / 4)
     expected = cv2.resize(picture, found.pixels.shape[1::-1], interpolation=cv2.INTER_AREA)
     assert np.abs(found.pixels.astype(int) - expected).mean() < 3
+
+
+def test_resized_keeps_the_shape_and_never_vanishes() -> None:
+    assert images.resized(np.zeros((1000, 500), np.uint8), 512).shape == (512, 256)
+    assert images.resized(np.zeros((10, 20, 3), np.uint8), 512).shape == (256, 512, 3)
+    assert images.resized(np.zeros((1, 640), np.uint8), 64).shape == (1, 64)
+
+
+def test_shrunk_never_enlarges() -> None:
+    assert images.shrunk(np.zeros((100, 50, 3), np.uint8), 20).shape == (20, 10, 3)
+    small = np.zeros((10, 20, 3), np.uint8)
+    assert images.shrunk(small, 20) is small
+    assert images.shrunk(np.zeros((1, 500, 3), np.uint8), 20).shape == (1, 20, 3)
+
+
+def test_a_photo_is_called_by_its_name() -> None:
+    data = encoded(quarters(), "PNG")
+    found = [images.load_or_error(photo, DEFAULTS) for photo in (Photo("/etc/passwd", data), data)]
+    assert [image.name for image in found if isinstance(image, Image)] == ["/etc/passwd", "-"]
+    broken = images.load_or_error(Photo("upload 7.png", b"text"), DEFAULTS)
+    assert str(broken).startswith("upload 7.png: ")
+    assert "text" not in repr(Photo("upload 7.png", b"text"))
+
+
+def test_reading_photos_leaves_the_filters_of_warnings_alone() -> None:
+    code = """
+import sys, warnings
+import cv2, numpy, PIL.Image
+before = list(warnings.filters)
+from simsearch.core import images
+from simsearch.core.config import ImageSettings
+images.decode(sys.stdin.buffer.read(), ImageSettings())
+assert warnings.filters == before
+"""
+    root = Path(images.__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code], input=encoded(quarters(), "PNG"), check=True, cwd=root)
 
 
 def test_hash_is_of_the_file() -> None:

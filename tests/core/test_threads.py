@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 
 import cv2
 import pytest
 import torch
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
+from simsearch.core import threads
 from simsearch.core.threads import SingleThreaded, cores, in_threads
 
 
@@ -33,6 +36,36 @@ def test_one_thread_within_and_as_many_as_before_afterwards() -> None:
     with SingleThreaded() as single, ThreadPoolExecutor(2) as pool:
         assert set(pool.map(asked, range(8))) == {(1, 1)}
     assert (cv2.getNumThreads(), torch.get_num_threads()) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        ({"cpu.max": "150000 100000\n"}, 2),  # 1.5 processors
+        ({"cpu.max": "400000 100000"}, 4),
+        ({"cpu.max": "1000 100000"}, 1),
+        ({"cpu.max": "max 100000"}, None),
+        ({"cpu.max": ""}, None),
+        ({"cpu.max": "0 100000"}, None),
+        ({"cpu/cpu.cfs_quota_us": "250000", "cpu/cpu.cfs_period_us": "100000"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ({"cpu/cpu.cfs_quota_us": "250000"}, None),
+        ({"cpu.max": "max 100000", "cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, 1),
+        ({}, None),
+    ],
+)
+def test_the_quota_of_a_container(files: dict[str, str], wanted: int | None, tmp_path: Path) -> None:
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert threads._quota(str(tmp_path)) == (threads._NO_LIMIT if wanted is None else wanted)
+
+
+@pytest.mark.parametrize(("quota", "wanted"), [(1, 1), (3, 3), (8, 6)])
+def test_cores_are_limited_by_affinity_and_quota(quota: int, wanted: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
+    monkeypatch.setattr(threads, "_quota", lambda: quota)
+    assert cores() == wanted
 
 
 def test_without_torch_torch_is_left_alone() -> None:

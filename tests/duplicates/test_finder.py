@@ -13,7 +13,7 @@ from simsearch import open_app
 from simsearch.catalog.reviews import ReviewVerdict, Side
 from simsearch.core.config import DuplicateSettings
 from simsearch.core.errors import UsageError
-from simsearch.duplicates import Kind
+from simsearch.duplicates import PairKind
 from simsearch.duplicates.feedback import built_at
 from tests.duplicates.world import SETTINGS, World, marks
 
@@ -91,7 +91,7 @@ def test_identical_files_are_told(world: World) -> None:
     groups, asked = world.find({"ac": 0.95})
     assert marks(groups) == ["abc"]
     assert [p.identical_file for p in groups[0].pairs] == [True, False]
-    assert (groups[0].kind, groups[0].pairs[1].kind, asked) == (Kind.IDENTICAL, Kind.SAME_PRODUCT, ["ac"])
+    assert (groups[0].kind, groups[0].pairs[1].kind, asked) == (PairKind.IDENTICAL, PairKind.SAME_PRODUCT, ["ac"])
 
 
 def test_retired_and_half_described_images_are_left_out(world: World) -> None:
@@ -131,7 +131,7 @@ def test_planted_duplicates_are_found_in_a_rendered_catalog(indexed: Path, kit: 
     assert found == {frozenset((d.sku_a, d.sku_b)) for d in shop.planted}  # and no two different products
     kinds = {frozenset(g.skus): g.kind for g in groups}
     for planted in shop.planted:
-        expected = Kind.IDENTICAL if planted.kind == "identical" else Kind.SAME_PHOTO
+        expected = PairKind.IDENTICAL if planted.kind == "identical" else PairKind.SAME_PHOTO
         assert kinds[frozenset((planted.sku_a, planted.sku_b))] is expected, planted
 
 
@@ -155,10 +155,10 @@ def test_what_is_nearly_sure_is_a_look_alike(world: World) -> None:
     found, _ = world.findings({"ab": 0.8, "ac": 0.8, "bd": 0.49, "cd": 0.95})
     assert marks(found.groups) == ["cd"]
     [pair] = found.look_alikes  # a and b are one SKU's
-    assert (pair.a.image, pair.b.image, pair.kind) == ("a", "c", Kind.LOOK_ALIKE)
+    assert (pair.a.image, pair.b.image, pair.kind) == ("a", "c", PairKind.LOOK_ALIKE)
     assert pair.reason.startswith("below the threshold of 90.0%")
-    assert found.only([Kind.LOOK_ALIKE]).groups == ()
-    assert found.only([Kind.SAME_PRODUCT]).look_alikes == ()
+    assert found.only([PairKind.LOOK_ALIKE]).groups == ()
+    assert found.only([PairKind.SAME_PRODUCT]).look_alikes == ()
 
 
 def test_one_file_under_a_thousand_skus_is_one_group(world: World) -> None:

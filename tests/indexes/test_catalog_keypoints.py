@@ -16,7 +16,7 @@ from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Descriptor, Image, SourceRow
 from simsearch.features import create
 from simsearch.features.base import pack
-from simsearch.features.orb import column
+from simsearch.features.keypoints import column
 from simsearch.indexes import catalog_keypoints
 from simsearch.indexes.catalog_keypoints import indexed_keypoints, keypoints_of, vote_index
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -14,223 +12,12 @@ from numpy.typing import NDArray
 from simsearch import indexes
 from simsearch.core.errors import GenerationError
 from simsearch.core.types import Ids, Metric
-from simsearch.indexes import VectorIndex
-
-Index = type[VectorIndex]
-DIM = 32
+from simsearch.testing.indexes import IndexContract
 
 
-def vectors(cls: Index, count: int, seed: int = 0, dim: int = DIM) -> NDArray[Any]:
-    random = np.random.default_rng(seed)
-    if cls.metric == "hamming":
-        return random.integers(0, 256, (count, dim // 8)).astype(np.uint8)
-    found = random.normal(size=(count, dim)).astype(np.float32)
-    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
-
-
-def ids_of(count: int) -> Ids:
-    return np.arange(count, dtype=np.int64) * 3 + 2**40  # far apart, and beyond 32 bits
-
-
-def exact(cls: Index, queries: NDArray[Any], stored: NDArray[Any]) -> NDArray[np.float64]:
-    """Similarities (m, n) after the definition in `VectorIndex`."""
-    if cls.metric == "cosine":
-        return np.asarray(queries.astype(np.float64) @ stored.astype(np.float64).T)
-    return np.asarray((np.unpackbits(queries, axis=1)[:, None] == np.unpackbits(stored, axis=1)).mean(axis=2))
-
-
-def filled(cls: Index, count: int) -> tuple[VectorIndex, Ids, NDArray[Any]]:
-    index, ids, stored = cls(DIM), ids_of(count), vectors(cls, count)
-    index.add(ids, stored)
-    return index, ids, stored
-
-
-# Each check is given a class and an empty folder. CHECKS, below, lists them.
-
-
-def says_what_it_is(cls: Index, folder: Path) -> None:
-    index = cls(DIM)
-    assert isinstance(index, VectorIndex)
-    assert index.metric in ("cosine", "hamming")
-    assert index.dim == DIM
-    assert len(index) == 0
-
-
-def holds_what_was_added(cls: Index, folder: Path) -> None:
-    index = cls(DIM)
-    ids, stored = ids_of(60), vectors(cls, 60)
-    shuffled = np.random.default_rng(1).permutation(60)
-    for part in np.array_split(shuffled, 3):
-        index.add(ids[part], stored[part])
-    index.add(ids[:0], stored[:0])
-    assert len(index) == 60
-    assert index.ids().dtype == np.int64
-    assert np.array_equal(index.ids(), ids)
-
-
-def finds_the_most_similar(cls: Index, folder: Path) -> None:
-    index, ids, stored = filled(cls, 200)
-    queries = np.concatenate([vectors(cls, 8, seed=9), stored[:4]])
-    wanted = exact(cls, queries, stored)
-    found, similarities = index.search(queries, 10)
-    assert found.shape == similarities.shape == (12, 10)
-    assert found.dtype == np.int64
-    assert similarities.dtype == np.float32
-    np.testing.assert_allclose(similarities, -np.sort(-wanted, axis=1)[:, :10], atol=1e-5)
-    # The similarity beside an id is that of its vector: ties may come in any order.
-    places = np.searchsorted(ids, found)
-    np.testing.assert_allclose(similarities, np.take_along_axis(wanted, places, axis=1), atol=1e-5)
-    assert all(len(set(row)) == 10 for row in found.tolist())
-    assert found[8:, 0].tolist() == ids[:4].tolist()
-    np.testing.assert_allclose(similarities[8:, 0], 1.0, atol=1e-6)
-
-
-def fills_up_where_there_are_fewer(cls: Index, folder: Path) -> None:
-    index, ids, stored = filled(cls, 3)
-    found, similarities = index.search(stored[:2], 5)
-    assert (np.sort(found[:, :3], axis=1) == ids).all()
-    assert np.isfinite(similarities[:, :3]).all()
-    assert (found[:, 3:] == -1).all()
-    assert (similarities[:, 3:] == -np.inf).all()
-
-
-def is_empty_at_first(cls: Index, folder: Path) -> None:
-    for index in (cls(DIM), through_a_file(cls(DIM), folder)):
-        found, similarities = index.search(vectors(cls, 2), 4)
-        assert (found == -1).all()
-        assert (similarities == -np.inf).all()
-        assert index.ids().shape == (0,)
-        assert len(index) == 0
-
-
-def answers_no_questions_with_no_answers(cls: Index, folder: Path) -> None:
-    found, similarities = filled(cls, 5)[0].search(vectors(cls, 0), 3)
-    assert found.shape == similarities.shape == (0, 3)
-
-
-def keeps_equal_vectors_apart(cls: Index, folder: Path) -> None:
-    index, ids = cls(DIM), ids_of(7)
-    same = np.repeat(vectors(cls, 1), 7, axis=0)
-    index.add(ids, same)
-    found, similarities = index.search(same[:1], 7)
-    assert sorted(found[0].tolist()) == ids.tolist()
-    np.testing.assert_allclose(similarities, 1.0, atol=1e-6)
-
-
-def knows_the_ends_of_its_range(cls: Index, folder: Path) -> None:
-    index = cls(DIM)
-    one = vectors(cls, 1)
-    opposite = ~one if cls.metric == "hamming" else -one
-    index.add(np.array([5, 6]), np.concatenate([one, opposite]))
-    found, similarities = index.search(one, 2)
-    assert found.tolist() == [[5, 6]]
-    np.testing.assert_allclose(similarities, [[1.0, 0.0 if cls.metric == "hamming" else -1.0]], atol=1e-6)
-
-
-def takes_views_and_leaves_them_alone(cls: Index, folder: Path) -> None:
-    index, stored = cls(DIM), vectors(cls, 40)
-    before = stored.copy()
-    index.add(ids_of(40)[::2], stored[::2])
-    found, _ = index.search(np.asfortranarray(stored[::2]), 1)
-    assert found[:, 0].tolist() == ids_of(40)[::2].tolist()
-    frozen = np.frombuffer(stored.tobytes(), stored.dtype).reshape(stored.shape)  # as it comes from the catalog
-    index.add(ids_of(40)[1::2], frozen[1::2])
-    assert np.array_equal(stored, before)
-    assert len(index) == 40
-
-
-def through_a_file(index: VectorIndex, folder: Path) -> VectorIndex:
-    index.save(folder / "saved.index")
-    return type(index).load(folder / "saved.index", index.dim)
-
-
-def answers_from_a_file_as_before(cls: Index, folder: Path) -> None:
-    index, ids, _ = filled(cls, 50)
-    again = through_a_file(index, folder)
-    queries = vectors(cls, 5, seed=3)
-    for a, b in zip(index.search(queries, 60), again.search(queries, 60), strict=True):
-        assert np.array_equal(a, b)
-    assert np.array_equal(again.ids(), ids)
-    again.add(np.array([1]), queries[:1])
-    assert again.search(queries[:1], 1)[0].tolist() == [[1]]
-    index.save(folder / "again.index")
-    assert (folder / "again.index").read_bytes() == (folder / "saved.index").read_bytes()
-
-
-def refuses_what_is_no_index(cls: Index, folder: Path) -> None:
-    path = folder / "x.index"
-    filled(cls, 20)[0].save(path)
-    whole = path.read_bytes()
-    cut = [whole[:n] for n in (0, 1, 3, 4, 10, 30, len(whole) // 2, len(whole) - 1)]
-    for content in [*cut, b"\0" * 500, b"\xff" * 500, b"not an index\n" * 50, bytes(reversed(whole))]:
-        path.write_bytes(content)
-        with pytest.raises(GenerationError, match=r"run `simsearch rebuild`"):
-            cls.load(path, DIM)
-    for missing in (folder / "nothing.index", folder):
-        with pytest.raises(GenerationError, match=r"run `simsearch rebuild`"):
-            cls.load(missing, DIM)
-
-
-def refuses_indexes_of_another_kind_or_dim(cls: Index, folder: Path) -> None:
-    path = folder / "x.index"
-    filled(cls, 20)[0].save(path)
-    for dim in (DIM // 2, DIM * 2):
-        with pytest.raises(GenerationError, match=r"run `simsearch rebuild`"):
-            cls.load(path, dim)
-    for kind, other in indexes.INDEXES.items():
-        if other.metric != cls.metric:
-            with pytest.raises(GenerationError, match=r"run `simsearch rebuild`"):
-                indexes.load(kind, path, DIM)
-
-
-def is_searched_by_many_threads_at_once(cls: Index, folder: Path) -> None:
-    index, _, stored = filled(cls, 300)
-    wanted = [index.search(stored[i : i + 3], 5)[0].tolist() for i in range(60)]
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda i: index.search(stored[i : i + 3], 5)[0].tolist(), range(60)))
-    assert found == wanted
-
-
-def gives_what_it_returns_away(cls: Index, folder: Path) -> None:
-    index, ids, stored = filled(cls, 20)
-    wanted = [part.copy() for part in index.search(stored[:2], 3)]
-    stored[:] = 0  # `add` has copied it
-    for part in (*index.search(vectors(cls, 2), 3), index.ids()):
-        part[:] = 0
-    again = index.search(vectors(cls, 20)[:2], 3)
-    assert all(np.array_equal(a, b) for a, b in zip(wanted, again, strict=True))
-    assert index.ids().tolist() == ids.tolist()
-
-
-def says_when_it_cannot_be_written(cls: Index, folder: Path) -> None:
-    with pytest.raises(GenerationError, match="cannot write"):
-        filled(cls, 3)[0].save(folder / "no" / "such" / "folder.index")
-
-
-CHECKS = (
-    says_what_it_is,
-    holds_what_was_added,
-    finds_the_most_similar,
-    fills_up_where_there_are_fewer,
-    is_empty_at_first,
-    answers_no_questions_with_no_answers,
-    keeps_equal_vectors_apart,
-    knows_the_ends_of_its_range,
-    takes_views_and_leaves_them_alone,
-    answers_from_a_file_as_before,
-    refuses_what_is_no_index,
-    refuses_indexes_of_another_kind_or_dim,
-    is_searched_by_many_threads_at_once,
-    gives_what_it_returns_away,
-    says_when_it_cannot_be_written,
-)
-Check = Callable[[Index, Path], None]
-
-
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("cls", [pytest.param(cls, id=kind) for kind, cls in sorted(indexes.INDEXES.items())])
-def test_contract(cls: Index, check: Check, tmp_path: Path) -> None:
-    check(cls, tmp_path)
+class TestEachIndex(IndexContract):
+    pass
 
 
 class Toy:
@@ -284,13 +71,16 @@ class Toy:
         return index
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_an_index_of_others_passes(check: Check, tmp_path: Path) -> None:
-    check(Toy, tmp_path)
+@pytest.mark.parametrize("cls", [Toy])
+class TestAnIndexOfOthers(IndexContract):
+    pass
 
 
-def test_the_checks_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "check",
+    ["finds_the_most_similar", "fills_up_where_there_are_fewer", "keeps_equal_vectors_apart", "is_empty_at_first"],
+)
+def test_the_checks_can_fail(check: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Toy, "search", lambda self, v, k: (np.zeros((len(v), k), np.int64), np.zeros((len(v), k))))
-    for check in (finds_the_most_similar, fills_up_where_there_are_fewer, keeps_equal_vectors_apart, is_empty_at_first):
-        with pytest.raises(AssertionError):
-            check(Toy, tmp_path)
+    with pytest.raises(AssertionError):
+        getattr(IndexContract(), f"test_{check}")(Toy, tmp_path)

@@ -11,7 +11,7 @@ from PIL import Image as Pillow
 
 from simsearch import open_app
 from simsearch.app import App
-from simsearch.core.types import Status
+from simsearch.core.status import Status
 from simsearch.ingest.status import disk_usage, read_status
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from surface_head import (
 )
 
 from simsearch.core.types import Surface
-from simsearch.features.network.network import SURFACES, Network
-from simsearch.features.network.weights_file import Architecture
+from simsearch.features.network.network import Network
+from simsearch.features.network.weights_file import SURFACES, Architecture
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 CHANNELS = 12

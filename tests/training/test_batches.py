@@ -7,7 +7,6 @@ import torch
 from torch.utils.data import DataLoader
 
 from simsearch.core.types import Pixels
-from simsearch.features.network.network import shrink
 from simsearch.training.batches import Batch, Batches, TrainingPhoto, Views, held_out
 from simsearch.training.settings import OptimiserSettings, TrainSettings
 
@@ -69,10 +68,3 @@ def test_held_out_is_fixed_and_of_the_stated_share() -> None:
     assert not any(held_out(s, 0.0) for s in skus)
     assert all(held_out(s, 0.4) for s in np.array(skus)[apart])  # a larger share adds products, it moves none
     assert [held_out(s, 0.15) for s in ("a", "b", "Ibuprofen 400")] == [False, False, False]
-
-
-def test_shrink() -> None:
-    assert shrink(np.zeros((100, 50, 3), np.uint8), 20).shape == (20, 10, 3)
-    small = np.zeros((10, 20, 3), np.uint8)
-    assert shrink(small, 20) is small
-    assert shrink(np.zeros((1, 500, 3), np.uint8), 20).shape == (1, 20, 3)

@@ -1,1 +1,1 @@
-"""The Siamese network: backbones, training, calibration, and the weights that the package ships."""
+"""The Siamese network: backbones, heads, weight files, the crop to pills, and the weights that the package ships."""

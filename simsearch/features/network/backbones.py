@@ -1,6 +1,6 @@
 """Backbones: one row each. A row says how to build it, and how wide its features are.
 
-torchvision is imported by the rows that are built with it alone: it takes a second and a half of a processor.
+Only rows that are built with torchvision import it: that takes a second and a half.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ class Backbone:
     """A fully convolutional feature extractor: (n, 3, h, w) float -> (n, channels, h / 32, w / 32)."""
 
     build: Callable[[], nn.Sequential]
-    """Without weights: a start is read from a file (`Network.load_start`), never downloaded."""
+    """Builds it with random weights. Others are read from a file (`Network.load_start`), never downloaded."""
     channels: int
     strip: str
-    """Prefix that the features carry in torchvision's own state dict of the whole classifier."""
+    """Prefix of the features in torchvision's state dict of the whole classifier."""
 
 
 def _torchvision(name: str) -> nn.Sequential:

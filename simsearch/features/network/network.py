@@ -2,7 +2,7 @@
 
     photo -> backbone -> GeM pooling -> linear -> L2 norm = embedding f
     pair head (the paper's improved network): sigmoid(FC(|f1 - f2|))
-    surface head: which face of the package the photo shows
+    surface head, on the pooled features: which face of the package the photo shows
 
 Sources: GeM pooling: Radenović, Tolias, Chum, "Fine-tuning CNN Image Retrieval with No Human Annotation" (2018),
 eq. 3. Pair head: Wang, Huang, Cai (2024), improved Siamese network.
@@ -15,7 +15,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -24,18 +23,18 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from simsearch.core.errors import UsageError, WeightsError
-from simsearch.core.types import Pixels, Surface
+from simsearch.core.images import resized
+from simsearch.core.types import Pixels
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.onednn import fuse
-from simsearch.features.network.weights_file import Architecture, Weights, open_weights, write_weights
+from simsearch.features.network.weights_file import SURFACES, Architecture, Weights, open_weights, write_weights
 
-SURFACES: tuple[Surface, ...] = tuple(s for s in Surface if s is not Surface.UNKNOWN)
 _MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
 _STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
 
 
 class GeM(nn.Module):
-    """Generalised-mean pooling: (mean over places of x^p)^(1/p), p learned; 1 is the average, inf the maximum."""
+    """Generalised-mean pooling: (mean over places of x^p)^(1/p). p is learned; 1 is the average, inf the maximum."""
 
     def __init__(self, p: float = 3.0) -> None:
         super().__init__()
@@ -75,22 +74,22 @@ class Network(nn.Module):
         return self.heads(self.backbone(x))
 
     def heads(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """What the backbone gives, (n, channels, h, w) of any precision -> embeddings and surface logits in float32."""
+        """Output of the backbone (n, channels, h, w), any precision -> embeddings and surface logits, float32."""
         pooled = self.pool(maps)
         return functional.normalize(self.embed(pooled).float(), dim=1), self.surface(pooled)
 
     def pair_logits(self, a: Tensor, b: Tensor) -> Tensor:
-        """Embeddings (n, d) and (n, d) -> logits (n,) of "same product"; as `weightfile.PairHead.logits`, trainable."""
+        """Embeddings (n, d) and (n, d) -> logits (n,) of "same product". The trainable twin of `PairHead.logits`."""
         scale = float(self.architecture.embedding) ** 0.5
         return cast(Tensor, self.pair((a - b).abs() * scale)).squeeze(1)
 
     def load_start(self, path: Path) -> None:
-        """Start from `path`: weights of simsearch's own (.safetensors), or a torchvision state dict (.pth).
+        """Start from the weights in `path`: simsearch's own (.safetensors), or a torchvision state dict (.pth).
 
-        Of a torchvision classifier the features are taken and the classifier is left.
+        From a torchvision classifier only the features are taken.
 
         Raises:
-            WeightsError: no such file, not one of these, or of another backbone.
+            WeightsError: the file is missing, neither of the two, or of another backbone.
         """
         if path.suffix == ".safetensors":
             weights = open_weights(path)
@@ -99,7 +98,7 @@ class Network(nn.Module):
             own = self.state_dict()
             known = {k: v for k, v in weights.tensors.items() if k in own and own[k].shape == v.shape}
             fitting = {k: torch.from_numpy(v) for k, v in known.items()}
-            self.load_state_dict(fitting, strict=False)  # heads of other sizes start anew
+            self.load_state_dict(fitting, strict=False)  # heads of other sizes keep their random start
             return
         row = BACKBONES[self.architecture.backbone]
         try:
@@ -128,30 +127,17 @@ def _resnet_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def letterbox(pixels: Pixels, size: int) -> Pixels:
-    """Scaled to fit a square of `size` pixels, aspect kept, padded with the mean colour of the picture's border."""
-    height, width = pixels.shape[:2]
-    scale = size / max(height, width)
-    w, h = max(1, round(width * scale)), max(1, round(height * scale))
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = cv2.resize(pixels, (w, h), interpolation=interpolation)
+    """The photo scaled to fit a square of `size` pixels, aspect kept, padded with the mean colour of its border."""
+    small = resized(pixels, size)
+    h, w = small.shape[:2]
     if w == h == size:
-        return cast(Pixels, small)
+        return small
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]]).mean(axis=0)
     out = np.empty((size, size, 3), np.uint8)
     out[:] = border.round().astype(np.uint8)
     top, left = (size - h) // 2, (size - w) // 2
     out[top : top + h, left : left + w] = small
     return out
-
-
-def shrink(pixels: Pixels, side: int) -> Pixels:
-    """Scaled down to at most `side` pixels on the longer side."""
-    height, width = pixels.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return pixels
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def to_input(squares: Sequence[Pixels]) -> Tensor:
@@ -168,7 +154,11 @@ def normalise(batch: Tensor) -> Tensor:
 
 
 def save(network: Network, path: Path, card: Mapping[str, Any]) -> None:
-    """Weights in half precision as safetensors, architecture and `card` in its header."""
+    """Write weights in half precision as safetensors, with architecture, surfaces and `card` in the header.
+
+    Raises:
+        WeightsError: a weight is not finite, or too large for half precision.
+    """
     state = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     tensors = {k: v.numpy() for k, v in state.items() if not k.endswith("num_batches_tracked")}
     write_weights(path, tensors, network.architecture, card)
@@ -178,7 +168,7 @@ def restore(weights: Weights) -> Network:
     """The network of a weights file, in evaluation mode.
 
     Raises:
-        WeightsError: tensors that do not fit the architecture.
+        WeightsError: the tensors do not fit the architecture, or are not finite.
     """
     try:
         network = Network(weights.architecture)
@@ -199,7 +189,7 @@ def restore(weights: Weights) -> Network:
 
 
 def fold(module: nn.Module, joined: Callable[[nn.Conv2d, nn.BatchNorm2d], nn.Module] = fuse_conv_bn_eval) -> nn.Module:
-    """Each convolution of an evaluated network and the batch norm behind it become what `joined` makes of them."""
+    """Replace each convolution and the batch norm behind it by what `joined` makes of them; `module` itself."""
     children = list(module.named_children())
     for (name, child), (following, other) in pairwise(children):
         if isinstance(child, nn.Conv2d) and isinstance(other, nn.BatchNorm2d):
@@ -211,7 +201,11 @@ def fold(module: nn.Module, joined: Callable[[nn.Conv2d, nn.BatchNorm2d], nn.Mod
 
 
 def pick_device(wanted: str) -> torch.device:
-    """`auto` is the GPU where PyTorch sees one. UsageError when a device is asked for that is not there."""
+    """The device named "auto", "cpu" or "cuda"; "auto" is the GPU where PyTorch sees one.
+
+    Raises:
+        UsageError: there is no such device.
+    """
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -229,21 +223,24 @@ def pick_device(wanted: str) -> torch.device:
 def bfloat16_pays(device: torch.device) -> bool:
     """Whether bfloat16 is the faster precision, to describe and to train: on GPUs, and on CPUs that multiply it.
 
-    Such CPUs have AMX tiles, or AVX-512 with bfloat16 (AMD since Zen 4, Intel's Cooper Lake): docs/benchmarks.md.
+    Such CPUs have AMX tiles, or AVX-512 with bfloat16 (AMD since Zen 4, Intel's Cooper Lake): docs/benchmarks.md. The
+    questions are private functions of PyTorch; one that a later version lacks is answered by no.
     """
     if device.type == "cuda":
         return True
-    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported"))
+    return any(bool(question()) for question in asked if question is not None)
 
 
 _AT_ONCE = 8
-"""Photos in one pass on a CPU: the activations of more do not stay in its cache, and each then takes longer."""
+"""Photos in one pass on a CPU. The activations of more do not stay in its cache, and each photo takes longer."""
 
 
 class Inference:
     """A network made ready to describe photos: batch norms folded, precision and device chosen.
 
-    Takes over the network it is given, in evaluation mode. May be called from several threads at once.
+    It changes the network that it is given, which must be in evaluation mode. May be called from several threads at
+    once.
     """
 
     def __init__(self, network: Network, *, precision: str = "auto", device: str = "auto") -> None:
@@ -252,8 +249,8 @@ class Inference:
         self.dtype = torch.bfloat16 if use_bfloat16 else torch.float32
         self.size = network.architecture.input_size
         fold(network.backbone)
-        # Weights are rounded in every precision: the rounding would move embeddings ten times as far (cosine 0.99)
-        # as computing in bfloat16 does (0.9996), and catalogs move between machines.
+        # Weights are rounded to bfloat16 in every precision, because catalogs move between machines: rounding moves
+        # embeddings ten times as far (cosine 0.99) as computing in bfloat16 does (0.9996).
         network.backbone.to(dtype=torch.bfloat16).to(dtype=self.dtype)
         self.network = network.to(self.device).to(memory_format=torch.channels_last)
         self.at_once = 0
@@ -262,7 +259,7 @@ class Inference:
             fuse(self.network.backbone)
 
     def describe(self, squares: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """n letterboxed squares -> embeddings (n, d) of length 1, probabilities of each surface (n, len(SURFACES))."""
+        """n letterboxed squares -> embeddings (n, d) of length 1 and probabilities (n, len(SURFACES)), both float32."""
         size = self.at_once or len(squares)
         parts = [self._pass(squares[i : i + size]) for i in range(0, len(squares), size)]
         return np.concatenate([e for e, _ in parts]), np.concatenate([s for _, s in parts])

@@ -1,10 +1,11 @@
 """Finds loose pills in a photo, so that they fill the network's input instead of a twentieth of it.
 
-Official photos show pills on plain ground beside a ruler, under a heading, sometimes as a print within a page. What is
-thin and dark (ticks, letters, cross-hairs) is filled in by a grey closing; what then differs from the ground as a
-compact spot is a pill. Without a find the whole photo stands: a wrong crop is worse than none.
+Official photos show pills on plain ground beside a ruler, under a heading, sometimes as a print within a page. A grey
+closing fills in everything thin and dark (ticks, letters, cross-hairs). The ground is a wide median of the closed
+photo. A compact spot that differs from it is a pill. Where no pill is found the whole photo is kept: a wrong crop is
+worse than none.
 
-Sources: grey closing and opening by structuring elements (Serra 1982); the ground is a wide median of the closed photo.
+Source: grey closing and opening by structuring elements (Serra 1982).
 """
 
 from __future__ import annotations
@@ -16,20 +17,23 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.core.images import resized
 from simsearch.core.types import Pixels
 
-_SIDE = 384  # working size; all lengths below are pixels at it
-_PRINT = 13  # wider than the strokes of rulers and letters, narrower than a pill
-_GROUND = 71  # of the median, at a third of the working size: wider than two pills side by side
-_NECK = 9  # what hangs on a pill by less than this is no part of it
+_SIDE = 384  # working size; all lengths below are pixels at this size
+_PRINT = 13  # closing: wider than the strokes of rulers and letters, narrower than a pill
+_GROUND = 71  # median, at a third of the working size: wider than two pills side by side
+_NECK = 9  # opening: cuts off whatever hangs on a pill by a thinner neck
 _LEAST_CONTRAST = 4.5  # in the weighted CIELAB difference below; a white pill on white paper reaches about 6
-_SAME_GROUND = 45.0  # the ground beside a pill and that at the photo's rim: further apart, the "ground" is a large pill
-_ROOM = 1.2  # side of the crop over the longer side of what was found
-_ROUNDS = 3  # a photo printed on a page is found first, its pills next
+_SAME_GROUND = 45.0  # largest difference of a spot's ground from the rim's; beyond it the "ground" is a large pill
+_ROOM = 1.2  # side of the crop over the longer side of the pills
+_ROUNDS = 3  # the first round may find a photo printed on a page, the next one its pills
 
 
 @dataclass(frozen=True)
 class _Spot:
+    """A compact spot, in pixels at the working size."""
+
     left: int
     top: int
     right: int
@@ -48,16 +52,16 @@ class Pills:
     box: tuple[int, int, int, int]
     """Left, top, right, bottom of the square around them, clipped at the photo's rim."""
     outlines: tuple[NDArray[np.float32], ...]
-    """Of each: (n, 2) points x, y."""
+    """For each pill (n, 2) points x, y."""
 
 
 def crop_to_pills(pixels: Pixels) -> Pixels:
-    """A square view (clipped at the photo's rim) of the pills in an RGB photo; the photo itself where none is found."""
+    """A square crop to the pills, clipped at the photo's rim; the whole photo where no pill is found."""
     return cropped_with_outlines(pixels)[0]
 
 
 def cropped_with_outlines(pixels: Pixels) -> tuple[Pixels, tuple[NDArray[np.float32], ...]]:
-    """The same, and of each pill its outline (n, 2) in pixels of the crop; none where none is found."""
+    """The crop, and the outline (n, 2) of each pill in pixels of the crop; no outlines where no pill is found."""
     outlines: tuple[NDArray[np.float32], ...] = ()
     for _ in range(_ROUNDS):
         found = find_pills(pixels)
@@ -68,18 +72,17 @@ def cropped_with_outlines(pixels: Pixels) -> tuple[Pixels, tuple[NDArray[np.floa
         pixels = pixels[top:bottom, left:right]
         outlines = tuple(outline - np.array([left, top], np.float32) for outline in found.outlines)
         if side < 0.5 * whole:
-            break  # near enough; a further look would take the print on a pill for pills
+            break  # near enough: another round would take the print on a pill for pills
     return np.ascontiguousarray(pixels), outlines
 
 
 def find_pills(pixels: Pixels) -> Pills | None:
-    """Where the pills are; None where there are none."""
+    """Where the pills are; None where none is found, or where they fill the photo already."""
     scale = _SIDE / max(pixels.shape[:2])
-    width, height = (max(1, round(n * scale)) for n in (pixels.shape[1], pixels.shape[0]))
+    small = resized(pixels, _SIDE)
+    height, width = small.shape[:2]
     if min(width, height) < _SIDE // 6:
         return None
-    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    small = np.asarray(cv2.resize(pixels, (width, height), interpolation=interpolation), np.uint8)
     clean = np.asarray(cv2.morphologyEx(small, cv2.MORPH_CLOSE, _disc(_PRINT)), np.uint8)
     ground = _ground(clean)
     spots = list(_spots(_apart(_lab(clean), ground), ground))
@@ -106,44 +109,48 @@ def find_pills(pixels: Pixels) -> Pills | None:
 
 
 def _ground(clean: Pixels) -> Pixels:
+    """CIELAB colour (h, w, 3) of the ground at each pixel."""
     height, width = clean.shape[:2]
     third = cv2.resize(clean, (max(1, width // 3), max(1, height // 3)), interpolation=cv2.INTER_AREA)
     return _lab(np.asarray(cv2.resize(cv2.medianBlur(third, _GROUND), (width, height)), dtype=np.uint8))
 
 
 def _rim(ground: Pixels) -> NDArray[np.float32]:
+    """Median CIELAB colour (3,) of the photo's rim."""
     rim = np.concatenate([ground[0], ground[-1], ground[:, 0], ground[:, -1]])
     return np.asarray(np.median(rim.astype(np.float32), axis=0))
 
 
 _WEIGHTS = np.array([0.6, 1.8, 1.8], np.float32)
-"""Of CIELAB differences: lightness, which shadows move, counts less than hue."""
+"""Weights of CIELAB differences: lightness counts less than hue, because shadows change it."""
 _SQUARES = [(np.arange(256, dtype=np.float32) * weight) ** 2 for weight in _WEIGHTS]
 
 
 def _apart(a: Pixels, b: Pixels) -> NDArray[np.float32]:
-    """Distance of CIELAB colours, (h, w), each (h, w, 3)."""
-    # Plane by plane, by tables: on floats, three to a pixel, this took half of the time of a photo of pills.
+    """Distance (h, w) of the CIELAB colours of two pictures (h, w, 3)."""
+    # Plane by plane and by tables. In floats, three to a pixel, it took half of the time of a photo of pills.
     planes = cv2.split(cv2.absdiff(a, b))
     lightness, red, yellow = (cv2.LUT(plane, table) for plane, table in zip(planes, _SQUARES, strict=True))
     return np.sqrt(np.asarray(lightness + red + yellow, np.float32))
 
 
 def _apart_from(ground: Pixels, colour: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The same, (h, w), of each pixel from one colour (3,)."""
+    """Distance (h, w) of each pixel of `ground` (h, w, 3) from one CIELAB colour (3,)."""
     return np.asarray(np.sqrt((((ground - colour) * _WEIGHTS) ** 2).sum(axis=2)), dtype=np.float32)
 
 
 def _spots(difference: NDArray[np.float32], ground: Pixels) -> Iterator[_Spot]:
-    """Compact spots that stand out of the ground, which is that of the photo's rim, and do not touch the rim.
+    """Compact spots that stand out from the ground and do not touch the rim; the ground is that of the photo's rim.
 
-    `difference` (h, w) of each pixel from the `ground` (h, w, 3) around it.
+    Args:
+        difference: (h, w) distance of each pixel from the ground around it.
+        ground: (h, w, 3) CIELAB colour of that ground.
     """
     height, width = difference.shape
     rim = _rim(ground)
     least = max(_LEAST_CONTRAST, 2.5 * float(np.median(difference)))
     mask = (difference > least).astype(np.uint8)
-    # A pale pill shows by its shaded rim alone: what a rounded rim encloses belongs to it.
+    # A pale pill may show only its shaded rim: fill in whatever a rounded rim encloses.
     contours, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     for contour, (_, _, _, parent) in zip(contours, tree[0] if tree is not None else (), strict=True):
         area = cv2.contourArea(contour)

@@ -1,6 +1,6 @@
-"""Weights on disk: safetensors with the architecture and the model card in the header. Needs no torch.
+"""Weights on disk: safetensors with architecture, surfaces and model card in the header. Needs no torch.
 
-What only compares stored embeddings (the pair head) runs from here in NumPy, so that it starts at once.
+Comparing stored embeddings needs only the pair head. It runs from here in NumPy, so that it starts at once.
 """
 
 from __future__ import annotations
@@ -20,15 +20,27 @@ from safetensors.numpy import save as serialise
 
 from simsearch.core.config import parse_settings, setting
 from simsearch.core.errors import ConfigError, WeightsError
+from simsearch.core.files import replace
+from simsearch.core.types import Surface
 
 FORMAT = "simsearch-siamese-1"
 MAX_BYTES = 1_000_000_000
 BUILT_IN = Path(__file__).parent / "weights"
+SURFACES: tuple[Surface, ...] = (
+    Surface.FRONT,
+    Surface.BACK,
+    Surface.SIDE,
+    Surface.TOP,
+    Surface.PILLS,
+    Surface.BOTTLE,
+    Surface.OTHER,
+)
+"""Rows of the surface head, in order. Never reorder: files without names, as the shipped ones, have their rows so."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a network is made of; stored with its weights."""
+    """Backbone and sizes of a network; stored with its weights."""
 
     backbone: str = "mobilenet_v2"
     embedding: int = setting(256, low=8, high=512)
@@ -42,22 +54,41 @@ class Weights:
 
     path: Path
     digest: str
-    """sha256 of the file, hex: part of the fingerprint of all that the weights compute."""
+    """SHA-256 of the file, hex. It enters the fingerprint of everything that the weights compute."""
     architecture: Architecture
     card: Mapping[str, Any]
+    """Where the weights come from: data, training, results. For people."""
+    surfaces: tuple[Surface, ...] = SURFACES
+    """Rows of the surface head in the file, in order."""
 
     @cached_property
     def tensors(self) -> dict[str, NDArray[Any]]:
-        """Name -> array, half precision as stored."""
+        """Name -> array in half precision; the rows of the surface head in the order of :data:`SURFACES`.
+
+        Raises:
+            WeightsError: the file is damaged.
+        """
         try:
             with safe_open(str(self.path), framework="numpy") as stream:
-                return {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
+                found = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
         except (SafetensorError, OSError, ValueError, TypeError) as error:  # TypeError: a dtype that NumPy lacks
             raise WeightsError(f"{self.path}: is a damaged weights file ({error})") from error
+        return found if self.surfaces == SURFACES else {**found, **self._surface_head(found)}
+
+    def _surface_head(self, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        order = [self.surfaces.index(surface) for surface in SURFACES]
+        head = {name: rows for name, rows in tensors.items() if name.startswith("surface.")}
+        if any(rows.shape[:1] != (len(order),) for rows in head.values()):
+            raise WeightsError(f"{self.path}: its surface head does not fit the surfaces that its header names")
+        return {name: rows[order] for name, rows in head.items()}
 
     @cached_property
     def pair_head(self) -> PairHead:
-        """The pair head alone."""
+        """The pair head alone, in float32.
+
+        Raises:
+            WeightsError: it is missing, of another shape or not finite.
+        """
         try:
             names = ("pair.0.weight", "pair.0.bias", "pair.2.weight", "pair.2.bias")
             parts = [self.tensors[name].astype(np.float32) for name in names]
@@ -75,7 +106,7 @@ class Weights:
 class PairHead:
     """The paper's verification: sigmoid(w2 . relu(W1 |f1 - f2| sqrt(d) + b1) + b2).
 
-    |f1 - f2| of unit vectors shrinks with sqrt(d); it is scaled back so that the layers see numbers of order 1.
+    |f1 - f2| of unit vectors shrinks with sqrt(d). Multiplying by sqrt(d) gives the layers numbers of order 1.
     """
 
     hidden: NDArray[np.float32]
@@ -84,7 +115,7 @@ class PairHead:
     out_bias: NDArray[np.float32]
 
     def logits(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Embeddings (n, d) or (d,) against (n, d): (n,), before the sigmoid."""
+        """Logits (n,), before the sigmoid, of embeddings (n, d) or (d,) against (n, d)."""
         difference = np.abs(a - b)
         difference *= np.float32(self.hidden.shape[1] ** 0.5)
         inner = difference @ self.hidden.T + self.hidden_bias
@@ -92,10 +123,11 @@ class PairHead:
 
 
 def open_weights(path: Path) -> Weights:
-    """The weights in `path`.
+    """The weights in `path`. Only the header is looked into yet.
 
     Raises:
-        WeightsError: missing, too large, no safetensors, of another format, or without a sensible architecture.
+        WeightsError: the file is missing, too large, no safetensors or of another format, or its header does not
+            describe a network of simsearch.
     """
     try:
         size = path.stat().st_size
@@ -120,28 +152,52 @@ def open_weights(path: Path) -> Weights:
         architecture = parse_settings(Architecture, table, where="architecture")
     except (ConfigError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(f"{path}: its header does not describe a network ({error})") from None
-    return Weights(path, hashlib.sha256(data).hexdigest(), architecture, card)
+    return Weights(path, hashlib.sha256(data).hexdigest(), architecture, card, _surfaces(path, header))
+
+
+def _surfaces(path: Path, header: Mapping[str, str]) -> tuple[Surface, ...]:
+    """The surfaces that the header names; files written before it named them have the order of :data:`SURFACES`."""
+    if "surfaces" not in header:
+        return SURFACES
+    try:
+        names = json.loads(header["surfaces"])
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: its header does not name its surfaces ({error})") from None
+    if not isinstance(names, list):
+        raise WeightsError(f"{path}: its header does not name its surfaces in a list")
+    known = {surface.value: surface for surface in SURFACES}
+    for name in names:
+        if name not in list(known):  # a list: a name that is no string need not be hashable
+            raise WeightsError(f"{path}: tells the surface {name!r}, which simsearch does not know")
+    if sorted(names) != sorted(known):
+        raise WeightsError(f"{path}: must name each surface once ({', '.join(known)})")
+    return tuple(known[name] for name in names)
 
 
 def write_weights(
     path: Path, tensors: Mapping[str, NDArray[Any]], architecture: Architecture, card: Mapping[str, Any]
 ) -> None:
-    """Inverse of :func:`open_weights`; floating-point tensors are stored in half precision.
+    """Inverse of :func:`open_weights`. Floating-point tensors are stored in half precision.
 
     Equal tensors, architecture and card give equal bytes, and so an equal digest.
 
     Raises:
-        WeightsError: a number that is not finite, or too large for half precision.
+        WeightsError: a number is not finite, or too large for half precision.
     """
     with np.errstate(over="ignore"):
         halves = {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in tensors.items()}
     odd = [k for k, v in halves.items() if not np.isfinite(v).all()]
     if odd:
         raise WeightsError(f"{path}: {odd[0]} holds numbers that half precision cannot; the training has diverged")
-    header = {"format": FORMAT, "architecture": json.dumps(asdict(architecture)), "card": json.dumps(card)}
+    header = {
+        "format": FORMAT,
+        "architecture": json.dumps(asdict(architecture)),
+        "surfaces": json.dumps([surface.value for surface in SURFACES]),
+        "card": json.dumps(card),
+    }
     data = serialise(halves, metadata=header)
-    # safetensors writes the header's entries in an order that changes from call to call.
+    # safetensors writes the entries of its header in an order that changes from call to call.
     size = int.from_bytes(data[:8], "little")
     text = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data[8 + size :])
+    replace(path, len(text).to_bytes(8, "little") + text + data[8 + size :])

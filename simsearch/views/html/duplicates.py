@@ -18,15 +18,15 @@ from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
 from simsearch.core.types import Pixels
-from simsearch.duplicates import KINDS, DuplicateGroup, DuplicatePair, Findings, Kind
+from simsearch.duplicates import KINDS, DuplicateGroup, DuplicatePair, Findings, PairKind
 from simsearch.duplicates.pixel_diff import Box
 from simsearch.views.files import NewFile
 from simsearch.views.html.templates import SIDES, rendered_parts
 
 MOST_PICTURES, MOST_PAIRS = 12, 30  # of one group
 _TITLES = {
-    Kind.IDENTICAL: "Identical files", Kind.SAME_PHOTO: "One photo, changed",
-    Kind.SAME_PRODUCT: "Other photos of one product", Kind.LOOK_ALIKE: "Look-alikes, not duplicates",
+    PairKind.IDENTICAL: "Identical files", PairKind.SAME_PHOTO: "One photo, changed",
+    PairKind.SAME_PRODUCT: "Other photos of one product", PairKind.LOOK_ALIKE: "Look-alikes, not duplicates",
 }  # fmt: skip
 
 
@@ -114,7 +114,7 @@ def _parts(found: Findings, settings: ImageSettings, limit: int) -> Iterator[Par
             number += len(part)
     alike = found.look_alikes[:limit]
     if alike:
-        yield Part(_TITLES[Kind.LOOK_ALIKE], map(partial(_pair_card, settings), range(1, len(alike) + 1), alike))
+        yield Part(_TITLES[PairKind.LOOK_ALIKE], map(partial(_pair_card, settings), range(1, len(alike) + 1), alike))
 
 
 def _group_card(settings: ImageSettings, number: int, group: DuplicateGroup) -> Card:
@@ -127,7 +127,7 @@ def _pair_card(settings: ImageSettings, number: int, pair: DuplicatePair) -> Car
 
 def _card(
     title: str,
-    kind: Kind,
+    kind: PairKind,
     probability: float,
     members: Sequence[ImageFacts],
     pairs: Sequence[DuplicatePair],

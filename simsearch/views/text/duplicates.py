@@ -10,12 +10,12 @@ from typing import TextIO
 
 from simsearch.catalog.reviews import Review, Side
 from simsearch.core.text import percent
-from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings, Kind
+from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings, PairKind
 from simsearch.views.text.output import OUT, table, text
 
 WORDS = {
-    Kind.IDENTICAL: "identical file", Kind.SAME_PHOTO: "same photo", Kind.SAME_PRODUCT: "same product",
-    Kind.LOOK_ALIKE: "look-alike",
+    PairKind.IDENTICAL: "identical file", PairKind.SAME_PHOTO: "same photo", PairKind.SAME_PRODUCT: "same product",
+    PairKind.LOOK_ALIKE: "look-alike",
 }  # fmt: skip
 COLUMNS = (
     "group", "kind", "different_skus", "probability", "similarity", "inliers", "support", "sku_a", "name_a", "a",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from simsearch.core.types import Status
+from simsearch.core.status import Status
 from simsearch.ingest.nightly import NightlyReport
 from simsearch.ingest.rebuild import Plan
 from simsearch.views.text.output import OUT, table, text

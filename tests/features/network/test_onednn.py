@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch import nn
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.mobilenet import mobilenet_v2
 from simsearch.features.network.network import fold
-from simsearch.features.network.onednn import FusedConvolution, fuse
+from simsearch.features.network.onednn import FusedConvolution, available, fuse
 
 
 def settled(module: nn.Module) -> nn.Module:
@@ -80,7 +81,21 @@ def test_what_one_dnn_cannot_do_is_left_as_it_is() -> None:
     assert fuse(net.eval()) == 0
 
 
-def test_without_the_operator_the_network_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pytorch_without_the_operators_keeps_its_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for operators in (SimpleNamespace(), SimpleNamespace(_convolution_pointwise=None)):
+        monkeypatch.setattr(torch.ops, "mkldnn", operators)
+        net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
+        assert not available()
+        assert fuse(net) == 0
+        assert net(photos(1)).shape == (1, 4, 62, 62)
+
+
+def test_an_operator_with_another_signature_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FusedConvolution, "forward", lambda self: None)
+    assert fuse(nn.Sequential(nn.Conv2d(3, 4, 3)).eval()) == 0
+
+
+def test_an_operator_that_fails_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object) -> None:
         raise AttributeError("'_OpNamespace' 'mkldnn' object has no attribute '_convolution_pointwise'")
 

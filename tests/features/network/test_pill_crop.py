@@ -129,7 +129,7 @@ def test_the_same_photo_twice_gives_the_same_crop() -> None:
 
 def test_a_crop_that_shows_no_pills_to_the_network_is_not_taken(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from simsearch.core.types import Image
-    from simsearch.features.network.network import SURFACES
+    from simsearch.features.network.weights_file import SURFACES
 
     method = create("siamese", {"weights": str(kit.weights)})
     assert isinstance(method, Siamese)

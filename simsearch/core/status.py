@@ -1,0 +1,57 @@
+"""What an application says of itself: whether it is ready, and what its home holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """What `App.prepare` loaded: from now on a query waits for nothing but its own work."""
+
+    generation: str
+    """Name of the generation that answers; "none" where none was built."""
+    images: int
+    """Active images of the catalog."""
+    revision: int
+    """Revision of the catalog."""
+    seconds: float
+    """How long loading took."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a home holds, for people and for monitoring."""
+
+    home: str
+    counts: Mapping[str, int]
+    """products, images_ok, images_refused, images_retired."""
+    undescribed: Mapping[str, int]
+    """Method -> active images that lack its descriptor under the fingerprint in force."""
+    generation: str
+    """Name of the generation that serves; empty when there is none."""
+    generations: tuple[Mapping[str, Any], ...]
+    """Records of all builds, oldest first."""
+    problem: str
+    """Why queries cannot be answered from the indexes; empty when they can."""
+    disk_bytes: Mapping[str, int]
+    """Bytes of catalog, generations and backups."""
+    fingerprints: Mapping[str, str]
+    """Method -> fingerprint in force."""
+    stale: Mapping[str, int] = field(default_factory=dict)
+    """Method -> active images whose descriptor has another fingerprint, so that it is compared with none of today's."""
+    kept: tuple[str, ...] = ()
+    """Generations on disk, oldest first."""
+    gpus: int = 0
+    """GPUs that FAISS sees."""
+    nightly: Mapping[str, Any] | None = None
+    """Report of the last night; None before the first."""
+    verified: bool = False
+    """Whether every byte was read."""
+
+    @property
+    def sound(self) -> bool:
+        """Whether a query would be answered from complete indexes."""
+        return not self.problem and not any(self.undescribed.values())
