@@ -11,7 +11,7 @@ from torch import nn
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.mobilenet import mobilenet_v2
 from simsearch.training.folded_norms import _Scaled, with_folded_norms
-from tests.features.network.test_onednn import photos, settled
+from tests.features.network.networks import photos, trained
 
 
 def gradients(module: nn.Module, through: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -26,7 +26,7 @@ def gradients(module: nn.Module, through: nn.Module, x: torch.Tensor) -> tuple[t
 @pytest.mark.parametrize("size", [64, 75])
 def test_it_computes_the_same_and_has_the_same_gradients(backbone: str, size: int) -> None:
     torch.manual_seed(0)
-    net = settled(BACKBONES[backbone].build()).double()
+    net = trained(BACKBONES[backbone].build()).double()
     x = photos(3, size).double()
     out, wanted = gradients(net, net, x)
     thin, found = gradients(net, with_folded_norms(net), x)
@@ -55,7 +55,7 @@ def test_a_stride_without_the_padding_that_keeps_the_size_is_left_to_pytorch() -
         nn.Conv2d(8, 8, 2, stride=2, padding=0, groups=8),
         nn.Conv2d(8, 16, 3, stride=2, padding=1),
     ):
-        net = settled(nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels))).double()
+        net = trained(nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels))).double()
         thin = with_folded_norms(net)
         assert not any(m.strided_depthwise for m in thin.modules() if isinstance(m, _Scaled))
         x = torch.randn(2, 8, 9, 9, dtype=torch.float64)
@@ -63,7 +63,7 @@ def test_a_stride_without_the_padding_that_keeps_the_size_is_left_to_pytorch() -
 
 
 def test_mixed_precision_is_near() -> None:
-    net = settled(mobilenet_v2())
+    net = trained(mobilenet_v2())
     thin = with_folded_norms(net)
     with torch.autocast("cpu", torch.bfloat16):
         out, wanted = gradients(net, thin, photos(2))
@@ -75,7 +75,7 @@ def test_mixed_precision_is_near() -> None:
 
 
 def test_training_it_trains_the_backbone() -> None:
-    net = settled(mobilenet_v2()).double()
+    net = trained(mobilenet_v2()).double()
     before = copy.deepcopy(net.state_dict())
     thin = with_folded_norms(net)
     optimiser = torch.optim.SGD(net.parameters(), lr=0.01)

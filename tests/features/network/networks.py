@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from simsearch.core.types import Pixels
 from simsearch.features.network.network import Network, to_input
@@ -39,3 +40,18 @@ def embeddings(network: Network, n: int = 6) -> NDArray[np.float32]:
 
 def cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((a * b).sum(axis=1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1))
+
+
+def trained(module: nn.Module) -> nn.Module:
+    """With running statistics that are not those of a new batch norm, and weights that bfloat16 holds."""
+    torch.manual_seed(3)
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            nn.init.uniform_(part.running_mean, -0.2, 0.2)  # type: ignore[arg-type]
+            nn.init.uniform_(part.running_var, 0.8, 1.2)  # type: ignore[arg-type]
+    return module.eval()
+
+
+def photos(count: int, size: int = 64) -> torch.Tensor:
+    torch.manual_seed(5)
+    return torch.randn(count, 3, size, size).contiguous(memory_format=torch.channels_last)

@@ -1,9 +1,7 @@
-"""Our own MobileNetV2 is torchvision's, and fused convolutions compute what the layers they replace do."""
+"""Fused convolutions compute what the layers that they replace do."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import pytest
@@ -11,44 +9,14 @@ import torch
 from torch import nn
 
 from simsearch.features.network.backbones import BACKBONES
-from simsearch.features.network.mobilenet import mobilenet_v2
 from simsearch.features.network.network import fold
 from simsearch.features.network.onednn import FusedConvolution, available, fuse
-
-
-def settled(module: nn.Module) -> nn.Module:
-    """With running statistics that are not those of a new batch norm, and weights that bfloat16 holds."""
-    torch.manual_seed(3)
-    for part in module.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            nn.init.uniform_(part.running_mean, -0.2, 0.2)  # type: ignore[arg-type]
-            nn.init.uniform_(part.running_var, 0.8, 1.2)  # type: ignore[arg-type]
-    return module.eval()
-
-
-def photos(count: int, size: int = 64) -> torch.Tensor:
-    torch.manual_seed(5)
-    return torch.randn(count, 3, size, size).contiguous(memory_format=torch.channels_last)
-
-
-def test_mobilenet_is_torchvisions() -> None:
-    from torchvision import models
-
-    theirs, ours = settled(models.mobilenet_v2(weights=None).features), mobilenet_v2().eval()
-    ours.load_state_dict(theirs.state_dict())  # strict: the same names and shapes
-    with torch.inference_mode():
-        assert torch.equal(ours(photos(2)), theirs(photos(2)))
-
-
-def test_the_network_is_made_without_torchvision() -> None:
-    code = "import sys; from simsearch.features.network.network import Architecture, Network; Network(Architecture()); "
-    code += "assert 'torchvision' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+from tests.features.network.networks import photos, trained
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_fusing_changes_nothing(backbone: str) -> None:
-    net = fold(settled(BACKBONES[backbone].build())).to(memory_format=torch.channels_last)
+    net = fold(trained(BACKBONES[backbone].build())).to(memory_format=torch.channels_last)
     with torch.inference_mode():
         before = {n: net(photos(n)) for n in (1, 3)}
         assert fuse(net) > 10

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from simsearch.core.types import Pixels, Surface
-from simsearch.features import create
+from simsearch.core.types import Pixels
 from simsearch.features.network.pill_crop import crop_to_pills, cropped_with_outlines, find_pills
-from simsearch.features.siamese import Siamese
 
 GROUND, PAPER, BLACK = (205, 205, 210), (255, 255, 255), (20, 20, 20)
 
@@ -125,29 +119,3 @@ def test_the_same_photo_twice_gives_the_same_crop() -> None:
     ruler(pixels)
     tablet(pixels, 200, 220, 22, (230, 120, 60))
     np.testing.assert_array_equal(crop_to_pills(pixels), crop_to_pills(pixels.copy()))
-
-
-def test_a_crop_that_shows_no_pills_to_the_network_is_not_taken(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from simsearch.core.types import Image
-    from simsearch.features.network.weights_file import SURFACES
-
-    method = create("siamese", {"weights": str(kit.weights)})
-    assert isinstance(method, Siamese)
-    pixels = sheet()
-    tablet(pixels, 200, 220, 22, (90, 30, 40))
-    image = Image(pixels, "0" * 64, 640, 480)
-    crop_says = Surface.PILLS
-
-    def passed(seen: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        embeddings, surfaces = np.zeros((len(seen), 2), np.float32), np.zeros((len(seen), len(SURFACES)), np.float32)
-        for i, one in enumerate(seen):
-            whole = one.shape == pixels.shape
-            embeddings[i, int(whole)] = 1
-            surfaces[i, SURFACES.index(Surface.PILLS if whole else crop_says)] = 1
-        return embeddings, surfaces
-
-    monkeypatch.setattr(method, "_pass", passed)
-    assert [e.tolist() for e, _, _ in method.describe_with_surface([image])] == [[1, 0]]
-    crop_says = Surface.OTHER
-    [(embedding, surface, _)] = method.describe_with_surface([image])
-    assert (embedding.tolist(), surface) == ([0, 1], Surface.PILLS)

@@ -1,0 +1,77 @@
+"""The Siamese network as a method: similarities of stored embeddings, and the second look at loose pills."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from simsearch import features
+from simsearch.core.types import Pixels, Surface
+from simsearch.features import create
+from simsearch.features.network.pill_crop import crop_to_pills
+from simsearch.features.network.weights_file import SURFACES
+from simsearch.features.siamese import Siamese
+from simsearch.testing.pictures import image
+
+
+def test_comparing_stored_embeddings_loads_no_torch() -> None:
+    code = """
+import sys
+import numpy as np
+from simsearch.features.siamese import Siamese, SiameseSettings
+method = Siamese(SiameseSettings())
+one = np.eye(1, method.dim, dtype=np.float32)[0]
+assert method.compare(one, [one])[0] > method.compare(one, [-one])[0]
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(features.__file__).parents[2])
+
+
+def test_one_query_or_one_for_each() -> None:
+    method = create("siamese")
+    assert isinstance(method, Siamese)
+    vectors = np.random.default_rng(0).normal(size=(3, method.dim)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    others = list(vectors[::-1])
+    each = method.pair_logits(vectors, others)
+    alone = [method.pair_logits(query, [other])[0] for query, other in zip(vectors, others, strict=True)]
+    assert each == pytest.approx(np.array(alone), abs=1e-5)
+    assert method.pair_logits(vectors[0], []).shape == (0,)
+
+
+def test_contrastive_similarity_falls_with_distance() -> None:
+    method = create("siamese-contrastive")
+    assert method.shape[0] > 1
+    one, other = np.eye(2, method.shape[0], dtype=np.float32)
+    found = method.compare(one, [one, other, -one])
+    assert found.tolist() == pytest.approx([1.0, 1 - 2**0.5 / 2, 0.0])
+
+
+def test_a_crop_that_shows_no_pills_to_the_network_is_not_taken(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    method = create("siamese", {"weights": str(kit.weights)})
+    assert isinstance(method, Siamese)
+    pixels = np.full((480, 640, 3), (205, 205, 210), np.uint8)
+    pixels[200:240, 180:220] = (90, 30, 40)  # a square pill
+    assert crop_to_pills(pixels).shape != pixels.shape
+    crop_says = Surface.PILLS
+
+    def passed(seen: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        embeddings, surfaces = np.zeros((len(seen), 2), np.float32), np.zeros((len(seen), len(SURFACES)), np.float32)
+        for i, one in enumerate(seen):
+            whole = one.shape == pixels.shape
+            embeddings[i, int(whole)] = 1
+            surfaces[i, SURFACES.index(Surface.PILLS if whole else crop_says)] = 1
+        return embeddings, surfaces
+
+    monkeypatch.setattr(method, "_pass", passed)
+    assert [e.tolist() for e, _, _ in method.describe_with_surface([image(pixels)])] == [[1, 0]]
+    crop_says = Surface.OTHER
+    [(embedding, surface, _)] = method.describe_with_surface([image(pixels)])
+    assert (embedding.tolist(), surface) == ([0, 1], Surface.PILLS)
