@@ -228,6 +228,6 @@ def test_calibrating_never_keeps_an_old_calibration(
 
 def test_a_calibration_waits_for_nobody_who_writes_in_the_home(app: App, shop: Shop, tmp_path: Path) -> None:
     with writing(tmp_path / "home"):
-        path = app.calibrate(shop.table, target_far=0.05).path
+        path = app.calibrate(shop.table, target_far=0.05).path or Path()
         assert Calibration.load(path).thresholds["match"] == app.match_threshold
         assert app.calibrate(shop.table, target_far=0.05, out=tmp_path / "aside.json").path == tmp_path / "aside.json"
