@@ -114,7 +114,7 @@ class Verifier:
             features[:, 3] = self.phash.compare(hashes, [side["phash"] for side in right])
             shown = [(x.surface, y.surface) for x, y in zip(left, right, strict=True)]
             features[:, 4] = [x is not y and {x, y} <= _FACES for x, y in shown]
-            features[:, _PILLS] = [Surface.PILLS in pair for pair in shown]
+            features[:, _PILLS] = [x.loose_pills or y.loose_pills for x, y in zip(left, right, strict=True)]
         return features
 
     def geometry(self, query: Description, other: Description) -> Geometry:
