@@ -13,7 +13,7 @@ from simsearch.core.quantities.strengths import parse
 
 _PIECE = (
     r"(?:(?:film|retard|brause|kau|hart|weich|schmelz|film[- ]?coated |soft |hard |chewable |effervescent |coated )*"
-    r"(?:tab(?:s|l|lets?|lette[ns]?)?|cap(?:s|sules?)?|kapseln?|compresse|compressa|comprim[eéi]s?|comprimidos?|"
+    r"(?:tab(?:s|l|lets?|lette[ns]?)?|tbl|fta|kap|hkp|drg|cap(?:s|sules?)?|kapseln?|compresse|compressa|comprim[eéi]s?|comprimidos?|"
     r"g[eé]lules?|c[aá]psulas?|dragees?|dragées?|pastill\w*|lozenges?|caplets?|pills?|vials?|amp(?:s|ou?les?|ullen?|uls?)?|"
     r"sachets?|beutel|zäpfchen|suppositor(?:y|ies)|pessar(?:y|ies)|patch(?:es)?|pflaster|syringes?|pens?|fertigspritzen?|"
     r"pieces?|pcs?|stück|st|doses?|dosen|units?|таб\w*|капс\w*|амп\w*|шт|доз\w*|tabletek|kapsułek|قرص|کپسول|عدد)\b\.?"
@@ -22,6 +22,7 @@ _PIECE = (
 _INNER = r"(?:strips?|blisters?|blisterpackungen|packs?|cards?|boxe?s?|bottles?|plaquettes?|блистер\w*)"
 _BEFORE = r"(?<![\w.,/^-])(?<!per )(?<!each )(?<!jede )(?<!after )"
 _COUNT = r"\d{1,5}"
+_MEASURE = r"(?:[mµ]?[gl]|mcg|cc|iu|мл|毫升)\b"
 _FREE = re.compile(rf"{_BEFORE}({_COUNT})\s*\+\s*({_COUNT})\s*(?:{_PIECE}\s*)?(?:free|gratis|extra)\b", re.IGNORECASE)
 _TIMES = r"\s*[x*хX]\s*"
 _LAYERS = re.compile(
@@ -32,9 +33,19 @@ _EACH = re.compile(
     rf"{_BEFORE}({_COUNT}(?:{_TIMES}{_COUNT})*){_TIMES}(\d+(?:[.,]\d+)?\s*(?:ml|mL|g|l|мл|毫升|cc)\b)", re.IGNORECASE
 )
 _OF = re.compile(
-    rf"{_BEFORE}({_COUNT})\s*{_INNER}\s*(?:of|à|a|zu|mit|x|de|da|по)\s*({_COUNT})(?!\s*m?[gl]\b)", re.IGNORECASE
+    rf"{_BEFORE}({_COUNT})\s*{_INNER}\s*(?:of|à|a|zu|mit|x|de|da|по)\s*({_COUNT})(?!\d|[.,]\d|\s*{_MEASURE})",
+    re.IGNORECASE,
 )
-_PLAIN = re.compile(rf"{_BEFORE}({_COUNT})\s*(?:'\s*s\b|(?:[TC]\b)|-?{_PIECE})", re.IGNORECASE)
+_EACH_TIMES = re.compile(
+    rf"{_BEFORE}({_COUNT})\s*(?:'\s*s|{_PIECE}){_TIMES}({_COUNT})(?!\d|[.,]\d|\s*{_MEASURE})", re.IGNORECASE
+)
+_PLAIN = re.compile(
+    rf"{_BEFORE}([1-9]\d{{0,2}}[.,']\d{{3}}|{_COUNT})\s*(?:'\s*s\b|(?:[TC]\b)|-?{_PIECE})", re.IGNORECASE
+)
+_HELD = re.compile(
+    rf"\b(?:pack|box|carton|blister|strip|bottle)(?: ?size)?\s*(?:of|:|à)?\s*({_COUNT})(?![\w.,/%]|\s*{_MEASURE})",
+    re.IGNORECASE,
+)
 _NUMBERED = re.compile(r"(?<![\w.№])(?:N\s?[°º]?|№|#)\s*(\d{1,4})(?![\w/])")
 _REGISTERED = re.compile(r"(?:lic|licen[cs]e|reg|batch|lot|b|mfg|iso|серия|рег)\W*$", re.IGNORECASE)
 
@@ -69,13 +80,13 @@ def _found(said: str) -> Pack | None:
     if match := _EACH.search(said):
         held = parse(match[2]).readings[0]
         return Pack(_layers(match[1]), held.content[0] if held.content else held.parts[0].alternatives[0])
-    if match := _OF.search(said):
+    if match := _OF.search(said) or _EACH_TIMES.search(said):
         return Pack((int(match[1]), int(match[2])))
     match = _LAYERS.search(said)
     if match and match["unit"].lower() not in ("cm", "mm"):
         return Pack(_layers(match[1]))
-    if match := _PLAIN.search(said):
-        return Pack((int(match[1]),))
+    if match := _PLAIN.search(said) or _HELD.search(said):
+        return Pack((int(re.sub(r"\D", "", match[1])),))
     for match in _NUMBERED.finditer(said):
         if not _REGISTERED.search(said[: match.start()]):
             return Pack((int(match[1]),))
@@ -102,6 +113,6 @@ def compare_packs(shown: Pack, whole: Pack) -> Comparison:
 
 def without_packs(text: str) -> str:
     """A name without its counts of pieces and contents of pieces."""
-    for pattern in (_FREE, _EACH, _OF, _LAYERS, _PLAIN):
+    for pattern in (_FREE, _EACH, _OF, _EACH_TIMES, _LAYERS, _PLAIN):
         text = pattern.sub(" ", text)
     return text

@@ -104,6 +104,9 @@ class Reader:
         if not number or (of.dimension == "each" and number == 1):
             return
         what = Quantity(of.dimension, "", number * of.factor, number * of.factor)
+        if of.dimension == "each":
+            self.content.append(what)  # 500 mg / 30 tablets
+            return
         if self.latest is not None:
             self._divide(self.latest, what)
             self.latest.end, self.divisor = token.end, what

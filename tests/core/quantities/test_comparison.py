@@ -69,7 +69,7 @@ def test_what_is_unequal_is_called_so(a: str, b: str) -> None:
         ("100 mcg/dose", "100 micrograms/dose", "0.1 mg per actuation", "100 µg/Hub", "100 mcg/puff",
          "100 micrograms/dose pump spray",
          "100 mcg/dose, 200 doses"),
-        ("500 mg", "500 mg/tablet", "500 mg per capsule", "500 mg tablets", "0.5 g"),
+        ("500 mg", "500 mg/tablet", "500 mg / 30 tablets", "500 mg per capsule", "500 mg tablets", "0.5 g"),
         ("50 µg/24 h", "50 mcg/day", "50 micrograms/24 hours"),
         ("400/57 mg/5 ml", "400 mg/57 mg/5 ml", "400 mg/57 mg per 5 ml", "80 mg/ml + 11.4 mg/ml",
          "400 mg + 57 mg/5ml"),

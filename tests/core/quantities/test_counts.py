@@ -19,7 +19,11 @@ from simsearch.core.quantities import Comparison, compare_packs, pack, pack_coun
         ("2 × 15 comprimés", 30), ("30 film-coated tablets", 30), ("5 x 10 x 2 ml", 50), ("10 × 10 Tablets",
          100), ("90 капсул", 90),
         ("500 mg 30 tablets", 30), ("2 blisters of 14", 28), ("№10", 10), ("1 sachet", 1), ("10 capsules", 10),
+        ("10 Tabs. x 10", 100), ("10's x 3", 30), ("30 Filmtbl.", 30), ("1,000 tablets", 1000), ("Pack of 28", 28),
+        ("box of 30", 30), ("PACK SIZE: 30", 30), ("10 amp. x 2 ml", 10), ("56 (4 x 14) tablets", 56),
+        ("Blister 10", 10),
         # no counts
+        ("1 bottle of 100 ml", None), ("bottle 100 ml", None),
         ("Store below 30°C", None), ("Rs.200.00 PER 10 TABS", None), ("Mfg. Lic. No. 4869/SR-34", None),
         ("15 mL", None),
         ("each 5 ml contains", None), ("B.No.MCB48", None), ("1800-123-4567", None), ("ISO 9001", None),
