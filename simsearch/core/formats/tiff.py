@@ -56,9 +56,11 @@ class Page:
         """Such as `3 x float32`."""
         samples, bits = self.value(_SAMPLES, 1), self.value(_BITS, 1)
         named = f"{samples} x {_FORMATS.get(self.value(_SAMPLE_FORMAT, 1), 'unknown ')}{bits}"
-        compression = self.value(_COMPRESSION, 1)
-        known = compression in TiffImagePlugin.COMPRESSION_INFO
-        return named if known else f"{named}, compression {compression}"
+        return named if self.known_compression else f"{named}, compression {self.value(_COMPRESSION, 1)}"
+
+    @property
+    def known_compression(self) -> bool:
+        return self.value(_COMPRESSION, 1) in TiffImagePlugin.COMPRESSION_INFO
 
 
 def opened(data: bytes) -> tuple[TiffImagePlugin.TiffImageFile, Page]:
@@ -75,14 +77,17 @@ def opened(data: bytes) -> tuple[TiffImagePlugin.TiffImageFile, Page]:
     page = found[chosen]
     if page.value(_PHOTOMETRIC, 1) == 32803 or _CAMERA_RAW in found[0].tags:
         raise Unfit("unreadable", "is a camera's raw file; save it as JPEG")
+    unread = Unfit("unreadable", f"is a TIFF of a kind that is not read ({page.kind}); save it as 8 bit")
+    if not page.known_compression:
+        raise unread
     if page.white_is_zero:
         data = _black_is_zero(data, page)
     try:
         image = TiffImagePlugin.TiffImageFile(io.BytesIO(data), "")
         image.seek(chosen)
-    except (SyntaxError, KeyError) as error:
-        if str(error).strip("'") in ("unknown pixel mode", "unknown data organization") or isinstance(error, KeyError):
-            raise Unfit("unreadable", f"is a TIFF of a kind that is not read ({page.kind}); save it as 8 bit") from None
+    except SyntaxError as error:
+        if str(error) in ("unknown pixel mode", "unknown data organization"):
+            raise unread from None
         raise
     return image, page
 
