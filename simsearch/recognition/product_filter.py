@@ -1,7 +1,7 @@
 """`--where form=tablet`: which products an answer may name, by the catalog's data.
 
-A condition is a field, an operator and a value: `=` equal, `!=` not equal, `~` contains. Case, and spaces at the ends,
-do not count. All conditions must hold. A field is one of the product's own, or an attribute that its table has.
+A condition is a field, an operator and a value: `=` equal, `!=` not equal, `~` contains. Case and outer spaces do not
+count. All conditions must hold. A field is one of the product's own columns or an attribute of its table.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Condition:
     value: str
 
     def holds(self, product: ProductFacts) -> bool:
-        """Whether the product fulfils it; what the catalog does not say is empty text."""
+        """Whether the product fulfils it. A field that the catalog leaves blank is the empty text."""
         said = _said(product, self.field)
         if self.operator == "~":
             return self.value in said

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from threading import Lock
+from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -36,6 +38,9 @@ _LEAF = 64
 
 _LOG = logging.getLogger("simsearch")
 
+Segment: TypeAlias = VectorIndex | VoteIndex
+S = TypeVar("S", bound=Segment)
+
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
@@ -52,7 +57,7 @@ class Snapshot:
     opened: Generation | None = None
     pointer: str | None = None
     """What the pointer of the generations named: another name than `generation` where that one is damaged."""
-    segments: Mapping[bytes, VectorIndex | VoteIndex] = field(default_factory=dict, repr=False)
+    segments: Mapping[bytes, Segment] = field(default_factory=dict, repr=False)
     """The segments by what they hold, for the snapshot that follows."""
     allowed: Ids | None = None
     """Ids (n,) of the images that a filter lets through; None: all."""
@@ -140,53 +145,27 @@ class Snapshots:
 
     # -- building ----------------------------------------------------------------------------------------------------
 
-    def _built(
-        self, opened: Generation | None, pointer: str | None, known: Mapping[bytes, VectorIndex | VoteIndex]
-    ) -> Snapshot:
+    def _built(self, opened: Generation | None, pointer: str | None, known: Mapping[bytes, Segment]) -> Snapshot:
         since = opened.revision if opened else -1
         voted_since = since if opened and opened.votes is not None else -1
         changes = self.catalog.changes(min(since, voted_since) if self.keypoints else since)
-        segments: dict[bytes, VectorIndex | VoteIndex] = {}
+        segments: dict[bytes, Segment] = {}
         vectors: dict[str, tuple[Searcher, ...]] = {}
         for name, method in self.methods.items():
-            delta = tuple(self._vector_segments(method, changes.after(since), known, segments))
+            make = partial(exact_index, self.catalog, method)
+            delta = _segments(method.fingerprint, changes.after(since), make, known, segments)
             vectors[name] = (*delta, *([opened.lanes[name]] if opened else []))
         votes: tuple[VoteIndex, ...] = ()
         if self.keypoints:
             built = (opened.votes,) if opened and opened.votes is not None else ()
-            delta_votes = self._vote_segments(self.keypoints, changes.after(voted_since), known, segments)
-            votes = (*built, *delta_votes) or (VoteIndex(),)
-        return Snapshot(
-            changes.revision, vectors, votes, frozenset(changes.retired.tolist()), opened, pointer, segments
-        )
-
-    def _vector_segments(
-        self,
-        method: MetricMethod,
-        changes: Changes,
-        known: Mapping[bytes, VectorIndex | VoteIndex],
-        segments: dict[bytes, VectorIndex | VoteIndex],
-    ) -> Iterator[VectorIndex]:
-        for key, ids in _parts(method.fingerprint, changes):
-            found = known.get(key)
-            segment = found if isinstance(found, VectorIndex) else exact_index(self.catalog, method, ids)
-            segments[key] = segment
-            yield segment
-
-    def _vote_segments(
-        self,
-        method: Method,
-        changes: Changes,
-        known: Mapping[bytes, VectorIndex | VoteIndex],
-        segments: dict[bytes, VectorIndex | VoteIndex],
-    ) -> Iterator[VoteIndex]:
-        most = self.settings.vote_keypoints
-        for key, ids in _parts(f"{method.fingerprint} {most}", changes):
-            found = known.get(key)
-            if not isinstance(found, VoteIndex):
-                found = vote_index(self.catalog, method, most, ids=ids, skip_damaged=True)
-            segments[key] = found
-            yield found
+            most = self.settings.vote_keypoints
+            make_votes = partial(_vote_index, self.catalog, self.keypoints, most)
+            name = f"{self.keypoints.fingerprint} {most}"
+            votes = (*built, *_segments(name, changes.after(voted_since), make_votes, known, segments)) or (
+                VoteIndex(),
+            )
+        retired = frozenset(changes.retired.tolist())
+        return Snapshot(changes.revision, vectors, votes, retired, opened, pointer, segments)
 
 
 def keypoint_method(methods: Mapping[str, Method]) -> Method | None:
@@ -220,6 +199,26 @@ def segment_sizes(images: int) -> list[int]:
     return [*whole, *([rest] if rest else [])]
 
 
+def _segments(
+    name: str,
+    changes: Changes,
+    make: Callable[[Ids], S],
+    known: Mapping[bytes, Segment],
+    segments: dict[bytes, Segment],
+) -> list[S]:
+    """The segments of a delta: those that are `known`, and the others made. All are entered into `segments`."""
+    found = []
+    for key, ids in _parts(name, changes):
+        segment = known[key] if key in known else make(ids)
+        segments[key] = segment
+        found.append(cast("S", segment))  # the key is of this name alone, and so is the kind of index
+    return found
+
+
+def _vote_index(catalog: Catalog, keypoints: Method, most: int, ids: Ids) -> VoteIndex:
+    return vote_index(catalog, keypoints, most, ids=ids, skip_damaged=True)
+
+
 def _parts(name: str, changes: Changes) -> Iterator[tuple[bytes, Ids]]:
     """Key and image ids of each segment. The key changes with whatever the segment would hold."""
     start = 0
@@ -245,8 +244,7 @@ def restricted(whole: Snapshot, snapshots: Snapshots, allowed: Ids) -> Snapshot:
     if keypoints is None:
         return part
     if len(allowed) <= OWN_VOTES:
-        own = vote_index(catalog, keypoints, snapshots.settings.vote_keypoints, ids=allowed, skip_damaged=True)
-        return replace(part, votes=(own,))
+        return replace(part, votes=(_vote_index(catalog, keypoints, snapshots.settings.vote_keypoints, allowed),))
     outside = np.setdiff1d(catalog.descriptors.active_ids(keypoints.fingerprint), allowed)
     return replace(part, retired=whole.retired | frozenset(outside.tolist()))
 
