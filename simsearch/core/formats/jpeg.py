@@ -23,8 +23,6 @@ _SPARE = 64
 _LOOKAHEAD = 8
 """Bytes that libjpeg reads ahead of the code it decodes; without them it waits for more."""
 _NOISE = random.Random(0).randbytes(4099)
-_DAMAGED = "unreadable", "the image data is damaged"
-_TRUNCATED = "truncated", "the file ends before the picture does"
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def load(opened: JpegImagePlugin.JpegImageFile, data: bytes) -> Pillow.Image:
     with feed:
         almost = max(scan.start, scan.start + len(data[scan.start : end].rstrip(b"\0")) - _SPARE)
         if feed.push(data[:almost]):
-            raise Unfit(_DAMAGED[0], f"{_DAMAGED[1]} (more of it than the picture has)")
+            raise Unfit("unreadable", "the image data is damaged (more of it than the picture has)")
         if not feed.push(data[almost:end] + bytes(_LOOKAHEAD)):
             raise Unfit("truncated", "the image data ends before the picture does")
     return feed.picture
@@ -71,16 +69,16 @@ def load(opened: JpegImagePlugin.JpegImageFile, data: bytes) -> Pillow.Image:
 def _without_end(opened: JpegImagePlugin.JpegImageFile, data: bytes) -> Pillow.Image:
     """The picture of a file that lacks its end marker. It is whole if it does not depend on what is put behind it."""
     if not _has_all_scans(opened, data):
-        raise Unfit(*_TRUNCATED)
+        raise Unfit("truncated", "the file ends before the picture does")
     pictures = []
     for filler in (b"\0", b"\x55", b"\xaa"):
         feed = _Feed(opened)
         with feed:
             if not feed.push(data.rstrip(b"\xff") + filler * 4 * _LOOKAHEAD + _END):
-                raise Unfit(*_TRUNCATED)
+                raise Unfit("truncated", "the file ends before the picture does")
         pictures.append(feed.picture)
     if any(picture.tobytes() != pictures[0].tobytes() for picture in pictures[1:]):
-        raise Unfit(*_TRUNCATED)
+        raise Unfit("truncated", "the file ends before the picture does")
     return pictures[0]
 
 
@@ -150,4 +148,4 @@ def _check_markers(codes: bytes) -> None:
     after = after[(after != 0) & (after != 0xFF)]
     restarts = (after >= 0xD0) & (after <= 0xD7)
     if not restarts.all() or not np.array_equal(after, 0xD0 + np.arange(len(after)) % 8):
-        raise Unfit(_DAMAGED[0], f"{_DAMAGED[1]} (markers where there should be none)")
+        raise Unfit("unreadable", "the image data is damaged (markers where there should be none)")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from simsearch.core.formats import Unfit
+
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 STARTS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", *TIFF_STARTS)
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1")
@@ -44,15 +46,15 @@ _SAVE = ", which simsearch does not read; save it as JPEG or PNG"
 _BLANK = b"\xef\xbb\xbf \t\r\n\0"
 
 
-def refusal(data: bytes, has_heif: bool) -> tuple[str, str]:
-    """Code and words for a file of which no reader wants anything."""
+def refusal(data: bytes, has_heif: bool) -> Unfit:
+    """Code and words for a file that no reader takes."""
     if data[4:8] == b"ftyp" and data[8:12] in HEIF_BRANDS and not has_heif:
-        return "unreadable", "is a HEIC photo; install the extra: pip install 'simsearch[heif]'"
+        return Unfit("unreadable", "is a HEIC photo; install the extra: pip install 'simsearch[heif]'")
     if is_short(data):
-        return "truncated", "ends before the picture does"
+        return Unfit("truncated", "ends before the picture does")
     if data.startswith(STARTS):
-        return "unreadable", "begins like an image, but its header is damaged"
-    return "not_an_image", f"is {_other_kind(data) or 'not an image of a kind that simsearch reads'}"
+        return Unfit("unreadable", "begins like an image, but its header is damaged")
+    return Unfit("not_an_image", f"is {_other_kind(data) or 'not an image of a kind that simsearch reads'}")
 
 
 def is_short(data: bytes) -> bool:

@@ -18,14 +18,14 @@ from PIL import _imaging
 _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
 _KEPT = 3
 _heard = threading.local()
-_lock = threading.Lock()
+_installed: list[Any] = []
+"""Handlers must not be collected. Two threads may install one each, at the same time: a lock would outlive a fork."""
 
 
 @contextmanager
 def listening() -> Iterator[list[str]]:
     """The first few errors that libtiff reports in this thread meanwhile."""
-    with _lock:
-        _install()
+    _install()
     before = getattr(_heard, "messages", None)
     messages: list[str] = []
     _heard.messages = messages
@@ -36,14 +36,14 @@ def listening() -> Iterator[list[str]]:
 
 
 @cache
-def _install() -> Any:
-    """Our handler, which must not be collected; None where libtiff's functions are not to be found."""
+def _install() -> None:
+    """Does nothing where libtiff's functions are not to be found: it prints to stderr then."""
     try:
         library = ctypes.CDLL(_imaging.__file__)  # its symbols include those of the libraries it is linked with
         library.TIFFSetErrorHandler.restype = ctypes.c_void_p
         formatter = ctypes.CDLL(None).vsnprintf
     except (OSError, AttributeError, TypeError):  # a static build; Windows
-        return None
+        return
     former: list[Any] = []
 
     def hear(module: bytes | None, template: bytes, arguments: int) -> None:
@@ -56,8 +56,7 @@ def _install() -> Any:
             formatter(text, len(text), template, ctypes.c_void_p(arguments))
             messages.append(text.value.decode("utf-8", "replace"))
 
-    handler = _HANDLER(hear)
-    before = library.TIFFSetErrorHandler(handler)
+    _installed.append(_HANDLER(hear))
+    before = library.TIFFSetErrorHandler(_installed[-1])
     if before:
         former.append(_HANDLER(before))
-    return handler

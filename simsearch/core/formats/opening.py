@@ -92,7 +92,7 @@ def _opened(data: bytes) -> ImageFile:
             return factory(io.BytesIO(data), "")
         except SyntaxError as error:
             damage = damage or (None if kind in _LOOSE else error)
-    raise damage or Unfit(*kinds.refusal(data, has_heif()))
+    raise damage or kinds.refusal(data, has_heif())
 
 
 def _profile(opened: ImageFile) -> bytes:

@@ -73,7 +73,7 @@ def test_a_thumbnail_does_not_stand_for_its_picture() -> None:
         stream = io.BytesIO()
         file.save(stream, quality=90, **options)
         found.append(images.decode(stream.getvalue(), ImageSettings(working_size=64)).pixels)
-    assert np.array_equal(*found)
+    assert np.array_equal(found[0], found[1])
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
