@@ -81,6 +81,10 @@ def index(
     prune_all: Annotated[
         bool, Option("--prune-all", help="The same, also if they are more than nightly.retire_share allows.")
     ] = False,
+    reread: Annotated[
+        bool,
+        Option("--reread", help="Read every photo again, also those that look unchanged."),
+    ] = False,
     strict: Annotated[bool, Option("--strict", help="Exit with code 8 if a row or photo was refused.")] = False,
     rebuild: Annotated[
         bool | None,
@@ -92,7 +96,7 @@ def index(
     from simsearch.views.text import indexing as printing
 
     with opened_app(context) as app, progress_bar(context, "indexing") as progress:
-        report = app.index(sources, prune=prune, prune_all=prune_all, rebuild=rebuild, progress=progress)
+        report = app.index(sources, prune=prune, prune_all=prune_all, reread=reread, rebuild=rebuild, progress=progress)
     show(report, shapes.report, printing.report, as_json)
     if strict and report.refused:
         raise RefusedError(f"rows or photos refused: {report.refused}; `simsearch status --refused` lists them")

@@ -42,7 +42,7 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
         "undescribed": {}, "stale": {}, "generation": str, "kept": [str], "problem": type(None), "verified": bool,
         "disk_bytes": {"catalog": int, "generations": int, "backups": int}, "gpus": int, "nightly": type(None),
         "fingerprints": {"phash": str, "orb": str, "siamese": str},
-        "generations": [{"created_at": str, "name": str, "images": int, "state": str}],
+        "generations": [{"created_at": str, "name": str, "images": int, "state": str}], "photos": type(None),
     }  # fmt: skip
     assert audit["passed"] is True
     assert (status["images_ok"], status["images_refused"], generation["state"]) == (2, 1, "built")

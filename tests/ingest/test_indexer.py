@@ -21,7 +21,7 @@ from PIL import Image as Pillow
 
 from simsearch.catalog import Catalog
 from simsearch.core.config import CatalogSettings, ImageSettings, IndexingSettings
-from simsearch.core.types import Descriptor, Image
+from simsearch.core.types import Descriptor, Image, silent
 from simsearch.features import create
 from simsearch.features.base import Method
 from simsearch.features.siamese import Siamese
@@ -49,12 +49,10 @@ class World:
     methods: dict[str, Method]
     settings: IndexingSettings = field(default_factory=lambda: IndexingSettings(workers=2, batch=4, commit_every=3))
 
-    def index(self, *sources: Path, prune: bool = False, progress: Any = None) -> IndexReport:
+    def index(self, *sources: Path, prune: bool = False, reread: bool = False, progress: Any = None) -> IndexReport:
         found: list[Source] = [read_source(source) for source in sources or (self.shop,)]
         indexer = Indexer(self.catalog, self.methods, self.settings, ImageSettings())
-        return indexer.run(
-            found, retire_share=1.0 if prune else None, progress=progress or (lambda done, total, text: None)
-        )
+        return indexer.run(found, retire_share=1.0 if prune else None, reread=reread, progress=progress or silent)
 
     @property
     def ids(self) -> dict[str, int]:
