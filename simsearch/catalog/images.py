@@ -92,9 +92,9 @@ class Images(Part):
         with self.database.read() as c:
             rows = c.execute(query).all()
         return [
-            KnownImage(*about, Stamp(*stamp), sha256, verdict, described == len(fingerprints))
-            for *about, sha256, verdict, described, size, mtime, ctime, inode in rows
-            for stamp in [(size, mtime, ctime, inode)]
+            KnownImage(image_id, product, sku, path, source, stamp, sha256, verdict, described == len(fingerprints))
+            for image_id, product, sku, path, source, sha256, verdict, described, *facts in rows
+            for stamp in [Stamp(*facts)]
         ]
 
     def apply(

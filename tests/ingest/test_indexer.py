@@ -26,6 +26,7 @@ from simsearch.features import create
 from simsearch.features.base import Method
 from simsearch.features.siamese import Siamese
 from simsearch.ingest import indexer
+from simsearch.ingest.describing import Describer
 from simsearch.ingest.indexer import Indexer, IndexReport
 from simsearch.ingest.sources import Source, read_source
 
@@ -46,7 +47,7 @@ class World:
 
     shop: Path
     catalog: Catalog
-    methods: dict[str, Method]
+    methods: dict[str, Any]
     settings: IndexingSettings = field(default_factory=lambda: IndexingSettings(workers=2, batch=4, commit_every=3))
 
     def index(self, *sources: Path, prune: bool = False, reread: bool = False, progress: Any = None) -> IndexReport:
@@ -272,9 +273,9 @@ def test_reading_ahead_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch)
     for number in range(60):
         paint(world.shop / "many" / f"{number}.png", 100 + number)
     begun, done, most = [0], [0], [0]
-    look = Indexer._look
+    look = Describer._look
 
-    def counting(self: Indexer, job: Any) -> Any:
+    def counting(self: Describer, job: Any) -> Any:
         begun[0] += 1
         most[0] = max(most[0], begun[0] - done[0])
         return look(self, job)
@@ -283,7 +284,7 @@ def test_reading_ahead_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch)
         done[0] = number
         time.sleep(0.002)
 
-    monkeypatch.setattr(Indexer, "_look", counting)
+    monkeypatch.setattr(Describer, "_look", counting)
     assert counts(world.index(progress=slow)) == {"added": 65}
     # A batch for each of two threads, one more, and the one being worked off.
     assert most[0] <= (2 + 1 + 1) * 4

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from PIL import Image as Pillow
 
+from simsearch.core import images
+from simsearch.core.config import ImageSettings
 from simsearch.core.errors import WeightsError
 from simsearch.core.types import Descriptor, Image
 from simsearch.ingest import indexer
@@ -76,8 +78,13 @@ def test_what_only_looks_changed_is_read_once_and_not_described(
         else:
             os.link(path, world.shop.parent / path.parent.name)
     read = []
-    real = indexer.Describer._look
-    monkeypatch.setattr(indexer.Describer, "_look", lambda self, job: read.append(job) or real(self, job))
+    real = images.read
+
+    def counted(path: Path, settings: ImageSettings) -> bytes:
+        read.append(path)
+        return real(path, settings)
+
+    monkeypatch.setattr("simsearch.core.images.read", counted)
     monkeypatch.setattr("simsearch.core.images.decode", lambda *_: pytest.fail("was described again"))
     assert counts(world.index()) == {"unchanged": 2}
     assert len(read) == 2
