@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert "cannot be made (File exists)" in complaint(tmp_path / "file" / "catalog.db")
     assert "cannot be made (Not a directory)" in complaint(tmp_path / "file" / "home" / "catalog.db")
     (tmp_path / "folder").mkdir()
-    assert "unable to open database file" in complaint(tmp_path / "folder")
+    assert "is no file but a folder" in complaint(tmp_path / "folder")
 
 
 @pytest.mark.parametrize("url", ["nonsense", "oracle9://x", "sqlite+nodriver:///x.db"])
