@@ -104,8 +104,12 @@ class Description:
 
     @property
     def loose_pills(self) -> bool:
-        """Whether the image shows pills without a package: its keypoints are then those of a ruler or a table."""
-        return self.surface is Surface.PILLS
+        """Whether the image shows pills without a package: its keypoints are then those of a ruler or a table.
+
+        Of a surface that the network only guesses, more likely wrong than right, nothing follows.
+        """
+        sure = self.surface_probability is None or self.surface_probability >= 0.5
+        return self.surface is Surface.PILLS and sure
 
 
 @dataclass(frozen=True, eq=False)

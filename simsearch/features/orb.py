@@ -78,6 +78,8 @@ class Geometry:
     """(3, 3), query to other; None where no sane one was found, and then n = 0."""
     rarity: float = 1.0
     """0 to 1: mean over the matches of 1 / (products whose photos hold that keypoint)."""
+    possible: int = 0
+    """Keypoints of the photo that has fewer: more matches than that there cannot be."""
 
     @property
     def inliers(self) -> int:
@@ -93,6 +95,11 @@ class Geometry:
         """
         apart = np.abs(self.query_xy - self.other_xy).max(axis=1, initial=0.0)
         return self.inliers > 0 and float(np.quantile(apart, 0.8)) < _IN_REGISTER
+
+    @property
+    def share(self) -> float:
+        """Inliers of the matches that there could be, 0 to 1."""
+        return self.inliers / self.possible if self.possible else 0.0
 
     @property
     def support(self) -> float:
@@ -224,7 +231,8 @@ class Orb(_Keypoints):
         if len(pairs) < LEAST_INLIERS:
             return none
         rarity = 1.0 if elsewhere is None else _rarity(pairs, distances, indices, elsewhere)
-        return Geometry(a[pairs[:, 0]], b[pairs[:, 1]], none.matches, homography, rarity)
+        possible = min(len(query), len(other))
+        return Geometry(a[pairs[:, 0]], b[pairs[:, 1]], none.matches, homography, rarity, possible)
 
 
 def _rarity(

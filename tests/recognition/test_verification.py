@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from simsearch.core.types import Description, Elsewhere, Surface
 from simsearch.features import create
 from simsearch.features.base import Method
 from simsearch.features.orb import Geometry
 from simsearch.recognition.calibration import Calibration
-from simsearch.recognition.verification import FEATURES, Verifier
+from simsearch.recognition.verification import FEATURES, Verifier, overlaid, supports
 
 
 class Counting(Verifier):
@@ -21,6 +22,7 @@ class Counting(Verifier):
 
     looked: list[Description]
     moved: float = 9.0
+    possible: int = 500
 
     def geometries(
         self, query: Description, others: Sequence[Description], elsewhere: Sequence[Elsewhere] | None = None
@@ -28,7 +30,7 @@ class Counting(Verifier):
         self.looked += others
         counts = [int(other["inliers"][0]) for other in others]
         points = [np.zeros((count, 2), np.float32) for count in counts]
-        return [Geometry(p, p + np.float32(self.moved), len(p), None) for p in points]
+        return [Geometry(p, p + np.float32(self.moved), len(p), None, possible=self.possible) for p in points]
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +151,46 @@ def test_inliers_are_counted_and_support_is_weighted(
     monkeypatch.setattr(counting, "moved", 1.0)  # a ruler drawn over both
     [drawn] = counting.verify(query, [other], geometry=1)
     assert (drawn.inliers, drawn.support) == (50, 0)
+
+
+# -- what is drawn over a photo --------------------------------------------------------------------------------------
+
+
+def geometry(points: NDArray[Any], moved: float, possible: int = 500) -> Geometry:
+    """Matches at `points` (n, 2) of the photo, each `moved` by so many pixels in the other one."""
+    xy = np.asarray(points, np.float32)
+    return Geometry(xy, xy + np.float32(moved), len(xy), np.eye(3), possible=possible)
+
+
+GRID = np.stack(np.meshgrid(np.arange(20), np.arange(20)), axis=-1).reshape(-1, 2) * 20.0
+
+
+@pytest.mark.parametrize(
+    ("cosine", "inliers", "moved", "drawn"),
+    [
+        (0.97, 100, 0.5, False),  # one photo, encoded anew
+        (0.60, 100, 0.5, True),  # a ruler over two photos
+        (0.60, 350, 0.5, False),  # the same frame in another light: most keypoints come back
+        (0.60, 324, 0.5, True),
+        (0.60, 100, 9.0, False),  # held by hand
+    ],
+)
+def test_an_overlay_is_told_from_one_frame_in_another_light(
+    cosine: float, inliers: int, moved: float, drawn: bool
+) -> None:
+    found = geometry(GRID[:inliers], moved)
+    assert overlaid(found, cosine) is drawn
+    assert supports([found], [cosine]) == [0 if drawn else inliers]
+
+
+def test_points_of_an_overlay_count_for_no_candidate() -> None:
+    """The photo's own picture under a ruler, its look-alike from elsewhere: the rule must not decide for the latter."""
+    ruler = geometry(GRID[:200], 0.5)
+    look_alike = geometry(GRID[50:230], 9.0)
+    apart = geometry(GRID[200:260], 9.0)
+    assert supports([ruler, look_alike, apart], [0.6, 0.9, 0.5]) == [0, 30, 60]
+    assert supports([look_alike, ruler], [0.9, 0.6]) == [30, 0]
+    assert supports([look_alike, apart], [0.9, 0.5]) == [180, 60]
+    itself = geometry(GRID[:380], 0.5)
+    assert supports([itself, ruler, look_alike], [0.6, 0.6, 0.9]) == [380, 0, 30]
+    assert supports([], []) == []
