@@ -13,6 +13,7 @@ from rich.padding import Padding
 from simsearch.catalog.decisions import RecordedDecision
 from simsearch.core.text import percent
 from simsearch.views import json as shapes
+from simsearch.views.files import NewFile
 from simsearch.views.text.output import OUT, say, table, text
 
 
@@ -87,5 +88,5 @@ def _opened(path: str) -> Iterator[TextIO]:
     if path == "-":
         yield sys.stdout
         return
-    with open(path, "w", encoding="utf-8") as stream:
-        yield stream
+    with NewFile(path) as file:
+        yield file.stream

@@ -11,6 +11,7 @@ from typing import TextIO
 from simsearch.catalog.reviews import Review, Side
 from simsearch.core.text import percent
 from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings, PairKind
+from simsearch.views.files import NewFile
 from simsearch.views.text.output import OUT, table, text
 
 WORDS = {
@@ -74,8 +75,8 @@ def look_alikes(found: Sequence[DuplicatePair]) -> None:
 
 def write_csv(found: Findings, path: Path) -> None:
     """One line a pair. The columns a and b hold paths: `simsearch verify --pairs` reads the file."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        _csv(found, stream)
+    with NewFile(path) as file:
+        _csv(found, file.stream)
 
 
 def print_csv(found: Findings) -> None:
