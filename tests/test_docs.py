@@ -50,8 +50,9 @@ def test_every_refusal_code_is_in_the_docs() -> None:
         argument.value
         for tree in modules()
         for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] in ("Refusal", "_refusal", "ImageError")
-        for argument in call.args[:2]
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func).split(".")[-1] in ("Refusal", "_refusal", "ImageError", "Unfit")
+        for argument in call.args[: 1 if ast.unparse(call.func) == "Unfit" else 2]
         if isinstance(argument, ast.Constant)
     }
     assert len(made) >= 8

@@ -22,6 +22,31 @@ class Readiness:
 
 
 @dataclass(frozen=True)
+class PhotoCheck:
+    """The photos of the catalog, compared with their files."""
+
+    sound: int
+    """Files with the content that was indexed."""
+    changed: tuple[str, ...]
+    """Paths of files with other content."""
+    missing: tuple[str, ...]
+    """Paths where there is no file."""
+    unreadable: tuple[str, ...]
+    """Paths of files that cannot be read."""
+
+    @property
+    def problem(self) -> str:
+        """Why answers may name what a file no longer shows; empty where no file changed."""
+        if not self.changed:
+            return ""
+        photos = "1 photo has" if len(self.changed) == 1 else f"{len(self.changed)} photos have"
+        return (
+            f"{photos} other content than was indexed, for instance {self.changed[0]}; "
+            "run `simsearch index --reread` on your sources"
+        )
+
+
+@dataclass(frozen=True)
 class Status:
     """What a home holds, for people and for monitoring."""
 
@@ -52,6 +77,8 @@ class Status:
     """Report of the last night; None before the first."""
     verified: bool = False
     """Whether every byte was read."""
+    photos: PhotoCheck | None = None
+    """None unless every byte was read."""
 
     @property
     def sound(self) -> bool:

@@ -14,8 +14,8 @@ RAW = frozenset(
 """Camera raw. Many begin like a TIFF, but hold the sensor's values and a small preview."""
 
 NOT_READ = RAW | frozenset(
-    ".ai .apng .avifs .bpg .cdr .cur .dcm .dds .djvu .emf .eps .exr .fits .flif .fpx .hdr .heics .icns .ico .ind .indd "
-    ".j2c .j2k .jng .jpc .jpf .jpm .jpx .jxl .jxr .kra .mng .mpo .ora .pam .pbm .pcx .pdf .pfm .pict .pct .ps .psb "
+    ".ai .bpg .cdr .cur .dcm .dds .djvu .emf .eps .exr .fits .flif .fpx .hdr .icns .ico .ind .indd "
+    ".j2c .jng .jpc .jpm .jxl .jxr .kra .mng .mpo .ora .pam .pcx .pdf .pfm .pict .pct .ps .psb "
     ".psd .qoi .ras .sgi .svg .svgz .tga .vda .wdp .hdp .wmf .xbm .xcf .xpm".split()
 )
 """Endings of pictures that are not read, or only where their content is that of a photo."""

@@ -18,8 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from simsearch.core.errors import GenerationError, SimsearchError
-from simsearch.core.files import remove_unfinished, replace
+from simsearch.core.errors import CatalogError, GenerationError, SimsearchError
+from simsearch.core.files import remove_unfinished, replace, write_output
 from simsearch.core.types import Progress, Refusal
 from simsearch.indexes.manifest import Audit, Manifest, to_json
 from simsearch.ingest.index_report import IndexReport, check_usable
@@ -201,7 +201,20 @@ class Nightly:
             self.report.steps_s[name] = round(time.perf_counter() - started, 3)
 
     def _write(self) -> None:
-        """Write report and metrics, each by an atomic replacement."""
+        """Write report and metrics, each in one step.
+
+        Raises:
+            CatalogError: they cannot be written, though the night went well. Of a failed night, its own error counts.
+        """
+        try:
+            self._write_files()
+        except OSError as error:
+            text = f"{error.filename or self.folder}: the night's report cannot be written ({error.strerror or error})"
+            if self.report.outcome != "failed":
+                raise CatalogError(f"{text}; check the folder and the free disk space") from error
+            _LOG.warning("%s", text)
+
+    def _write_files(self) -> None:
         report = self.report
         with suppress(SimsearchError):
             report.counts = self.catalog.images.counts()
@@ -213,7 +226,7 @@ class Nightly:
         replace(self.folder / f"report-{stamp}.json", text)
         path = Path(self.settings.metrics) if self.settings.metrics else self.folder / "simsearch.prom"
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, metrics(report.json, last_success(self.folder)))
+        write_output(path, metrics(report.json, last_success(self.folder)))
         for old in sorted(self.folder.glob("report-*.json"))[: -self.settings.reports]:
             old.unlink()
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from simsearch.catalog.images import ImageFacts
     from simsearch.catalog.reviews import Review, Side
     from simsearch.core.config import Config
-    from simsearch.core.status import Status
+    from simsearch.core.status import PhotoCheck, Status
     from simsearch.core.types import Decision, Hit, LookAlike, PairVerdict, Refusal, Verification
     from simsearch.duplicates import DuplicateGroup, DuplicatePair
     from simsearch.evaluation.methods import MethodsReport
@@ -210,7 +210,13 @@ def status(s: Status) -> Json:
         "verified": s.verified, "disk_bytes": dict(s.disk_bytes), "gpus": s.gpus,
         "sources_gone": [{"source": source, "images": n} for source, n in s.sources_gone.items()],
         "fingerprints": dict(s.fingerprints), "nightly": dict(s.nightly) if s.nightly else None,
-        "generations": generations,
+        "generations": generations, "photos": _photos(s.photos) if s.photos else None,
+    }  # fmt: skip
+
+
+def _photos(p: PhotoCheck) -> Json:
+    return {
+        "sound": p.sound, "changed": list(p.changed), "missing": list(p.missing), "unreadable": list(p.unreadable)
     }  # fmt: skip
 
 

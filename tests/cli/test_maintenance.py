@@ -10,7 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shape
-    from tests.conftest import Run, Shop
+    from tests.conftest import Kit, Run, Shop
 
 
 def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
         "verified": bool, "disk_bytes": {"catalog": int, "generations": int, "backups": int}, "gpus": int,
         "nightly": type(None),
         "fingerprints": {"phash": str, "orb": str, "siamese": str},
-        "generations": [{"created_at": str, "name": str, "images": int, "state": str}],
+        "generations": [{"created_at": str, "name": str, "images": int, "state": str}], "photos": type(None),
     }  # fmt: skip
     assert audit["passed"] is True
     assert (status["images_ok"], status["images_refused"], generation["state"]) == (2, 1, "built")
@@ -104,3 +104,15 @@ def test_a_night_in_words_and_for_programs(on: Run, shop: Shop, tmp_path: Path) 
 def test_a_rebuild_that_cannot_be_meant(on: Run, home: Path, arguments: list[str], words: str) -> None:
     assert words in on(home, "rebuild", *arguments).error(2)
     assert sorted(p.name for p in (home / "generations").iterdir()) == ["current", "g000001"]
+
+
+def test_a_factory_that_needs_more_images_is_named_and_the_old_generation_serves_on(
+    on: Run, run: Run, kit: Kit, home: Path, shop: Shop, tmp_path: Path
+) -> None:
+    settings = tmp_path / "big.toml"
+    settings.write_text(f'{kit.config.read_text("utf-8")}[generations]\nfactory = "IVF4096,SQfp16"\n', encoding="utf-8")
+    said = "generations.factory: 'IVF4096,SQfp16' needs 4096 images, there are 36; leave it empty"
+    for call in (["rebuild"], ["rebuild", "--dry-run"], ["index", shop.table, "--rebuild"]):
+        assert run("--config", settings, "--home", home, *call).error(2) == said
+    [status] = on(home, "status", "--json").objects
+    assert (status["generation"], status["problem"], len(status["generations"])) == ("g000001", None, 1)

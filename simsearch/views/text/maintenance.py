@@ -6,11 +6,14 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from simsearch.core.status import Status
+from simsearch.core.status import PhotoCheck, Status
 from simsearch.ingest.nightly import NightlyReport
 from simsearch.ingest.passed_over import in_words
 from simsearch.ingest.rebuild import Plan
 from simsearch.views.text.output import OUT, table, text
+
+_SHOWN = 10
+"""Photos listed of each kind."""
 
 
 def serves(name: str) -> None:
@@ -89,6 +92,21 @@ def status(s: Status) -> None:
         OUT.print(f"last night   {text(str(night.get('started_at')))}  {said}")
     if s.verified and not s.problem:
         OUT.print("[green]verified[/]     every byte of the catalog and of all generations is as it was written")
+    if s.photos:
+        _photos(s.photos)
+
+
+def _photos(p: PhotoCheck) -> None:
+    """How many photos are as they were indexed, and the first of those that are not."""
+    parts = {"changed": p.changed, "missing": p.missing, "unreadable": p.unreadable}
+    OUT.print(
+        f"photos       {p.sound} as indexed, " + ", ".join(f"{len(found)} {what}" for what, found in parts.items())
+    )
+    for what, found in parts.items():
+        for path in found[:_SHOWN]:
+            OUT.print(f"             [yellow]{what}[/] {text(path)}")
+        if len(found) > _SHOWN:
+            OUT.print(f"             ... and {len(found) - _SHOWN} more {what}: --json lists them")
 
 
 def _recalls(lanes: Mapping[str, Any]) -> str:
