@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from simsearch.core.types import Decision, PhotoLike, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import PairFeedback
-    from simsearch.ingest.indexer import IndexReport
+    from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.rebuild import Plan
     from simsearch.recognition.feedback import DecisionDesk
@@ -94,6 +94,8 @@ class App(Parts):
         *,
         prune: bool = False,
         prune_all: bool = False,
+        forget: Sequence[str | Path] = (),
+        reread: bool = False,
         rebuild: bool | None = None,
         progress: Progress = silent,
     ) -> IndexReport:
@@ -102,7 +104,9 @@ class App(Parts):
         Args:
             sources: folders, CSV or JSONL files.
             prune: retire images of these sources that they no longer list, at most `nightly.retire_share` of them.
-            prune_all: the same without that limit.
+            prune_all: the same without that limit. A source that was indexed before may then list nothing at all.
+            forget: sources that are let go of at the end, whether or not they are still there: their images retire.
+            reread: read every file, also those that look unchanged; their sha256 says which are.
             rebuild: build a generation afterwards; None does so when none serves, or when more than
                 `indexing.rebuild_share` of the images are outside it.
 
@@ -111,13 +115,18 @@ class App(Parts):
                 nothing was changed.
         """
         from simsearch.ingest.indexer import Indexer
-        from simsearch.ingest.sources import read_source
+        from simsearch.ingest.known_sources import forget_source, forgettable
+        from simsearch.ingest.sources import read_sources
 
-        read = [read_source(Path(source)) for source in sources]
+        read = read_sources(sources, may_be_empty=prune or prune_all)
+        if forget:
+            self.require_catalog()
         with self.writing():
             indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
             share = 1.0 if prune_all else self.config.nightly.retire_share if prune else None
-            report = indexer.run(read, retire_share=share, progress=progress)
+            forgotten = [forgettable(self.catalog, source) for source in forget]
+            report = indexer.run(read, retire_share=share, reread=reread, progress=progress)
+            report = replace(report, retired=report.retired + sum(forget_source(self.catalog, s) for s in forgotten))
             if rebuild or (rebuild is None and self._behind()):
                 report = replace(report, generation=self.rebuilder.rebuild(progress=progress))
         return report
@@ -236,13 +245,21 @@ class App(Parts):
         with self.writing():
             return self.generations.rollback()
 
-    def status(self, *, verify: bool = False) -> Status:
-        """What there is, without changing anything. `verify`: every byte is read."""
+    def status(self, *, verify: bool = False, progress: Progress = silent) -> Status:
+        """What there is, without changing anything.
+
+        Args:
+            verify: read every byte of the catalog, of all generations and of all photos.
+            progress: told of the photos.
+        """
         from simsearch.ingest.nightly import last_report
+        from simsearch.ingest.photo_check import check_photos
         from simsearch.ingest.status import read_status
 
         self.require_catalog()
         found = read_status(self.home, self.catalog, self.methods, self.generations, verify=verify)
+        if verify:
+            found = replace(found, photos=check_photos(self.catalog, progress))
         return replace(found, nightly=last_report(self.home / "nightly"))
 
     def late(self, hours: float) -> str:

@@ -26,7 +26,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from simsearch.core.types import Verdict
 
-HEAD = "0003"
+HEAD = "0004"
 """Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
 _NAMES = {
@@ -98,6 +98,9 @@ class ImageRow(Table):
     described_revision: Mapped[int] = mapped_column(index=True)
     """The catalog's revision that last wrote descriptors of this image."""
     retired_revision: Mapped[int | None] = mapped_column(index=True)
+    ctime_ns: Mapped[int | None] = mapped_column(BigInteger)
+    """See `core.stamps`. As `inode`, None where an older simsearch was the last to look at the file."""
+    inode: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class RefusalRow(Table):

@@ -24,6 +24,7 @@ from simsearch.indexes.catalog_keypoints import keypoints_of, vote_index
 from simsearch.indexes.catalog_view import CatalogView
 from simsearch.indexes.choice import Kind, choose
 from simsearch.indexes.factory import BinaryFactoryIndex, FactoryIndex
+from simsearch.indexes.factory_string import named
 from simsearch.indexes.keypoint_votes import Bits, VoteIndex, votes
 from simsearch.indexes.manifest import Audit, LaneFacts, Manifest, VoteFacts
 from simsearch.indexes.registry import create, load
@@ -71,6 +72,7 @@ def build_files(
 
     Raises:
         GenerationError: an audit failed; the message says which and why.
+        ConfigError: FAISS cannot build what `generations.factory` says from these images.
     """
     started = time.perf_counter()
     built: list[LaneFacts] = []
@@ -155,15 +157,16 @@ def build_lane(
     """
     started = time.perf_counter()
     kind = choose(lane.metric, lane.dim, len(ids), settings)
-    index = _filled(kind, lane, ids, vectors, settings)
-    if isinstance(index, FactoryIndex):
-        tune(index, _as_asked(index, kind, ids, vectors), ids, vectors, settings)
-    path = folder / f"{lane.name}.index"
-    index.save(path)
-    sync(path)
-    # The audit asks the file that will serve, not the index in memory that it was written from.
-    written = load(index.kind, path, lane.dim)
-    found = audit(_as_asked(written, kind, ids, vectors), ids, vectors, expected, settings)
+    with named(kind.factory, len(ids), chosen=kind.factory == settings.factory):
+        index = _filled(kind, lane, ids, vectors, settings)
+        if isinstance(index, FactoryIndex):
+            tune(index, _as_asked(index, kind, ids, vectors), ids, vectors, settings)
+        path = folder / f"{lane.name}.index"
+        index.save(path)
+        sync(path)
+        # The audit asks the file that will serve, not the index in memory that it was written from.
+        written = load(index.kind, path, lane.dim)
+        found = audit(_as_asked(written, kind, ids, vectors), ids, vectors, expected, settings)
     facts = LaneFacts(
         name=lane.name, fingerprint=lane.fingerprint, metric=lane.metric, dim=lane.dim, kind=index.kind,
         factory=kind.factory, rerank=kind.rerank, effort=index.effort if isinstance(index, FactoryIndex) else 0,

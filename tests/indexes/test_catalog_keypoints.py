@@ -13,6 +13,7 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings
 from simsearch.core.errors import DamagedDescriptor
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import Descriptor, Image, SourceRow
 from simsearch.features import create
 from simsearch.features.base import pack
@@ -37,7 +38,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         data = pack(keypoints(number))
         row = SourceRow(f"A{number}", f"/p/{number}.jpg", f"{number}.jpg", "")
         stored = {ORB.fingerprint: data[:-1] if number == 6 else data}
-        found.images.apply(add=[NewImage(row, "/p", 1, 1, "0" * 64, 1, 1, descriptors=stored)])
+        found.images.apply(add=[NewImage(row, "/p", Stamp(1, 1), "0" * 64, 1, 1, descriptors=stored)])
     yield found
     found.close()
 
