@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
-    from simsearch.core.status import Readiness, Status
+    from simsearch.core.status import PhotoCheck, Readiness, Status
     from simsearch.core.types import (
         Decision,
         Hit,
@@ -93,6 +93,7 @@ __all__ = [
     "PairKind",
     "PairVerdict",
     "Photo",
+    "PhotoCheck",
     "PhotoLike",
     "Plan",
     "PlannedLane",
@@ -126,7 +127,7 @@ _MODULES = {
         "REFUSALS", "CatalogError", "ConfigError", "DamagedDescriptor", "GenerationError", "ImageError", "RefusedError",
         "SimsearchError", "SourceError", "TrainingError", "UsageError", "WeightsError",
     ),
-    "core.status": ("Readiness", "Status"),
+    "core.status": ("PhotoCheck", "Readiness", "Status"),
     "core.types": (
         "Decision", "Hit", "LaneShare", "LookAlike", "Outcome", "PairVerdict", "Photo", "PhotoLike", "Progress",
         "Refusal", "SourceRow", "Surface", "Verification",
