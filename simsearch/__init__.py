@@ -55,8 +55,9 @@ if TYPE_CHECKING:
     from simsearch.duplicates.feedback import PairFeedback
     from simsearch.duplicates.results import DuplicateGroup, DuplicatePair, Findings, PairKind
     from simsearch.indexes.manifest import Audit
-    from simsearch.ingest.indexer import IndexReport
+    from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
+    from simsearch.ingest.passed_over import PassedOverGroup
     from simsearch.ingest.rebuild import Plan, PlannedLane
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.feedback import DecisionDesk
@@ -92,6 +93,7 @@ __all__ = [
     "PairFeedback",
     "PairKind",
     "PairVerdict",
+    "PassedOverGroup",
     "Photo",
     "PhotoCheck",
     "PhotoLike",
@@ -135,8 +137,9 @@ _MODULES = {
     "duplicates.feedback": ("PairFeedback",),
     "duplicates.results": ("DuplicateGroup", "DuplicatePair", "Findings", "PairKind"),
     "indexes.manifest": ("Audit",),
-    "ingest.indexer": ("IndexReport",),
+    "ingest.index_report": ("IndexReport",),
     "ingest.nightly": ("NightlyReport",),
+    "ingest.passed_over": ("PassedOverGroup",),
     "ingest.rebuild": ("Plan", "PlannedLane"),
     "recognition.calibration": ("Calibration",),
     "recognition.feedback": ("DecisionDesk",),

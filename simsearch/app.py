@@ -1,7 +1,4 @@
-"""Where the parts are put together: `open_app` gives the one object that the command line and Python callers use.
-
-An argument of another type than its signature says is named by a UsageError.
-"""
+"""Where the parts are put together: `open_app` gives the one object that the command line and Python callers use."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
     from simsearch.core.types import Decision, PhotoLike, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import PairFeedback
-    from simsearch.ingest.indexer import IndexReport
+    from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.rebuild import Plan
     from simsearch.recognition.feedback import DecisionDesk
@@ -90,14 +87,13 @@ class App(Parts):
         images = self.catalog.images.counts()["images_ok"]
         return Readiness(snapshot.generation, images, snapshot.revision, time.perf_counter() - started)
 
-    # -- the jobs ----------------------------------------------------------------------------------------------------
-
     def index(
         self,
         sources: str | Path | Iterable[str | Path],
         *,
         prune: bool = False,
         prune_all: bool = False,
+        forget: str | Path | Iterable[str | Path] = (),
         reread: bool = False,
         rebuild: bool | None = None,
         progress: Progress = silent,
@@ -107,7 +103,8 @@ class App(Parts):
         Args:
             sources: one or several folders, CSV or JSONL files.
             prune: retire images of these sources that they no longer list, at most `nightly.retire_share` of them.
-            prune_all: the same without that limit.
+            prune_all: the same without that limit. A source that was indexed before may then list nothing at all.
+            forget: sources that are let go of at the end, whether or not they are still there: their images retire.
             reread: read every file, also those that look unchanged; their sha256 says which are.
             rebuild: build a generation afterwards; None does so when none serves, or when more than
                 `indexing.rebuild_share` of the images are outside it.
@@ -117,13 +114,19 @@ class App(Parts):
                 nothing was changed.
         """
         from simsearch.ingest.indexer import Indexer
-        from simsearch.ingest.sources import read_source
+        from simsearch.ingest.known_sources import forget_source, forgettable
+        from simsearch.ingest.sources import read_sources
 
-        read = [read_source(Path(source)) for source in arguments.sources(sources)]
+        read = read_sources(arguments.sources(sources), may_be_empty=prune or prune_all)
+        going = arguments.sources(forget)
+        if going:
+            self.require_catalog()
         with self.writing():
             indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
             share = 1.0 if prune_all else self.config.nightly.retire_share if prune else None
+            forgotten = [forgettable(self.catalog, source) for source in going]
             report = indexer.run(read, retire_share=share, reread=reread, progress=progress)
+            report = replace(report, retired=report.retired + sum(forget_source(self.catalog, s) for s in forgotten))
             if rebuild or (rebuild is None and self.rebuilder.behind()):
                 report = replace(report, generation=self.rebuilder.rebuild(progress=progress))
         return report
@@ -266,8 +269,6 @@ class App(Parts):
         """What the sources list and the catalog could not take."""
         self.require_catalog()
         return self.catalog.images.refused()
-
-    # -- training ----------------------------------------------------------------------------------------------------
 
     def train(
         self, config: Path, table: Path | None, run: Path, *, device: str = "auto", progress: Progress = silent

@@ -75,13 +75,17 @@ def _global(
 def index(
     context: Context,
     sources: Annotated[
-        list[str],
+        list[str] | None,
         Argument(help="Folders (one sub-folder per SKU), CSV or JSONL with sku and image.", metavar="SOURCE"),
-    ],
+    ] = None,
     prune: Annotated[bool, Option("--prune", help="Take out images that these sources no longer list.")] = False,
     prune_all: Annotated[
         bool, Option("--prune-all", help="The same, also if they are more than nightly.retire_share allows.")
     ] = False,
+    forget_source: Annotated[
+        list[str] | None,
+        Option(help="Take out all images of this source, also where it is gone (see `status`).", metavar="SOURCE"),
+    ] = None,
     reread: Annotated[
         bool,
         Option("--reread", help="Read every photo again, also those that look unchanged."),
@@ -94,13 +98,20 @@ def index(
     as_json: Json = False,
 ) -> None:
     """Read product photos into the catalog. Run it again at any time: what has not changed is skipped."""
+    from simsearch.ingest.index_report import check_usable
     from simsearch.views.text import indexing as printing
 
+    if not (sources or forget_source):
+        raise UsageError("give a SOURCE to read, or --forget-source and one to let go of")
     with opened_app(context) as app, progress_bar(context, "indexing") as progress:
-        report = app.index(sources, prune=prune, prune_all=prune_all, reread=reread, rebuild=rebuild, progress=progress)
+        report = app.index(
+            sources or [], prune=prune, prune_all=prune_all, forget=forget_source or [], reread=reread,
+            rebuild=rebuild, progress=progress,
+        )  # fmt: skip
     show(report, shapes.report, printing.report, as_json)
     if strict and report.refused:
         raise RefusedError(f"rows or photos refused: {report.refused}; `simsearch status --refused` lists them")
+    check_usable(report)
 
 
 commands.command()(cli_query.query)

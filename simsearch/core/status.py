@@ -67,6 +67,8 @@ class Status:
     """Method -> fingerprint in force."""
     stale: Mapping[str, int] = field(default_factory=dict)
     """Method -> active images whose descriptor has another fingerprint, so that it is compared with none of today's."""
+    sources_gone: Mapping[str, int] = field(default_factory=dict)
+    """Source -> number of its images, for each source that is no longer there or none of whose photos is."""
     kept: tuple[str, ...] = ()
     """Generations on disk, oldest first."""
     gpus: int = 0

@@ -20,36 +20,13 @@ from simsearch.core.threads import SingleThreaded, cores
 from simsearch.core.types import Description, Progress, Refusal, SourceRow
 from simsearch.features.base import Method, pack
 from simsearch.ingest.describing import Describer, Job, Seen
+from simsearch.ingest.index_report import IndexReport
+from simsearch.ingest.passed_over import passed_over_groups
 from simsearch.ingest.retirement import Gone, check_share, find_gone
-from simsearch.ingest.sources import Source
+from simsearch.ingest.sources import Source, check_filled
 
 _SYSTEMATIC = 20
 """If the first so many photos all fail unexpectedly, the program is at fault and not a photo: the run ends."""
-
-
-@dataclass(frozen=True)
-class IndexReport:
-    """What a run did. All counts are of images."""
-
-    added: int
-    changed: int
-    redescribed: int
-    """Unchanged files that got descriptors of new weights or settings."""
-    unchanged: int
-    retired: int
-    refused: int
-    """Rows and photos that the sources list and that cannot be used; `refusals` has the reasons."""
-    refusals: tuple[Refusal, ...]
-    seconds: float
-    kept: int = 0
-    """No longer listed, but not retired: a refused row or folder may stand for them."""
-    generation: str = ""
-    """Name of the one that was built at the end of the run; empty where none was."""
-
-    @property
-    def described(self) -> int:
-        """Number of photos that were decoded and described."""
-        return self.added + self.changed + self.redescribed
 
 
 @dataclass
@@ -103,6 +80,7 @@ class Indexer:
         if retire_share is not None:
             gone = find_gone(known.values(), sources)
             check_share(gone, retire_share, sources)
+            check_filled(sources, {image.source for image in known.values()})
         self._carry_out(self._plan(sources, known, counts, reread), counts, refusals, progress)
         self.catalog.images.apply(retire=gone.ids)
         self.catalog.images.update_products([row for source in sources for row in source.rows])
@@ -112,6 +90,7 @@ class Indexer:
             added=counts["added"], changed=counts["changed"], redescribed=counts["redescribed"],
             unchanged=counts["unchanged"], retired=len(gone.ids), kept=gone.kept, refused=len(refusals),
             refusals=tuple(refusals), seconds=time.perf_counter() - started,
+            passed_over=passed_over_groups(entry for source in sources for entry in source.passed_over),
         )  # fmt: skip
 
     def redescribe(self, rows: Sequence[tuple[str, SourceRow]], progress: Progress) -> None:

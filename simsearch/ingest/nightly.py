@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from dataclasses import replace as replace_fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,12 @@ from simsearch.core.errors import CatalogError, GenerationError, SimsearchError
 from simsearch.core.files import remove_unfinished, replace, write_output
 from simsearch.core.types import Progress, Refusal
 from simsearch.indexes.manifest import Audit, Manifest, to_json
-from simsearch.ingest.indexer import Indexer, IndexReport
+from simsearch.ingest.index_report import IndexReport, check_usable
+from simsearch.ingest.indexer import Indexer
 from simsearch.ingest.metrics import metrics
+from simsearch.ingest.passed_over import PassedOverGroup
 from simsearch.ingest.rebuild import Rebuilder
-from simsearch.ingest.sources import read_source
+from simsearch.ingest.sources import read_sources
 from simsearch.ingest.status import disk_usage
 
 _LOG = logging.getLogger("simsearch")
@@ -50,6 +53,8 @@ class NightlyReport:
     changes: dict[str, int] = field(default_factory=dict)
     """Images added, changed, redescribed, unchanged, retired, refused; kept: unlisted, but perhaps only refused."""
     refusals: list[Refusal] = field(default_factory=list)
+    passed_over: list[PassedOverGroup] = field(default_factory=list)
+    """What lies in the folders and is no photo of a product; the first paths of each group."""
     counts: dict[str, int] = field(default_factory=dict)
     """Of the catalog at the end."""
     audit: Mapping[str, Audit] = field(default_factory=dict)
@@ -110,7 +115,7 @@ class Nightly:
         rebuilder, report, config = self.rebuilder, self.report, self.rebuilder.config
         with self._step("scan"):
             self.generations.clean()
-            read = [read_source(Path(source)) for source in sources]
+            read = read_sources(sources)
         with self._step("describe"):
             indexer = Indexer(self.catalog, rebuilder.methods, config.indexing, config.images)
             self._changes(indexer.run(read, retire_share=self.settings.retire_share, progress=progress))
@@ -146,6 +151,8 @@ class Nightly:
             "kept": found.kept,
         }  # fmt: skip
         self.report.refusals = list(found.refusals[:_SHOWN])
+        self.report.passed_over = [replace_fields(g, paths=g.paths[:_SHOWN]) for g in found.passed_over]
+        check_usable(found)
 
     def _serving(self) -> str:
         """The generation that serves. The night succeeds only if it opens.

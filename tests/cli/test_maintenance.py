@@ -26,7 +26,7 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
         "added": int, "changed": int, "redescribed": int, "unchanged": int, "retired": int, "kept": int,
         "refused": int,
         "seconds": float, "images_per_s": float, "generation": str,
-        "refusals": [{"where": str, "code": str, "message": str}],
+        "refusals": [{"where": str, "code": str, "message": str}], "passed_over": list,
     }  # fmt: skip
     assert (report["added"], report["refused"], report["generation"]) == (2, 1, "g000001")
     assert report["refusals"][0]["code"] == "not_an_image"
@@ -39,8 +39,9 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
     audit, generation = status["generations"][0].pop("audit"), status["generations"][0]
     assert shape(status) == {
         "home": str, "products": int, "images_ok": int, "images_refused": int, "images_retired": int,
-        "undescribed": {}, "stale": {}, "generation": str, "kept": [str], "problem": type(None), "verified": bool,
-        "disk_bytes": {"catalog": int, "generations": int, "backups": int}, "gpus": int, "nightly": type(None),
+        "undescribed": {}, "stale": {}, "generation": str, "kept": [str], "problem": type(None), "sources_gone": list,
+        "verified": bool, "disk_bytes": {"catalog": int, "generations": int, "backups": int}, "gpus": int,
+        "nightly": type(None),
         "fingerprints": {"phash": str, "orb": str, "siamese": str},
         "generations": [{"created_at": str, "name": str, "images": int, "state": str}], "photos": type(None),
     }  # fmt: skip

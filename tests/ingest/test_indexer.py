@@ -27,7 +27,8 @@ from simsearch.features.base import Method
 from simsearch.features.siamese import Siamese
 from simsearch.ingest import indexer
 from simsearch.ingest.describing import Describer
-from simsearch.ingest.indexer import Indexer, IndexReport
+from simsearch.ingest.index_report import IndexReport
+from simsearch.ingest.indexer import Indexer
 from simsearch.ingest.sources import Source, read_source
 
 ROOT = Path(__file__).resolve().parents[2]

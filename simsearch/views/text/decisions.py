@@ -49,7 +49,8 @@ def one(d: RecordedDecision) -> None:
     if d.review is not None:
         OUT.print(f"  a person found it {text(_found_out(d))}")
     OUT.print(f"  sha256 {d.query_sha256}, generation {text(d.generation)}")
-    OUT.print(f"  a match needs {percent(e.get('match_threshold', 0.0))}; margin {e.get('margin', 0.0):g}")
+    if "match_threshold" in e:
+        OUT.print(f"  a match needs {percent(e['match_threshold'])}; margin {e.get('margin', 0.0):g}")
     for name, fingerprint in e.get("fingerprints", {}).items():
         OUT.print(f"  {text(name)}: {text(fingerprint)}")
     hits = table("SKU", "image id", "probability", "similarity", "inliers", "support")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
 from simsearch.core.status import PhotoCheck, Status
 from simsearch.ingest.nightly import NightlyReport
+from simsearch.ingest.passed_over import in_words
 from simsearch.ingest.rebuild import Plan
 from simsearch.views.text.output import OUT, table, text
 
@@ -48,6 +50,8 @@ def nightly(r: NightlyReport) -> None:
     names = {"redescribed": "described anew", "kept": "not listed but kept (see the refusals)"}
     changes = ", ".join(f"{n} {names.get(k, k)}" for k, n in r.changes.items() if n or k in ("added", "unchanged"))
     OUT.print(f"photos       {changes}")
+    if r.passed_over:
+        OUT.print(f"passed over  {text(in_words(r.passed_over))}")
     OUT.print(f"audit        {_recalls(r.json['audit'])}")
     steps = ", ".join(f"{k} {v:.1f} s" for k, v in r.steps_s.items() if v >= 0.05)
     OUT.print(f"time         {r.seconds:.1f} s" + (f" ({steps})" if steps else ""))
@@ -70,6 +74,9 @@ def status(s: Status) -> None:
         old = min(n, s.stale.get(name, 0))
         why = f", {old} of them have those of other settings or weights" if old else ""
         OUT.print(f"[yellow]to do[/]        {n} images lack {name} descriptors{why}: run `simsearch rebuild`")
+    for source, n in s.sources_gone.items():
+        OUT.print(f"[yellow]gone[/]         {text(source)}, or every photo of it: {n} images; bring it back, or run")
+        OUT.print(f"             `simsearch index --forget-source {text(shlex.quote(source))}`")
     OUT.print(f"generation   {s.generation or 'none'}")
     for g in s.generations[-5:]:
         lanes = g["audit"].get("lanes")
