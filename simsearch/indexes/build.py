@@ -107,7 +107,7 @@ def build_votes(folder: Path, keypoints: Keypoints, expected: Ids, catalog: Cata
     """
     started = time.perf_counter()
     path = folder / "votes.index"
-    vote_index(catalog, keypoints.method, keypoints.most).save(path)
+    vote_index(catalog, keypoints.method, keypoints.most, ids=expected).save(path)
     sync(path)
     written = VoteIndex.load(path)
     facts = VoteFacts(
