@@ -18,9 +18,9 @@ from simsearch.catalog.images import Images
 from simsearch.catalog.reviews import Reviews
 from simsearch.catalog.selection import Selection
 from simsearch.catalog.sources import Sources
-from simsearch.catalog.tables import ImageRow, StateRow
+from simsearch.catalog.tables import ImageRow, StateRow, Verdict
 from simsearch.core.config import CatalogSettings
-from simsearch.core.types import Ids, Verdict
+from simsearch.core.types import Ids
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from simsearch.catalog.database import Part, chunks
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable, usable_at
@@ -147,3 +148,12 @@ def _active(*columns: Any) -> tuple[sa.Select[Any], sa.Select[Any], sa.Select[An
 
 _IDS = _active(DescriptorRow.image_id)
 _DATA = _active(DescriptorRow.image_id, DescriptorRow.data)
+
+
+def add_descriptors(
+    c: Connection, image_id: int, packed: Mapping[str, bytes] | None, methods: Mapping[str, int]
+) -> None:
+    """Insert the descriptors of one image. `packed`: by fingerprint. `methods`: fingerprint -> key of the method."""
+    rows = [{"method_id": methods[f], "image_id": image_id, "data": data} for f, data in (packed or {}).items()]
+    if rows:
+        c.execute(sa.insert(DescriptorRow), rows)

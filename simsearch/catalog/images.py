@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from simsearch.catalog.database import Part, chunks, now
+from simsearch.catalog.descriptors import add_descriptors
 from simsearch.catalog.products import product_ids, update_products
 from simsearch.catalog.tables import (
     DescriptorRow,
@@ -19,12 +20,13 @@ from simsearch.catalog.tables import (
     ProductRow,
     RefusalRow,
     StateRow,
+    Verdict,
     usable,
     usable_at,
 )
 from simsearch.core.stamps import Stamp
 from simsearch.core.text import title
-from simsearch.core.types import Ids, Refusal, SourceRow, Verdict
+from simsearch.core.types import Ids, Refusal, SourceRow
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class Images(Part):
                 }  # fmt: skip
                 key = c.execute(sa.insert(ImageRow).values(values)).inserted_primary_key
                 assert key is not None
-                _add_descriptors(c, int(key[0]), image, methods)
+                add_descriptors(c, int(key[0]), image.descriptors, methods)
             for image_id, image in redescribe.items():
                 values = _image_values(image) | {"described_revision": revision}
                 c.execute(sa.update(ImageRow).where(ImageRow.id == image_id).values(values))
@@ -143,7 +145,7 @@ class Images(Part):
                     DescriptorRow.image_id == image_id, DescriptorRow.method_id.in_(methods.values())
                 )
                 c.execute(present)
-                _add_descriptors(c, image_id, image, methods)
+                add_descriptors(c, image_id, image.descriptors, methods)
             if touch:
                 c.execute(_TOUCH, [{"image_id": i, "source": s, **asdict(stamp)} for i, (s, stamp) in touch.items()])
 
@@ -277,14 +279,6 @@ def _image_values(image: NewImage) -> dict[str, Any]:
         "surface_probability": image.surface_probability, "verdict": verdict.value,
         "reason_code": image.reason_code, "reason": image.reason,
     }  # fmt: skip
-
-
-def _add_descriptors(c: Connection, image_id: int, image: NewImage, methods: Mapping[str, int]) -> None:
-    rows = [
-        {"method_id": methods[f], "image_id": image_id, "data": data} for f, data in (image.descriptors or {}).items()
-    ]
-    if rows:
-        c.execute(sa.insert(DescriptorRow), rows)
 
 
 _FACTS: sa.Select[*tuple[Any, ...]] = (

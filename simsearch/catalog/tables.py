@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -25,8 +26,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from simsearch.core.types import Verdict
-
 HEAD = "0004"
 """Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
@@ -37,6 +36,13 @@ _NAMES = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+class Verdict(StrEnum):
+    """What indexing said about an image."""
+
+    OK = "ok"
+    REFUSED = "refused"
 
 
 class Table(DeclarativeBase):

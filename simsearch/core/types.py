@@ -125,13 +125,6 @@ class Elsewhere:
     """(n, k) Hamming distances, each to the nearest keypoint of another photo; 256 where there is no such photo."""
 
 
-class Verdict(StrEnum):
-    """What indexing said about an image."""
-
-    OK = "ok"
-    REFUSED = "refused"
-
-
 @dataclass(frozen=True)
 class Candidate:
     """An image that retrieval returned."""
@@ -284,18 +277,6 @@ class Refusal:
     """One line for people; it begins with `where`."""
     path: str = ""
     """Absolute path of the refused photo or folder; empty where the row does not say which photo it means."""
-
-
-@dataclass(frozen=True)
-class PassedOver:
-    """A file or folder in a source that is no photo of a product."""
-
-    path: str
-    """Absolute."""
-    reason: str
-    """Short name of the reason; docs/errors.md lists them."""
-    what: str
-    """What it is counted under: a suffix, or a name that a system gave."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from simsearch.core.images import SUFFIXES
-from simsearch.core.types import PassedOver, Refusal, SourceRow
+from simsearch.core.types import Refusal, SourceRow
 from simsearch.ingest.file_kinds import HEAD, NOT_READ, RAW, is_leftover, is_photo, is_picture, unfinished_ending
+from simsearch.ingest.passed_over import PassedOver
 from simsearch.ingest.rows import CONTROL, inside, printable
 from simsearch.ingest.skus import damage, tidy
 

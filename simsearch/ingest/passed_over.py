@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from simsearch.core.types import PassedOver
-
 REASONS = {
     "kind": "pictures of a kind that is not read",
     "other": "no pictures",
@@ -18,6 +16,18 @@ REASONS = {
     "empty": "nothing in them",
 }
 """Reason -> in words; in the order of reports: first what a user may miss."""
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A file or folder in a source that is no photo of a product."""
+
+    path: str
+    """Absolute."""
+    reason: str
+    """Short name of the reason; docs/errors.md lists them."""
+    what: str
+    """What it is counted under: a suffix, or a name that a system gave."""
 
 
 @dataclass(frozen=True)

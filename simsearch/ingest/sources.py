@@ -12,10 +12,10 @@ from pathlib import Path
 
 from simsearch.core.errors import SourceError
 from simsearch.core.images import SUFFIXES
-from simsearch.core.types import PassedOver, Refusal, SourceRow
+from simsearch.core.types import Refusal, SourceRow
 from simsearch.ingest.contradictions import contradictions
 from simsearch.ingest.folders import read_folder
-from simsearch.ingest.passed_over import in_words, passed_over_groups
+from simsearch.ingest.passed_over import PassedOver, in_words, passed_over_groups
 from simsearch.ingest.rows import printable, to_row
 from simsearch.ingest.tables import LineRefusal, Lines, Record, open_text
 from simsearch.ingest.tables_csv import csv_records
