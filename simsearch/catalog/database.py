@@ -102,7 +102,8 @@ class Database:
         """A transaction that writes: committed at its end, rolled back on an error."""
         self._check_open()
         if self.read_only:
-            raise CatalogError(f"{self.where()}: can be read but not written; check the permissions of file and folder")
+            text = f"{self.where()}: can be read but not written"
+            raise CatalogError(f"{text}; check the permissions of file and folder, and the free disk space")
         if self.file and sqlite.identity(self.file) != self._opened:
             # SQLite would go on writing to a file without a name, which is lost with this process.
             raise CatalogError(f"{self.where()}: was removed or replaced since it was opened; open it again")

@@ -12,7 +12,16 @@ from sqlalchemy.engine import Connection
 
 from simsearch.catalog.database import Part, chunks, now
 from simsearch.catalog.products import product_ids, update_products
-from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, ProductRow, RefusalRow, StateRow, usable
+from simsearch.catalog.tables import (
+    DescriptorRow,
+    ImageRow,
+    MethodRow,
+    ProductRow,
+    RefusalRow,
+    StateRow,
+    usable,
+    usable_at,
+)
 from simsearch.core.stamps import Stamp
 from simsearch.core.text import title
 from simsearch.core.types import Ids, Refusal, SourceRow, Verdict
@@ -236,16 +245,12 @@ class Images(Part):
         tell whether these were usable at `revision`.
         """
         ok = ImageRow.verdict == Verdict.OK.value
-        before = sa.and_(
-            ok, ImageRow.described_revision <= revision,
-            sa.or_(ImageRow.retired_revision.is_(None), ImageRow.retired_revision > revision),
-        )  # fmt: skip
         mixed = (sa.cast(ImageRow.id, sa.BigInteger) * 2_654_435_761) % 4_294_967_291
         with self.database.read() as c:
             if last is None:
                 last = int(c.scalar(sa.select(sa.func.max(ImageRow.id))) or 0)
             count = sa.func.count(), sa.func.sum(ImageRow.id), sa.func.sum(mixed)
-            images, ids, mix = c.execute(sa.select(*count).where(before)).one()
+            images, ids, mix = c.execute(sa.select(*count).where(usable_at(revision))).one()
             later = sa.select(sa.func.count()).where(ok, ImageRow.described_revision > revision, ImageRow.id <= last)
             return {
                 "images": int(images), "ids": int(ids or 0), "mixed": int(mix or 0), "last": last,

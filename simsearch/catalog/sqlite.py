@@ -12,13 +12,24 @@ from sqlalchemy.engine import URL, Connection, Engine
 
 from simsearch.core.errors import CatalogError
 
+_ROOM = 64 * 1024
+"""Bytes: twice the index of an empty WAL."""
 State = tuple[int, int, bool]
 """(modification time in ns, size in bytes, whether there is a WAL beside the file)"""
 
 
 def writable(file: Path) -> bool:
-    """Whether `file` can be changed: it is new, or both it and its folder, which holds the WAL, can be written."""
-    return not file.exists() or (_may_write(file) and _may_write(file.resolve().parent))
+    """Whether `file` can be changed: it is new, or both it and its folder, which holds the WAL, can be written.
+
+    On a full disk it cannot: SQLite needs room for the index of the WAL even to read.
+    """
+    return not file.exists() or (_may_write(file) and _may_write(file.resolve().parent) and _free(file) >= _ROOM)
+
+
+def _free(file: Path) -> int:
+    """Bytes that this process may still write to the disk of `file`."""
+    disk = os.statvfs(file)
+    return disk.f_frsize * (disk.f_bavail if os.geteuid() else disk.f_bfree)
 
 
 def _may_write(path: Path) -> bool:
@@ -94,7 +105,7 @@ def connect(file: Path, timeout_s: float = 5.0) -> sqlite3.Connection:
             text = (
                 f"{file}: its latest changes are in {wal.name}, which can only be read where its folder can be written"
             )
-            raise CatalogError(f"{text}; allow that, or copy both files to another home") from None
+            raise CatalogError(f"{text}; allow that and make room, or copy both files to another home") from None
         return _Reading(file, timeout_s, "mode=ro&immutable=1")
 
 

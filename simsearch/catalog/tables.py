@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    or_,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -224,3 +225,9 @@ class StateRow(Table):
 def usable() -> ColumnElement[bool]:
     """Condition: the image is active and accepted."""
     return and_(ImageRow.retired_at.is_(None), ImageRow.verdict == Verdict.OK.value)
+
+
+def usable_at(revision: int | ColumnElement[int]) -> ColumnElement[bool]:
+    """Condition: the image was active and accepted as of a revision of the catalog, with its descriptors of today."""
+    gone_later = or_(ImageRow.retired_revision.is_(None), ImageRow.retired_revision > revision)
+    return and_(ImageRow.verdict == Verdict.OK.value, ImageRow.described_revision <= revision, gone_later)

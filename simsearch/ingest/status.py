@@ -9,14 +9,22 @@ from pathlib import Path
 from simsearch.catalog import Catalog
 from simsearch.core.errors import GenerationError
 from simsearch.core.status import Status
+from simsearch.core.types import Progress, silent
 from simsearch.features.base import Method, MetricMethod
 from simsearch.indexes import gpu
 from simsearch.indexes.generations import Generations
 from simsearch.ingest.known_sources import gone_sources
+from simsearch.ingest.photo_check import check_photos
 
 
 def read_status(
-    home: Path, catalog: Catalog, methods: Mapping[str, Method], generations: Generations, *, verify: bool = False
+    home: Path,
+    catalog: Catalog,
+    methods: Mapping[str, Method],
+    generations: Generations,
+    *,
+    verify: bool = False,
+    progress: Progress = silent,
 ) -> Status:
     """The status of `home`.
 
@@ -25,7 +33,8 @@ def read_status(
         catalog: of the home.
         methods: whose descriptors are stored.
         generations: of the home.
-        verify: whether every byte of the database and of all generations is read and checked.
+        verify: whether every byte of the database, of all generations and of all photos is read and checked.
+        progress: told of the photos.
     """
     counts, described = catalog.images.counts(), catalog.descriptors.counts()
     fingerprints = {name: m.fingerprint for name, m in methods.items()}
@@ -42,6 +51,7 @@ def read_status(
         problem or "; ".join(damaged) or _nothing_usable(catalog, counts),
         disk_usage(home, generations.folder), fingerprints, stale=dict(stale),
         gpus=gpu.count(), verified=verify, sources_gone=gone_sources(catalog), kept=tuple(generations.names()),
+        photos=check_photos(catalog, progress) if verify else None,
     )  # fmt: skip
 
 
