@@ -46,15 +46,14 @@ def compare(query: Codes, other: Codes) -> Agreement:
     Lots and serial numbers are not looked at: they identify no product. Numbers of a shop or a maker's own count only
     where a catalog lists them, and then only if they are equal.
     """
-    found = [judged(query, other) for judged in (_gtins, _ndcs, _pzns)]
+    found = [judged(query, other) for judged in (_gtins, _ndcs, _pzns, _own_numbers)]
     relations = {agreement.relation for agreement in found} - {Relation.NOTHING}
     if Relation.DIFFERENT in relations and len(relations) > 1:
         return Agreement(Relation.NOTHING, "; but ".join(a.text for a in found if a.text))
     for relation in (Relation.EQUAL, Relation.CASE_OF):
         if relation in relations:
             return next(agreement for agreement in found if agreement.relation is relation)
-    own = _own_numbers(query, other)
-    return own if own.text else next((agreement for agreement in found if agreement.text), _SILENT)
+    return next((agreement for agreement in found if agreement.text), _SILENT)
 
 
 def _gtins(query: Codes, other: Codes) -> Agreement:
@@ -121,9 +120,21 @@ def _differ(kind: str, ours: set[Gtin] | set[Ndc] | set[Pzn], theirs: set[Gtin] 
 def _own_numbers(query: Codes, other: Codes) -> Agreement:
     if not (query.listed or other.listed):
         return _SILENT
-    ours, theirs = ({*side.own, *(g.digits for g in side.gtins if g.restricted)} for side in (query, other))
-    both = ours & theirs
+    both = (_own(query) & _own(other)) | (query.own & _listed_gtins(other)) | (other.own & _listed_gtins(query))
     return Agreement(Relation.EQUAL, f"both have the catalog's own number {min(both)}") if both else _SILENT
+
+
+def _own(side: Codes) -> set[str]:
+    return {*side.own, *(gtin.digits.lstrip("0") for gtin in side.gtins if gtin.restricted)}
+
+
+def _listed_gtins(side: Codes) -> set[str]:
+    """The GTINs of a catalog, as :attr:`Codes.own` writes numbers, for a code that does not say that it holds a GTIN.
+
+    Strips carry the digits of their EAN in a plain DataMatrix. Those may also be a serial number, so that they agree
+    with an equal GTIN of the catalog, and contradict none.
+    """
+    return {gtin.digits.lstrip("0") for gtin in side.gtins if side.listed}
 
 
 def contested(agreement: Agreement, *, picture: bool | None, print_: bool | None) -> bool:
@@ -181,4 +192,4 @@ def _keys(codes: Codes) -> Iterator[tuple[str, str]]:
     yield from (("gtin", gtin.item) for gtin in codes.gtins)
     yield from (("ndc", form) for ndc in _each_ndc(codes) | _case_ndcs(codes) for form in ndc.forms)
     yield from (("pzn", pzn.digits) for pzn in _each_pzn(codes))
-    yield from (("own", number) for number in codes.own)
+    yield from (("own", number) for number in _own(codes) | _listed_gtins(codes))

@@ -190,7 +190,15 @@ def test_r13_a_lot_identifies_no_product(code: tuple[str, str]) -> None:
             listed_codes({"ean": "4006381333931", "pzn": "01234562"}, TODAY),
             NOTHING,
         ),
+        (
+            read_codes([("4006381333931", "]E0"), ("62000000078715", "]C0")], TODAY),
+            listed_codes({"ean": "0036000291452", "barcode": "62000000078715"}, TODAY),
+            NOTHING,
+        ),
         # Numbers of the maker's own
+        (read("8904103314151", "]d1"), row("ean", "8904103314151"), EQUAL),  # an EAN in a plain DataMatrix
+        (read("8904103314151", "]d1"), row("ean", "4006381333931"), NOTHING),
+        (read("8904103314151", "]d1"), read("8904103314151", "]E0"), NOTHING),
         (read("0011863", "]C0"), row("barcode", 11863), EQUAL),
         (read("abc-123", "]A0"), row("barcode", "ABC-123"), EQUAL),
         (read("123", "]C0"), row("barcode", "123"), NOTHING),
@@ -213,7 +221,7 @@ def test_it_says_why() -> None:
     )
     assert clash.text == "both have the code 04006381333931; but the PZNs differ: 12345678 and 01234562"
     assert compare(read("2012345678903", "]E0"), row("ean", "2012345678903")).text == (
-        "both have the catalog's own number 02012345678903"
+        "both have the catalog's own number 2012345678903"
     )
 
 
@@ -240,7 +248,7 @@ def test_an_index_finds_what_comparing_one_by_one_finds() -> None:
     index = CodeIndex(catalog)
     known = [
         *COLA, ("10857326005540", "]I1"), ("0300027510019", "]E0"), ("10300027510016", "]I1"), ("-12345678", "]A0"),
-        ("62000000078715", "]C0"), ("2012345678903", "]E0"),
+        ("62000000078715", "]C0"), ("2012345678903", "]E0"), ("036000291452", "]d1"),
     ]  # fmt: skip
     for code in (*known, ("96385074", "]E4")):
         asked = read(*code)

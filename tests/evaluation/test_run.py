@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simsearch import open_app
-from simsearch.core.errors import SourceError, UsageError, WeightsError
+from simsearch.core.errors import ConfigError, SourceError, UsageError, WeightsError
 from simsearch.core.types import silent
 from simsearch.evaluation.methods import PairSource
 from simsearch.evaluation.protocol import read_protocol
@@ -147,6 +147,25 @@ def test_methods_without_weights_are_left_out_and_told(
         assert [(r.where, r.code) for r in report.refusals] == [("siamese-contrastive", "no_weights")]
         with pytest.raises(WeightsError):
             evaluate_methods(app, PairSource(manifest=manifest), methods=["siamese-contrastive"])
+
+
+def test_methods_without_their_library_are_left_out_and_told(
+    manifest: Path, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simsearch.evaluation.run.discover", lambda: ("phash", "codes"))
+    monkeypatch.setattr("simsearch.features.codes._version", lambda: "")
+    with open_app(tmp_path / "home", kit.config) as app:
+        report = evaluate_methods(app, PairSource(manifest=manifest))
+        assert "codes" not in {r.name for r in report.comparison.rows}
+        assert ("codes", "not_installed") in {(r.where, r.code) for r in report.refusals}
+        with pytest.raises(ConfigError, match="codes: reading codes needs zxing-cpp"):
+            evaluate_methods(app, PairSource(manifest=manifest), methods=["codes"])
+
+
+def test_codes_are_measured_as_every_method(manifest: Path, kit: Kit, tmp_path: Path) -> None:
+    with open_app(tmp_path / "home", kit.config) as app:
+        [row] = evaluate_methods(app, PairSource(manifest=manifest), methods=["codes"]).comparison.rows
+    assert set(row.scores) <= {0.0, 0.5, 0.75, 1.0}
 
 
 def test_the_command_line_prints_how_many_were_left_out_and_why(manifest: Path, run: Run) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ LEAST_COSINE = 0.9995
 
 FINGERPRINTS = {
     "ahash": "ahash-19809eeb0790d5b9",
+    "codes": "codes-bae531cb0f99e989",
     "cosine": "cosine-e18200c313ca9c6d",
     "dhash": "dhash-ebbd85c30da72125",
     "histogram-bhattacharyya": "histogram-bhattacharyya-0c496bc9b259f2c9",
@@ -112,6 +114,8 @@ def elsewhere(code: str, **environment: str) -> Any:
 
 @pytest.mark.parametrize("name", sorted(FINGERPRINTS))
 def test_default_settings_have_their_fingerprint(name: str) -> None:
+    if name == "codes" and version("zxing-cpp") != "3.1.1":
+        pytest.skip("the version of zxing-cpp is part of it, and another one is installed")
     assert features.create(name).fingerprint == FINGERPRINTS[name]
 
 
