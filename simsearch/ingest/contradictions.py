@@ -10,11 +10,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
 
+from simsearch.core.quantities import Comparison, compare_texts
 from simsearch.core.types import Refusal, SourceRow
 
 _SHOWN = 60
 """Characters of a name in a message."""
+_SPELLINGS = 20
+"""Of one strength. More can only be different strengths, and need not be compared in pairs."""
 
 
 def contradictions(rows: Iterable[SourceRow]) -> Iterator[tuple[SourceRow, Refusal]]:
@@ -31,10 +35,10 @@ def contradictions(rows: Iterable[SourceRow]) -> Iterator[tuple[SourceRow, Refus
 def _disagreeing(rows: Sequence[SourceRow]) -> tuple[str, Sequence[SourceRow]] | None:
     """The field of which the rows say two things, and the first row that says each; None where they agree."""
     strengths = _first_of_each((_same(row.strength), row) for row in rows)
-    if len(strengths) > 1:
+    if len(strengths) > _SPELLINGS or any(_differ("strength", a, b) for a, b in combinations(strengths, 2)):
         return "strength", strengths
-    strength = _same(strengths[0].strength) if strengths else ""
-    names = _first_of_each((_without(strength, _same(row.name)), row) for row in rows)
+    spelled = sorted((_same(row.strength) for row in strengths), key=len, reverse=True)
+    names = _first_of_each((_without(spelled, _same(row.name)), row) for row in rows)
     return ("name", names) if len(names) > 1 else None
 
 
@@ -51,18 +55,25 @@ def _same(text: str) -> str:
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _without(strength: str, name: str) -> str:
+def _without(strengths: Sequence[str], name: str) -> str:
     """The name without the strength in it: "Ibu 400 mg" and "Ibu" are one name where the strength is 400 mg."""
-    return re.sub(rf"(?<![\d.,/]){re.escape(strength)}", "", name) if strength else name
+    any_of = "|".join(map(re.escape, strengths))
+    return re.sub(rf"(?<![\d.,/])(?:{any_of})", "", name) if strengths else name
 
 
 def _refusal(row: SourceRow, field: str, said: Sequence[SourceRow]) -> Refusal:
-    own = _same(getattr(row, field))
-    other = next(r for r in said if _same(getattr(r, field)) != own)
-    one = row if own else next(r for r in said if r is not other)
+    said = [row, *said] if getattr(row, field) else said
+    one, other = next(((a, b) for a, b in combinations(said, 2) if _differ(field, a, b)), (said[0], said[-1]))
     both = " and ".join(f"{getattr(r, field)[:_SHOWN]!r} ({_place(r, row)})" for r in (one, other))
     text = f"SKU {row.sku} has two {field}s, {both}; one SKU is one product: correct the SKU or the {field}"
     return Refusal(row.where, "contradiction", f"{row.where}: {text}", row.path)
+
+
+def _differ(field: str, a: SourceRow, b: SourceRow) -> bool:
+    """Whether two rows say different things; 0.5 g and 500 mg are not."""
+    one, other = getattr(a, field), getattr(b, field)
+    equal = _same(one) == _same(other) or (field == "strength" and compare_texts(one, other) is Comparison.EQUAL)
+    return not equal
 
 
 def _place(row: SourceRow, beside: SourceRow) -> str:

@@ -68,11 +68,11 @@ def inside(path: Path, root: Path) -> bool:
 def _row(record: Mapping[str, Any], where: str, root: Path) -> SourceRow:
     values = {key: _text(key, value) for key, value in record.items()}
     sku, image = _needed(values, "sku"), _needed(values, "image")
+    if found := damage(sku):
+        raise _RowError(f"'sku' {found}")
     if isinstance(record["sku"], bool | Decimal):
         kind = "true or false" if isinstance(record["sku"], bool) else "a number with a decimal point or exponent"
         raise _RowError(f"'sku' is {sku}, {kind}; write it as text")
-    if found := damage(sku):
-        raise _RowError(f"'sku' {found}")
     _check_words(values)
     surface = values.get("surface", "").lower()
     if surface and surface not in set(Surface):

@@ -21,7 +21,7 @@ def test_both_lines_are_named(tmp_path: Path) -> None:
     assert refused(source) == [
         f"contradiction line 2: SKU A has two names, 'Sabisaxan' (line 2) and 'Tabrinal' (line 4){end}",
         f"contradiction line 4: SKU A has two names, 'Tabrinal' (line 4) and 'Sabisaxan' (line 2){end}",
-        f"contradiction line 5: SKU A has two names, 'Tabrinal' (line 4) and 'Sabisaxan' (line 2){end}",
+        f"contradiction line 5: SKU A has two names, 'Sabisaxan' (line 2) and 'Tabrinal' (line 4){end}",
     ]
     assert [Path(r.path).name for r in source.refusals] == ["a.jpg", "c.jpg", "d.jpg"]  # known ones are kept
 
@@ -47,7 +47,8 @@ def test_contradictions(tmp_path: Path, one: str, other: str, field: str) -> Non
         ("Ibu,400 mg", "Ibu,400 mg"), ("Ibu,400 mg", "ibu,400mg"), ("Ibu,400 mg", ","), ("Ibu,", ",400 mg"),
         ("Ibu  akut,", "IBU AKUT ,"), ("Añejo,", unicodedata.normalize("NFD", "Añejo") + ","),
         ("Ibu 400 mg,", "Ibu,400 mg"), ("Ibu 400 mg,400 mg", "Ibu,"), ("Ibu,400\xa0mg", "Ibu,400 mg"),
-        ("Ibu,5 µg", "Ibu,5 μg"), ("Ibu,nan", "Ibu,400 mg"),
+        ("Ibu,5 µg", "Ibu,5 μg"), ("Ibu,0.5 g", "Ibu,500 mg"), ('Ibu,"0,5 mg"', "Ibu,0.5 mg"),
+        ("Ibu 500 mg,0.5 g", "Ibu,500 mg"), ("Ibu,nan", "Ibu,400 mg"),
     ],
 )  # fmt: skip
 def test_what_contradicts_nothing(tmp_path: Path, one: str, other: str) -> None:
@@ -80,3 +81,11 @@ def test_two_sources_of_one_call_contradict_each_other_too(tmp_path: Path) -> No
 def test_a_column_of_one_sku_for_all_is_found_quickly(tmp_path: Path) -> None:
     source = read(tmp_path, HEAD + "".join(f"A,{i}.jpg,drug {i},\n" for i in range(5_000)))
     assert len(source.refusals) == 5_000
+
+
+def test_a_message_names_two_strengths_that_differ(tmp_path: Path) -> None:
+    source = read(tmp_path, HEAD + "A,a.jpg,Ibu,500 mg\nA,b.jpg,Ibu,0.5 g\nA,c.jpg,Ibu,600 mg\nA,d.jpg,Ibu,\n")
+    assert [line.partition("strengths, ")[2].partition(";")[0] for line in refused(source)] == [
+        "'500 mg' (line 2) and '600 mg' (line 4)", "'0.5 g' (line 3) and '600 mg' (line 4)",
+        "'600 mg' (line 4) and '500 mg' (line 2)", "'500 mg' (line 2) and '600 mg' (line 4)",
+    ]  # fmt: skip

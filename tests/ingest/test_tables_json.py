@@ -120,8 +120,9 @@ def test_integers_of_any_length_are_exact(tmp_path: Path) -> None:
     ("sku", "words"),
     [
         ("1.0", "'sku' is 1.0, a number with a decimal point or exponent; write it as text"),
-        ("4.01234e12", "a number with a decimal point or exponent"),
-        ("NaN", "'sku' is NaN"), ("-Infinity", "'sku' is -Infinity"), ("1e999", "a number with a decimal point"),
+        ("4.01234e12", "'sku' is '4.01234e12': a number that a spreadsheet shortened"),
+        ("NaN", "'sku' is 'NaN': what a program writes for an empty cell"),
+        ("-Infinity", "'sku' is -Infinity"), ("1e999", "a number with a decimal point"),
         ("true", "'sku' is True, true or false; write it as text"), ("null", "'sku' is empty"),
         ("0060", "is not JSON"),
     ],

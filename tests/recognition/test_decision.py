@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
-
-import pytest
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import Candidate, Outcome, Verification
 from simsearch.recognition.decision import Verified, contenders, contenders_together, decide
-from simsearch.recognition.multi_view import MOST_GAIN, combined, lead, log_odds, probability
 
 
 def looks(p: float, inliers: int = 20) -> Verification:
@@ -23,26 +19,6 @@ def facts(
     return ImageFacts(
         sum(map(ord, sku)), f"{sku}.jpg", f"/{sku}.jpg", "front", sku, sku, name, strength, form, manufacturer, more
     )
-
-
-# -- several photos --------------------------------------------------------------------------------------------------
-
-
-def test_evidence_of_several_faces() -> None:
-    assert combined([3.0]) == 3.0
-    assert combined([-3.0]) == -3.0
-    assert combined([3.0, 2.0]) == pytest.approx(5.0 - math.log(2))
-    assert combined([3.0, -9.0]) == pytest.approx(3.0 - math.log(2))  # the catalog need not hold that face
-    assert combined([9.0, 50.0]) == pytest.approx(50.0 + math.log(MOST_GAIN) - math.log(2))
-    assert probability(log_odds(0.3)) == pytest.approx(0.3)
-    assert probability(-1000.0) == 0.0
-
-
-def test_products_are_told_apart_by_a_face_that_does_so_itself() -> None:
-    assert lead([5.0], [4.0]) == 1.0
-    assert lead([5.0, 5.0, 5.0], [4.0, 4.0, 4.0]) == 1.0  # alike on every face: not three times as distinct
-    assert lead([5.0, 5.0], [4.0, -5.0]) == 10.0
-    assert lead([5.0, -5.0], [-5.0, 5.0]) == 0.0  # the faces contradict each other
 
 
 def verified(sku: str, p: float) -> Verified:
@@ -95,3 +71,23 @@ def test_a_face_that_the_catalog_lacks_does_not_spoil_the_answer() -> None:
 def test_look_alikes_stay_ambiguous_however_many_faces_they_share() -> None:
     face = [verified("ten", 0.97), verified("twenty", 0.93)]
     assert said([[face]] * 4) == (Outcome.AMBIGUOUS, ("ten", "twenty"))
+
+
+# -- the threshold ---------------------------------------------------------------------------------------------------
+
+
+def test_a_product_at_the_threshold_is_not_lost_behind_one_that_rounds_to_the_same() -> None:
+    """Both round to 0.9 by six digits; the one with more support stands first, and lies below the threshold."""
+    below = verified("below", 0.8999998)._replace(verification=looks(0.8999998, 90))
+    above = verified("above", 0.9000002)._replace(verification=looks(0.9000002, 10))
+    answer = decide(contenders([above, below]), threshold=0.9, margin=0.15)
+    assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("below", "above"))
+
+
+def test_a_twin_that_no_lane_returned_has_no_ranks() -> None:
+    first = verified("first", 0.99)._replace(candidate=Candidate(1, {"votes": 9.0}, {"votes": 1}, 0.1))
+    twin = first.facts.__class__(**{**first.facts.__dict__, "id": 77, "sku": "twin"})
+    answer = decide(contenders([first]), threshold=0.9, margin=0.15, twins=[first.facts, twin])
+    assert answer.named == ("first", "twin")
+    assert [dict(hit.ranks) for hit in answer.hits] == [{"votes": 1}, {}]
+    assert answer.hits[1].image_id == 77
