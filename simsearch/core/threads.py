@@ -113,9 +113,6 @@ class SingleThreaded(ContextDecorator):
     _lock = Lock()
     _entered = 0
     _before = _Before(0)
-    _forked = False
-    """Whether this process was forked after OpenCV had been loaded. OpenCV's pool then has no threads, and resizing it
-    would wait for them for ever. `after_fork` has switched the pool off."""
 
     def __enter__(self) -> Self:
         import cv2
@@ -124,8 +121,7 @@ class SingleThreaded(ContextDecorator):
         with cls._lock:
             if not cls._entered:
                 cls._before = _Before(cv2.getNumThreads(), _blas("faiss" in sys.modules).limit(limits=1))
-                if not cls._forked:
-                    cv2.setNumThreads(1)
+                cv2.setNumThreads(0)  # not 1: that ends the pool's threads, and waits for ever if a fork lost them
             cls._entered += 1
         return self
 
@@ -155,8 +151,7 @@ class SingleThreaded(ContextDecorator):
             cls._entered -= 1
             if cls._entered:
                 return
-            if not cls._forked:
-                cv2.setNumThreads(cls._before.opencv)
+            cv2.setNumThreads(cls._before.opencv if cls._before.opencv > 1 else 0)
             cls._before.blas.restore_original_limits()
             if cls._before.torch:
                 import torch
@@ -167,13 +162,14 @@ class SingleThreaded(ContextDecorator):
 def after_fork() -> None:
     """Make a forked child usable: the threads of all pools stayed behind in the parent.
 
+    A process that loads simsearch after the fork does without this: `SingleThreaded` never resizes OpenCV's pool.
+
     From now on OpenCV, PyTorch and FAISS compute on the calling thread in this child. Each of them would otherwise wait
     for ever for threads of the parent (opencv/opencv #5150, facebookresearch/faiss #5206).
     """
     _pool.cache_clear()
     SingleThreaded._lock, SingleThreaded._entered, SingleThreaded._before = Lock(), 0, _Before(0)
     if "cv2" in sys.modules:
-        SingleThreaded._forked = True
         sys.modules["cv2"].setNumThreads(0)
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)

@@ -75,3 +75,38 @@ def test_forked_processes_work(home: Path, kit: Kit, shop: Shop) -> None:
     command = [sys.executable, "-c", SCRIPT, str(home), str(kit.config), *photos]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, cwd=ROOT)
     assert done.stdout.splitlines() == [f"{job} 0" for job in JOBS], done.stderr[-2000:]
+
+
+LATE = """
+import multiprocessing, sys
+import cv2, numpy as np
+
+home, config, photo = sys.argv[1:]
+big = np.random.default_rng(0).integers(0, 255, (3000, 3000, 3), dtype=np.uint8)
+cv2.GaussianBlur(big, (0, 0), 5)  # OpenCV's pool has threads now; simsearch is not loaded
+
+
+def child(queue):
+    from simsearch import open_app
+    with open_app(home, config) as app:
+        queue.put(app.query(photo, record=False)[0].sku)
+        cv2.GaussianBlur(big, (0, 0), 5)
+        queue.put(app.verify((photo, photo))[0].same)
+
+
+queue = multiprocessing.get_context("fork").Queue()
+process = multiprocessing.get_context("fork").Process(target=child, args=(queue,))
+process.start()
+process.join(90)
+hangs = process.is_alive()
+process.kill()
+print("hangs" if hangs else (process.exitcode, queue.get(), queue.get()))
+"""
+
+
+@pytest.mark.timeout(150)
+def test_a_child_of_a_process_that_never_loaded_simsearch_answers(home: Path, kit: Kit, shop: Shop) -> None:
+    sku = shop.single[0].sku
+    call = [sys.executable, "-c", LATE, str(home), str(kit.config), str(shop.photo(sku))]
+    done = subprocess.run(call, capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == f"(0, {sku!r}, True)\n"

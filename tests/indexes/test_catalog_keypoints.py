@@ -114,7 +114,7 @@ def test_images_that_their_own_keypoints_do_not_find_are_one(tmp_path: Path, mon
     others = VoteIndex()
     for image_id in expected.tolist():
         others.add(np.full(60, image_id, np.int64), column(drawn(1000 + image_id), "bits"))
-    monkeypatch.setattr(build, "vote_index", lambda *_: others)
+    monkeypatch.setattr(build, "vote_index", lambda *_, **__: others)
     _, audit = build_votes(tmp_path, Keypoints(ORB, 40), expected, catalog)
     assert not audit.passed
     assert re.fullmatch(r"only \d+% of sampled images are found by their own keypoints", audit.reason)
