@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simsearch.app import App
 from simsearch.core import images
 from simsearch.core.config import NEEDED
-from simsearch.core.errors import ImageError, SourceError, UsageError, WeightsError
+from simsearch.core.errors import ConfigError, ImageError, SourceError, UsageError, WeightsError
 from simsearch.core.types import Description, Image, Progress, Refusal, silent
 from simsearch.evaluation.ask import TABLE, ask
 from simsearch.evaluation.calibration_report import CalibrationReport, ScoredPairs, calibration_report
@@ -27,6 +27,7 @@ from simsearch.evaluation.protocol import Protocol, open_set
 from simsearch.evaluation.recognition_report import OpenSetReport, RetrievalReport, open_set_report, retrieval_report
 from simsearch.evaluation.tables import machine
 from simsearch.features import discover
+from simsearch.features.base import missing
 from simsearch.features.description import describe
 
 VERIFICATION = "verification"
@@ -62,20 +63,27 @@ def evaluate_methods(
 ) -> MethodsReport:
     """Compare the named methods on the pairs of `source`; without names all methods, and the verification.
 
-    Methods that were not named and lack their weights or calibration are left out, and reported as refused.
+    Methods that were not named and lack their weights, calibration or library are left out, and reported as refused.
 
     Raises:
-        WeightsError: of a method that was named. UsageError, SourceError: see `methods.methods_report`.
+        WeightsError, ConfigError: of a method that was named. UsageError, SourceError: see `methods.methods_report`.
     """
     chosen: dict[str, MeasuredMethod] = {}
     refusals: list[Refusal] = []
     for name in methods or (*discover(), VERIFICATION):
         try:
-            chosen[name] = VerificationMethod(app) if name == VERIFICATION else app.method(name)
+            method = VerificationMethod(app) if name == VERIFICATION else app.method(name)
         except WeightsError as error:
             if name in methods:
                 raise
             refusals.append(Refusal(name, "no_weights", f"{name}: {error}"))
+            continue
+        if problem := missing(method):
+            if name in methods:
+                raise ConfigError(f"{name}: {problem}")
+            refusals.append(Refusal(name, "not_installed", f"{name}: {problem}"))
+            continue
+        chosen[name] = method
     embedder, settings = app.method("siamese"), app.config.images
     return methods_report(chosen, embedder, settings, source, refusals=refusals, progress=progress)
 

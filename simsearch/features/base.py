@@ -39,6 +39,12 @@ class Method(Protocol):
     Descriptors: a NumPy array of the method's `dtype` and `shape`. They may be read-only, as those from the catalog
     are. The caller owns them; a method never changes one.
 
+    Soundness: a class whose descriptors can be damaged in other ways than by their size may have
+    `is_sound(descriptor) -> bool`. Readers of the catalog then ask it.
+
+    What is missing: a method whose library is an extra can be made without it, and compares stored descriptors. Its
+    `missing` then says why it cannot describe, and what to install; `describe` raises ConfigError with that.
+
     Batches: a class that computes with PyTorch, and describes several images faster than one after the other, says
     `batched = True`. Callers hand it whole batches, after the other methods.
 
@@ -114,6 +120,11 @@ def says_surface(method: Method) -> TypeGuard[SurfaceMethod]:
     return hasattr(method, "describe_with_surface")
 
 
+def missing(method: object) -> str:
+    """Why the method cannot describe on this machine, and the way out; "" where it can."""
+    return str(getattr(method, "missing", ""))
+
+
 def fingerprint(name: str, settings: Any, *, version: int = 1, digest: str = "") -> str:
     """`name-0123456789abcdef`: equal exactly when name, settings, version and weights digest are equal.
 
@@ -133,9 +144,13 @@ def unpack(method: Method, data: bytes, image_id: int | None = None) -> Descript
     """Inverse of :func:`pack` for a descriptor of `method`.
 
     Raises:
-        DamagedDescriptor: the size does not fit. The message names `image_id`.
+        DamagedDescriptor: the size does not fit, or the method says that it is not sound. The message names `image_id`.
     """
     try:
-        return np.frombuffer(data, dtype=method.dtype).reshape(method.shape)
+        descriptor = np.frombuffer(data, dtype=method.dtype).reshape(method.shape)
     except ValueError:
         raise DamagedDescriptor(image_id, method.fingerprint) from None
+    is_sound = getattr(method, "is_sound", None)
+    if is_sound is not None and not is_sound(descriptor):
+        raise DamagedDescriptor(image_id, method.fingerprint)
+    return descriptor

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from simsearch import open_app
-from simsearch.core.errors import SourceError, UsageError, WeightsError
+from simsearch.core.errors import ConfigError, SourceError, UsageError, WeightsError
 from simsearch.core.types import silent
 from simsearch.evaluation.methods import PairSource
 from simsearch.evaluation.protocol import read_protocol
@@ -147,6 +147,19 @@ def test_methods_without_weights_are_left_out_and_told(
         assert [(r.where, r.code) for r in report.refusals] == [("siamese-contrastive", "no_weights")]
         with pytest.raises(WeightsError):
             evaluate_methods(app, PairSource(manifest=manifest), methods=["siamese-contrastive"])
+
+
+def test_a_method_without_its_library_is_left_out_unless_it_was_named(
+    manifest: Path, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simsearch.evaluation.run.discover", lambda: ("phash", "reading"))
+    monkeypatch.setattr("simsearch.features.reading.method.missing", lambda: "install simsearch[read]")
+    with open_app(tmp_path / "home", kit.config) as app:
+        report = evaluate_methods(app, PairSource(manifest=manifest))
+        assert "reading" not in {r.name for r in report.comparison.rows}
+        assert [(r.where, r.code) for r in report.refusals] == [("reading", "not_installed")]
+        with pytest.raises(ConfigError, match=r"reading: install simsearch\[read\]"):
+            evaluate_methods(app, PairSource(manifest=manifest), methods=["reading"])
 
 
 def test_the_command_line_prints_how_many_were_left_out_and_why(manifest: Path, run: Run) -> None:
