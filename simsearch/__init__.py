@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
-    from simsearch.core.status import Readiness, Status
+    from simsearch.core.status import PhotoCheck, Readiness, Status
     from simsearch.core.types import (
         Decision,
         Hit,
@@ -55,8 +55,9 @@ if TYPE_CHECKING:
     from simsearch.duplicates.feedback import PairFeedback
     from simsearch.duplicates.results import DuplicateGroup, DuplicatePair, Findings, PairKind
     from simsearch.indexes.manifest import Audit
-    from simsearch.ingest.indexer import IndexReport
+    from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
+    from simsearch.ingest.passed_over import PassedOverGroup
     from simsearch.ingest.rebuild import Plan, PlannedLane
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.feedback import DecisionDesk
@@ -92,7 +93,9 @@ __all__ = [
     "PairFeedback",
     "PairKind",
     "PairVerdict",
+    "PassedOverGroup",
     "Photo",
+    "PhotoCheck",
     "PhotoLike",
     "Plan",
     "PlannedLane",
@@ -126,7 +129,7 @@ _MODULES = {
         "REFUSALS", "CatalogError", "ConfigError", "DamagedDescriptor", "GenerationError", "ImageError", "RefusedError",
         "SimsearchError", "SourceError", "TrainingError", "UsageError", "WeightsError",
     ),
-    "core.status": ("Readiness", "Status"),
+    "core.status": ("PhotoCheck", "Readiness", "Status"),
     "core.types": (
         "Decision", "Hit", "LaneShare", "LookAlike", "Outcome", "PairVerdict", "Photo", "PhotoLike", "Progress",
         "Refusal", "SourceRow", "Surface", "Verification",
@@ -134,8 +137,9 @@ _MODULES = {
     "duplicates.feedback": ("PairFeedback",),
     "duplicates.results": ("DuplicateGroup", "DuplicatePair", "Findings", "PairKind"),
     "indexes.manifest": ("Audit",),
-    "ingest.indexer": ("IndexReport",),
+    "ingest.index_report": ("IndexReport",),
     "ingest.nightly": ("NightlyReport",),
+    "ingest.passed_over": ("PassedOverGroup",),
     "ingest.rebuild": ("Plan", "PlannedLane"),
     "recognition.calibration": ("Calibration",),
     "recognition.feedback": ("DecisionDesk",),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from simsearch.core import arguments
 from simsearch.core.config import NEEDED, load_config
 from simsearch.core.errors import ImageError, UsageError
 from simsearch.core.status import Readiness, Status
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from simsearch.core.types import Decision, PhotoLike, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import PairFeedback
-    from simsearch.ingest.indexer import IndexReport
+    from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.rebuild import Plan
     from simsearch.recognition.feedback import DecisionDesk
@@ -86,23 +87,25 @@ class App(Parts):
         images = self.catalog.images.counts()["images_ok"]
         return Readiness(snapshot.generation, images, snapshot.revision, time.perf_counter() - started)
 
-    # -- the jobs ----------------------------------------------------------------------------------------------------
-
     def index(
         self,
-        sources: Sequence[str | Path],
+        sources: str | Path | Iterable[str | Path],
         *,
         prune: bool = False,
         prune_all: bool = False,
+        forget: str | Path | Iterable[str | Path] = (),
+        reread: bool = False,
         rebuild: bool | None = None,
         progress: Progress = silent,
     ) -> IndexReport:
         """Describe what `sources` list and the catalog lacks.
 
         Args:
-            sources: folders, CSV or JSONL files.
+            sources: one or several folders, CSV or JSONL files.
             prune: retire images of these sources that they no longer list, at most `nightly.retire_share` of them.
-            prune_all: the same without that limit.
+            prune_all: the same without that limit. A source that was indexed before may then list nothing at all.
+            forget: sources that are let go of at the end, whether or not they are still there: their images retire.
+            reread: read every file, also those that look unchanged; their sha256 says which are.
             rebuild: build a generation afterwards; None does so when none serves, or when more than
                 `indexing.rebuild_share` of the images are outside it.
 
@@ -111,53 +114,55 @@ class App(Parts):
                 nothing was changed.
         """
         from simsearch.ingest.indexer import Indexer
-        from simsearch.ingest.sources import read_source
+        from simsearch.ingest.known_sources import forget_source, forgettable
+        from simsearch.ingest.sources import read_sources
 
-        read = [read_source(Path(source)) for source in sources]
+        read = read_sources(arguments.sources(sources), may_be_empty=prune or prune_all)
+        going = arguments.sources(forget)
+        if going:
+            self.require_catalog()
         with self.writing():
             indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
             share = 1.0 if prune_all else self.config.nightly.retire_share if prune else None
-            report = indexer.run(read, retire_share=share, progress=progress)
-            if rebuild or (rebuild is None and self._behind()):
+            forgotten = [forgettable(self.catalog, source) for source in going]
+            report = indexer.run(read, retire_share=share, reread=reread, progress=progress)
+            report = replace(report, retired=report.retired + sum(forget_source(self.catalog, s) for s in forgotten))
+            if rebuild or (rebuild is None and self.rebuilder.behind()):
                 report = replace(report, generation=self.rebuilder.rebuild(progress=progress))
         return report
 
-    def _behind(self) -> bool:
-        live, state = self.catalog.images.counts()["images_ok"], self.rebuilder.state()
-        if not state.usable:
-            return live > 0 and not self.catalog.images.stale(self.rebuilder.fingerprints.values())
-        return state.outside > self.config.indexing.rebuild_share * max(1, live)
-
     def query(
         self,
-        photos: Sequence[PhotoLike],
+        photos: PhotoLike | Iterable[PhotoLike],
         *,
         k: int | None = None,
-        where: Sequence[str] = (),
+        where: str | Iterable[str] = (),
         record: bool = True,
     ) -> list[Decision | ImageError]:
         """An answer a photo, in order: a decision, or why the photo cannot be read.
 
         Args:
-            photos: paths of files, contents of files, or contents under a name (`Photo`).
+            photos: one or several: paths of files, contents of files, or contents under a name (`Photo`).
             k: how many products to list.
             where: conditions that the products must fulfil, for instance "form=tablet"; see `filters`.
             record: whether the answers are kept for `simsearch decisions`.
         """
+        asked, k, conditions = arguments.photos(photos), arguments.count(k, "k"), arguments.conditions(where)
         self.require_catalog()
-        return self.service.each(photos, k=k, where=where, record=record)
+        return self.service.each(asked, k=k, where=conditions, record=record)
 
     def query_together(
         self,
-        photos: Sequence[PhotoLike],
+        photos: PhotoLike | Iterable[PhotoLike],
         *,
         k: int | None = None,
-        where: Sequence[str] = (),
+        where: str | Iterable[str] = (),
         record: bool = True,
     ) -> tuple[Decision | None, list[ImageError]]:
         """One answer for several photos of one package, and which of them cannot be read; None where none can."""
+        asked, k, conditions = arguments.photos(photos), arguments.count(k, "k"), arguments.conditions(where)
         self.require_catalog()
-        return self.service.together(photos, k=k, where=where, record=record)
+        return self.service.together(asked, k=k, where=conditions, record=record)
 
     @property
     def decisions(self) -> DecisionDesk:
@@ -167,15 +172,21 @@ class App(Parts):
 
         return DecisionDesk(self.catalog)
 
-    def verify(self, pairs: Sequence[tuple[str, str]], *, method: str | None = None) -> list[PairVerdict]:
+    def verify(
+        self,
+        pairs: tuple[str | Path, str | Path] | Iterable[tuple[str | Path, str | Path]],
+        *,
+        method: str | None = None,
+    ) -> list[PairVerdict]:
         """Whether each pair of files shows the same product; with `method`, its bare similarity instead."""
         from simsearch.recognition.pairs import PairVerifier, compare_pairs
 
+        listed = arguments.pairs(pairs)
         if method is not None:
-            return compare_pairs(pairs, self.method(method), self.config.images)
+            return compare_pairs(listed, self.method(method), self.config.images)
         needed = {name: self.methods[name] for name in NEEDED}
         threshold = self.calibration.thresholds["pair"]
-        return PairVerifier(needed, self.verifier, threshold, self.config.images).verify(pairs)
+        return PairVerifier(needed, self.verifier, threshold, self.config.images).verify(listed)
 
     def duplicates(self, *, threshold: float | None = None, progress: Progress = silent) -> list[DuplicateGroup]:
         """Groups of catalog images that show the same product."""
@@ -222,13 +233,14 @@ class App(Parts):
         return self.rebuilder.plan()
 
     def nightly(
-        self, sources: Sequence[str | Path], *, keep: int | None = None, progress: Progress = silent
+        self, sources: str | Path | Iterable[str | Path], *, keep: int | None = None, progress: Progress = silent
     ) -> NightlyReport:
         """Bring catalog and indexes up to the sources, and leave a report. See `nightly`."""
         from simsearch.ingest.nightly import Nightly
 
+        listed = arguments.sources(sources)
         with self.writing():
-            return Nightly(self.rebuilder, keep=keep).run(sources, progress)
+            return Nightly(self.rebuilder, keep=keep).run(listed, progress)
 
     def rollback(self) -> str:
         """Serve the generation before the current one; its name."""
@@ -236,13 +248,14 @@ class App(Parts):
         with self.writing():
             return self.generations.rollback()
 
-    def status(self, *, verify: bool = False) -> Status:
-        """What there is, without changing anything. `verify`: every byte is read."""
+    def status(self, *, verify: bool = False, progress: Progress = silent) -> Status:
+        """What there is, without changing anything. `verify`: every byte is read, also of the photos."""
         from simsearch.ingest.nightly import last_report
         from simsearch.ingest.status import read_status
 
         self.require_catalog()
-        found = read_status(self.home, self.catalog, self.methods, self.generations, verify=verify)
+        parts = self.catalog, self.methods, self.generations
+        found = read_status(self.home, *parts, verify=verify, progress=progress)
         return replace(found, nightly=last_report(self.home / "nightly"))
 
     def late(self, hours: float) -> str:
@@ -256,8 +269,6 @@ class App(Parts):
         """What the sources list and the catalog could not take."""
         self.require_catalog()
         return self.catalog.images.refused()
-
-    # -- training ----------------------------------------------------------------------------------------------------
 
     def train(
         self, config: Path, table: Path | None, run: Path, *, device: str = "auto", progress: Progress = silent
@@ -285,6 +296,4 @@ class App(Parts):
             result = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
         else:
             result = calibrate_from_table(self.config, self.methods, table, target_far, progress)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        result.calibration.save(path)  # in one step, so that minutes of work need not wait for another writer's lock
-        return replace(result, path=path)
+        return result.written(path)  # in one step, so that minutes of work need not wait for another writer's lock

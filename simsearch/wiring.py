@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -173,9 +174,24 @@ class Parts:
         """Smallest probability of a MATCH: query.match_threshold, or where that is 0 the calibration's."""
         return self.scoring.current().match_threshold
 
+    def catalog_file(self) -> Path | None:
+        """Where the catalog lies; None where it is in no file."""
+        if not self.config.catalog.url:
+            return self.home / "catalog.db"
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError
+
+        from simsearch.catalog.database import file_of
+
+        try:
+            return file_of(make_url(self.config.catalog.url))
+        except (ArgumentError, ModuleNotFoundError):  # opening it says what is wrong
+            return None
+
     def require_catalog(self) -> None:
         """CatalogError where nothing was indexed yet: a query must not make an empty home by a slip in its path."""
-        if not self.config.catalog.url and not (self.home / "catalog.db").is_file():
+        file = self.catalog_file()
+        if file is not None and not os.path.lexists(file) and not (self.home / "generations").is_dir():
             raise CatalogError(f"{self.home}: holds no catalog; run `simsearch --home {self.home} index SOURCE` first")
 
     def writing(self) -> AbstractContextManager[None]:

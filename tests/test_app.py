@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import pytest
 import sqlalchemy as sa
 
@@ -431,3 +432,24 @@ def test_a_second_writer_is_turned_away_and_readers_are_not(home: Path, kit: Kit
         assert decided(app.query([shop.photo(shop.single[0].sku)])[0]).sku == shop.single[0].sku
         os.close(handle)
         assert app.rebuild() == "g000002"
+
+
+def test_one_photo_source_or_pair_is_taken_as_one(home: Path, kit: Kit, shop: Shop) -> None:
+    photo = shop.photo(shop.single[0].sku)
+    with open_app(home, kit.config) as app:
+        wanted = [shop.single[0].sku]
+        each: list[Any] = [str(photo), photo, photo.read_bytes(), bytearray(photo.read_bytes()), iter([photo])]
+        for given in each:
+            found = app.query(given, record=False)
+            assert [one.sku for one in found if isinstance(one, Decision)] == wanted
+        together, errors = app.query_together(photo, record=False)
+        assert together is not None
+        assert (together.sku, errors) == (wanted[0], [])
+        assert len(app.query(photo, where="form=none such", record=False)) == 1
+        assert app.index(str(shop.table)).unchanged == app.index(shop.table).unchanged == 36
+        [verdict] = app.verify((str(photo), photo))
+        assert verdict.same
+        with pytest.raises(UsageError, match=r"photos\[0\]: an object of numpy\.ndarray is no photo"):
+            app.query([np.zeros((4, 4, 3), np.uint8)])  # type: ignore[list-item]
+        with pytest.raises(UsageError, match="k: 0 is no number"):
+            app.query(photo, k=0)

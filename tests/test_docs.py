@@ -50,13 +50,29 @@ def test_every_refusal_code_is_in_the_docs() -> None:
         argument.value
         for tree in modules()
         for call in ast.walk(tree)
-        if isinstance(call, ast.Call) and ast.unparse(call.func).split(".")[-1] in ("Refusal", "ImageError")
-        for argument in call.args[:2]
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func).split(".")[-1] in ("Refusal", "_refusal", "ImageError", "Unfit")
+        for argument in call.args[: 1 if ast.unparse(call.func) == "Unfit" else 2]
         if isinstance(argument, ast.Constant)
     }
     assert len(made) >= 8
     assert set(errors.REFUSALS) <= made
     assert made <= in_code("errors.md")
+
+
+def test_every_reason_to_pass_over_a_file_is_in_the_docs() -> None:
+    from simsearch.ingest.passed_over import REASONS
+
+    given = {
+        argument.value
+        for tree in modules()
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "_passed_over"
+        for argument in call.args[1:2]
+        if isinstance(argument, ast.Constant)
+    }
+    assert given == set(REASONS)
+    assert set(REASONS) <= in_code("errors.md")
 
 
 # -- JSON ------------------------------------------------------------------------------------------------------------

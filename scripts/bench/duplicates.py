@@ -20,6 +20,7 @@ import numpy as np
 
 from simsearch.app import App, open_app
 from simsearch.catalog.images import NewImage
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import SourceRow
 from simsearch.features.orb import KEYPOINT
 
@@ -45,7 +46,7 @@ def fill(app: App, images: int, family: int, pills: float) -> None:
             row = SourceRow(f"sku-{number}", f"/drawn/{number}.jpg", f"{number}.jpg", "drawn")
             data = {fingerprints[name]: np.ascontiguousarray(value).tobytes() for name, value in drawn.items()}
             surface = "pills" if rng.random() < pills else "front"
-            new.append(NewImage(row, "/drawn", 1, 1, f"{number:064x}", 640, 480, surface, None, data))
+            new.append(NewImage(row, "/drawn", Stamp(1, 1), f"{number:064x}", 640, 480, surface, None, data))
         app.catalog.images.apply(add=new)
 
 

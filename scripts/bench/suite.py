@@ -33,7 +33,7 @@ from simsearch.core.threads import SingleThreaded
 from simsearch.features.base import pack
 from simsearch.features.description import describe
 from simsearch.features.siamese import Siamese
-from simsearch.ingest.indexer import IndexReport
+from simsearch.ingest.index_report import IndexReport
 from simsearch.ingest.sources import read_source
 
 Row = dict[str, Any]

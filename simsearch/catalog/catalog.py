@@ -17,6 +17,7 @@ from simsearch.catalog.housekeeping import Housekeeping
 from simsearch.catalog.images import Images
 from simsearch.catalog.reviews import Reviews
 from simsearch.catalog.selection import Selection
+from simsearch.catalog.sources import Sources
 from simsearch.catalog.tables import ImageRow, StateRow
 from simsearch.core.config import CatalogSettings
 from simsearch.core.types import Ids, Verdict
@@ -59,6 +60,7 @@ class Catalog:
         self.builds = Builds(database)
         self.reviews = Reviews(database)
         self.selection = Selection(database)
+        self.sources = Sources(database)
         self.housekeeping = Housekeeping(database)
 
     def revision(self) -> int:

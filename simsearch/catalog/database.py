@@ -38,6 +38,11 @@ def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield items[i : i + _CHUNK]
 
 
+def file_of(url: URL) -> Path | None:
+    """The file of an SQLite database; None for any other."""
+    return Path(str(url.database)) if url.get_backend_name() == "sqlite" else None
+
+
 class Database:
     """An open catalog database of this version. Many threads may use it at once, each transaction in one thread."""
 
@@ -47,11 +52,13 @@ class Database:
         A file that cannot be written, or whose folder cannot, is opened for reading: `read_only` says so.
 
         Raises:
-            CatalogError: it cannot be opened, is no catalog, or was made by a newer simsearch.
+            CatalogError: it cannot be opened, is no catalog, was made by a newer simsearch, or was lost.
         """
         try:
             # A path is not parsed as a URL: a question mark in it would begin the options.
             self.url = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else make_url(url)
+            if self.file is not None and self.url.database:
+                sqlite.check_place(self.file)
             self.engine = _engine(self.url, settings)
         except (sa.exc.ArgumentError, ModuleNotFoundError) as error:
             raise CatalogError(f"catalog.url: names no database that can be used here ({_line(error)})") from None
@@ -62,6 +69,7 @@ class Database:
         self.closed = False
         with self.translated():
             self._migrate()
+        self._opened = sqlite.identity(self.file) if self.file else None
         _OPEN.add(self)
 
     def close(self) -> None:
@@ -72,7 +80,7 @@ class Database:
     @property
     def file(self) -> Path | None:
         """The database file; None where the database is no SQLite file."""
-        return Path(str(self.url.database)) if self.url.get_backend_name() == "sqlite" else None
+        return file_of(self.url)
 
     def where(self) -> str:
         """The database as messages name it, without its password."""
@@ -94,7 +102,11 @@ class Database:
         """A transaction that writes: committed at its end, rolled back on an error."""
         self._check_open()
         if self.read_only:
-            raise CatalogError(f"{self.where()}: can be read but not written; check the permissions of file and folder")
+            text = f"{self.where()}: can be read but not written"
+            raise CatalogError(f"{text}; check the permissions of file and folder, and the free disk space")
+        if self.file and sqlite.identity(self.file) != self._opened:
+            # SQLite would go on writing to a file without a name, which is lost with this process.
+            raise CatalogError(f"{self.where()}: was removed or replaced since it was opened; open it again")
         with self.translated(), self.engine.execution_options(simsearch_write=True).begin() as connection:
             yield connection
 
@@ -138,6 +150,8 @@ class Database:
         if self.read_only and version != HEAD:
             text = f"{self.where()}: its schema {version} is older than this simsearch, and it cannot be written"
             raise CatalogError(f"{text}; open it once where it can be")
+        if self.file is not None and version is None:
+            sqlite.check_new(self.file)
         if self.file is not None and not self.read_only:
             sqlite.use_wal(self.engine)  # not before it is known to be a catalog or new
         if version == HEAD:

@@ -9,7 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from simsearch.catalog.database import Part, chunks
-from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable
+from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable, usable_at
 from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Ids
 
@@ -44,22 +44,24 @@ class Descriptors(Part):
         width: int,
         *,
         since: int = -1,
+        at: int | None = None,
         rows: int = _ROWS,
         on_damage: OnDamage | None = None,
     ) -> Iterator[Matrix]:
         """The descriptors under `fingerprint` of the active images, up to `rows` at a time, by ascending image id.
 
-        With `since`, only of images described after that revision. All blocks are read in one transaction, which stays
-        open until the iterator is used up or closed.
+        With `since`, only of images described after that revision. With `at`, of those that were active as of that
+        revision, also if they were retired since: a long job sees one state. All blocks are read in one transaction,
+        which stays open until the iterator is used up or closed.
 
         Raises:
             DamagedDescriptor: one has another size than `width` of `dtype`. With `on_damage`, that is called with the
                 error instead, and the image is left out.
         """
         size = width * dtype.itemsize
-        asked = {"fingerprint": fingerprint, "since": since}
+        asked = {"fingerprint": fingerprint, "since": since if at is None else at}
         with self.database.read() as c:
-            for part in c.execute(_DATA[since >= 0], asked, execution_options={"yield_per": rows}).partitions():
+            for part in c.execute(_DATA[_form(since, at)], asked, execution_options={"yield_per": rows}).partitions():
                 ids: Sequence[int]
                 data: Sequence[bytes]
                 ids, data = zip(*part, strict=True)
@@ -67,10 +69,11 @@ class Descriptors(Part):
                     ids, data = _sound(ids, data, size, fingerprint, on_damage)
                 yield np.array(ids, np.int64), np.frombuffer(b"".join(data), dtype).reshape(len(ids), width)
 
-    def active_ids(self, fingerprint: str, *, since: int = -1) -> Ids:
-        """Ids (n,) ascending of the active images under `fingerprint`; with `since`, of those described after it."""
+    def active_ids(self, fingerprint: str, *, since: int = -1, at: int | None = None) -> Ids:
+        """Ids (n,) ascending of the active images under `fingerprint`; `since` and `at` as for :meth:`blocks`."""
         with self.database.read() as c:
-            found = c.scalars(_IDS[since >= 0], {"fingerprint": fingerprint, "since": since})
+            asked = {"fingerprint": fingerprint, "since": since if at is None else at}
+            found = c.scalars(_IDS[_form(since, at)], asked)
             return np.array(found.all(), np.int64)
 
     def of(self, fingerprint: str, ids: Iterable[int]) -> dict[int, bytes]:
@@ -122,8 +125,13 @@ def _sound(
     return [ids[i] for i in sound], [data[i] for i in sound]
 
 
-def _active(*columns: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
-    """Two statements for `columns` of the active images under :fingerprint, by ascending id: all, and after :since.
+def _form(since: int, at: int | None) -> int:
+    """Which of the statements of `_active` is meant."""
+    return 2 if at is not None else int(since >= 0)
+
+
+def _active(*columns: Any) -> tuple[sa.Select[Any], sa.Select[Any], sa.Select[Any]]:
+    """Statements for `columns` of the active images under :fingerprint, by ascending id: all, after and as of :since.
 
     SQLite has no statistics here, so the form of the statement decides where it begins. The first scans the method's
     descriptors. The second finds the images by the index on described_revision, and each descriptor by its key:
@@ -132,8 +140,9 @@ def _active(*columns: Any) -> tuple[sa.Select[Any], sa.Select[Any]]:
     method = sa.select(MethodRow.id).where(MethodRow.fingerprint == sa.bindparam("fingerprint")).scalar_subquery()
     query = sa.select(*columns).where(DescriptorRow.method_id == method).order_by(DescriptorRow.image_id)
     new = sa.select(ImageRow.id).where(ImageRow.described_revision > sa.bindparam("since"), usable())
-    every = query.join(ImageRow, ImageRow.id == DescriptorRow.image_id).where(usable())
-    return every, query.where(DescriptorRow.image_id.in_(new))
+    every = query.join(ImageRow, ImageRow.id == DescriptorRow.image_id)
+    then = usable_at(sa.bindparam("since"))
+    return every.where(usable()), query.where(DescriptorRow.image_id.in_(new)), every.where(then)
 
 
 _IDS = _active(DescriptorRow.image_id)

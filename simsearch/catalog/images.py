@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,17 @@ from sqlalchemy.engine import Connection
 
 from simsearch.catalog.database import Part, chunks, now
 from simsearch.catalog.products import product_ids, update_products
-from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, ProductRow, RefusalRow, StateRow, usable
+from simsearch.catalog.tables import (
+    DescriptorRow,
+    ImageRow,
+    MethodRow,
+    ProductRow,
+    RefusalRow,
+    StateRow,
+    usable,
+    usable_at,
+)
+from simsearch.core.stamps import Stamp
 from simsearch.core.text import title
 from simsearch.core.types import Ids, Refusal, SourceRow, Verdict
 
@@ -26,8 +36,7 @@ class KnownImage:
     sku: str
     path: str
     source: str
-    size: int
-    mtime_ns: int
+    stamp: Stamp
     sha256: str | None
     verdict: str
     described: bool
@@ -40,8 +49,7 @@ class NewImage:
 
     row: SourceRow
     source: str
-    size: int
-    mtime_ns: int
+    stamp: Stamp
     sha256: str | None
     width: int | None = None
     height: int | None = None
@@ -86,14 +94,17 @@ class Images(Part):
     def known(self, fingerprints: Sequence[str]) -> list[KnownImage]:
         """Every active image, refused ones too, and whether it has a descriptor under all `fingerprints`."""
         columns = (
-            ImageRow.id, ImageRow.product_id, ProductRow.sku, ImageRow.path, ImageRow.source, ImageRow.size,
-            ImageRow.mtime_ns, ImageRow.sha256, ImageRow.verdict,
-            _described(fingerprints).label("described"),
+            ImageRow.id, ImageRow.product_id, ProductRow.sku, ImageRow.path, ImageRow.source, ImageRow.sha256,
+            ImageRow.verdict, _described(fingerprints), *_STAMP,
         )  # fmt: skip
         query = sa.select(*columns).join(ProductRow).where(ImageRow.retired_at.is_(None))
         with self.database.read() as c:
             rows = c.execute(query).all()
-        return [KnownImage(**{**r._mapping, "described": r.described == len(fingerprints)}) for r in rows]
+        return [
+            KnownImage(image_id, product, sku, path, source, stamp, sha256, verdict, described == len(fingerprints))
+            for image_id, product, sku, path, source, sha256, verdict, described, *facts in rows
+            for stamp in [Stamp(*facts)]
+        ]
 
     def apply(
         self,
@@ -101,12 +112,12 @@ class Images(Part):
         add: Sequence[NewImage] = (),
         retire: Iterable[int] = (),
         redescribe: Mapping[int, NewImage] | None = None,
-        touch: Mapping[int, tuple[str, int, int]] | None = None,
+        touch: Mapping[int, tuple[str, Stamp]] | None = None,
     ) -> None:
         """Write one step of indexing, in one transaction, as one revision.
 
         `retire`: image ids. `redescribe`: image id -> the same image with new descriptors, which replace those under
-        the same fingerprints. `touch`: image id -> (source, size, mtime_ns) of a file whose content did not change.
+        the same fingerprints. `touch`: image id -> (source, stamp) of a file whose content did not change.
         """
         retire, redescribe, touch = list(retire), redescribe or {}, touch or {}
         if not (add or retire or redescribe or touch):
@@ -133,9 +144,8 @@ class Images(Part):
                 )
                 c.execute(present)
                 _add_descriptors(c, image_id, image, methods)
-            for image_id, (source, size, mtime_ns) in touch.items():
-                changed = {"source": source, "size": size, "mtime_ns": mtime_ns}
-                c.execute(sa.update(ImageRow).where(ImageRow.id == image_id).values(changed))
+            if touch:
+                c.execute(_TOUCH, [{"image_id": i, "source": s, **asdict(stamp)} for i, (s, stamp) in touch.items()])
 
     def update_products(self, rows: Iterable[SourceRow]) -> int:
         """Bring name, strength, form, maker and attributes up to what a source says; returns how many products changed.
@@ -235,16 +245,12 @@ class Images(Part):
         tell whether these were usable at `revision`.
         """
         ok = ImageRow.verdict == Verdict.OK.value
-        before = sa.and_(
-            ok, ImageRow.described_revision <= revision,
-            sa.or_(ImageRow.retired_revision.is_(None), ImageRow.retired_revision > revision),
-        )  # fmt: skip
         mixed = (sa.cast(ImageRow.id, sa.BigInteger) * 2_654_435_761) % 4_294_967_291
         with self.database.read() as c:
             if last is None:
                 last = int(c.scalar(sa.select(sa.func.max(ImageRow.id))) or 0)
             count = sa.func.count(), sa.func.sum(ImageRow.id), sa.func.sum(mixed)
-            images, ids, mix = c.execute(sa.select(*count).where(before)).one()
+            images, ids, mix = c.execute(sa.select(*count).where(usable_at(revision))).one()
             later = sa.select(sa.func.count()).where(ok, ImageRow.described_revision > revision, ImageRow.id <= last)
             return {
                 "images": int(images), "ids": int(ids or 0), "mixed": int(mix or 0), "last": last,
@@ -264,11 +270,11 @@ def _described(fingerprints: Collection[str]) -> sa.ScalarSelect[int]:
 
 
 def _image_values(image: NewImage) -> dict[str, Any]:
+    verdict = Verdict.REFUSED if image.descriptors is None else Verdict.OK
     return {
-        "source": image.source, "image": image.row.image, "path": image.row.path, "size": image.size,
-        "mtime_ns": image.mtime_ns, "sha256": image.sha256, "width": image.width, "height": image.height,
-        "surface": image.surface, "surface_probability": image.surface_probability,
-        "verdict": (Verdict.REFUSED if image.descriptors is None else Verdict.OK).value,
+        "source": image.source, "image": image.row.image, "path": image.row.path, **asdict(image.stamp),
+        "sha256": image.sha256, "width": image.width, "height": image.height, "surface": image.surface,
+        "surface_probability": image.surface_probability, "verdict": verdict.value,
         "reason_code": image.reason_code, "reason": image.reason,
     }  # fmt: skip
 
@@ -290,3 +296,11 @@ _FACTS: sa.Select[*tuple[Any, ...]] = (
     .where(ImageRow.id.in_(sa.bindparam("ids", expanding=True)), usable())
 )  # fmt: skip
 """Built once: SQLAlchemy takes as long to build the statement as SQLite to run it."""
+
+_STAMP = ImageRow.size, ImageRow.mtime_ns, ImageRow.ctime_ns, ImageRow.inode
+"""In the order of the fields of `Stamp`."""
+_TOUCH = (
+    sa.update(ImageRow)
+    .where(ImageRow.id == sa.bindparam("image_id"))
+    .values({name: sa.bindparam(name) for name in ("source", "size", "mtime_ns", "ctime_ns", "inode")})
+)

@@ -79,6 +79,12 @@ class Selection(Part):
         with self.database.read() as c:
             return set(c.scalars(sa.select(ImageRow.id).where(usable(), ImageRow.added_at > moment)))
 
+    def files(self) -> list[tuple[str, str]]:
+        """(path, sha256 when it was indexed) of the active, accepted images, sorted; equal ones once."""
+        with self.database.read() as c:
+            rows = c.execute(sa.select(ImageRow.path, ImageRow.sha256).where(usable()).distinct()).all()
+        return sorted((path, sha256 or "") for path, sha256 in rows)
+
     def contents(self) -> list[Filed]:
         """Every active, accepted image, by id."""
         i = ImageRow

@@ -20,13 +20,14 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    or_,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from simsearch.core.types import Verdict
 
-HEAD = "0003"
+HEAD = "0004"
 """Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
 _NAMES = {
@@ -98,6 +99,9 @@ class ImageRow(Table):
     described_revision: Mapped[int] = mapped_column(index=True)
     """The catalog's revision that last wrote descriptors of this image."""
     retired_revision: Mapped[int | None] = mapped_column(index=True)
+    ctime_ns: Mapped[int | None] = mapped_column(BigInteger)
+    """See `core.stamps`. As `inode`, None where an older simsearch was the last to look at the file."""
+    inode: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class RefusalRow(Table):
@@ -221,3 +225,9 @@ class StateRow(Table):
 def usable() -> ColumnElement[bool]:
     """Condition: the image is active and accepted."""
     return and_(ImageRow.retired_at.is_(None), ImageRow.verdict == Verdict.OK.value)
+
+
+def usable_at(revision: int | ColumnElement[int]) -> ColumnElement[bool]:
+    """Condition: the image was active and accepted as of a revision of the catalog, with its descriptors of today."""
+    gone_later = or_(ImageRow.retired_revision.is_(None), ImageRow.retired_revision > revision)
+    return and_(ImageRow.verdict == Verdict.OK.value, ImageRow.described_revision <= revision, gone_later)

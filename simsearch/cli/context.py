@@ -89,14 +89,19 @@ class _Notes(logging.Handler):
     """Warnings of simsearch itself, one line each on stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        note(f"simsearch: {record.getMessage()}")
+        note(f"simsearch: {self.format(record)}")
 
 
 def show_warnings() -> None:
-    """Attach a handler that prints simsearch's warnings to stderr. Safe to call twice."""
+    """Attach a handler that prints simsearch's warnings to stderr. Safe to call twice.
+
+    With SIMSEARCH_DEBUG it prints everything that is logged, and tracebacks.
+    """
     logger = logging.getLogger("simsearch")
+    if os.environ.get("SIMSEARCH_DEBUG"):
+        logger.setLevel(logging.DEBUG)
     if not any(isinstance(handler, _Notes) for handler in logger.handlers):
-        logger.addHandler(_Notes(logging.WARNING))
+        logger.addHandler(_Notes(logger.level or logging.WARNING))
 
 
 def silence_pillow() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
@@ -74,12 +75,20 @@ def _global(
 def index(
     context: Context,
     sources: Annotated[
-        list[str],
+        list[str] | None,
         Argument(help="Folders (one sub-folder per SKU), CSV or JSONL with sku and image.", metavar="SOURCE"),
-    ],
+    ] = None,
     prune: Annotated[bool, Option("--prune", help="Take out images that these sources no longer list.")] = False,
     prune_all: Annotated[
         bool, Option("--prune-all", help="The same, also if they are more than nightly.retire_share allows.")
+    ] = False,
+    forget_source: Annotated[
+        list[str] | None,
+        Option(help="Take out all images of this source, also where it is gone (see `status`).", metavar="SOURCE"),
+    ] = None,
+    reread: Annotated[
+        bool,
+        Option("--reread", help="Read every photo again, also those that look unchanged."),
     ] = False,
     strict: Annotated[bool, Option("--strict", help="Exit with code 8 if a row or photo was refused.")] = False,
     rebuild: Annotated[
@@ -89,13 +98,20 @@ def index(
     as_json: Json = False,
 ) -> None:
     """Read product photos into the catalog. Run it again at any time: what has not changed is skipped."""
+    from simsearch.ingest.index_report import check_usable
     from simsearch.views.text import indexing as printing
 
+    if not (sources or forget_source):
+        raise UsageError("give a SOURCE to read, or --forget-source and one to let go of")
     with opened_app(context) as app, progress_bar(context, "indexing") as progress:
-        report = app.index(sources, prune=prune, prune_all=prune_all, rebuild=rebuild, progress=progress)
+        report = app.index(
+            sources or [], prune=prune, prune_all=prune_all, forget=forget_source or [], reread=reread,
+            rebuild=rebuild, progress=progress,
+        )  # fmt: skip
     show(report, shapes.report, printing.report, as_json)
     if strict and report.refused:
         raise RefusedError(f"rows or photos refused: {report.refused}; `simsearch status --refused` lists them")
+    check_usable(report)
 
 
 commands.command()(cli_query.query)
@@ -196,8 +212,7 @@ def main() -> None:
         note("simsearch: interrupted; what was committed is kept, run it again to go on")
         code = 130
     except BrokenPipeError:
-        # The reader of our output went away (`| head`). A later flush would fail again: send it to nowhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()  # its reader went away (`| head`)
         code = 141
     except typer.Exit as leaving:
         code = leaving.exit_code
@@ -206,7 +221,8 @@ def main() -> None:
         note(f"simsearch: {' '.join(error.format_message().split())} (see `{call} --help`)")
         code = error.exit_code
     except OSError as error:
-        note(f"simsearch: {error.filename or 'input or output'}: {error.strerror or error}")
+        note(f"simsearch: {error.filename or 'standard output'}: {error.strerror or error}")
+        _discard_output()
         code = SimsearchError.exit_code
     except Exception as error:
         if os.environ.get("SIMSEARCH_DEBUG"):
@@ -215,3 +231,9 @@ def main() -> None:
         note(f"simsearch: unexpected {text} (a defect; SIMSEARCH_DEBUG=1 shows where)")
         code = SimsearchError.exit_code
     sys.exit(code)
+
+
+def _discard_output() -> None:
+    """Send to nowhere what could not be printed: Python would try again at its end, and replace the exit code."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -55,7 +55,7 @@ def status(
     context: Context,
     refused: Annotated[bool, Option("--refused", help="List what could not be read, with reasons.")] = False,
     verify: Annotated[
-        bool, Option("--verify", help="Read every byte of the catalog and all generations, and check them.")
+        bool, Option("--verify", help="Read every byte of the catalog, all generations and all photos, and check them.")
     ] = False,
     max_age: Annotated[
         float | None,
@@ -71,9 +71,11 @@ def status(
         if refused:
             listed = app.refused()
             return show_json(map(shapes.refusal, listed)) if as_json else indexing.refusals(listed)
-        found = app.status(verify=verify)
+        with progress_bar(context, "reading photos") as progress:
+            found = app.status(verify=verify, progress=progress)
         late = app.late(max_age) if max_age is not None else ""
     show(found, shapes.status, printing.status, as_json)
-    if found.problem or late:
-        raise GenerationError(found.problem or late)
+    changed = found.photos.problem if found.photos else ""
+    if problem := found.problem or changed or late:
+        raise GenerationError(problem)
     return None

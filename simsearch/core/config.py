@@ -36,7 +36,7 @@ class ImageSettings:
     """How a file becomes pixels."""
 
     working_size: int = setting(640, low=64, high=1023)
-    max_pixels: int = setting(80_000_000, low=4096, high=89_478_485)
+    max_pixels: int = setting(80_000_000, low=4096, high=1_000_000_000)
     max_bytes: int = setting(100_000_000, low=1024)
 
 

@@ -56,6 +56,7 @@ REFUSALS = {
     "zero_size": "an empty file, or a picture without width or height",
     "unreadable": "an image whose data is damaged or of a kind the decoder does not know",
     "outside_root": "the path leaves the folder of its source",
+    "unexpected": "a defect of simsearch that this photo brings to light; all others are taken",
 }
 
 

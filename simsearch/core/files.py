@@ -1,14 +1,20 @@
-"""Atomic writes, and the lock that lets one process at a time write in a home."""
+"""Atomic writes, output to wherever a caller points, and the lock that lets one process at a time write in a home."""
 
 from __future__ import annotations
 
 import fcntl
 import logging
 import os
+import re
+import shutil
+import stat
+import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import BinaryIO, cast
 from uuid import uuid4
 
 from simsearch.core.errors import CatalogError
@@ -69,6 +75,94 @@ def remove_unfinished(folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
+# -- output to a path that a caller gave -------------------------------------------------------------------------------
+
+
+class Output:
+    """What a caller asked to be written to `path`, as a stream of bytes. Close or discard it.
+
+    - Links are followed: their target is written, and they stay.
+    - A regular file is replaced in one step when the stream is closed, and keeps its content until then. It is written
+      in place where its folder cannot be written, or where it has a second name (a hard link).
+    - A pipe, a device or an open descriptor (`/dev/stdout`, `/dev/fd/3`) is written directly.
+
+    Raises:
+        OSError: it cannot be written; a folder is never replaced.
+    """
+
+    def __init__(self, path: str | Path, *, whole: bool = True) -> None:
+        """`whole`: False writes a file in place from the start, so that what an interrupted run found is kept."""
+        self.stream: BinaryIO
+        self._moves: tuple[Path, Path] | None = None
+        self._copies: Path | None = None
+        number, target = _descriptor(path), Path(os.path.realpath(path))
+        if number is not None:
+            for text in (sys.stdout, sys.stderr):
+                text.flush()  # what was printed before comes before
+            self.stream = os.fdopen(os.dup(number), "wb")
+        elif not whole or os.path.islink(target) or (target.exists() and not target.is_file()):  # a link in a circle
+            self.stream = _opened(path)
+        elif target.exists() and (target.stat().st_nlink > 1 or not os.access(target.parent, os.W_OK)):
+            with open(target, "r+b"):  # it can be written
+                self.stream, self._copies = cast(BinaryIO, tempfile.TemporaryFile()), target  # noqa: SIM115
+        else:
+            part = unfinished(target)
+            self.stream, self._moves = _opened(part), (part, target)
+            if target.exists():
+                os.chmod(part, stat.S_IMODE(target.stat().st_mode))
+
+    def close(self) -> None:
+        """Complete it."""
+        if self._copies is not None:
+            self.stream.seek(0)
+            with open(self._copies, "wb") as into:
+                shutil.copyfileobj(self.stream, into)
+        self.stream.close()
+        if self._moves is not None:
+            put(*self._moves)
+
+    def discard(self) -> None:
+        """Forget what was written, where that is still possible."""
+        with suppress(OSError):  # of a full disk, to which the rest cannot be written
+            self.stream.close()
+        if self._moves is not None:
+            self._moves[0].unlink(missing_ok=True)
+
+
+def write_output(path: str | Path, data: bytes | str) -> None:
+    """Write `data`, text as UTF-8, to wherever `path` points; see :class:`Output`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    output = Output(path)
+    try:
+        output.stream.write(data.encode() if isinstance(data, str) else data)
+        output.close()
+    except BaseException:
+        output.discard()
+        raise
+
+
+def _opened(path: str | Path) -> BinaryIO:
+    return open(path, "wb")
+
+
+def _descriptor(path: str | Path) -> int | None:
+    """Number of the open descriptor of this process that `path` names, also through links; None for a file."""
+    place = os.path.abspath(path)
+    for _ in range(40):
+        if found := re.fullmatch(rf"/(?:dev|proc/(?:self|thread-self|{os.getpid()}))/fd/(\d+)", place):
+            return int(found[1])
+        if not os.path.islink(place):
+            return None
+        place = os.path.normpath(os.path.join(os.path.dirname(place), os.readlink(place)))
+    return None  # links in a circle: opening it says so
+
+
+# -- the lock of a home ------------------------------------------------------------------------------------------------
+
+
 @contextmanager
 def writing(home: Path) -> Iterator[None]:
     """Hold the lock of `home`.
@@ -94,8 +188,9 @@ def writing(home: Path) -> Iterator[None]:
     try:
         if left := _holder(handle):
             _LOG.info("the lock of %s was left by a run that did not end (%s)", home, left)
-        os.truncate(handle, 0)
-        os.pwrite(handle, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}".encode(), 0)
+        with suppress(OSError):  # of a full disk: the lock holds without the name of its holder
+            os.truncate(handle, 0)
+            os.pwrite(handle, f"process {os.getpid()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%SZ}".encode(), 0)
         yield
     finally:
         with suppress(OSError):

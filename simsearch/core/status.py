@@ -22,6 +22,31 @@ class Readiness:
 
 
 @dataclass(frozen=True)
+class PhotoCheck:
+    """The photos of the catalog, compared with their files."""
+
+    sound: int
+    """Files with the content that was indexed."""
+    changed: tuple[str, ...]
+    """Paths of files with other content."""
+    missing: tuple[str, ...]
+    """Paths where there is no file."""
+    unreadable: tuple[str, ...]
+    """Paths of files that cannot be read."""
+
+    @property
+    def problem(self) -> str:
+        """Why answers may name what a file no longer shows; empty where no file changed."""
+        if not self.changed:
+            return ""
+        photos = "1 photo has" if len(self.changed) == 1 else f"{len(self.changed)} photos have"
+        return (
+            f"{photos} other content than was indexed, for instance {self.changed[0]}; "
+            "run `simsearch index --reread` on your sources"
+        )
+
+
+@dataclass(frozen=True)
 class Status:
     """What a home holds, for people and for monitoring."""
 
@@ -42,6 +67,8 @@ class Status:
     """Method -> fingerprint in force."""
     stale: Mapping[str, int] = field(default_factory=dict)
     """Method -> active images whose descriptor has another fingerprint, so that it is compared with none of today's."""
+    sources_gone: Mapping[str, int] = field(default_factory=dict)
+    """Source -> number of its images, for each source that is no longer there or none of whose photos is."""
     kept: tuple[str, ...] = ()
     """Generations on disk, oldest first."""
     gpus: int = 0
@@ -50,6 +77,8 @@ class Status:
     """Report of the last night; None before the first."""
     verified: bool = False
     """Whether every byte was read."""
+    photos: PhotoCheck | None = None
+    """None unless every byte was read."""
 
     @property
     def sound(self) -> bool:

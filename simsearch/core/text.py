@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from simsearch.core.types import Decision, Outcome, Refusal, Verification
@@ -21,8 +22,12 @@ def below(probability: float, threshold: float) -> str:
 
 
 def title(name: str, strength: str) -> str:
-    """Name and strength of a product. Two strengths of a drug are two products and must not read alike."""
-    return name if strength.lower() in name.lower() else f"{name} {strength}".strip()
+    """Name and strength of a product. Two strengths of a drug are two products and must not read alike.
+
+    The strength is left out where the name has it as a whole: `5 mg` is neither in `Examplin 25 mg` nor in `2.5 mg`.
+    """
+    whole = rf"(?<![\w.,/+-]){re.escape(strength)}(?![\w/+%]|[.,]\d|\s*[/+]\s*\d)"
+    return name if re.search(whole, name, re.IGNORECASE) else f"{name} {strength}".strip()
 
 
 def headline(answer: Decision) -> str:

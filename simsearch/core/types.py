@@ -287,6 +287,18 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class PassedOver:
+    """A file or folder in a source that is no photo of a product."""
+
+    path: str
+    """Absolute."""
+    reason: str
+    """Short name of the reason; docs/errors.md lists them."""
+    what: str
+    """What it is counted under: a suffix, or a name that a system gave."""
+
+
+@dataclass(frozen=True)
 class PairVerdict:
     """The verdict on one pair of files."""
 

@@ -10,12 +10,11 @@ byte per dimension; the catalog's own embeddings then re-rank the result.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 
 from simsearch.core.config import GenerationSettings
-from simsearch.core.errors import ConfigError
 from simsearch.core.types import Metric
+from simsearch.indexes.factory_string import check_factory
 
 FLOAT32_IMAGES = 20_000
 """Up to here float32: the file is small anyway, and the answers equal NumPy's to the last bit."""
@@ -54,7 +53,7 @@ def choose(metric: Metric, dim: int, images: int, settings: GenerationSettings) 
     """The kind of index for `images` vectors of `dim` dimensions (bits for hamming).
 
     Raises:
-        ConfigError: FAISS cannot build what `generations.factory` describes.
+        ConfigError: FAISS cannot build what `generations.factory` describes, or not from so few images.
     """
     if metric == "hamming":
         if images <= EXACT_HASHES:
@@ -62,7 +61,7 @@ def choose(metric: Metric, dim: int, images: int, settings: GenerationSettings) 
         lists = _lists(images)
         return Kind(f"BIVF{lists}", training=min(images, _TRAINING * lists), bytes_per_image=dim / 8 + 8)
     if settings.factory:
-        check_factory(settings.factory, dim)
+        check_factory(settings.factory, dim, images)
         # How much recall a factory string loses is not known, so all but the exact one are re-ranked.
         training = min(images, max(100_000, _TRAINING * _lists(images)))
         rerank = 1 if settings.factory == "Flat" else 16 if "PQ" in settings.factory else 4
@@ -82,24 +81,3 @@ def choose(metric: Metric, dim: int, images: int, settings: GenerationSettings) 
 def _lists(images: int) -> int:
     """A power of two near four times the square root, after FAISS's guidelines: 4,096 for a million images."""
     return int(2 ** round(math.log2(4 * math.sqrt(max(1, images)))))
-
-
-def check_factory(factory: str, dim: int) -> None:
-    """Let FAISS parse a factory string.
-
-    Raises:
-        ConfigError: it describes no index of inner products of `dim` dimensions.
-    """
-    import faiss
-
-    try:
-        made = faiss.index_factory(dim, factory, faiss.METRIC_INNER_PRODUCT)
-        reason = "" if made.metric_type == faiss.METRIC_INNER_PRODUCT else "it would not compare by inner product"
-    except RuntimeError as error:
-        # FAISS's messages read "Error in <signature> at <file>.cpp:<line>: <reason>".
-        reason = re.split(r"\.(?:cpp|h):\d+: ", str(error))[-1].strip()[:200] or "FAISS refuses it"
-    if reason:
-        raise ConfigError(
-            f"generations.factory: {factory!r} makes no index of {dim} dimensions ({' '.join(reason.split())}); "
-            "write it as FAISS does, for instance 'IVF4096,SQfp16' or 'HNSW32', or leave it empty"
-        )

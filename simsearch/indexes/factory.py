@@ -216,11 +216,22 @@ def _train(index: Any, sample: np.ndarray[Any, Any]) -> None:
         # FAISS's 25 rounds gain little over 10, and `audit.tune` makes up for it by letting queries visit more lists.
         lists.cp.niter = 10
         lists.cp.min_points_per_centroid = 1  # or FAISS warns on stderr where there are few images
-        if isinstance(lists, faiss.IndexIVFPQ):
-            # It would spend minutes on ordering codes for a filter that is not used. FAISS's type stubs lack it.
-            lists.do_polysemous_training = False  # type: ignore[attr-defined]
-            lists.pq.cp.min_points_per_centroid = 1
+    codes = _codes(index)
+    if codes is not None:
+        # It would spend minutes on ordering codes for a filter that is not used.
+        codes.do_polysemous_training = False
+        codes.pq.cp.min_points_per_centroid = 1
     index.train(sample)
+
+
+def _codes(index: Any) -> Any:
+    """The product quantiser within a float index, in inverted lists or without; None where it has none."""
+    index = faiss.downcast_index(index)
+    if isinstance(index, faiss.IndexIDMap | faiss.IndexPreTransform):
+        return _codes(index.index)
+    if isinstance(index, faiss.IndexRefine):
+        return _codes(index.base_index)
+    return index if isinstance(index, faiss.IndexIVFPQ | faiss.IndexPQ) else None
 
 
 def _lists(index: Any) -> Any:

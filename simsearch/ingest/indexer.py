@@ -1,80 +1,32 @@
 """Indexing: sources -> photos -> descriptors -> catalog.
 
-An unchanged photo costs one `stat`. A crash loses what was not committed yet: at most `commit_every` photos.
+An unchanged photo costs one `stat`. A file with another stamp (`core.stamps`) costs one reading, and is described anew
+if its sha256 differs. A crash loses what was not committed yet: at most `commit_every` photos.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from hashlib import sha256
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import KnownImage, NewImage
-from simsearch.core import images
 from simsearch.core.config import ImageSettings, IndexingSettings
-from simsearch.core.errors import ImageError
+from simsearch.core.stamps import Stamp
 from simsearch.core.threads import SingleThreaded, cores
-from simsearch.core.types import Description, Image, Progress, Refusal, SourceRow
+from simsearch.core.types import Description, Progress, Refusal, SourceRow
 from simsearch.features.base import Method, pack
-from simsearch.features.description import describe_here, merged, split
+from simsearch.ingest.describing import Describer, Job, Seen
+from simsearch.ingest.index_report import IndexReport
+from simsearch.ingest.passed_over import passed_over_groups
 from simsearch.ingest.retirement import Gone, check_share, find_gone
-from simsearch.ingest.sources import Source
+from simsearch.ingest.sources import Source, check_filled
 
-
-@dataclass(frozen=True)
-class IndexReport:
-    """What a run did. All counts are of images."""
-
-    added: int
-    changed: int
-    redescribed: int
-    """Unchanged files that got descriptors of new weights or settings."""
-    unchanged: int
-    retired: int
-    refused: int
-    """Rows and photos that the sources list and that cannot be used; `refusals` has the reasons."""
-    refusals: tuple[Refusal, ...]
-    seconds: float
-    kept: int = 0
-    """No longer listed, but not retired: a refused row or folder may stand for them."""
-    generation: str = ""
-    """Name of the one that was built at the end of the run; empty where none was."""
-
-    @property
-    def described(self) -> int:
-        """Number of photos that were decoded and described."""
-        return self.added + self.changed + self.redescribed
-
-
-@dataclass(frozen=True)
-class _Job:
-    """One image that may need work."""
-
-    row: SourceRow
-    source: str
-    known: KnownImage | None
-
-
-@dataclass(frozen=True)
-class _Seen:
-    """What a worker found out about the photo of a job."""
-
-    job: _Job
-    size: int
-    mtime_ns: int
-    digest: str | None
-    width: int | None = None
-    height: int | None = None
-    image: Image | None = None
-    description: Description | None = None
-    error: ImageError | None = None
+_SYSTEMATIC = 20
+"""If the first so many photos all fail unexpectedly, the program is at fault and not a photo: the run ends."""
 
 
 @dataclass
@@ -84,7 +36,7 @@ class _Step:
     add: list[NewImage] = field(default_factory=list)
     retire: list[int] = field(default_factory=list)
     redescribe: dict[int, NewImage] = field(default_factory=dict)
-    touch: dict[int, tuple[str, int, int]] = field(default_factory=dict)
+    touch: dict[int, tuple[str, Stamp]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.add) + len(self.retire) + len(self.redescribe) + len(self.touch)
@@ -96,18 +48,25 @@ class Indexer:
     def __init__(
         self, catalog: Catalog, methods: Mapping[str, Method], settings: IndexingSettings, image_settings: ImageSettings
     ) -> None:
-        self.catalog, self.settings, self.image_settings = catalog, settings, image_settings
-        self.methods = methods
-        self.batched, self.others = split(methods)
+        self.catalog, self.methods, self.settings = catalog, methods, settings
+        self.describer = Describer(methods, image_settings)
         self.fingerprints = sorted(m.fingerprint for m in methods.values())
 
-    def run(self, sources: Sequence[Source], *, retire_share: float | None = None, progress: Progress) -> IndexReport:
+    def run(
+        self,
+        sources: Sequence[Source],
+        *,
+        retire_share: float | None = None,
+        reread: bool = False,
+        progress: Progress,
+    ) -> IndexReport:
         """Bring the catalog up to what `sources` list.
 
         Args:
             sources: what was read; see `read_source`.
             retire_share: retire images that their source no longer lists, at most this share of the images of all
                 `sources`; None retires none.
+            reread: read every file, also those whose size, times and number are as they were.
             progress: told after every photo.
 
         Raises:
@@ -121,7 +80,8 @@ class Indexer:
         if retire_share is not None:
             gone = find_gone(known.values(), sources)
             check_share(gone, retire_share, sources)
-        self._carry_out(self._plan(sources, known, counts), counts, refusals, progress)
+            check_filled(sources, {image.source for image in known.values()})
+        self._carry_out(self._plan(sources, known, counts, reread), counts, refusals, progress)
         self.catalog.images.apply(retire=gone.ids)
         self.catalog.images.update_products([row for source in sources for row in source.rows])
         for source in sources:
@@ -130,20 +90,25 @@ class Indexer:
             added=counts["added"], changed=counts["changed"], redescribed=counts["redescribed"],
             unchanged=counts["unchanged"], retired=len(gone.ids), kept=gone.kept, refused=len(refusals),
             refusals=tuple(refusals), seconds=time.perf_counter() - started,
+            passed_over=passed_over_groups(entry for source in sources for entry in source.passed_over),
         )  # fmt: skip
 
     def redescribe(self, rows: Sequence[tuple[str, SourceRow]], progress: Progress) -> None:
         """Describe active images again from their files. `rows`: (source, row) of each; see `catalog.images.stale`."""
         known = {(k.sku, k.path): k for k in self.catalog.images.known(self.fingerprints)}
-        jobs = [_Job(row, source, known[row.sku, row.path]) for source, row in rows if (row.sku, row.path) in known]
+        jobs = [Job(row, source, known[row.sku, row.path]) for source, row in rows if (row.sku, row.path) in known]
         self._carry_out(jobs, Counter(), [], progress)
 
     def _carry_out(
-        self, jobs: Sequence[_Job], counts: Counter[str], refusals: list[Refusal], progress: Progress
+        self, jobs: Sequence[Job], counts: Counter[str], refusals: list[Refusal], progress: Progress
     ) -> None:
         """Do `jobs`, commit every `commit_every` changes, and add to `counts` and `refusals`."""
         step = _Step()
+        failed = 0
         for done, seen in enumerate(self._work(jobs), 1):
+            failed += seen.error is not None and seen.error.code == "unexpected"
+            if failed == done == _SYSTEMATIC and seen.error is not None and seen.error.__cause__ is not None:
+                raise seen.error.__cause__
             self._settle(seen, step, counts, refusals)
             if len(step) >= self.settings.commit_every:
                 step = self._commit(step)
@@ -151,33 +116,37 @@ class Indexer:
         self._commit(step)
 
     def _plan(
-        self, sources: Sequence[Source], known: Mapping[tuple[str, str], KnownImage], counts: Counter[str]
-    ) -> list[_Job]:
+        self,
+        sources: Sequence[Source],
+        known: Mapping[tuple[str, str], KnownImage],
+        counts: Counter[str],
+        reread: bool,
+    ) -> list[Job]:
         """The images whose file must be read. Counts the unchanged ones; nothing is read here."""
-        jobs: list[_Job] = []
+        jobs: list[Job] = []
         listed: set[tuple[str, str]] = set()
-        moved: dict[int, tuple[str, int, int]] = {}
+        seen: dict[int, tuple[str, Stamp]] = {}
         for source in sources:
             for row in source.rows:
                 key = (row.sku, row.path)
                 if key in listed:
                     continue
                 listed.add(key)
-                have = known.get(key)
-                if have is None or (have.size, have.mtime_ns) != _stat(row.path):
-                    jobs.append(_Job(row, source.key, have))
+                have, stamp = known.get(key), Stamp.of(row.path)
+                if have is None or reread or not have.stamp.agrees(stamp):
+                    jobs.append(Job(row, source.key, have))
                     continue
-                if have.source != source.key:
-                    moved[have.id] = (source.key, have.size, have.mtime_ns)
+                if (have.source, have.stamp) != (source.key, stamp):
+                    seen[have.id] = (source.key, stamp)
                 # A refused photo is tried again: its reason (a limit, a missing decoder) may be gone.
                 if have.verdict == "refused" or not have.described:
-                    jobs.append(_Job(row, source.key, have))
+                    jobs.append(Job(row, source.key, have))
                 else:
                     counts["unchanged"] += 1
-        self.catalog.images.apply(touch=moved)
+        self.catalog.images.apply(touch=seen)
         return jobs
 
-    def _work(self, jobs: Sequence[_Job]) -> Iterator[_Seen]:
+    def _work(self, jobs: Sequence[Job]) -> Iterator[Seen]:
         """Do every job, and yield the results in order. At most one batch more than there are threads is read ahead.
 
         Each thread takes a batch through all stages on one core. So no thread waits for another, and pixels stay in the
@@ -185,52 +154,24 @@ class Indexer:
         """
         workers = self.settings.workers or cores()
         size = self.settings.batch
-        waiting: deque[Future[list[_Seen]]] = deque()
+        waiting: deque[Future[list[Seen]]] = deque()
         batches = (jobs[i : i + size] for i in range(0, len(jobs), size))
         with SingleThreaded(), ThreadPoolExecutor(workers) as pool:
             try:
                 while True:
                     while len(waiting) <= workers and (batch := next(batches, None)) is not None:
-                        waiting.append(pool.submit(self._described, batch))
+                        waiting.append(pool.submit(self.describer.described, batch))
                     if not waiting:
                         break
                     yield from waiting.popleft().result()
             finally:
                 pool.shutdown(cancel_futures=True)
 
-    def _described(self, batch: Sequence[_Job]) -> list[_Seen]:
-        """In a worker thread: read and describe each photo, then run the batched methods on those that were decoded."""
-        seen = [self._look(job) for job in batch]
-        todo = [one.image for one in seen if one.image is not None]
-        by_network = iter(describe_here(self.batched, todo) if todo else [])
-        return [one if one.image is None else self._complete(one, next(by_network)) for one in seen]
-
-    def _complete(self, seen: _Seen, by_network: Description) -> _Seen:
-        """The photo with the descriptors of all methods, and without its pixels."""
-        assert seen.description is not None
-        return replace(seen, image=None, description=merged(seen.description, by_network))
-
     def _packed(self, description: Description) -> dict[str, bytes]:
         """Fingerprint -> bytes of each descriptor."""
         return {method.fingerprint: pack(description[name]) for name, method in self.methods.items()}
 
-    def _look(self, job: _Job) -> _Seen:
-        """Read a photo; if its content is new, decode and describe it with all methods but the network."""
-        path = Path(job.row.path)
-        size, mtime_ns = _stat(job.row.path)
-        digest = None
-        try:
-            data = images.read(path, self.image_settings)
-            digest = sha256(data).hexdigest()
-            if job.known and job.known.described and job.known.sha256 == digest:
-                return _Seen(job, size, mtime_ns, digest)
-            image = images.decode(data, self.image_settings, str(path), digest)
-            [described] = describe_here(self.others, [image])
-            return _Seen(job, size, mtime_ns, digest, image.width, image.height, image, described)
-        except ImageError as error:
-            return _Seen(job, size, mtime_ns, digest, error=error)
-
-    def _settle(self, seen: _Seen, step: _Step, counts: Counter[str], refusals: list[Refusal]) -> None:
+    def _settle(self, seen: Seen, step: _Step, counts: Counter[str], refusals: list[Refusal]) -> None:
         """Turn what was seen into changes to write."""
         job, known = seen.job, seen.job.known
         if seen.error is not None:
@@ -245,7 +186,7 @@ class Indexer:
             step.add.append(self._accepted(seen))
             counts["added"] += 1
         elif seen.description is None:
-            step.touch[known.id] = (job.source, seen.size, seen.mtime_ns)
+            step.touch[known.id] = (job.source, seen.stamp)
             counts["unchanged"] += 1
         elif known.verdict == "ok" and known.sha256 == seen.digest:
             step.redescribe[known.id] = self._accepted(seen)
@@ -255,11 +196,11 @@ class Indexer:
             step.add.append(self._accepted(seen))
             counts["changed"] += 1
 
-    def _accepted(self, seen: _Seen) -> NewImage:
+    def _accepted(self, seen: Seen) -> NewImage:
         row, described = seen.job.row, seen.description
         assert described is not None
         return NewImage(
-            row, seen.job.source, seen.size, seen.mtime_ns, seen.digest, seen.width, seen.height,
+            row, seen.job.source, seen.stamp, seen.digest, seen.width, seen.height,
             surface=row.surface or described.surface.value,
             surface_probability=None if row.surface else described.surface_probability or 0.0,
             descriptors=self._packed(described),
@@ -270,17 +211,9 @@ class Indexer:
         return _Step()
 
 
-def _stat(path: str) -> tuple[int, int]:
-    """Size and modification time; (-1, -1) where there is no file."""
-    with suppress(OSError, ValueError):
-        found = os.stat(path)
-        return found.st_size, found.st_mtime_ns
-    return -1, -1
-
-
-def _refused(seen: _Seen) -> NewImage:
+def _refused(seen: Seen) -> NewImage:
     assert seen.error is not None
     return NewImage(
-        seen.job.row, seen.job.source, seen.size, seen.mtime_ns, seen.digest,
-        reason_code=seen.error.code, reason=str(seen.error),
+        seen.job.row, seen.job.source, seen.stamp, seen.digest, reason_code=seen.error.code,
+        reason=str(seen.error),
     )  # fmt: skip

@@ -13,18 +13,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from dataclasses import replace as replace_fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from simsearch.core.errors import GenerationError, SimsearchError
-from simsearch.core.files import remove_unfinished, replace
+from simsearch.core.errors import CatalogError, GenerationError, SimsearchError
+from simsearch.core.files import remove_unfinished, replace, write_output
 from simsearch.core.types import Progress, Refusal
 from simsearch.indexes.manifest import Audit, Manifest, to_json
-from simsearch.ingest.indexer import Indexer, IndexReport
+from simsearch.ingest.index_report import IndexReport, check_usable
+from simsearch.ingest.indexer import Indexer
 from simsearch.ingest.metrics import metrics
+from simsearch.ingest.passed_over import PassedOverGroup
 from simsearch.ingest.rebuild import Rebuilder
-from simsearch.ingest.sources import read_source
+from simsearch.ingest.sources import read_sources
 from simsearch.ingest.status import disk_usage
 
 _LOG = logging.getLogger("simsearch")
@@ -50,6 +53,8 @@ class NightlyReport:
     changes: dict[str, int] = field(default_factory=dict)
     """Images added, changed, redescribed, unchanged, retired, refused; kept: unlisted, but perhaps only refused."""
     refusals: list[Refusal] = field(default_factory=list)
+    passed_over: list[PassedOverGroup] = field(default_factory=list)
+    """What lies in the folders and is no photo of a product; the first paths of each group."""
     counts: dict[str, int] = field(default_factory=dict)
     """Of the catalog at the end."""
     audit: Mapping[str, Audit] = field(default_factory=dict)
@@ -110,7 +115,7 @@ class Nightly:
         rebuilder, report, config = self.rebuilder, self.report, self.rebuilder.config
         with self._step("scan"):
             self.generations.clean()
-            read = [read_source(Path(source)) for source in sources]
+            read = read_sources(sources)
         with self._step("describe"):
             indexer = Indexer(self.catalog, rebuilder.methods, config.indexing, config.images)
             self._changes(indexer.run(read, retire_share=self.settings.retire_share, progress=progress))
@@ -146,6 +151,8 @@ class Nightly:
             "kept": found.kept,
         }  # fmt: skip
         self.report.refusals = list(found.refusals[:_SHOWN])
+        self.report.passed_over = [replace_fields(g, paths=g.paths[:_SHOWN]) for g in found.passed_over]
+        check_usable(found)
 
     def _serving(self) -> str:
         """The generation that serves. The night succeeds only if it opens.
@@ -194,7 +201,20 @@ class Nightly:
             self.report.steps_s[name] = round(time.perf_counter() - started, 3)
 
     def _write(self) -> None:
-        """Write report and metrics, each by an atomic replacement."""
+        """Write report and metrics, each in one step.
+
+        Raises:
+            CatalogError: they cannot be written, though the night went well. Of a failed night, its own error counts.
+        """
+        try:
+            self._write_files()
+        except OSError as error:
+            text = f"{error.filename or self.folder}: the night's report cannot be written ({error.strerror or error})"
+            if self.report.outcome != "failed":
+                raise CatalogError(f"{text}; check the folder and the free disk space") from error
+            _LOG.warning("%s", text)
+
+    def _write_files(self) -> None:
         report = self.report
         with suppress(SimsearchError):
             report.counts = self.catalog.images.counts()
@@ -206,7 +226,7 @@ class Nightly:
         replace(self.folder / f"report-{stamp}.json", text)
         path = Path(self.settings.metrics) if self.settings.metrics else self.folder / "simsearch.prom"
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, metrics(report.json, last_success(self.folder)))
+        write_output(path, metrics(report.json, last_success(self.folder)))
         for old in sorted(self.folder.glob("report-*.json"))[: -self.settings.reports]:
             old.unlink()
 

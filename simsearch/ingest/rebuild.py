@@ -157,12 +157,13 @@ class Rebuilder:
             ConfigError: `generations.factory` or `.device` is invalid.
         """
         revision = self.catalog.revision()
-        expected = self.catalog.descriptors.active_ids(self.fingerprints["phash"])
+        # All is read as of this revision: what is retired or added meanwhile changes nothing, and counts as outside.
+        expected = self.catalog.descriptors.active_ids(self.fingerprints["phash"], at=revision)
         name = self._next_name()
         started = time.perf_counter()
         try:
             self.generations.build(
-                self._lane_vectors(), name=name, revision=revision, expected=expected,
+                self._lane_vectors(revision), name=name, revision=revision, expected=expected,
                 settings=self.config.generations, methods=self.fingerprints, keypoints=self._keypoints(),
             )  # fmt: skip
         except ConfigError:
@@ -176,11 +177,11 @@ class Rebuilder:
     def _next_name(self) -> str:
         return self.generations.next_name(self.catalog.builds.names())
 
-    def _lane_vectors(self) -> Iterator[LaneVectors]:
+    def _lane_vectors(self, revision: int) -> Iterator[LaneVectors]:
         """Each lane with all its vectors, read block by block from the catalog."""
         for m in self.lanes:
-            blocks = self.catalog.descriptors.blocks(m.fingerprint, m.dtype, m.shape[0])
-            count = len(self.catalog.descriptors.active_ids(m.fingerprint))
+            blocks = self.catalog.descriptors.blocks(m.fingerprint, m.dtype, m.shape[0], at=revision)
+            count = len(self.catalog.descriptors.active_ids(m.fingerprint, at=revision))
             lane = Lane(m.name, m.fingerprint, m.metric, m.dim)
             if count * m.shape[0] * m.dtype.itemsize <= _IN_MEMORY:
                 yield lane, *_gathered(blocks, np.empty((count, m.shape[0]), m.dtype))
@@ -213,6 +214,13 @@ class Rebuilder:
             return IndexState(False, problem=f"generation {name} was built with other methods, settings or weights")
         described = self.catalog.descriptors.active_ids(self.fingerprints["phash"], since=manifest.revision)
         return IndexState(True, len(described) + len(self.catalog.images.retired_since(manifest.revision)))
+
+    def behind(self) -> bool:
+        """Whether more than `indexing.rebuild_share` of the images are outside the generation, or none can be used."""
+        live, state = self.catalog.images.counts()["images_ok"], self.state()
+        if not state.usable:
+            return live > 0 and not self.catalog.images.stale(self.fingerprints.values())
+        return state.outside > self.config.indexing.rebuild_share * max(1, live)
 
     def plan(self) -> Plan:
         """What a rebuild would build, how large and how long; nothing is changed."""

@@ -9,13 +9,22 @@ from pathlib import Path
 from simsearch.catalog import Catalog
 from simsearch.core.errors import GenerationError
 from simsearch.core.status import Status
+from simsearch.core.types import Progress, silent
 from simsearch.features.base import Method, MetricMethod
 from simsearch.indexes import gpu
 from simsearch.indexes.generations import Generations
+from simsearch.ingest.known_sources import gone_sources
+from simsearch.ingest.photo_check import check_photos
 
 
 def read_status(
-    home: Path, catalog: Catalog, methods: Mapping[str, Method], generations: Generations, *, verify: bool = False
+    home: Path,
+    catalog: Catalog,
+    methods: Mapping[str, Method],
+    generations: Generations,
+    *,
+    verify: bool = False,
+    progress: Progress = silent,
 ) -> Status:
     """The status of `home`.
 
@@ -24,7 +33,8 @@ def read_status(
         catalog: of the home.
         methods: whose descriptors are stored.
         generations: of the home.
-        verify: whether every byte of the database and of all generations is read and checked.
+        verify: whether every byte of the database, of all generations and of all photos is read and checked.
+        progress: told of the photos.
     """
     counts, described = catalog.images.counts(), catalog.descriptors.counts()
     fingerprints = {name: m.fingerprint for name, m in methods.items()}
@@ -38,9 +48,24 @@ def read_status(
     damaged = list(_damaged(catalog, generations, serving)) if verify else []
     return Status(
         str(home), counts, {name: n for name, n in lacking.items() if n}, serving, tuple(catalog.builds.all()),
-        problem or "; ".join(damaged), disk_usage(home, generations.folder), fingerprints, stale=dict(stale),
-        gpus=gpu.count(), verified=verify, kept=tuple(generations.names()),
+        problem or "; ".join(damaged) or _nothing_usable(catalog, counts),
+        disk_usage(home, generations.folder), fingerprints, stale=dict(stale),
+        gpus=gpu.count(), verified=verify, sources_gone=gone_sources(catalog), kept=tuple(generations.names()),
+        photos=check_photos(catalog, progress) if verify else None,
     )  # fmt: skip
+
+
+def _nothing_usable(catalog: Catalog, counts: Mapping[str, int]) -> str:
+    """Why nothing can be searched although sources listed something; empty where something can, or none did."""
+    if counts["images_ok"]:
+        return ""
+    refused = len(catalog.images.refused())
+    if not (refused or counts["products"]):
+        return ""
+    return (
+        f"nothing can be searched: no image was taken, {refused} rows or photos were refused; "
+        "`simsearch status --refused` says why"
+    )
 
 
 def disk_usage(home: Path, generations: Path) -> dict[str, int]:

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from simsearch.core.config import parse_settings
 from simsearch.core.errors import ConfigError, WeightsError
-from simsearch.core.files import replace
+from simsearch.core.files import write_output
 from simsearch.core.numbers import sigmoid
 from simsearch.recognition.score_fusion import Floats, Fusion, Monotone
 
@@ -110,12 +110,12 @@ class Calibration:
         return hashlib.sha256(text.encode()).hexdigest()
 
     def save(self, path: Path) -> None:
-        """Replace the file `path` in one step, fsynced: a crash leaves the old file or the new one.
+        """Write it to `path`, in one step and fsynced where that is a file: a crash leaves the old one or the new one.
 
         Raises:
             ValueError: the facts hold what JSON cannot.
         """
-        replace(path, json.dumps({"format": FORMAT, **asdict(self)}, indent=1, allow_nan=False) + "\n")
+        write_output(path, json.dumps({"format": FORMAT, **asdict(self)}, indent=1, allow_nan=False) + "\n")
 
     @classmethod
     def load(cls, path: Path) -> Calibration:

@@ -10,15 +10,15 @@ from simsearch.catalog.images import ImageFacts
 from simsearch.core.text import basis, below, percent
 from simsearch.core.types import Candidate, Hit, LookAlike, Outcome, Verification
 from simsearch.recognition import multi_view
-from simsearch.recognition.look_alikes import kind, look_alikes, strength
+from simsearch.recognition.look_alikes import kind, look_alikes, to_check
 from simsearch.recognition.rank_fusion import reciprocal_rank
 
 RECORDED = 20
 """Products that a record of a decision holds."""
 _NEAR = 5
-"""Runners-up that are looked through for look-alikes."""
+"""Runners-up among which look-alikes are sought."""
 _UNREAD = 0.01
-"""Share that keeps another strength of the same drug in question, which looks the same but for a few digits."""
+"""Share that keeps another strength of the same drug in question: it looks the same but for a few digits."""
 _ALIKE = 0.5
 """Cosine from which two photos are said to look alike."""
 
@@ -37,7 +37,7 @@ class Contender:
 
     best: Verified
     faces: tuple[float, ...]
-    """Log-odds by face of the package, of one photo only one."""
+    """Log-odds by face of the package; one photo has one."""
 
     @property
     def sku(self) -> str:
@@ -46,15 +46,15 @@ class Contender:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What is answered to one or several photos."""
+    """The answer to one or several photos."""
 
     outcome: Outcome
     reason: str
     hits: tuple[Hit, ...]
-    """One per product, best first; all of them. Of an UNKNOWN see `_nearest`."""
+    """One per product, best first; all of them. `_nearest` orders those of an UNKNOWN."""
     look_alikes: tuple[LookAlike, ...] = ()
     named: tuple[str, ...] = ()
-    """SKUs: one of a match, all that an ambiguous answer cannot tell apart."""
+    """SKUs: the one of a MATCH, or all that an AMBIGUOUS answer cannot tell apart."""
 
 
 def contenders(verified: Sequence[Verified]) -> list[Contender]:
@@ -92,21 +92,21 @@ def _order(v: Verified) -> tuple[float, float, float, int]:
 
 
 def reaches(found: Sequence[Contender], threshold: float) -> bool:
-    """Whether some product reaches `threshold`: among equals by six digits that need not be the first."""
+    """Whether some product reaches `threshold`. It need not be the first: order compares six digits."""
     return any(contender.best.verification.probability >= threshold for contender in found)
 
 
 def decide(
     found: Sequence[Contender], *, threshold: float, margin: float, twins: Sequence[ImageFacts] = ()
 ) -> Conclusion:
-    """What to answer: a MATCH from `threshold` on, unless another product keeps a share of more than `margin`.
+    """A MATCH from `threshold` on, unless another product keeps a share of more than `margin`.
 
     Args:
         found: the products, best first.
         threshold: smallest probability of a MATCH, 0 to 1.
         margin: share of the probability, 0 to 1, from which a second product makes the answer AMBIGUOUS.
-        twins: images with the same content as the best image. Filed under a second SKU, the photo cannot tell which of
-            the two it shows.
+        twins: images with the same content as the best image. If one is filed under a second SKU, the photo cannot
+            tell which of the two it shows.
     """
     if not found:
         return Conclusion(Outcome.UNKNOWN, "the catalog holds nothing to compare with", ())
@@ -126,7 +126,7 @@ def decide(
     # The rivals first: what the answer names stands above what it only lists.
     named = (first.sku, *(c.sku for c in rivals))
     found = [*(c for c in found if c.sku in named), *(c for c in found if c.sku not in named)]
-    return Conclusion(Outcome.AMBIGUOUS, _between(first, rivals, filed), _hits(found), alike, named)
+    return Conclusion(Outcome.AMBIGUOUS, _between(first, rivals, filed, margin), _hits(found), alike, named)
 
 
 def _nearest(found: Sequence[Contender]) -> list[Contender]:
@@ -144,24 +144,24 @@ def _nearest(found: Sequence[Contender]) -> list[Contender]:
 
 
 def _rivals(first: Contender, second: Contender, margin: float) -> bool:
-    """Whether the second keeps a share of more than `margin`, or a small one where only an unread strength differs."""
-    share = multi_view.probability(-lead(first, second))
-    if share > margin:
+    """Whether the second keeps a share above `margin`, or above `_UNREAD` where only the strength differs."""
+    kept = share(first, second)
+    if kept > margin:
         return True
     other = second.best  # names are compared, which takes its time, only where it matters
-    return share > _UNREAD and kind(first.best.facts, other.facts, other.verification) == "strength"
+    return kept > _UNREAD and kind(first.best.facts, other.facts, other.verification) == "strength"
 
 
 def _unread(facts: ImageFacts) -> str:
     """A request to check the strength: one that the catalog lacks may differ from this one in a few digits only."""
-    amount = strength(facts)
+    amount = to_check(facts)
     return f"; strengths are not read: check that the package says {amount}" if amount else ""
 
 
 def _with(others: Sequence[Contender], filed: Mapping[str, ImageFacts], first: Contender) -> list[Contender]:
-    """`others`, before them the products in `filed` that are not among them, which are as probable as `first`.
+    """`others`, preceded by the products of `filed` that they lack. These are as probable as `first`.
 
-    No lane returned their images, so that they have no ranks.
+    No lane returned their images, so they have no ranks.
     """
     missing = [facts for sku, facts in filed.items() if all(c.sku != sku for c in others)]
     candidates = [replace(first.best.candidate, image_id=facts.id, ranks={}) for facts in missing]
@@ -172,15 +172,31 @@ def _with(others: Sequence[Contender], filed: Mapping[str, ImageFacts], first: C
     return [*unseen, *others]
 
 
-def _between(first: Contender, rivals: Sequence[Contender], filed: Mapping[str, ImageFacts]) -> str:
-    names = [first.sku, *(c.sku for c in rivals[:2]), *([f"{len(rivals) - 2} more"] * (len(rivals) > 2))]
+def _between(first: Contender, rivals: Sequence[Contender], filed: Mapping[str, ImageFacts], margin: float) -> str:
+    """What is in question, and why: rivals fit about as well, or may differ in a strength that is not read."""
+    near = [c.sku for c in rivals if c.sku in filed or share(first, c) > margin]
+    strengths = [c.sku for c in rivals if c.sku not in near]
     seen = first.best.verification
-    listed = f"{', '.join(names[:-1])} and {names[-1]}"
-    words = f"{listed} fit about equally well ({percent(seen.probability)}: {_rests_on(seen)})"
-    twins = [sku for sku in filed if any(c.sku == sku for c in rivals)]
+    rests = f"({percent(seen.probability)}: {_rests_on(seen)})"
+    fit = f"{_listed([first.sku, *near])} fit about equally well" if near else f"{first.sku} fits best"
+    words = f"{fit} {rests}"
+    if strengths:
+        words += f"; strengths are not read, and {_listed(strengths)} may be the same drug in another one"
+    twins = [sku for sku in filed if sku in near]
     if twins:
-        words += f"; the catalog files the same photo under {first.sku} and {', '.join(twins[:2])}"
+        words += f"; the catalog files the same photo under {_listed([first.sku, *twins])}"
     return words
+
+
+def _listed(skus: Sequence[str]) -> str:
+    """At most three names, and how many more there are."""
+    names = [*skus[:3], *([f"{len(skus) - 3} more"] * (len(skus) > 3))]
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+
+
+def share(first: Contender, second: Contender) -> float:
+    """The share of the probability that the second keeps beside the first, 0 to 1."""
+    return multi_view.probability(-lead(first, second))
 
 
 def lead(first: Contender, second: Contender) -> float:

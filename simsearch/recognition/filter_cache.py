@@ -46,6 +46,8 @@ class FilterCache:
             if future is None:
                 future = self._made[key] = Future()
             self._made.move_to_end(key)
+            for old in [k for k in self._made if k[1] < whole.revision]:  # nobody asks for an earlier catalog again
+                del self._made[old]
             while len(self._made) > _KEPT:
                 self._made.popitem(last=False)
         if not mine:

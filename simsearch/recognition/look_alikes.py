@@ -1,27 +1,22 @@
 """Products that are easily taken for one another, and how the catalog says that they differ.
 
 Names that look or sound alike are a known cause of medication errors (ISMP, "List of Confused Drug Names"); the same
-drug in another strength is the most frequent kind. What is compared is only what the catalog says.
+drug in another strength is the most frequent kind. Only the catalog's data are compared, and told in its words.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from simsearch.catalog.images import ImageFacts
+from simsearch.core.quantities import Comparison, compare, doses, parse, repeats, without_amounts, without_packs
 from simsearch.core.types import LookAlike, Verification
 
-_UNITS = {
-    "kg": ("mg", 1e6), "g": ("mg", 1e3), "gm": ("mg", 1e3), "公克": ("mg", 1e3), "mg": ("mg", 1.0), "毫克": ("mg", 1.0),
-    "mcg": ("mg", 1e-3), "ug": ("mg", 1e-3), "µg": ("mg", 1e-3), "μg": ("mg", 1e-3), "微克": ("mg", 1e-3),
-    "ng": ("mg", 1e-6), "l": ("ml", 1e3), "ml": ("ml", 1.0), "毫升": ("ml", 1.0), "iu": ("iu", 1.0), "u": ("iu", 1.0),
-    "meq": ("meq", 1.0), "mmol": ("mmol", 1.0), "%": ("%", 1.0), "％": ("%", 1.0),
-}  # fmt: skip
-_UNIT = "|".join(map(re.escape, sorted(_UNITS, key=len, reverse=True)))
-_DOSE = re.compile(rf"(?<![a-z0-9.,])(\d+(?:,\d{{3}})*(?:[.,]\d+)?)\s*({_UNIT})(?![a-z])", re.IGNORECASE)
-_WORD = re.compile(r"[^\W\d_]{2,}|[一-鿿]+")
+_WORD = re.compile(r"[a-z]{1,2}\d+|\d+(?:[.,]\d+)*|[^\W\d_]+")
+_FORM_WORD = re.compile(r"[^\W\d_]+")
 SIMILAR_NAMES = 0.75
 """Ratio of matching letters (Ratcliff and Obershelp) from which two names are easily confused."""
 LOOKS_ALIKE = 0.5
@@ -33,44 +28,84 @@ MOST = 3
 _NOT_STATED = "not stated"
 
 
-def doses(text: str) -> tuple[str, ...]:
-    """Amounts in `text`, in a common unit, ascending: "0.5 g" and "500 MG" are both "500 mg"."""
-    found = set()
-    for number, unit in _DOSE.findall(text):
-        base, factor = _UNITS[unit.lower()]
-        value = float(re.sub(r",(\d{3})(?!\d)", r"\1", number).replace(",", "."))
-        found.add((base, round(value * factor, 9)))
-    return tuple(f"{value:.10g} {base}" for base, value in sorted(found))
-
-
-def base_name(facts: ImageFacts) -> tuple[str, ...]:
-    """Words of the name without amounts, forms and numbers, in lower case."""
-    words = _WORD.findall(_DOSE.sub(" ", facts.name).casefold())
-    form = set(_WORD.findall(facts.form.casefold()))
-    kept = tuple(word for word in words if word not in form)
-    return kept or tuple(words)
+# -- strengths -------------------------------------------------------------------------------------------------------
 
 
 def strength(facts: ImageFacts) -> str:
-    """In words, from the strength or else the name; "" where neither says."""
-    return " + ".join(doses(facts.strength) or doses(facts.name)) or facts.strength.strip()
+    """In the catalog's own words: the field `strength`, or else the amounts in the name; "" where neither says."""
+    field = facts.strength.strip()
+    if any(letter.isnumeric() for letter in field):
+        return field
+    return doses(facts.name, facts.form) or (field if any(map(str.isalnum, field)) else "")
 
 
-def kind(named: ImageFacts, other: ImageFacts, looks: Verification) -> str:
-    """Why `other` is easily taken for `named`; "" where it is not. `looks`: what was made of it and the photo."""
-    names = base_name(named), base_name(other)
-    if names[0] and names[0] == names[1]:
-        ours, theirs = strength(named), strength(other)
-        if ours and theirs and ours != theirs:
-            return "strength"
-        forms = named.form.strip().casefold(), other.form.strip().casefold()
-        return "form" if all(forms) and forms[0] != forms[1] else "name"
-    if _similar(*names):
-        return "name"
-    maker = named.manufacturer.strip().casefold()
-    if maker and maker == other.manufacturer.strip().casefold() and looks.probability >= SAME_MAKERS_LOOK:
-        return "maker"
-    return "appearance" if looks.probability >= LOOKS_ALIKE else ""
+def to_check(facts: ImageFacts) -> str:
+    """What the package has to say: the strength, or the name where only a number in it may be one; "" for neither."""
+    return strength(facts) or (facts.name.strip() if _numbers(facts) else "")
+
+
+def strength_difference(a: ImageFacts, b: ImageFacts) -> str:
+    """In words, the strengths that the catalog states for two SKUs; "" where it does not state two, or they are equal.
+
+    Strengths that cannot be compared (`400 IU/ml` and `4 mg/2 ml`) are not equal.
+    """
+    if a.sku == b.sku or compare_strengths(a, b) in (None, Comparison.EQUAL):
+        return ""
+    if not (strength(a) and strength(b)) and base_name(a) != base_name(b):
+        return ""  # a number of the name counts only beside the same name
+    return f"the catalog says {to_check(a)} and {to_check(b)}"
+
+
+def compare_strengths(a: ImageFacts, b: ImageFacts) -> Comparison | None:
+    """Compare the strengths of two products; None where the catalog does not state both.
+
+    A number of the name (`Dolo-650`) stands for a strength where nothing else states one.
+    """
+    ours, theirs = (strength(facts) or _numbers(facts) for facts in (a, b))
+    return compare(parse(ours, a.form), parse(theirs, b.form)) if ours and theirs else None
+
+
+def _numbers(facts: ImageFacts) -> str:
+    """Numbers that stand alone in the name of a product without a strength; "" for others."""
+    if strength(facts):
+        return ""
+    return " + ".join(word for word in _words(facts) if word[0].isdigit())
+
+
+# -- names -----------------------------------------------------------------------------------------------------------
+
+
+def base_name(facts: ImageFacts) -> tuple[str, ...]:
+    """Words of the name in lower case, without its strength, counts of pieces and the words of the form.
+
+    A number that is no strength belongs to the name: `vitamin b12`, and 250 of `Calpol 250` with 120 mg/5 ml.
+    """
+    words, amount = _words(facts), strength(facts)
+    if amount:
+        value = parse(amount, facts.form)
+        named = tuple(word for word in words if not (word[0].isdigit() and repeats(word, value)))
+    else:
+        named = tuple(word for word in words if not word[0].isdigit())
+    form = set(_FORM_WORD.findall(facts.form.casefold()))
+    kept = tuple(word for word in named if not {word, word + "s", word.removesuffix("s")} & form)
+    return kept or named
+
+
+def _words(facts: ImageFacts) -> list[str]:
+    """Words and numbers of the name, in lower case."""
+    name = without_amounts(facts.name)
+    if strength(facts):  # else "Calpol 250 tablets" would lose its only number
+        name = without_packs(name)
+    return _WORD.findall(_folded(name))
+
+
+def _folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _same(a: str, b: str) -> bool:
+    """Whether two texts differ in nothing that a reader sees as another text: case, spaces, Unicode forms."""
+    return _folded(a) == _folded(b)
 
 
 def _similar(a: Sequence[str], b: Sequence[str]) -> bool:
@@ -82,28 +117,48 @@ def _similar(a: Sequence[str], b: Sequence[str]) -> bool:
     return min(len(left), len(right)) >= 4 and SequenceMatcher(None, left, right).ratio() >= SIMILAR_NAMES
 
 
+# -- look-alikes -----------------------------------------------------------------------------------------------------
+
+
+def kind(named: ImageFacts, other: ImageFacts, looks: Verification) -> str:
+    """Why `other` is easily taken for `named`; "" where it is not.
+
+    `looks`: what verification made of `other` and the photo. Strengths that cannot be compared (`250 mg/5 ml` and
+    `250 mg`) count as two.
+    """
+    names = base_name(named), base_name(other)
+    if names[0] and names[0] == names[1]:
+        if compare_strengths(named, other) in (Comparison.DIFFERENT, Comparison.UNKNOWN):
+            return "strength"
+        return "form" if named.form.strip() and other.form.strip() and not _same(named.form, other.form) else "name"
+    if _similar(*names):
+        return "name"
+    maker = named.manufacturer.strip()
+    if maker and _same(maker, other.manufacturer) and looks.probability >= SAME_MAKERS_LOOK:
+        return "maker"
+    return "appearance" if looks.probability >= LOOKS_ALIKE else ""
+
+
 def differences(named: ImageFacts, other: ImageFacts) -> tuple[tuple[str, str, str], ...]:
-    """(field, of `named`, of `other`) where the catalog says different things, strength first."""
-    pairs = [("strength", strength(named), strength(other)), ("form", named.form, other.form)]
-    if base_name(named) != base_name(other):
+    """(field, of `named`, of `other`) where the catalog says different things, in its words, strength first.
+
+    One strength that is written in two ways is no difference.
+    """
+    pairs = []
+    if compare_strengths(named, other) is not Comparison.EQUAL:
+        pairs.append(("strength", strength(named), strength(other)))
+    pairs.append(("form", named.form, other.form))
+    # The same name in two strengths needs no second line about the digits in the name.
+    if base_name(named) != base_name(other) or not any(ours != theirs for _, ours, theirs in pairs[:-1]):
         pairs.append(("name", named.name, other.name))
     pairs.append(("manufacturer", named.manufacturer, other.manufacturer))
     keys = sorted({*named.attributes, *other.attributes})
     pairs += [(key, str(named.attributes.get(key, "")), str(other.attributes.get(key, ""))) for key in keys]
     return tuple(
-        (field, a.strip() or _NOT_STATED, b.strip() or _NOT_STATED)
-        for field, a, b in pairs
-        if a.strip().casefold() != b.strip().casefold()
+        (field, ours.strip() or _NOT_STATED, theirs.strip() or _NOT_STATED)
+        for field, ours, theirs in pairs
+        if not _same(ours, theirs)
     )
-
-
-_SAYS = {
-    "strength": "has the same name in another strength",
-    "form": "has the same name in another form",
-    "name": "has a similar name",
-    "maker": "is of the same maker and looks alike",
-    "appearance": "looks alike",
-}
 
 
 def look_alikes(
@@ -115,26 +170,38 @@ def look_alikes(
         why = kind(named, facts, looks)
         if why:
             apart = differences(named, facts)
-            found.append(LookAlike(facts.sku, facts.title, why, apart, _warning(facts, why, apart)))
+            found.append(LookAlike(facts.sku, facts.title, why, apart, _warning(named, facts, why, apart)))
     return tuple(found[:most])
 
 
-def _warning(facts: ImageFacts, why: str, apart: Sequence[tuple[str, str, str]]) -> str:
-    who, says = f"{facts.sku} {facts.title}".strip(), _SAYS[why]
-    if why == "name" and all(field != "name" for field, _, _ in apart):
-        says = "has the same name"
+_SAYS = {
+    "strength": "has the same name in another strength",
+    "form": "has the same name in another form",
+    "name": "has a similar name",
+    "maker": "is of the same maker and looks alike",
+    "appearance": "looks alike",
+}
+
+
+def _warning(named: ImageFacts, other: ImageFacts, why: str, apart: Sequence[tuple[str, str, str]]) -> str:
+    who = f"{other.sku} {other.title}".strip()
+    says = _says(named, other, why)
     if not apart:
+        ours, theirs = strength(named), strength(other)
+        if not _same(ours, theirs):
+            return f"{who} {says}; {ours} and {theirs} are one strength, and the catalog's data do not differ otherwise"
         return f"{who} {says}; the catalog's data do not tell the two apart"
     first = [d for d in apart if d[0] == why] + [d for d in apart if d[0] != why]
     told = "; ".join(f"{field} {theirs}, not {ours}" for field, ours, theirs in first[:3])
     return f"{who} {says}: {told}"
 
 
-def strength_difference(a: ImageFacts, b: ImageFacts) -> str:
-    """In words, the strengths that the catalog states for two SKUs; "" if it does not state two different ones."""
-    if a.sku == b.sku:
-        return ""
-    left, right = doses(a.title), doses(b.title)
-    if not left or not right or left == right:
-        return ""
-    return f"the catalog says {' + '.join(left)} and {' + '.join(right)}"
+def _says(named: ImageFacts, other: ImageFacts, why: str) -> str:
+    if why == "name" and _same(named.name, other.name):
+        return "has the same name"
+    if why != "strength":
+        return _SAYS[why]
+    if not strength(named) and not strength(other):
+        return "has the same name with another number"
+    certain = compare_strengths(named, other) is Comparison.DIFFERENT
+    return _SAYS[why] if certain else "has the same name and perhaps another strength"

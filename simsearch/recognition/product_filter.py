@@ -1,7 +1,8 @@
 """`--where form=tablet`: which products an answer may name, by the catalog's data.
 
 A condition is a field, an operator and a value: `=` equal, `!=` not equal, `~` contains. Case and outer spaces do not
-count. All conditions must hold. A field is one of the product's own columns or an attribute of its table.
+count. All conditions must hold. A field is one of the product's own columns or an attribute of its table. Values
+are compared as text: `strength=500 mg` does not find `0.5 g`.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings, GenerationSettings, QuerySettings
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import Decision, Description, Descriptor, Elsewhere, Image, Metric, SourceRow, Verification
 from simsearch.features.base import MetricMethod, NoSettings
 from simsearch.indexes.generations import Generations, Lane
@@ -151,7 +152,7 @@ class World:
             packed = {m.fingerprint: looks(name)[m.name].tobytes() for m in chosen.values()}
             row = SourceRow(sku, f"/{path}", path, path, **{"name": f"Product {sku}", **facts})
             sha256 = hashlib.sha256((content or path).encode()).hexdigest()
-            new.append(NewImage(row, "/", 1, 1, sha256, 1, 1, descriptors=packed))
+            new.append(NewImage(row, "/", Stamp(1, 1), sha256, 1, 1, descriptors=packed))
         self.catalog.images.apply(add=new)
         return sorted(set(self.ids()) - before)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from simsearch.core.files import write_output
 from simsearch.core.types import Pixels
 from simsearch.training.augment import NONE, PARTS, AugmentSettings, view
 
@@ -89,7 +91,9 @@ def draw_strategy(
                 seen = view(pixels, shown if column else NONE, _SIZE, rng, behind)
                 _cell(axes, seen[70:154, 70:154] if part in _FINE else seen)
     FigureCanvasAgg(figure)
-    figure.savefig(path, format="png", dpi=120)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=120)
+    write_output(path, picture.getvalue())
 
 
 def _label(figure: Figure, part: str, lines: Sequence[str], y: float, width: float, height: float) -> None:

@@ -9,7 +9,7 @@ products count and none judges itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +68,12 @@ class CalibrateResult:
     """Rows, photos and reviewed answers that were left out."""
     path: Path | None = None
     """Where it was written; None before."""
+
+    def written(self, path: Path) -> CalibrateResult:
+        """The same, after the calibration was written to `path`."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.calibration.save(path)
+        return replace(self, path=path)
 
 
 @dataclass(frozen=True)

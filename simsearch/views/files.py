@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from simsearch.core.errors import UsageError
-from simsearch.core.files import put, unfinished
+from simsearch.core.files import Output
 
 
 @contextmanager
@@ -27,28 +28,36 @@ def writable(where: object, remedy: str = "name another file") -> Iterator[None]
 
 
 class NewFile:
-    """A text file that is written piece by piece under a temporary name, and gets its own when it is complete.
+    """Text that is written piece by piece to wherever a caller points; see `core.files.Output`.
 
-    As a context manager it closes the file at the end, or discards it on an exception.
+    As a context manager it completes the output at the end, or discards it on an exception.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self._part = path, unfinished(path)
-        self._stream = self._part.open("w", encoding="utf-8", errors="backslashreplace")  # names need not be UTF-8
+    def __init__(self, path: str | Path, *, whole: bool = True) -> None:
+        """`whole`: as of `core.files.Output`.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        self._output = Output(path, whole=whole)
+        # Names need not be UTF-8. Lines end as they are given: csv.writer ends them itself.
+        self.stream = TextIOWrapper(self._output.stream, "utf-8", "backslashreplace", newline="")
+        if not whole:
+            self.stream.reconfigure(line_buffering=True)
 
     def write(self, pieces: Iterable[str]) -> None:
         """Write `pieces` one after the other."""
-        self._stream.writelines(pieces)
+        self.stream.writelines(pieces)
 
     def close(self) -> None:
-        """Give the complete file its name; an earlier file of that name is replaced."""
-        self._stream.close()
-        put(self._part, self.path)
+        """Complete it."""
+        self.stream.flush()
+        self.stream.detach()
+        self._output.close()
 
     def discard(self) -> None:
-        """Remove the temporary file; an earlier file of the name stays."""
-        self._stream.close()
-        self._part.unlink(missing_ok=True)
+        """Forget what was written, where that is still possible."""
+        self._output.discard()
 
     def __enter__(self) -> Self:
         return self
@@ -56,7 +65,10 @@ class NewFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
+        if kind is not None:
+            return self.discard()
+        try:
             self.close()
-        else:
+        except BaseException:
             self.discard()
+            raise

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from simsearch.catalog.images import ImageFacts
     from simsearch.catalog.reviews import Review, Side
     from simsearch.core.config import Config
-    from simsearch.core.status import Status
+    from simsearch.core.status import PhotoCheck, Status
     from simsearch.core.types import Decision, Hit, LookAlike, PairVerdict, Refusal, Verification
     from simsearch.duplicates import DuplicateGroup, DuplicatePair
     from simsearch.evaluation.methods import MethodsReport
     from simsearch.evaluation.tables import Report
-    from simsearch.ingest.indexer import IndexReport
+    from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.rebuild import Plan
     from simsearch.training.augment import AugmentSettings
@@ -186,6 +186,7 @@ def report(r: IndexReport) -> Json:
         "retired": r.retired, "kept": r.kept, "refused": r.refused,
         "seconds": round(r.seconds, 2), "images_per_s": rate(r),
         "generation": r.generation or None, "refusals": [refusal(x) for x in r.refusals],
+        "passed_over": [asdict(group) for group in r.passed_over],
     }  # fmt: skip
 
 
@@ -207,8 +208,15 @@ def status(s: Status) -> Json:
         "home": s.home, **s.counts, "undescribed": dict(s.undescribed), "stale": dict(s.stale),
         "generation": s.generation or None, "kept": list(s.kept), "problem": s.problem or None,
         "verified": s.verified, "disk_bytes": dict(s.disk_bytes), "gpus": s.gpus,
+        "sources_gone": [{"source": source, "images": n} for source, n in s.sources_gone.items()],
         "fingerprints": dict(s.fingerprints), "nightly": dict(s.nightly) if s.nightly else None,
-        "generations": generations,
+        "generations": generations, "photos": _photos(s.photos) if s.photos else None,
+    }  # fmt: skip
+
+
+def _photos(p: PhotoCheck) -> Json:
+    return {
+        "sound": p.sound, "changed": list(p.changed), "missing": list(p.missing), "unreadable": list(p.unreadable)
     }  # fmt: skip
 
 

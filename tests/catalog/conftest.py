@@ -11,6 +11,7 @@ import pytest
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import SourceRow
 
 MakeNew = Callable[..., NewImage]
@@ -38,7 +39,7 @@ def new() -> MakeNew:
     ) -> NewImage:
         row = SourceRow(sku, path, path.rpartition("/")[2], path, **product)
         if descriptors is None:
-            return NewImage(row, source, 10, 20, sha256, reason_code="truncated", reason=f"{path}: ends")
-        return NewImage(row, source, 10, 20, sha256, 640, 480, descriptors=descriptors)
+            return NewImage(row, source, Stamp(10, 20), sha256, reason_code="truncated", reason=f"{path}: ends")
+        return NewImage(row, source, Stamp(10, 20), sha256, 640, 480, descriptors=descriptors)
 
     return make

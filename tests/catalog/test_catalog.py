@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from simsearch.catalog import Catalog
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import Refusal, SourceRow
 
 P, S = "phash-1", "siamese-1"
@@ -18,7 +19,9 @@ U8 = np.dtype(np.uint8)
 def test_no_query_is_for_sqlite_alone(catalog: Catalog, new: Any) -> None:
     statements: list[Any] = []
     sa.event.listen(catalog.database.engine, "before_execute", lambda c, clause, *rest: statements.append(clause))
-    catalog.images.apply(add=[new("A", "/1", {P: b"12345678"}, name="N"), new("B", "/2")], touch={1: ("/q", 1, 2)})
+    catalog.images.apply(
+        add=[new("A", "/1", {P: b"12345678"}, name="N"), new("B", "/2")], touch={1: ("/q", Stamp(1, 2))}
+    )
     catalog.images.apply(redescribe={1: new("A", "/1", {P: b"87654321"})}, retire=[2])
     catalog.images.update_products([SourceRow("A", "/1", "1", "", name="M")])
     catalog.images.note_refusals("/s", [Refusal("w", "bad_row", "m")])

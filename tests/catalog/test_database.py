@@ -117,7 +117,7 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
     assert "cannot be made (File exists)" in complaint(tmp_path / "file" / "catalog.db")
     assert "cannot be made (Not a directory)" in complaint(tmp_path / "file" / "home" / "catalog.db")
     (tmp_path / "folder").mkdir()
-    assert "unable to open database file" in complaint(tmp_path / "folder")
+    assert "is no file but a folder" in complaint(tmp_path / "folder")
 
 
 @pytest.mark.parametrize("url", ["nonsense", "oracle9://x", "sqlite+nodriver:///x.db"])
@@ -198,13 +198,14 @@ from pathlib import Path
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import SourceRow
 
 path, who = Path(sys.argv[1]), sys.argv[2]
 catalog = Catalog(path, CatalogSettings())
 for i in range(12):
     row = SourceRow(f"{who}-{i % 5}", f"/p/{who}/{i}.jpg", f"{i}.jpg", "")
-    catalog.images.apply(add=[NewImage(row, "/p", 1, 1, "0" * 64, descriptors={"phash-1": b"12345678"})])
+    catalog.images.apply(add=[NewImage(row, "/p", Stamp(1, 1), "0" * 64, descriptors={"phash-1": b"12345678"})])
 """
 
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts, KnownImage
 from simsearch.core.errors import CatalogError
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import Refusal, SourceRow
 
 P, S = "phash-1", "siamese-1"
@@ -34,7 +35,7 @@ def test_an_added_image_is_known(catalog: Catalog, new: Any) -> None:
         ("A", "/p/b.jpg", "/p", "refused", False),
         ("B", "/p/a.jpg", "/q", "ok", True),
     ]
-    assert {(k.size, k.mtime_ns, k.sha256) for k in found} == {(10, 20, "0" * 64)}
+    assert {(k.stamp, k.sha256) for k in found} == {(Stamp(10, 20), "0" * 64)}
     assert found[0].product_id == found[1].product_id != found[2].product_id
     assert catalog.images.counts() == {"products": 2, "images_ok": 2, "images_refused": 1, "images_retired": 0}
 
@@ -94,10 +95,10 @@ def test_redescribing_keeps_ids_and_other_fingerprints(catalog: Catalog, new: An
     catalog.images.apply(add=[new("A", "/1", {P: b"old", "gone-1": b"z"}), new("A", "/2", {P: b"old"})])
     revision = catalog.revision()
     image = known(catalog)["/1"]
-    again = replace(new("A", "/1", {P: b"new", S: b"s"}, source="/q"), size=99)
+    again = replace(new("A", "/1", {P: b"new", S: b"s"}, source="/q"), stamp=Stamp(99, 20))
     catalog.images.apply(redescribe={image.id: again})
     after = known(catalog, P, S)["/1"]
-    assert (after.id, after.size, after.source, after.described) == (image.id, 99, "/q", True)
+    assert (after.id, after.stamp.size, after.source, after.described) == (image.id, 99, "/q", True)
     held = [catalog.descriptors.of(f, [image.id]).get(image.id) for f in (P, S, "gone-1")]
     assert held == [b"new", b"s", b"z"]
     assert catalog.descriptors.active_ids(P, since=revision).tolist() == [image.id]
@@ -106,8 +107,8 @@ def test_redescribing_keeps_ids_and_other_fingerprints(catalog: Catalog, new: An
 def test_touching_changes_only_what_it_says(catalog: Catalog, new: Any) -> None:
     catalog.images.apply(add=[new("A", "/1", bits(1))])
     image, revision = known(catalog)["/1"], catalog.revision()
-    catalog.images.apply(touch={image.id: ("/elsewhere", 5, 6)})
-    assert known(catalog)["/1"] == replace(image, source="/elsewhere", size=5, mtime_ns=6)
+    catalog.images.apply(touch={image.id: ("/elsewhere", Stamp(5, 6, 7, 8))})
+    assert known(catalog)["/1"] == replace(image, source="/elsewhere", stamp=Stamp(5, 6, 7, 8))
     assert catalog.descriptors.active_ids(P, since=revision).tolist() == []
 
 

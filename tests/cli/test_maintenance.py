@@ -10,7 +10,7 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shape
-    from tests.conftest import Run, Shop
+    from tests.conftest import Kit, Run, Shop
 
 
 def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
         "added": int, "changed": int, "redescribed": int, "unchanged": int, "retired": int, "kept": int,
         "refused": int,
         "seconds": float, "images_per_s": float, "generation": str,
-        "refusals": [{"where": str, "code": str, "message": str}],
+        "refusals": [{"where": str, "code": str, "message": str}], "passed_over": list,
     }  # fmt: skip
     assert (report["added"], report["refused"], report["generation"]) == (2, 1, "g000001")
     assert report["refusals"][0]["code"] == "not_an_image"
@@ -39,10 +39,11 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
     audit, generation = status["generations"][0].pop("audit"), status["generations"][0]
     assert shape(status) == {
         "home": str, "products": int, "images_ok": int, "images_refused": int, "images_retired": int,
-        "undescribed": {}, "stale": {}, "generation": str, "kept": [str], "problem": type(None), "verified": bool,
-        "disk_bytes": {"catalog": int, "generations": int, "backups": int}, "gpus": int, "nightly": type(None),
+        "undescribed": {}, "stale": {}, "generation": str, "kept": [str], "problem": type(None), "sources_gone": list,
+        "verified": bool, "disk_bytes": {"catalog": int, "generations": int, "backups": int}, "gpus": int,
+        "nightly": type(None),
         "fingerprints": {"phash": str, "orb": str, "siamese": str},
-        "generations": [{"created_at": str, "name": str, "images": int, "state": str}],
+        "generations": [{"created_at": str, "name": str, "images": int, "state": str}], "photos": type(None),
     }  # fmt: skip
     assert audit["passed"] is True
     assert (status["images_ok"], status["images_refused"], generation["state"]) == (2, 1, "built")
@@ -103,3 +104,15 @@ def test_a_night_in_words_and_for_programs(on: Run, shop: Shop, tmp_path: Path) 
 def test_a_rebuild_that_cannot_be_meant(on: Run, home: Path, arguments: list[str], words: str) -> None:
     assert words in on(home, "rebuild", *arguments).error(2)
     assert sorted(p.name for p in (home / "generations").iterdir()) == ["current", "g000001"]
+
+
+def test_a_factory_that_needs_more_images_is_named_and_the_old_generation_serves_on(
+    on: Run, run: Run, kit: Kit, home: Path, shop: Shop, tmp_path: Path
+) -> None:
+    settings = tmp_path / "big.toml"
+    settings.write_text(f'{kit.config.read_text("utf-8")}[generations]\nfactory = "IVF4096,SQfp16"\n', encoding="utf-8")
+    said = "generations.factory: 'IVF4096,SQfp16' needs 4096 images, there are 36; leave it empty"
+    for call in (["rebuild"], ["rebuild", "--dry-run"], ["index", shop.table, "--rebuild"]):
+        assert run("--config", settings, "--home", home, *call).error(2) == said
+    [status] = on(home, "status", "--json").objects
+    assert (status["generation"], status["problem"], len(status["generations"])) == ("g000001", None, 1)

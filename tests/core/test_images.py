@@ -24,6 +24,7 @@ from PIL import features
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import REFUSALS, ImageError
+from simsearch.core.formats import flatten, opening
 from simsearch.core.types import Image, Photo, Pixels
 
 # Pillow warns of odd metadata. The command line drops these warnings; a test run would make them errors.
@@ -307,13 +308,13 @@ def test_a_large_jpeg_is_decoded_at_reduced_scale(shape: tuple[int, int], monkey
     """As good as decoded in full and then scaled, but from far fewer pixels."""
     picture = smooth(2, *shape)
     seen: list[tuple[int, int]] = []
-    shrunk = images.shrunk
+    shrunk = flatten.shrunk
 
     def noting(pixels: Pixels, side: int) -> Pixels:
         seen.append((pixels.shape[0], pixels.shape[1]))
         return shrunk(pixels, side)
 
-    monkeypatch.setattr(images, "shrunk", noting)
+    monkeypatch.setattr(flatten, "shrunk", noting)
     found = decoded(encoded(picture, "JPEG", quality=92))
     assert (found.height, found.width) == shape
     assert max(found.pixels.shape) == 640
@@ -447,7 +448,7 @@ def samples() -> dict[str, bytes]:
     picture, other = smooth(3), Pillow.fromarray(smooth(4))
     found = {}
     for kind, (name, options) in KINDS.items():
-        if (name != "AVIF" or features.check("avif")) and (name != "HEIF" or images._formats()):
+        if (name != "AVIF" or features.check("avif")) and (name != "HEIF" or opening.has_heif()):
             found[kind] = encoded(picture, name, **options)
     animated: dict[str, Any] = {"save_all": True, "append_images": [other]}
     found |= {f"animated {kind}": encoded(picture, kind, **animated) for kind in ("GIF", "PNG", "WEBP")}

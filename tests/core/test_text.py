@@ -28,6 +28,18 @@ def test_a_title_names_the_strength_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "strength"),
+    [
+        ("Examplin 25 mg", "5 mg"), ("Examplin 2.5 mg", "5 mg"), ("Examplin 2,5 mg", "5 mg"), ("Vitamin B12", "2"),
+        ("Examplin 875/125 mg", "125 mg"), ("Examplin 15 mg/5 ml", "15 mg"), ("Examplin 1 mg/ml", "1 mg/m"),
+        ("Examplin 10 mg + 5 mg", "10 mg"),
+    ],
+)  # fmt: skip
+def test_a_part_of_another_strength_does_not_stand_for_it(name: str, strength: str) -> None:
+    assert title(name, strength) == f"{name} {strength}"
+
+
+@pytest.mark.parametrize(
     ("outcome", "sku", "words"),
     [
         (Outcome.MATCH, "A", "A  Aspirin 100 mg"),

@@ -15,6 +15,7 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.catalog.tables import DescriptorRow, MethodRow
 from simsearch.core.config import CatalogSettings, DuplicateSettings, ImageSettings
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import Description, Descriptor, Image, Metric, SourceRow, Verification
 from simsearch.duplicates import DuplicateFinder, DuplicateGroup, Findings
 from simsearch.features.base import NoSettings
@@ -118,7 +119,7 @@ class World:
             }
             data = {self.methods[n].fingerprint: d.tobytes() for n, d in described.items() if n != lacks}
             row = SourceRow(sku or mark, f"/{mark}", mark, mark, name=f"Product {sku or mark}", strength=strength)
-            new.append(NewImage(row, "/", 1, 1, sha or mark * 64, 1, 1, descriptors=data))
+            new.append(NewImage(row, "/", Stamp(1, 1), sha or mark * 64, 1, 1, descriptors=data))
         self.catalog.images.apply(add=new)
 
     def damage(self, image_id: int, method: str) -> None:

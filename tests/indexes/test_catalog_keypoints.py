@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,16 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings
 from simsearch.core.errors import DamagedDescriptor
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import Descriptor, Image, SourceRow
 from simsearch.features import create
 from simsearch.features.base import pack
 from simsearch.features.keypoints import column
-from simsearch.indexes import catalog_keypoints
+from simsearch.features.orb import KEYPOINT
+from simsearch.indexes import build, catalog_keypoints
+from simsearch.indexes.build import Keypoints, build_votes
 from simsearch.indexes.catalog_keypoints import indexed_keypoints, keypoints_of, vote_index
+from simsearch.indexes.keypoint_votes import VoteIndex
 
 ORB = create("orb", {"keypoints": 60})
 
@@ -37,7 +42,7 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
         data = pack(keypoints(number))
         row = SourceRow(f"A{number}", f"/p/{number}.jpg", f"{number}.jpg", "")
         stored = {ORB.fingerprint: data[:-1] if number == 6 else data}
-        found.images.apply(add=[NewImage(row, "/p", 1, 1, "0" * 64, 1, 1, descriptors=stored)])
+        found.images.apply(add=[NewImage(row, "/p", Stamp(1, 1), "0" * 64, 1, 1, descriptors=stored)])
     yield found
     found.close()
 
@@ -73,3 +78,44 @@ def test_the_same_whatever_is_read_at_once(catalog: Catalog, monkeypatch: pytest
     assert len(found) == len(wanted) == 7 * 20
     assert vote_index(catalog, ORB, 20, since=2, skip_damaged=True).ids().tolist() == [3, 4, 5, 7, 8]
     assert vote_index(catalog, ORB, 20, ids=np.array([1, 4])).ids().tolist() == [1, 4]
+
+
+# -- the audit of the votes ------------------------------------------------------------------------------------------
+
+
+def drawn(seed: int) -> Descriptor:
+    """Sixty keypoints of a photo of its own."""
+    out = np.zeros(60, KEYPOINT)
+    out["bits"] = np.random.default_rng(seed).integers(0, 256, (60, 32))
+    return out
+
+
+def filed(folder: Path, seeds: Sequence[int]) -> Catalog:
+    """One image for each seed; equal seeds are one photo filed again."""
+    found = Catalog(folder / "filed.db", CatalogSettings())
+    rows = [SourceRow(f"A{n}", f"/p/{n}.jpg", f"{n}.jpg", "") for n in range(len(seeds))]
+    packed = [{ORB.fingerprint: pack(drawn(seed))} for seed in seeds]
+    new = [NewImage(r, "/p", Stamp(1, 1), "0" * 64, 1, 1, descriptors=d) for r, d in zip(rows, packed, strict=True)]
+    found.images.apply(add=new)
+    return found
+
+
+def test_a_photo_that_is_filed_hundreds_of_times_is_no_fault(tmp_path: Path) -> None:
+    catalog = filed(tmp_path, [1] * 200 + list(range(2, 20)))
+    expected = catalog.descriptors.active_ids(ORB.fingerprint)
+    _, audit = build_votes(tmp_path, Keypoints(ORB, 40), expected, catalog)
+    assert (audit.passed, audit.recall) == (True, 1.0)
+    catalog.close()
+
+
+def test_images_that_their_own_keypoints_do_not_find_are_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = filed(tmp_path, range(20))
+    expected = catalog.descriptors.active_ids(ORB.fingerprint)
+    others = VoteIndex()
+    for image_id in expected.tolist():
+        others.add(np.full(60, image_id, np.int64), column(drawn(1000 + image_id), "bits"))
+    monkeypatch.setattr(build, "vote_index", lambda *_: others)
+    _, audit = build_votes(tmp_path, Keypoints(ORB, 40), expected, catalog)
+    assert not audit.passed
+    assert re.fullmatch(r"only \d+% of sampled images are found by their own keypoints", audit.reason)
+    catalog.close()

@@ -32,7 +32,7 @@ def test_kinds_follow_the_number_of_images() -> None:
 def test_what_blurs_is_ranked_again() -> None:
     assert [choose("cosine", 256, n, GenerationSettings()).rerank for n in (10, 10**5, 10**6, 10**7)] == [1, 1, 1, 16]
     assert choose("cosine", 256, 10, GenerationSettings(storage="int8")).rerank > 1
-    assert choose("cosine", 256, 10, GenerationSettings(factory="IVF4,PQ8")).rerank > 1
+    assert choose("cosine", 256, 1000, GenerationSettings(factory="IVF4,PQ8")).rerank > 1
 
 
 @pytest.mark.parametrize("factory", ["nonsense", "IVF", "PQ7", "Flatt", "IVF16,", "LSH", " "])

@@ -18,6 +18,7 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings, GenerationSettings
 from simsearch.core.errors import GenerationError
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import Ids, SourceRow
 from simsearch.indexes.generations import Generations, Lane
 
@@ -28,7 +29,7 @@ LANE = Lane("phash", "phash-1", "hamming", 64)
 def image(number: int, descriptors: dict[str, bytes] | None = None) -> NewImage:
     row = SourceRow(f"A{number}", f"/p/{number}.jpg", f"{number}.jpg", "")
     given = descriptors or {"phash-1": number.to_bytes(8, "little")}
-    return NewImage(row, "/p", 10, 20, f"{number:064x}", 640, 480, descriptors=given)
+    return NewImage(row, "/p", Stamp(10, 20), f"{number:064x}", 640, 480, descriptors=given)
 
 
 class World:
@@ -114,7 +115,7 @@ def test_what_comes_and_goes_after_a_build_is_no_drift(world: World) -> None:
     world.catalog.images.apply(retire=[2])
     world.build()
     world.catalog.images.apply(add=[image(20)], retire=[1])
-    world.catalog.images.apply(touch={3: ("/q", 1, 1)})
+    world.catalog.images.apply(touch={3: ("/q", Stamp(1, 1))})
     world.catalog.images.apply(redescribe={4: image(4, {"phash-1": b"12345678", "orb-1": b"x"})})
     world.catalog.images.apply(retire=[4])
     assert world.opened() == "g000001"

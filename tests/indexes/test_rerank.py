@@ -11,6 +11,7 @@ import pytest
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import SourceRow
 from simsearch.indexes import VectorIndex
 from simsearch.indexes.base import Searcher
@@ -45,7 +46,9 @@ def test_a_damaged_vector_of_the_catalog_is_left_out_with_a_warning(
     with closing(Catalog(tmp_path / "catalog.db", CatalogSettings())) as catalog:
         for number, data in enumerate([b"\0" * 8, b"\0" * 7, b""], 1):
             row = SourceRow(f"A{number}", f"/p/{number}.jpg", f"{number}.jpg", "")
-            catalog.images.apply(add=[NewImage(row, "/p", 1, 1, "0" * 64, 1, 1, descriptors={"siamese-1": data})])
+            catalog.images.apply(
+                add=[NewImage(row, "/p", Stamp(1, 1), "0" * 64, 1, 1, descriptors={"siamese-1": data})]
+            )
         read = vectors_of(catalog, "siamese-1", 2)
         assert list(read(np.array([1, 2, 3, 4]))) == [1]
     assert caplog.messages == [

@@ -21,12 +21,14 @@ from PIL import Image as Pillow
 
 from simsearch.catalog import Catalog
 from simsearch.core.config import CatalogSettings, ImageSettings, IndexingSettings
-from simsearch.core.types import Descriptor, Image
+from simsearch.core.types import Descriptor, Image, silent
 from simsearch.features import create
 from simsearch.features.base import Method
 from simsearch.features.siamese import Siamese
 from simsearch.ingest import indexer
-from simsearch.ingest.indexer import Indexer, IndexReport
+from simsearch.ingest.describing import Describer
+from simsearch.ingest.index_report import IndexReport
+from simsearch.ingest.indexer import Indexer
 from simsearch.ingest.sources import Source, read_source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,15 +48,13 @@ class World:
 
     shop: Path
     catalog: Catalog
-    methods: dict[str, Method]
+    methods: dict[str, Any]
     settings: IndexingSettings = field(default_factory=lambda: IndexingSettings(workers=2, batch=4, commit_every=3))
 
-    def index(self, *sources: Path, prune: bool = False, progress: Any = None) -> IndexReport:
+    def index(self, *sources: Path, prune: bool = False, reread: bool = False, progress: Any = None) -> IndexReport:
         found: list[Source] = [read_source(source) for source in sources or (self.shop,)]
         indexer = Indexer(self.catalog, self.methods, self.settings, ImageSettings())
-        return indexer.run(
-            found, retire_share=1.0 if prune else None, progress=progress or (lambda done, total, text: None)
-        )
+        return indexer.run(found, retire_share=1.0 if prune else None, reread=reread, progress=progress or silent)
 
     @property
     def ids(self) -> dict[str, int]:
@@ -274,9 +274,9 @@ def test_reading_ahead_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch)
     for number in range(60):
         paint(world.shop / "many" / f"{number}.png", 100 + number)
     begun, done, most = [0], [0], [0]
-    look = Indexer._look
+    look = Describer._look
 
-    def counting(self: Indexer, job: Any) -> Any:
+    def counting(self: Describer, job: Any) -> Any:
         begun[0] += 1
         most[0] = max(most[0], begun[0] - done[0])
         return look(self, job)
@@ -285,7 +285,7 @@ def test_reading_ahead_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch)
         done[0] = number
         time.sleep(0.002)
 
-    monkeypatch.setattr(Indexer, "_look", counting)
+    monkeypatch.setattr(Describer, "_look", counting)
     assert counts(world.index(progress=slow)) == {"added": 65}
     # A batch for each of two threads, one more, and the one being worked off.
     assert most[0] <= (2 + 1 + 1) * 4

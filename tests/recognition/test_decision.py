@@ -1,20 +1,12 @@
-"""What an answer is put together from: conditions, look-alikes, several photos as one piece of evidence."""
+"""From verified candidates to an answer: several photos as one piece of evidence, rivals, and the words of it."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import pytest
-
 from simsearch.catalog.images import ImageFacts
-from simsearch.catalog.selection import ProductFacts
-from simsearch.core.errors import UsageError
 from simsearch.core.types import Candidate, Outcome, Verification
-from simsearch.recognition import look_alikes as lookalikes
-from simsearch.recognition import product_filter as filters
 from simsearch.recognition.decision import Verified, contenders, contenders_together, decide
-from simsearch.recognition.multi_view import MOST_GAIN, combined, lead, log_odds, probability
 
 
 def looks(p: float, inliers: int = 20) -> Verification:
@@ -27,109 +19,6 @@ def facts(
     return ImageFacts(
         sum(map(ord, sku)), f"{sku}.jpg", f"/{sku}.jpg", "front", sku, sku, name, strength, form, manufacturer, more
     )
-
-
-# -- conditions ------------------------------------------------------------------------------------------------------
-
-PRODUCT = ProductFacts(1, "A-1", "Examplin Forte", "500 mg", "Tablet", "", {"Colour": "white", "pieces": 20})
-
-
-@pytest.mark.parametrize(
-    ("text", "holds"),
-    [
-        ("form=tablet", True), ("form = TABLET ", True), ("form=tab", False), ("form!=capsule", True),
-        ("form!=tablet", False), ("name~forte", True), ("name~fortes", False), ("colour=WHITE", True),
-        ("pieces=20", True), ("manufacturer=", True), ("manufacturer!=", False), ("sku=a-1", True),
-        ("name~examplin f", True), ("strength~=5", False),
-    ],
-)  # fmt: skip
-def test_a_condition(text: str, holds: bool) -> None:
-    [condition] = filters.parse([text])
-    assert condition.holds(PRODUCT) is holds
-
-
-@pytest.mark.parametrize("text", ["form", "=tablet", "", "form>3", "~x", "name~", "name~  "])
-def test_a_condition_that_cannot_be_meant(text: str) -> None:
-    with pytest.raises(UsageError, match="--where"):
-        filters.parse([text])
-
-
-# -- look-alikes -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("Examplin 0.5 g", ("500 mg",)), ("500MG", ("500 mg",)), ("1,000 IU", ("1000 iu",)), ("2,5 mg", ("2.5 mg",)),
-        ("5 mg/ml", ("5 mg",)), ("250 µg", ("0.25 mg",)), ("10 mg + 20 mg", ("10 mg", "20 mg")),
-        ("Vitamin B12", ()), ("30 tablets", ()), ("5%", ("5 %",)), ("24 tablets, 5 months", ()), ("", ()),
-        ("FLU-D CAPSULES 50MG", ("50 mg",)), ("Augmentin 0.5 g / 125 mg", ("125 mg", "500 mg")), ("0,5 g", ("500 mg",)),
-        ("1,000 mg", ("1000 mg",)), ("Cream 1% 20 g", ("1 %", "20000 mg")), ("妥得降膜衣錠40毫克", ("40 mg",)),
-    ],
-)  # fmt: skip
-def test_doses(text: str, found: tuple[str, ...]) -> None:
-    assert lookalikes.doses(text) == found
-
-
-@pytest.mark.parametrize(
-    ("other", "p", "kind"),
-    [
-        (facts("b", "Examplin", "20 mg", "tablet", "Maker"), 0.0, "strength"),
-        (facts("b", "Examplin 20 mg", "", "tablet", "Maker"), 0.0, "strength"),
-        (facts("b", "Examplin", "0.01 g", "capsule", "Maker"), 0.0, "form"),
-        (facts("b", "Examplin", "10 mg", "tablet", "Else"), 0.0, "name"),
-        (facts("b", "Examplon", "10 mg", "tablet", "Else"), 0.0, "name"),
-        (facts("b", "Examplin Forte", "10 mg", "tablet", "Else"), 0.0, "name"),
-        (facts("b", "Zabinex", "10 mg", "tablet", "MAKER"), 0.2, "maker"),
-        (facts("b", "Zabinex", "10 mg", "tablet", "Maker"), 0.01, ""),
-        (facts("b", "Zabinex", "10 mg", "tablet", "Else"), 0.6, "appearance"),
-        (facts("b", "Zabinex", "10 mg", "tablet", "Else"), 0.2, ""),
-        (facts("b"), 0.2, ""),
-    ],
-)
-def test_why_a_product_is_easily_taken_for_another(other: ImageFacts, p: float, kind: str) -> None:
-    named = facts("a", "Examplin", "10 mg", "tablet", "Maker")
-    assert lookalikes.kind(named, other, looks(p)) == kind
-
-
-def test_products_without_names_are_not_alike_by_name() -> None:
-    assert lookalikes.kind(facts("a"), facts("b"), looks(0.0)) == ""
-
-
-def test_how_they_differ_in_the_catalogs_data() -> None:
-    a = facts("a", "Examplin", "10 mg", "tablet", "Maker", licence="X1", colour="white")
-    b = facts("b", "Examplin", "20 mg", "tablet", "", licence="X2", colour="white")
-    assert lookalikes.differences(a, b) == (
-        ("strength", "10 mg", "20 mg"), ("manufacturer", "Maker", "not stated"), ("licence", "X1", "X2")
-    )  # fmt: skip
-    [alike] = lookalikes.look_alikes(a, [(b, looks(0.1))])
-    assert alike.warning.endswith("strength 20 mg, not 10 mg; manufacturer not stated, not Maker; licence X2, not X1")
-
-
-def test_what_the_catalog_cannot_tell_apart_is_said() -> None:
-    a, b = facts("a", "Examplin", "10 mg"), facts("b", "Examplin", "10 MG")
-    [alike] = lookalikes.look_alikes(a, [(b, looks(0.1))])
-    assert (alike.differences, "do not tell the two apart" in alike.warning) == ((), True)
-
-
-# -- several photos --------------------------------------------------------------------------------------------------
-
-
-def test_evidence_of_several_faces() -> None:
-    assert combined([3.0]) == 3.0
-    assert combined([-3.0]) == -3.0
-    assert combined([3.0, 2.0]) == pytest.approx(5.0 - math.log(2))
-    assert combined([3.0, -9.0]) == pytest.approx(3.0 - math.log(2))  # the catalog need not hold that face
-    assert combined([9.0, 50.0]) == pytest.approx(50.0 + math.log(MOST_GAIN) - math.log(2))
-    assert probability(log_odds(0.3)) == pytest.approx(0.3)
-    assert probability(-1000.0) == 0.0
-
-
-def test_products_are_told_apart_by_a_face_that_does_so_itself() -> None:
-    assert lead([5.0], [4.0]) == 1.0
-    assert lead([5.0, 5.0, 5.0], [4.0, 4.0, 4.0]) == 1.0  # alike on every face: not three times as distinct
-    assert lead([5.0, 5.0], [4.0, -5.0]) == 10.0
-    assert lead([5.0, -5.0], [-5.0, 5.0]) == 0.0  # the faces contradict each other
 
 
 def verified(sku: str, p: float) -> Verified:
@@ -182,3 +71,23 @@ def test_a_face_that_the_catalog_lacks_does_not_spoil_the_answer() -> None:
 def test_look_alikes_stay_ambiguous_however_many_faces_they_share() -> None:
     face = [verified("ten", 0.97), verified("twenty", 0.93)]
     assert said([[face]] * 4) == (Outcome.AMBIGUOUS, ("ten", "twenty"))
+
+
+# -- the threshold ---------------------------------------------------------------------------------------------------
+
+
+def test_a_product_at_the_threshold_is_not_lost_behind_one_that_rounds_to_the_same() -> None:
+    """Both round to 0.9 by six digits; the one with more support stands first, and lies below the threshold."""
+    below = verified("below", 0.8999998)._replace(verification=looks(0.8999998, 90))
+    above = verified("above", 0.9000002)._replace(verification=looks(0.9000002, 10))
+    answer = decide(contenders([above, below]), threshold=0.9, margin=0.15)
+    assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("below", "above"))
+
+
+def test_a_twin_that_no_lane_returned_has_no_ranks() -> None:
+    first = verified("first", 0.99)._replace(candidate=Candidate(1, {"votes": 9.0}, {"votes": 1}, 0.1))
+    twin = first.facts.__class__(**{**first.facts.__dict__, "id": 77, "sku": "twin"})
+    answer = decide(contenders([first]), threshold=0.9, margin=0.15, twins=[first.facts, twin])
+    assert answer.named == ("first", "twin")
+    assert [dict(hit.ranks) for hit in answer.hits] == [{"votes": 1}, {}]
+    assert answer.hits[1].image_id == 77

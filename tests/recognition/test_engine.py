@@ -323,6 +323,8 @@ def test_another_strength_stays_in_question_longer_than_another_drug(world: Worl
     world.add("twenty", "1/1/0.8/20", name="Examplin", strength="20 mg")
     decision = world.ask()
     assert (decision.outcome, decision.named) == (Outcome.AMBIGUOUS, ("ten", "twenty"))
+    assert decision.reason.startswith("ten fits best (")
+    assert decision.reason.endswith("); strengths are not read, and twenty may be the same drug in another one")
 
 
 def test_an_unknown_warns_of_nothing(world: World) -> None:

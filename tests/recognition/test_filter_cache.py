@@ -116,8 +116,19 @@ def test_the_least_recently_asked_filter_is_let_go(world: World, monkeypatch: py
     monkeypatch.setattr(filter_cache, "_KEPT", 2)
     for form in ("tablet", "syrup", "tablet", "other"):
         answered(world, form)
-    kept = [key[0][0].value for key in world.engine._filters._made]
-    assert kept == ["tablet", "other"]
+    assert kept(world) == ["tablet", "other"]
+
+
+def test_parts_of_an_earlier_catalog_are_let_go(world: World) -> None:
+    for form in ("tablet", "syrup"):
+        answered(world, form)
+    world.add("powder", "2/2/0.95/30", form="powder")
+    answered(world, "powder")
+    assert kept(world) == ["powder"]
+
+
+def kept(world: World) -> list[str]:
+    return [key[0][0].value for key in world.engine._filters._made]
 
 
 def test_a_filter_that_fails_is_not_kept(world: World) -> None:

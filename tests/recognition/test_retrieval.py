@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
 from simsearch.core.config import CatalogSettings, QuerySettings
+from simsearch.core.stamps import Stamp
 from simsearch.core.types import Description, SourceRow
 from simsearch.features import create
 from simsearch.features.orb import KEYPOINT
@@ -64,7 +65,7 @@ class World:
         packed = [keypoints(s).tobytes() if data is None else data for s in seeds]
         self.catalog.images.apply(
             add=[
-                NewImage(r, "/", 1, 1, "0" * 64, 1, 1, descriptors={ORB.fingerprint: p})
+                NewImage(r, "/", Stamp(1, 1), "0" * 64, 1, 1, descriptors={ORB.fingerprint: p})
                 for r, p in zip(rows, packed, strict=True)
             ]
         )

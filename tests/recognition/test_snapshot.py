@@ -13,6 +13,7 @@ import pytest
 
 from simsearch.catalog.catalog import Changes
 from simsearch.core.errors import GenerationError
+from simsearch.core.stamps import Stamp
 from simsearch.recognition import snapshot as room
 from simsearch.recognition.snapshot import Snapshot, Snapshots, segment_sizes
 from simsearch.testing.world import World
@@ -198,7 +199,7 @@ def test_an_image_described_again_is_read_again(world: World) -> None:
     assert held(snapshots(world).current()) == []
     packed = {m.fingerprint: looks("1/1/0.95/30")[m.name].tobytes() for m in world.methods.values()}
     row = SourceRow("a", "/a", "a", "a")
-    world.catalog.images.apply(redescribe={image: NewImage(row, "/", 1, 1, "0" * 64, 1, 1, descriptors=packed)})
+    world.catalog.images.apply(redescribe={image: NewImage(row, "/", Stamp(1, 1), "0" * 64, 1, 1, descriptors=packed)})
     assert held(snapshots(world).current()) == [image]
     assert [c.image_id for c in world.engine.candidates(described("1/1/0/0"))] == [image]
 

@@ -83,7 +83,8 @@ class Album:
         if view.picture is None:
             return None
         hit, geometry = view.hit, self._geometry(asked, view.hit)
-        rests = points(geometry.inliers if geometry else 0) if of else basis(hit.verification)
+        own = points(geometry.inliers) if geometry else "keypoints were not compared"
+        rests = own if of else basis(hit.verification)
         if answer.outcome is Outcome.UNKNOWN:
             rests += "; for information, not an answer"
         caption = (_heading(hit, answer), f"{hit.sku}  {hit.name}".strip(), f"{of}{rests}")
@@ -114,4 +115,6 @@ def _heading(hit: Hit, answer: Decision) -> str:
     probable = f"{percent(hit.verification.probability)} probable"
     if answer.outcome is Outcome.UNKNOWN:
         return f"UNKNOWN: nearest, {probable}"
-    return f"AMBIGUOUS: {probable}, as are others" if answer.outcome is Outcome.AMBIGUOUS else f"MATCH: {probable}"
+    if answer.outcome is Outcome.AMBIGUOUS:
+        return f"AMBIGUOUS: {probable}, one of {len(answer.named)} in question"
+    return f"MATCH: {probable}"

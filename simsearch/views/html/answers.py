@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from simsearch.core.errors import ImageError
+from simsearch.core.files import write_output
 from simsearch.core.types import Decision, Pixels
 from simsearch.views.files import writable
 from simsearch.views.html.album import Album
@@ -63,7 +65,7 @@ class AnswerFiles:
         if self.folder is not None and view.evidence:
             path = self.folder / self._free(Path(title).stem)
             with writable(f"--evidence {path}", _REMEDY):
-                Image.fromarray(stacked([figure.picture for figure in view.evidence])).save(path)
+                write_output(path, _png(stacked([figure.picture for figure in view.evidence])))
             self._pictures += 1
 
     def _free(self, stem: str) -> str:
@@ -105,6 +107,12 @@ def stacked(pictures: Sequence[Pixels]) -> Pixels:
         sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
         top += picture.shape[0] + _GAP
     return sheet
+
+
+def _png(pixels: Pixels) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
 
 
 def _title(name: str) -> str:

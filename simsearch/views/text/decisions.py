@@ -13,6 +13,7 @@ from rich.padding import Padding
 from simsearch.catalog.decisions import RecordedDecision
 from simsearch.core.text import percent
 from simsearch.views import json as shapes
+from simsearch.views.files import NewFile
 from simsearch.views.text.output import OUT, say, table, text
 
 
@@ -48,7 +49,8 @@ def one(d: RecordedDecision) -> None:
     if d.review is not None:
         OUT.print(f"  a person found it {text(_found_out(d))}")
     OUT.print(f"  sha256 {d.query_sha256}, generation {text(d.generation)}")
-    OUT.print(f"  a match needs {percent(e.get('match_threshold', 0.0))}; margin {e.get('margin', 0.0):g}")
+    if "match_threshold" in e:
+        OUT.print(f"  a match needs {percent(e['match_threshold'])}; margin {e.get('margin', 0.0):g}")
     for name, fingerprint in e.get("fingerprints", {}).items():
         OUT.print(f"  {text(name)}: {text(fingerprint)}")
     hits = table("SKU", "image id", "probability", "similarity", "inliers", "support")
@@ -86,5 +88,5 @@ def _opened(path: str) -> Iterator[TextIO]:
     if path == "-":
         yield sys.stdout
         return
-    with open(path, "w", encoding="utf-8") as stream:
-        yield stream
+    with NewFile(path) as file:
+        yield file.stream

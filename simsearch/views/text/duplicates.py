@@ -11,6 +11,7 @@ from typing import TextIO
 from simsearch.catalog.reviews import Review, Side
 from simsearch.core.text import percent
 from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings, PairKind
+from simsearch.views.files import NewFile
 from simsearch.views.text.output import OUT, table, text
 
 WORDS = {
@@ -26,7 +27,11 @@ SHOWN_LOOK_ALIKES = 50
 
 def findings(found: Findings, every: Findings) -> None:
     """The groups and look-alikes of `found`, and how many more there are in `every`."""
-    groups(found.groups)
+    if found.groups or not every.groups:
+        groups(found.groups, settled=every.settled)
+    else:
+        left = len(every.groups)
+        OUT.print(f"no group of the kind asked for; there {'is' if left == 1 else 'are'} {left} of other kinds")
     if found.look_alikes:
         OUT.print()
         look_alikes(found.look_alikes)
@@ -37,10 +42,10 @@ def findings(found: Findings, every: Findings) -> None:
         OUT.print(f"{hidden} pair{'s' * (hidden != 1)} of look-alikes that are no duplicates: --kind look-alike")
 
 
-def groups(found: Sequence[DuplicateGroup]) -> None:
-    """Groups as a table, conflicts first."""
+def groups(found: Sequence[DuplicateGroup], *, settled: int = 0) -> None:
+    """Groups as a table, conflicts first. `settled`: groups that people have confirmed, which are not listed."""
     if not found:
-        OUT.print("no duplicates")
+        OUT.print("no duplicates but those confirmed before" if settled else "no duplicates")
         return
     lines = table("group", "SKU", "name", "image", "least probability", "kind")
     for number, group in enumerate(found, 1):
@@ -70,8 +75,8 @@ def look_alikes(found: Sequence[DuplicatePair]) -> None:
 
 def write_csv(found: Findings, path: Path) -> None:
     """One line a pair. The columns a and b hold paths: `simsearch verify --pairs` reads the file."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        _csv(found, stream)
+    with NewFile(path) as file:
+        _csv(found, file.stream)
 
 
 def print_csv(found: Findings) -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from simsearch.core.status import Status
+from simsearch.core.status import PhotoCheck, Status
 from simsearch.ingest.nightly import NightlyReport
+from simsearch.ingest.passed_over import in_words
 from simsearch.ingest.rebuild import Plan
 from simsearch.views.text.output import OUT, table, text
+
+_SHOWN = 10
+"""Photos listed of each kind."""
 
 
 def serves(name: str) -> None:
@@ -45,6 +50,8 @@ def nightly(r: NightlyReport) -> None:
     names = {"redescribed": "described anew", "kept": "not listed but kept (see the refusals)"}
     changes = ", ".join(f"{n} {names.get(k, k)}" for k, n in r.changes.items() if n or k in ("added", "unchanged"))
     OUT.print(f"photos       {changes}")
+    if r.passed_over:
+        OUT.print(f"passed over  {text(in_words(r.passed_over))}")
     OUT.print(f"audit        {_recalls(r.json['audit'])}")
     steps = ", ".join(f"{k} {v:.1f} s" for k, v in r.steps_s.items() if v >= 0.05)
     OUT.print(f"time         {r.seconds:.1f} s" + (f" ({steps})" if steps else ""))
@@ -67,6 +74,9 @@ def status(s: Status) -> None:
         old = min(n, s.stale.get(name, 0))
         why = f", {old} of them have those of other settings or weights" if old else ""
         OUT.print(f"[yellow]to do[/]        {n} images lack {name} descriptors{why}: run `simsearch rebuild`")
+    for source, n in s.sources_gone.items():
+        OUT.print(f"[yellow]gone[/]         {text(source)}, or every photo of it: {n} images; bring it back, or run")
+        OUT.print(f"             `simsearch index --forget-source {text(shlex.quote(source))}`")
     OUT.print(f"generation   {s.generation or 'none'}")
     for g in s.generations[-5:]:
         lanes = g["audit"].get("lanes")
@@ -82,6 +92,21 @@ def status(s: Status) -> None:
         OUT.print(f"last night   {text(str(night.get('started_at')))}  {said}")
     if s.verified and not s.problem:
         OUT.print("[green]verified[/]     every byte of the catalog and of all generations is as it was written")
+    if s.photos:
+        _photos(s.photos)
+
+
+def _photos(p: PhotoCheck) -> None:
+    """How many photos are as they were indexed, and the first of those that are not."""
+    parts = {"changed": p.changed, "missing": p.missing, "unreadable": p.unreadable}
+    OUT.print(
+        f"photos       {p.sound} as indexed, " + ", ".join(f"{len(found)} {what}" for what, found in parts.items())
+    )
+    for what, found in parts.items():
+        for path in found[:_SHOWN]:
+            OUT.print(f"             [yellow]{what}[/] {text(path)}")
+        if len(found) > _SHOWN:
+            OUT.print(f"             ... and {len(found) - _SHOWN} more {what}: --json lists them")
 
 
 def _recalls(lanes: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from simsearch.core.text import percent
 from simsearch.core.types import PairVerdict, Refusal
-from simsearch.views.files import writable
+from simsearch.views.files import NewFile, writable
 from simsearch.views.text.output import OUT, text
 
 COLUMNS = ("line", "a", "b", "verdict", "probability", "similarity", "inliers", "support", "reason")
@@ -71,5 +71,5 @@ def table(path: str | None) -> Iterator[Table]:
     if path is None or path == "-":
         yield Table(None if path is None else sys.stdout)
         return
-    with writable(path), open(path, "w", encoding="utf-8", newline="") as stream:
-        yield Table(stream)
+    with writable(path), NewFile(path, whole=False) as file:
+        yield Table(file.stream)

@@ -1,0 +1,54 @@
+"""What a run of indexing did, and whether that is a success."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simsearch.core.errors import SourceError
+from simsearch.core.types import Refusal
+from simsearch.ingest.passed_over import PassedOverGroup
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What a run did. All counts are of images."""
+
+    added: int
+    changed: int
+    redescribed: int
+    """Unchanged files that got descriptors of new weights or settings."""
+    unchanged: int
+    retired: int
+    refused: int
+    """Rows and photos that the sources list and that cannot be used; `refusals` has the reasons."""
+    refusals: tuple[Refusal, ...]
+    seconds: float
+    kept: int = 0
+    """No longer listed, but not retired: a refused row or folder may stand for them."""
+    generation: str = ""
+    """Name of the one that was built at the end of the run; empty where none was."""
+    passed_over: tuple[PassedOverGroup, ...] = ()
+    """What lies in the folders and is no photo of a product."""
+
+    @property
+    def described(self) -> int:
+        """Number of photos that were decoded and described."""
+        return self.added + self.changed + self.redescribed
+
+    @property
+    def nothing_usable(self) -> bool:
+        """Whether everything that the sources list was refused."""
+        return self.refused > 0 and not self.described and not self.unchanged
+
+
+def check_usable(report: IndexReport) -> None:
+    """Raise where everything that the sources list was refused: nothing came in, and that is no success.
+
+    Raises:
+        SourceError: so it is. The catalog has noted the refusals; what it held before is still there.
+    """
+    if report.nothing_usable:
+        raise SourceError(
+            f"nothing that the sources list can be used: {report.refused} refused, the first: "
+            f"{report.refusals[0].message}; `simsearch status --refused` lists all"
+        )
