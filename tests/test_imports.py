@@ -32,7 +32,7 @@ ROWS = (
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 LAZY = simsearch._WHERE  # public name -> the module that simsearch/__init__.py takes it from on first use
-HEAVY = {"torch", "torchvision", "faiss", "cv2", "sqlalchemy", "matplotlib", "scipy"}
+HEAVY = {"torch", "torchvision", "faiss", "cv2", "sqlalchemy", "matplotlib", "scipy", "onnxruntime", "rapidocr"}
 
 
 def module_name(path: str) -> str:

@@ -150,6 +150,68 @@ class LaneShare:
     """Those of them that no other lane returned."""
 
 
+Corners: TypeAlias = tuple[tuple[float, float], ...]
+"""Four corners of a line, each x and y in shares of the picture's width and height: top left, top right, bottom right,
+bottom left of the upright text. A line at the edge may reach a little outside."""
+
+
+@dataclass(frozen=True)
+class PrintedFact:
+    """What print or a code says of a photo, beside what the catalog says of the same thing."""
+
+    kind: str
+    """"strength", "pack", "volume", "form", "name", "code" or "line": a line that is none of these."""
+    photo: str
+    """As read on the photo."""
+    catalog: str
+    """As read on the catalog's photo, or as its table says."""
+    from_table: bool = False
+    """Whether `catalog` comes from the table and not from print."""
+    photo_place: Corners | None = None
+    """Where the photo says it; None where no single place does."""
+    catalog_place: Corners | None = None
+    """Where the catalog's photo says it."""
+
+
+@dataclass(frozen=True)
+class PrintComparison:
+    """What print and codes say of a photo and one image of the catalog. What could not be read is in neither list."""
+
+    agreements: tuple[PrintedFact, ...] = ()
+    contradictions: tuple[PrintedFact, ...] = ()
+    """Both sides were read with confidence, and differ. One of them rules a MATCH out."""
+    likeness: float = 0.0
+    """Of all text of both photos, 0 to 1; 0 where one of them holds none."""
+    features: tuple[float, ...] = ()
+    """What the probability was computed from: the columns `recognition.printed.PRINT_FEATURES`."""
+
+
+@dataclass(frozen=True)
+class PrintedLine:
+    """A line of print that was read on a photo."""
+
+    text: str
+    confidence: float
+    """Mean over its characters, 0 to 1."""
+    place: Corners
+
+
+@dataclass(frozen=True)
+class PhotoPrint:
+    """What was read on a photo."""
+
+    lines: tuple[PrintedLine, ...] = ()
+    """In reading order."""
+    strengths: tuple[str, ...] = ()
+    """Strengths that the lines name, in their own words, the most confident first."""
+    packs: tuple[str, ...] = ()
+    """Counts of pieces and volumes, likewise."""
+    forms: tuple[str, ...] = ()
+    """Words for the form of the drug, likewise."""
+    codes: tuple[str, ...] = ()
+    """Product numbers in its barcodes, as GTIN-14, NDC or PZN."""
+
+
 @dataclass(frozen=True)
 class Verification:
     """The pairwise look at two images."""
@@ -169,6 +231,13 @@ class Verification:
     support: float = 0.0
     """Inliers weighted by the rarity of their keypoints, 0 to `inliers`; the probability rests on this. 0 where the
     inliers lie at the same pixels of two different photos: a frame or a ruler was drawn over both."""
+    printed: PrintComparison | None = None
+    """What print and codes say of the pair; None where nothing was compared."""
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether print or codes say that the two are different products."""
+        return self.printed is not None and bool(self.printed.contradictions)
 
 
 @dataclass(frozen=True)
@@ -242,6 +311,8 @@ class Decision:
     """Products of `hits` that are easily taken for the named one, most probable first."""
     photos: tuple[str, ...] = ()
     """Names of all photos where several were answered as one; else empty."""
+    read: PhotoPrint | None = None
+    """What was read on the photo; None where it was not read."""
     record_id: int | None = None
     """Number of its record in `simsearch decisions`; None where it was not recorded."""
 

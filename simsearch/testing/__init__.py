@@ -2,6 +2,7 @@
 
 - `methods.MethodContract` and `indexes.IndexContract` hold any implementation of the two seams to what they promise.
 - `world.World` is a catalog with an engine whose answers the test writes down itself.
+- `readers.FakeReader` reads from pictures what the test wrote down.
 - `pictures` draws photos by whole-number arithmetic, the same on every machine.
 
 Needs pytest, which simsearch itself does not: `pip install simsearch[dev]`.

@@ -168,6 +168,19 @@ def test_codes_are_measured_as_every_method(manifest: Path, kit: Kit, tmp_path: 
     assert set(row.scores) <= {0.0, 0.5, 0.75, 1.0}
 
 
+def test_a_method_without_its_library_is_left_out_unless_it_was_named(
+    manifest: Path, kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simsearch.evaluation.run.discover", lambda: ("phash", "reading"))
+    monkeypatch.setattr("simsearch.features.reading.method.missing", lambda: "install simsearch[read]")
+    with open_app(tmp_path / "home", kit.config) as app:
+        report = evaluate_methods(app, PairSource(manifest=manifest))
+        assert "reading" not in {r.name for r in report.comparison.rows}
+        assert [(r.where, r.code) for r in report.refusals] == [("reading", "not_installed")]
+        with pytest.raises(ConfigError, match=r"reading: install simsearch\[read\]"):
+            evaluate_methods(app, PairSource(manifest=manifest), methods=["reading"])
+
+
 def test_the_command_line_prints_how_many_were_left_out_and_why(manifest: Path, run: Run) -> None:
     lines = manifest.read_text(encoding="utf-8").splitlines()
     table = manifest.with_name("odd.csv")

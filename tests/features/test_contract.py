@@ -18,6 +18,7 @@ from simsearch.core.errors import ConfigError, DamagedDescriptor
 from simsearch.core.types import Image
 from simsearch.features.base import Method
 from simsearch.features.codes import CodeMethod
+from simsearch.features.reading import ReadPrint
 from simsearch.features.siamese import Siamese
 from simsearch.testing.methods import MethodContract, Pictures, inside, make, ordinary_pictures
 from simsearch.testing.pictures import image
@@ -26,12 +27,13 @@ Check = Callable[[type[Method], Pictures], None]
 
 
 def each_method(*, learned_too: bool = True) -> list[Any]:
+    left_out = () if learned_too else (Siamese, ReadPrint)
     known = sorted(methods.discover().items())
-    return [pytest.param(cls, id=name) for name, cls in known if learned_too or not issubclass(cls, Siamese)]
+    return [pytest.param(cls, id=name) for name, cls in known if not issubclass(cls, left_out)]
 
 
-# Codes are held to it on pictures with codes, in test_codes.py: on these there is none.
-@pytest.mark.parametrize("cls", [case for case in each_method() if case.values != (CodeMethod,)])
+# Codes and print are held to it on pictures that have some: test_codes.py, reading/test_method.py. These have none.
+@pytest.mark.parametrize("cls", [case for case in each_method() if case.values[0] not in (CodeMethod, ReadPrint)])
 class TestEachMethod(MethodContract):
     def without_effect(self, cls: type[Method]) -> Collection[str]:
         # Weights enter the fingerprint by the digest of their file.
