@@ -42,8 +42,7 @@ def read_by(app: Parts, reader: Reader) -> None:
     """Have an App read print by `reader`. Call it before anything of the App is used."""
     side = str(app.config.images.sharp_size)
     fake = ReadPrint(ReaderSettings(), reader, pixels=lambda image: image.sharp, resolution=side)
-    methods = {**app.print_methods, fake.name: fake}
-    app.made("print_methods", lambda _: {}).update(methods)
+    app.print_methods[fake.name] = fake
 
 
 def _key(pixels: Pixels) -> tuple[tuple[int, ...], bytes]:
