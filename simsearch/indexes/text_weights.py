@@ -66,8 +66,8 @@ class TextWeights:
 
     def held(self, terms: Terms) -> NDArray[np.int64]:
         """By how many products (n,) each of `terms` is held, or a few more."""
-        found = [row[at] for row, at in zip(self.counts, _buckets(terms, self.counts.shape[1]), strict=True)]
-        return np.minimum(*found).astype(np.int64)
+        counted = zip(self.counts, _buckets(terms, self.counts.shape[1]), strict=True)
+        return np.min([row[at] for row, at in counted], axis=0).astype(np.int64)
 
     def units(self, terms: Terms) -> NDArray[np.int64]:
         """The weights (n,) of `terms`, in 1/64."""
