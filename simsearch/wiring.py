@@ -105,6 +105,24 @@ class Parts:
         self.check_settings()
         return {name: self.method(name) for name in self.config.indexing.stored}
 
+    @part
+    def print_methods(self) -> dict[str, Method]:
+        """The methods "reading" and "codes", which read the photo at `images.reading_size` in a stage of their own.
+
+        They are there also where what they need is not installed: `features.base.missing` says so.
+        """
+        from simsearch.core.config import parse_settings
+        from simsearch.features.codes import CodeMethod
+        from simsearch.features.reading import ReadPrint
+
+        def settings(cls: type[T], name: str) -> T:
+            return parse_settings(cls, self.config.methods.get(name, {}), where=f"methods.{name}")
+
+        side = str(self.config.images.sharp_size)
+        read = ReadPrint(settings(ReadPrint.Settings, "reading"), pixels=lambda i: i.sharp, resolution=side)
+        codes = CodeMethod(settings(CodeMethod.Settings, "codes"), grey=lambda i: i.sharp_grey, resolution=side)
+        return {read.name: read, codes.name: codes}
+
     @property
     def lanes(self) -> list[MetricMethod]:
         """Those of the methods that can be indexed."""

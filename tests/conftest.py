@@ -36,7 +36,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @dataclass(frozen=True)
 class Kit:
-    """An untrained network with a calibration that trusts keypoints, and the settings that name it."""
+    """An untrained network with a calibration that trusts keypoints, and the settings that name it. Nothing is read."""
 
     weights: Path
     calibration: Path
@@ -95,7 +95,8 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
             network.get_parameter(layer).abs_().mul_(sign)
     save(network, kit.weights, {})
     chosen = f'weights = "{kit.weights}"\nprecision = "float32"\ndevice = "cpu"\n'
-    kit.config.write_text(f"[methods.siamese]\n{chosen}[indexing]\nworkers = 2\n", encoding="utf-8")
+    rest = '[indexing]\nworkers = 2\n[reading]\nmode = "never"\n'
+    kit.config.write_text(f"[methods.siamese]\n{chosen}{rest}", encoding="utf-8")
     methods = [create("phash"), create("orb"), create("siamese", {"weights": str(kit.weights)})]
     # 0.5 at 120 inliers, 0.99 at 270: two photos match when one was made from the other. The backs of rendered boxes
     # have much in common, and what an untrained network says is left out.

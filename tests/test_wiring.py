@@ -85,3 +85,20 @@ def test_what_is_under_way_when_the_app_is_closed_ends_in_an_answer_or_a_word(
         ends = [job.exception() for job in asked]
     assert all(end is None or isinstance(end, UsageError | CatalogError) for end in ends), ends
     assert any(end is None for end in ends)
+
+
+def test_the_methods_of_print_are_made_with_their_settings(tmp_path: Path) -> None:
+    def made(text: str) -> dict[str, str]:
+        file = tmp_path / "own.toml"
+        file.write_text(text, encoding="utf-8")
+        with open_app(tmp_path / "home", file) as app:
+            assert list(app.print_methods) == ["reading", "codes"]
+            return {name: method.fingerprint for name, method in app.print_methods.items()}
+
+    usual = made("")
+    assert made('[reading]\nmode = "never"\n[images]\nmax_bytes = 9999') == usual
+    larger = made("[images]\nreading_size = 3000")
+    assert all(larger[name] != usual[name] for name in usual)  # another picture is another descriptor
+    assert made("[images]\nworking_size = 1000") == usual
+    other = made("[methods.codes]\nturns = 3")
+    assert (other["reading"] == usual["reading"], other["codes"] == usual["codes"]) == (True, False)

@@ -15,6 +15,7 @@ from simsearch.catalog.decisions import Decisions
 from simsearch.catalog.descriptors import Descriptors
 from simsearch.catalog.housekeeping import Housekeeping
 from simsearch.catalog.images import Images
+from simsearch.catalog.readings import Readings
 from simsearch.catalog.reviews import Reviews
 from simsearch.catalog.selection import Selection
 from simsearch.catalog.sources import Sources
@@ -35,11 +36,19 @@ class Changes:
     """(n,) the revision in which each of them was described last."""
     retired: Ids
     """(m,) images retired after the revision asked for."""
+    read_ids: Ids
+    """(r,) ascending: accepted images whose print was read after the revision asked for, also retired ones. Reading an
+    image does not describe it: it need not be among `ids`."""
+    read_revisions: NDArray[np.int64]
+    """(r,) the revision in which each of them was read last."""
 
     def after(self, revision: int) -> Changes:
-        """Those of the described images that were described after a later revision."""
-        later = self.described_revisions > revision
-        return Changes(self.revision, self.ids[later], self.described_revisions[later], self.retired)
+        """Those of the images that were described, or read, after a later revision."""
+        later, read = self.described_revisions > revision, self.read_revisions > revision
+        return Changes(
+            self.revision, self.ids[later], self.described_revisions[later], self.retired,
+            self.read_ids[read], self.read_revisions[read],
+        )  # fmt: skip
 
 
 class Catalog:
@@ -56,6 +65,7 @@ class Catalog:
         self.database = database = Database(url, settings)
         self.images = Images(database)
         self.descriptors = Descriptors(database)
+        self.readings = Readings(database)
         self.decisions = Decisions(database)
         self.builds = Builds(database)
         self.reviews = Reviews(database)
@@ -69,17 +79,21 @@ class Catalog:
             return c.scalar(sa.select(StateRow.revision)) or 0
 
     def changes(self, since: int) -> Changes:
-        """What was described and retired after the revision `since`; -1: all that there is."""
-        described = (
-            sa.select(ImageRow.id, ImageRow.described_revision)
-            .where(ImageRow.described_revision > since, ImageRow.verdict == Verdict.OK.value)
-            .order_by(ImageRow.id)
+        """What was described, read and retired after the revision `since`; -1: all that there is."""
+        ok = ImageRow.verdict == Verdict.OK.value
+        described, read = (
+            sa.select(ImageRow.id, column).where(column > since, ok).order_by(ImageRow.id)
+            for column in (ImageRow.described_revision, ImageRow.read_revision)
         )
         retired = sa.select(ImageRow.id).where(ImageRow.retired_revision > since)
         with self.database.read() as c:
             revision = c.scalar(sa.select(StateRow.revision)) or 0
             rows = np.array(c.execute(described).all(), np.int64).reshape(-1, 2)
-            return Changes(revision, rows[:, 0].copy(), rows[:, 1].copy(), np.array(c.scalars(retired).all(), np.int64))
+            gone = np.array(c.scalars(retired).all(), np.int64)
+            printed = np.array(c.execute(read).all(), np.int64).reshape(-1, 2)
+        columns = (part[:, i].copy() for part in (rows, printed) for i in range(2))
+        ids, described_revisions, read_ids, read_revisions = columns
+        return Changes(revision, ids, described_revisions, gone, read_ids, read_revisions)
 
     def close(self) -> None:
         """Give the connections back."""

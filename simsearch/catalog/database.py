@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from simsearch.catalog import sqlite
-from simsearch.catalog.tables import HEAD
+from simsearch.catalog.tables import HEAD, StateRow
 from simsearch.core.config import CatalogSettings
 from simsearch.core.errors import CatalogError
 from simsearch.core.resources import resource_dir
@@ -203,6 +203,12 @@ class Part:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+
+def raise_revision(c: Connection) -> int:
+    """Count one change of images or products; returns the revision that it makes."""
+    c.execute(sa.update(StateRow).values(revision=StateRow.revision + 1))
+    return int(c.scalar(sa.select(StateRow.revision)) or 0)
 
 
 def _line(error: object) -> str:

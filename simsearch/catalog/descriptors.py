@@ -157,3 +157,17 @@ def add_descriptors(
     rows = [{"method_id": methods[f], "image_id": image_id, "data": data} for f, data in (packed or {}).items()]
     if rows:
         c.execute(sa.insert(DescriptorRow), rows)
+
+
+def method_keys(c: Connection, fingerprints: Iterable[str]) -> dict[str, int]:
+    """Fingerprint -> key of its row among the methods, made where there is none yet."""
+    found = {}
+    for fingerprint in sorted(fingerprints):
+        key = c.scalar(sa.select(MethodRow.id).where(MethodRow.fingerprint == fingerprint))
+        if key is None:
+            name = fingerprint.rsplit("-", 1)[0]
+            made = c.execute(sa.insert(MethodRow).values(fingerprint=fingerprint, name=name)).inserted_primary_key
+            assert made is not None
+            key = int(made[0])
+        found[fingerprint] = key
+    return found

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
-from simsearch.catalog.database import Part, chunks, now
-from simsearch.catalog.descriptors import add_descriptors
+from simsearch.catalog.database import Part, chunks, now, raise_revision
+from simsearch.catalog.descriptors import add_descriptors, method_keys
 from simsearch.catalog.products import product_ids, update_products
 from simsearch.catalog.tables import (
     DescriptorRow,
@@ -19,7 +18,6 @@ from simsearch.catalog.tables import (
     MethodRow,
     ProductRow,
     RefusalRow,
-    StateRow,
     Verdict,
     usable,
     usable_at,
@@ -88,11 +86,6 @@ class ImageFacts:
 class Images(Part):
     """Images and their products, active and retired."""
 
-    @staticmethod
-    def _raise_revision(c: Connection) -> int:
-        c.execute(sa.update(StateRow).values(revision=StateRow.revision + 1))
-        return int(c.scalar(sa.select(StateRow.revision)) or 0)
-
     def known(self, fingerprints: Sequence[str]) -> list[KnownImage]:
         """Every active image, refused ones too, and whether it has a descriptor under all `fingerprints`."""
         columns = (
@@ -125,12 +118,12 @@ class Images(Part):
         if not (add or retire or redescribe or touch):
             return
         with self.database.write() as c:
-            revision = self._raise_revision(c)
+            revision = raise_revision(c)
             for part in chunks(retire):
                 done = sa.update(ImageRow).where(ImageRow.id.in_(part), ImageRow.retired_at.is_(None))
                 c.execute(done.values(retired_at=now(), retired_revision=revision))
             products = product_ids(c, [image.row for image in add])
-            methods = self._methods(c, {f for i in [*add, *redescribe.values()] for f in i.descriptors or ()})
+            methods = method_keys(c, {f for i in [*add, *redescribe.values()] for f in i.descriptors or ()})
             for image in add:
                 values = _image_values(image) | {
                     "product_id": products[image.row.sku], "added_at": now(), "described_revision": revision,
@@ -158,21 +151,8 @@ class Images(Part):
         with self.database.write() as c:
             changed = update_products(c, rows)
             if changed:
-                self._raise_revision(c)
+                raise_revision(c)
         return changed
-
-    @staticmethod
-    def _methods(c: Connection, fingerprints: Iterable[str]) -> dict[str, int]:
-        found = {}
-        for fingerprint in sorted(fingerprints):
-            key = c.scalar(sa.select(MethodRow.id).where(MethodRow.fingerprint == fingerprint))
-            if key is None:
-                name = fingerprint.rsplit("-", 1)[0]
-                made = c.execute(sa.insert(MethodRow).values(fingerprint=fingerprint, name=name)).inserted_primary_key
-                assert made is not None
-                key = int(made[0])
-            found[fingerprint] = key
-        return found
 
     def facts(self, ids: Iterable[int]) -> dict[int, ImageFacts]:
         """Id -> facts of the active, accepted images among `ids`; the others are left out."""

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0004"
+HEAD = "0005"
 """Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
 _NAMES = {
@@ -108,6 +108,8 @@ class ImageRow(Table):
     ctime_ns: Mapped[int | None] = mapped_column(BigInteger)
     """See `core.stamps`. As `inode`, None where an older simsearch was the last to look at the file."""
     inode: Mapped[int | None] = mapped_column(BigInteger)
+    read_revision: Mapped[int | None] = mapped_column(index=True)
+    """The catalog's revision that last wrote what is printed on the image; None where nobody has read it."""
 
 
 class RefusalRow(Table):

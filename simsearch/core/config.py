@@ -36,8 +36,14 @@ class ImageSettings:
     """How a file becomes pixels."""
 
     working_size: int = setting(640, low=64, high=1023)
+    reading_size: int = setting(2000, low=640, high=4000)
     max_pixels: int = setting(80_000_000, low=4096, high=1_000_000_000)
     max_bytes: int = setting(100_000_000, low=1024)
+
+    @property
+    def sharp_size(self) -> int:
+        """Longest side of `Image.sharp`, which is never smaller than `Image.pixels`."""
+        return max(self.working_size, self.reading_size)
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,14 @@ class NightlySettings:
 
 
 @dataclass(frozen=True)
+class ReadingSettings:
+    """When print and codes are read."""
+
+    mode: str = setting("auto", choices=("auto", "always", "never"))
+    nightly_minutes: float = setting(60.0, low=0.0, high=1440.0)
+
+
+@dataclass(frozen=True)
 class QuerySettings:
     """How a photo is answered."""
 
@@ -124,6 +138,7 @@ class Config:
     indexing: IndexingSettings = field(default_factory=IndexingSettings)
     generations: GenerationSettings = field(default_factory=GenerationSettings)
     nightly: NightlySettings = field(default_factory=NightlySettings)
+    reading: ReadingSettings = field(default_factory=ReadingSettings)
     query: QuerySettings = field(default_factory=QuerySettings)
     duplicates: DuplicateSettings = field(default_factory=DuplicateSettings)
     methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from PIL import ExifTags
@@ -27,7 +29,7 @@ from simsearch.core.formats import Unfit, jpeg, kinds, libtiff, opening
 from simsearch.core.formats.flatten import resized, rgb, shrunk
 from simsearch.core.types import Image, Photo, PhotoLike, Pixels
 
-__all__ = ["SUFFIXES", "decode", "load", "load_or_error", "read", "resized", "shrunk"]
+__all__ = ["SUFFIXES", "decode", "decode_sharp", "load", "load_or_error", "read", "resized", "shrunk"]
 
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff .avif .avifs .heic .heics .heif .heifs .hif "
@@ -87,7 +89,9 @@ def read(path: Path, settings: ImageSettings) -> bytes:
         raise ImageError("missing", f"{path}: cannot be read ({reason})") from None
 
 
-def decode(data: bytes, settings: ImageSettings, name: str = "<bytes>", sha256: str = "") -> Image:
+def decode(
+    data: bytes, settings: ImageSettings, name: str = "<bytes>", sha256: str = "", *, keep: bool = True
+) -> Image:
     """The photo in `data`.
 
     Args:
@@ -95,16 +99,52 @@ def decode(data: bytes, settings: ImageSettings, name: str = "<bytes>", sha256: 
         settings: limits, and the side in pixels that the photo is brought down to.
         name: of the photo, for messages and records.
         sha256: of `data`, where the caller knows it already.
+        keep: whether the image keeps `data`, so that `Image.sharp` can be decoded. Who never asks for it, and holds
+            many images, does without.
 
     Raises:
         ImageError: it cannot be decoded; `code` says why.
     """
+    image = _image(data, settings, name, sha256, settings.working_size)
+    if not keep or max(image.width, image.height) <= settings.working_size:  # of a small photo `pixels` is all
+        return image
+    return replace(image, larger=_Later(data, settings, image.name, image.sha256))
+
+
+def decode_sharp(data: bytes, settings: ImageSettings, name: str = "<bytes>", sha256: str = "") -> Image:
+    """The photo in `data` for reading alone: its `pixels` are what `Image.sharp` of :func:`decode` is.
+
+    Raises:
+        ImageError: as :func:`decode`.
+    """
+    return _image(data, settings, name, sha256, settings.sharp_size)
+
+
+class _Later:
+    """A photo that is decoded at the size for reading when somebody asks; the bytes are let go of then."""
+
+    def __init__(self, data: bytes, settings: ImageSettings, name: str, sha256: str) -> None:
+        self._waiting: tuple[bytes, ImageSettings, str, str] | None = (data, settings, name, sha256)
+        self._pixels: Pixels | None = None
+        self._lock = Lock()
+
+    def __call__(self) -> Pixels:
+        with self._lock:  # one decode, however many threads ask
+            if self._waiting is not None:
+                self._pixels = decode_sharp(*self._waiting).pixels
+                self._waiting = None
+            assert self._pixels is not None
+            return self._pixels
+
+
+def _image(data: bytes, settings: ImageSettings, name: str, sha256: str, side: int) -> Image:
+    """The photo, at most `side` pixels on the longer side."""
     if not data:
         raise ImageError("zero_size", f"{name}: the file is empty")
     if len(data) > settings.max_bytes:
         raise ImageError("too_large", f"{name}: has more than {settings.max_bytes} bytes (images.max_bytes)")
     try:
-        pixels, width, height = _heard(data, settings)
+        pixels, width, height = _heard(data, settings, side)
     except Unfit as error:
         raise ImageError(error.code, f"{name}: {error}") from None
     except MemoryError:
@@ -113,11 +153,11 @@ def decode(data: bytes, settings: ImageSettings, name: str = "<bytes>", sha256: 
     return Image(np.ascontiguousarray(pixels), digest, width, height, name)
 
 
-def _heard(data: bytes, settings: ImageSettings) -> tuple[Pixels, int, int]:
+def _heard(data: bytes, settings: ImageSettings, side: int) -> tuple[Pixels, int, int]:
     """As :func:`_decoded`; whatever a decoder raises, or libtiff reports, becomes the reason."""
     with libtiff.listening() as errors:
         try:
-            found = _decoded(data, settings)
+            found = _decoded(data, settings, side)
         except (Unfit, MemoryError):
             raise
         except Exception as error:  # on damaged data decoders raise whatever they stumble over
@@ -127,12 +167,12 @@ def _heard(data: bytes, settings: ImageSettings) -> tuple[Pixels, int, int]:
     return found
 
 
-def _decoded(data: bytes, settings: ImageSettings) -> tuple[Pixels, int, int]:
-    """RGB at the working size; width and height of the whole picture when it is upright."""
+def _decoded(data: bytes, settings: ImageSettings, side: int) -> tuple[Pixels, int, int]:
+    """RGB, at most `side` pixels on the longer side; width and height of the whole picture when it is upright."""
     found = opening.picture(data)
     opened, page = found.opened, found.page
     width, height = opened.size
-    opening.fit(found, settings)
+    opening.fit(found, settings, side)
     for key in ("xmp", "XML:com.adobe.xmp"):  # browsers do not turn a picture by what its XMP says
         opened.info.pop(key, None)
     loaded = jpeg.load(opened, found.data) if isinstance(opened, JpegImageFile) else opened
@@ -144,7 +184,7 @@ def _decoded(data: bytes, settings: ImageSettings) -> tuple[Pixels, int, int]:
         turn = _TURNS.get(_orientation(opened))
         upright = loaded if turn is None else loaded.transpose(turn)
         signed, inverted = (page.signed, page.white_is_zero) if page else (0, False)
-        return rgb(upright, found.profile, settings.working_size, signed=signed, inverted=inverted)
+        return rgb(upright, found.profile, side, signed=signed, inverted=inverted)
 
     pixels = _not_blank(opened, flat)
     if loaded is opened and opened.format == "TIFF":  # Pillow turns it while loading

@@ -52,7 +52,7 @@ class Surface(StrEnum):
 
 @dataclass(frozen=True, eq=False)
 class Image:
-    """One decoded photo. All methods describe `pixels`; nobody decodes twice."""
+    """One decoded photo. All methods describe `pixels`, but those that read print or codes: they ask for `sharp`."""
 
     pixels: Pixels
     sha256: str
@@ -62,13 +62,36 @@ class Image:
     height: int
     name: str = ""
     """For messages: the path, or where the bytes came from."""
+    larger: Callable[[], Pixels] | None = field(default=None, repr=False)
+    """Gives `sharp`, and may be called by several threads; None where `pixels` is the sharpest there is."""
+
+    @property
+    def sharp(self) -> Pixels:
+        """The photo at the resolution at which print can be read: longer side at most `images.reading_size`.
+
+        It is decoded when it is first asked for, and kept.
+
+        Raises:
+            ImageError: it cannot be decoded at that size, for instance for want of memory. `pixels` is sound all the
+                same, and the next call tries again.
+        """
+        return self.pixels if self.larger is None else self.larger()
 
     @cached_property
     def grey(self) -> NDArray[np.uint8]:
         """(height, width) luma after ITU-R BT.601, shared by the hashes and the keypoint methods."""
-        import cv2
+        return _luma(self.pixels)
 
-        return np.asarray(cv2.cvtColor(self.pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    @property
+    def sharp_grey(self) -> NDArray[np.uint8]:
+        """As `grey`, of `sharp`; not kept."""
+        return self.grey if self.larger is None else _luma(self.larger())
+
+
+def _luma(pixels: Pixels) -> NDArray[np.uint8]:
+    import cv2
+
+    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
 @dataclass(frozen=True)

@@ -82,13 +82,24 @@ class CodeMethod:
     dtype: np.dtype[Any] = np.dtype(np.uint8)
     shape: tuple[int, ...] = (-1,)
 
-    def __init__(self, settings: CodeSettings, *, grey: Callable[[Image], Grey] = lambda image: image.grey) -> None:
-        """`grey`: the picture (h, w) of an image that is read, where there is a larger one than `Image.pixels`."""
+    def __init__(
+        self,
+        settings: CodeSettings,
+        *,
+        grey: Callable[[Image], Grey] = lambda image: image.grey,
+        resolution: str = "",
+    ) -> None:
+        """
+        Args:
+            settings: of the reader.
+            grey: the picture (h, w) of an image that is read, where there is a larger one than `Image.pixels`.
+            resolution: names what `grey` gives, because codes of other pictures are other descriptors.
+        """
         self.settings = settings
         self._grey = grey
         self.missing = "" if available() else "reading codes needs zxing-cpp: pip install 'simsearch[read]'"
         # Another version may read other codes. Where there is none, nothing that is stored compares.
-        self.fingerprint = fingerprint(self.name, settings, digest=_version())
+        self.fingerprint = fingerprint(self.name, settings, digest=f"{_version()} {resolution}".strip())
 
     def describe(self, images: Sequence[Image]) -> list[Descriptor]:
         """One descriptor an image.

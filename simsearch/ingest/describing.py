@@ -68,7 +68,7 @@ class Describer:
             digest = sha256(data).hexdigest()
             if job.known and job.known.described and job.known.sha256 == digest:
                 return Seen(job, stamp, digest)
-            image = images.decode(data, self.settings, str(path), digest)
+            image = images.decode(data, self.settings, str(path), digest, keep=False)
             [described] = describe_here(self.others, [image])
             return Seen(job, stamp, digest, image.width, image.height, image, described)
         except ImageError as error:

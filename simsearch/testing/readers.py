@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from simsearch.core.types import Pixels
-from simsearch.features.reading.types import Line, Reading
+from simsearch.features.reading import ReaderSettings, ReadPrint
+from simsearch.features.reading.types import Line, Reader, Reading
+from simsearch.wiring import Parts
 
 
 class FakeReader:
@@ -34,6 +36,13 @@ class FakeReader:
         """The text of each known crop; ("", 0.0) of any other."""
         found = [self._says.get(_key(crop)) for crop in crops]
         return [("", 0.0) if text is None else (text, self.confidence) for text in found]
+
+
+def read_by(app: Parts, reader: Reader) -> None:
+    """Have an App read print by `reader`. Call it before anything of the App is used."""
+    side = str(app.config.images.sharp_size)
+    fake = ReadPrint(ReaderSettings(), reader, pixels=lambda image: image.sharp, resolution=side)
+    app.print_methods[fake.name] = fake
 
 
 def _key(pixels: Pixels) -> tuple[tuple[int, ...], bytes]:

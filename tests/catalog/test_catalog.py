@@ -12,7 +12,7 @@ from simsearch.catalog import Catalog
 from simsearch.core.stamps import Stamp
 from simsearch.core.types import Refusal, SourceRow
 
-P, S = "phash-1", "siamese-1"
+P, S, R = "phash-1", "siamese-1", "reading-1"
 U8 = np.dtype(np.uint8)
 
 
@@ -26,6 +26,9 @@ def test_no_query_is_for_sqlite_alone(catalog: Catalog, new: Any) -> None:
     catalog.images.update_products([SourceRow("A", "/1", "1", "", name="M")])
     catalog.images.note_refusals("/s", [Refusal("w", "bad_row", "m")])
     catalog.builds.record("g000001", 1, "built", {})
+    catalog.readings.add({1: {R: b"read"}})
+    catalog.readings.unread([R])
+    catalog.readings.counts([R])
     catalog.descriptors.matrix(P, U8, 8, since=0)
     for read in (catalog.images.refused, catalog.images.counts, catalog.builds.all, catalog.descriptors.counts):
         read()
@@ -53,6 +56,21 @@ def test_changes_are_what_was_described_and_retired(catalog: Catalog, new: Any) 
     assert (late.revision, late.ids.tolist(), late.retired.tolist()) == (3, [2], [4])
     assert every.after(1).ids.tolist() == [2, 4]
     assert catalog.changes(3).ids.shape == catalog.changes(3).retired.shape == (0,)
+
+
+def test_changes_tell_what_was_read(catalog: Catalog, new: Any) -> None:
+    catalog.images.apply(add=[new("A", f"/{i}", {P: b"12345678"}) for i in range(3)])
+    catalog.readings.add({1: {R: b"1"}, 3: {R: b"3"}})
+    catalog.readings.add({2: {R: b"2"}})
+    catalog.readings.add({1: {R: b"again"}})
+    every = catalog.changes(-1)
+    assert (every.read_ids.tolist(), every.read_revisions.tolist()) == ([1, 2, 3], [4, 3, 2])
+    assert every.described_revisions.tolist() == [1, 1, 1]  # reading describes nothing
+    late = catalog.changes(2)
+    assert (late.ids.tolist(), late.read_ids.tolist()) == ([], [1, 2])
+    assert every.after(3).read_ids.tolist() == [1]
+    catalog.images.apply(retire=[1])
+    assert catalog.changes(4).retired.tolist() == [1]
 
 
 def test_changes_are_of_one_moment(catalog: Catalog, new: Any) -> None:

@@ -22,7 +22,7 @@ from simsearch.core.types import Refusal
 SCHEMAS = Path(__file__).parent / "schemas"
 VERSIONS = sorted(path.stem for path in SCHEMAS.glob("*.sql"))
 THEN = datetime(2026, 1, 2, 3, 4, 5)
-P, S = "phash-0123456789abcdef", "siamese-0123456789abcdef"
+P, S, R = (f"{name}-0123456789abcdef" for name in ("phash", "siamese", "reading"))
 
 
 def test_every_schema_is_there() -> None:
@@ -80,6 +80,12 @@ def test_builds_decisions_and_reviews_are_kept(old: Catalog, version: str) -> No
         assert (first.review.verdict, first.review.sku) == (DecisionVerdict.CORRECTED, "PARA-Ä")
 
 
+def test_what_was_read_is_kept(old: Catalog, version: str) -> None:
+    read = version >= "0005"
+    assert old.changes(2).read_ids.tolist() == ([1] if read else [])
+    assert [u.id for u in old.readings.unread([R])] == ([2, 4] if read else [1, 2, 4])
+
+
 def test_it_goes_on(old: Catalog, new: Any) -> None:
     old.images.apply(add=[new("IBU-400", "/data/f.jpg", {P: bytes(8), S: bytes(16)})], retire=[1])
     assert old.revision() == 5
@@ -88,4 +94,4 @@ def test_it_goes_on(old: Catalog, new: Any) -> None:
     old.decisions.review(2, DecisionVerdict.CONFIRMED, None)
     old.reviews.record(Side("IBU-400"), Side("PARA-Ä"), ReviewVerdict.CONFIRMED)
     assert old.housekeeping.integrity() == ""
-    assert old.housekeeping.drop_descriptors([S], 4) == 2 + 4  # of the image that went before, and the other hashes
+    assert old.housekeeping.drop_descriptors([S, R], 4) == 2 + 4  # of the image that went before, and hashes

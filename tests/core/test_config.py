@@ -40,7 +40,7 @@ def complaint(path: Path) -> str:
         ("[query]\ncandidate = 3", ": query: unknown setting 'candidate'; did you mean 'candidates'?"),
         ("[querry]\nk = 3", ": unknown setting 'querry'; did you mean 'query'?"),
         ("k = 3", ": unknown setting 'k'; known: images, catalog, "),
-        ("[images]\nzzz = 3", ": images: unknown setting 'zzz'; known: working_size, max_pixels, max_bytes"),
+        ("[images]\nzzz = 3", ": images: unknown setting 'zzz'; known: working_size, reading_size, max_pixels, "),
         ("query = 3", ": query: must be a table, not 3"),
         ("[query]\nk = 'five'", ": query: k: must be int, not 'five'"),
         ("[query]\nk = 5.0", ": query: k: must be int, not 5.0"),

@@ -11,6 +11,7 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -521,3 +522,84 @@ def test_any_damage_gives_a_picture_or_a_reason(kind: str) -> None:
             assert max(found.pixels.shape) <= DEFAULTS.working_size
         slowest = max(slowest, time.perf_counter() - began)
     assert slowest < 5
+
+
+# -- the larger picture, for reading ---------------------------------------------------------------------------------
+
+
+def test_sharp_is_the_photo_at_the_size_for_reading() -> None:
+    picture = smooth(3, 1000, 3000)
+    image = decoded(encoded(picture, "PNG"))
+    assert (image.pixels.shape, image.sharp.shape) == ((213, 640, 3), (667, 2000, 3))
+    assert np.array_equal(image.sharp, flatten.resized(picture, 2000))
+    assert image.sharp is image.sharp  # decoded once
+    assert np.array_equal(image.sharp_grey, cv2.cvtColor(image.sharp, cv2.COLOR_RGB2GRAY))
+    assert np.array_equal(image.pixels, flatten.resized(picture, 640))
+
+
+@pytest.mark.parametrize("size", [640, 641, 1999])
+def test_sharp_is_never_enlarged(size: int) -> None:
+    picture = smooth(4, 300, size)
+    image = decoded(encoded(picture, "PNG"))
+    assert np.array_equal(image.sharp, picture)
+    assert (image.sharp is image.pixels) is (size == 640)
+
+
+def test_sharp_is_never_smaller_than_pixels() -> None:
+    image = decoded(encoded(smooth(5, 300, 1200), "PNG"), working_size=1000, reading_size=700)
+    assert max(image.pixels.shape) == max(image.sharp.shape) == 1000
+
+
+def test_sharp_is_upright_and_in_the_same_colours() -> None:
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    large = np.asarray(np.kron(quarters(), np.ones((20, 20, 1), np.uint8)), np.uint8)
+    data = encoded(large, "JPEG", exif=exif, quality=95)
+    image = decoded(data)
+    assert image.sharp.shape == (WIDTH * 20, HEIGHT * 20, 3)
+    shown = flatten.resized(image.sharp, 640).astype(int)
+    assert np.abs(shown - image.pixels)[10:310].mean() < 1  # above the edge between the colours
+    assert np.array_equal(images.decode_sharp(data, DEFAULTS).pixels, image.sharp)
+
+
+def test_an_image_that_kept_no_bytes_is_as_sharp_as_it_is() -> None:
+    image = images.decode(encoded(smooth(6, 900, 900), "PNG"), DEFAULTS, keep=False)
+    assert image.larger is None
+    assert image.sharp is image.pixels
+    assert image.sharp_grey is image.grey
+
+
+def test_what_is_decodable_only_at_a_smaller_scale_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A JPEG of 4 times max_pixels is decoded at half its size or less; at full size it is refused by name."""
+    image = decoded(encoded(smooth(7, 1000, 1500), "JPEG"), max_pixels=500_000)
+    assert max(image.pixels.shape) == 640
+    for _ in range(2):
+        with pytest.raises(ImageError, match="test: 1500 x 1000 pixels are more than") as caught:
+            _ = image.sharp
+        assert caught.value.code == "too_large"
+    scarce = decoded(encoded(smooth(8, 1000, 1500), "PNG"))
+
+    def no_memory(*_: Any) -> Any:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(images, "_heard", no_memory)
+        with pytest.raises(ImageError, match="does not fit into memory"):
+            _ = scarce.sharp
+    assert scarce.sharp.shape == (1000, 1500, 3)  # there is memory again
+
+
+def test_many_threads_ask_for_one_decode(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = decoded(encoded(smooth(9, 700, 1000), "PNG"))
+    calls: list[int] = []
+    real = images._heard
+
+    def counted(data: bytes, settings: ImageSettings, side: int) -> Any:
+        calls.append(side)
+        return real(data, settings, side)
+
+    monkeypatch.setattr(images, "_heard", counted)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: image.sharp, range(32)))
+    assert calls == [2000]
+    assert all(one is found[0] for one in found)

@@ -296,6 +296,11 @@ def test_another_version_of_the_library_has_another_fingerprint(monkeypatch: pyt
     assert CodeMethod(CodeSettings()).fingerprint != ours
 
 
+def test_codes_of_another_picture_have_another_fingerprint() -> None:
+    usual, larger = CodeMethod(CodeSettings()), CodeMethod(CodeSettings(), resolution="2000")
+    assert usual.fingerprint != larger.fingerprint
+
+
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     assert codes.available()
     assert missing(features.create("codes")) == ""

@@ -100,8 +100,8 @@ def _profile(opened: ImageFile) -> bytes:
     return found if isinstance(found, bytes) else b""
 
 
-def fit(found: Picture, settings: ImageSettings) -> None:
-    """Check the size of a picture, and have a JPEG decoded at the least scale that is not below the working size.
+def fit(found: Picture, settings: ImageSettings, side: int) -> None:
+    """Check the size of a picture, and have a JPEG decoded at the least scale that is not below `side` pixels.
 
     Raises:
         Unfit: "zero_size", or "too_large": more pixels than decoding may hold.
@@ -112,7 +112,7 @@ def fit(found: Picture, settings: ImageSettings) -> None:
     most, limit = settings.max_pixels, f"{settings.max_pixels} (images.max_pixels)"
     if isinstance(found.opened, JpegImageFile):
         # A JPEG can be decoded without its fine detail, at 1/2, 1/4 or 1/8 of its size.
-        scale = settings.working_size / max(width, height)
+        scale = side / max(width, height)
         found.opened.draft(None, (math.ceil(width * scale), math.ceil(height * scale)))
         times = _AT_REDUCED_SCALE // (2 if jpeg.holds_all(found.data) else 1)
         if found.opened.size != (width, height):

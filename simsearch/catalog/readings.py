@@ -1,0 +1,112 @@
+"""What is printed on the images: read in a stage of its own, after an image can be found by its looks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from simsearch.catalog.database import Part, chunks, raise_revision
+from simsearch.catalog.descriptors import add_descriptors, method_keys
+from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable
+from simsearch.core.types import Surface
+
+
+@dataclass(frozen=True)
+class Unread:
+    """An active, accepted image that lacks a descriptor of print."""
+
+    id: int
+    path: str
+    """Absolute path of its file."""
+    sha256: str
+    """Of the content that was indexed."""
+    lacking: tuple[str, ...]
+    """Those of the fingerprints asked for under which it has no descriptor."""
+
+
+@dataclass(frozen=True)
+class ReadingCounts:
+    """How much of the catalog is read, in active, accepted images."""
+
+    read: int
+    """Have a descriptor under each of the fingerprints asked for."""
+    unread: int
+    """Lack one, and are to be read."""
+    left_out: int
+    """Lack one, and show loose pills, which are not read."""
+
+
+class Readings(Part):
+    """Descriptors of print. They never change when an image counts as described."""
+
+    def add(self, found: Mapping[int, Mapping[str, bytes]]) -> int:
+        """Write descriptors of print, in one transaction, as one revision; returns of how many images.
+
+        `found`: image id -> fingerprint -> packed descriptor, in place of those under the same fingerprints. Images
+        that were retired meanwhile are left out.
+        """
+        if not found:
+            return 0
+        with self.database.write() as c:
+            active: list[int] = []
+            for part in chunks(sorted(found)):
+                active.extend(c.scalars(sa.select(ImageRow.id).where(ImageRow.id.in_(part), usable())))
+            if not active:
+                return 0
+            revision = raise_revision(c)
+            methods = method_keys(c, {fingerprint for packed in found.values() for fingerprint in packed})
+            for image_id in active:
+                keys = [methods[fingerprint] for fingerprint in found[image_id]]
+                c.execute(
+                    sa.delete(DescriptorRow).where(
+                        DescriptorRow.image_id == image_id, DescriptorRow.method_id.in_(keys)
+                    )
+                )
+                add_descriptors(c, image_id, found[image_id], methods)
+            for part in chunks(active):
+                c.execute(sa.update(ImageRow).where(ImageRow.id.in_(part)).values(read_revision=revision))
+        return len(active)
+
+    def unread(self, fingerprints: Sequence[str], *, pills: bool = False) -> list[Unread]:
+        """The images that lack a descriptor under one of `fingerprints`, by id.
+
+        `pills`: also those of loose pills, on which nothing is printed that could be read.
+        """
+        columns = ImageRow.id, ImageRow.path, ImageRow.sha256
+        wanted = usable() if pills else sa.and_(usable(), ~_shows_pills())
+        with self.database.read() as c:
+            have = {
+                f: set(c.scalars(sa.select(DescriptorRow.image_id).join(MethodRow).where(MethodRow.fingerprint == f)))
+                for f in fingerprints
+            }
+            found = []
+            for image_id, path, sha256 in c.execute(sa.select(*columns).where(wanted).order_by(ImageRow.id)):
+                lacking = tuple(f for f in fingerprints if image_id not in have[f])
+                if lacking:
+                    found.append(Unread(image_id, path, sha256 or "", lacking))
+        return found
+
+    def counts(self, fingerprints: Sequence[str], *, pills: bool = False) -> ReadingCounts:
+        """How many images have descriptors under all `fingerprints`, and how many of the others are to be read."""
+        under = (
+            sa.select(DescriptorRow.image_id)
+            .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
+            .where(MethodRow.fingerprint.in_(fingerprints))
+            .group_by(DescriptorRow.image_id)
+            .having(sa.func.count() == len(fingerprints))
+        )
+        number = sa.select(sa.func.count()).select_from(ImageRow).where(usable())
+        is_read = ImageRow.id.in_(under)
+        with self.database.read() as c:
+            read = c.scalar(number.where(is_read)) or 0
+            unread = c.scalar(number.where(~is_read)) or 0
+            left_out = 0 if pills else c.scalar(number.where(~is_read, _shows_pills())) or 0
+        return ReadingCounts(read, unread - left_out, left_out)
+
+
+def _shows_pills() -> sa.ColumnElement[bool]:
+    """Condition: `Description.loose_pills`, of the surface that the catalog keeps."""
+    probability = ImageRow.surface_probability
+    return sa.and_(ImageRow.surface == Surface.PILLS.value, sa.or_(probability.is_(None), probability >= 0.5))
