@@ -279,11 +279,18 @@ class App(Parts):
         return train_from_files(self.config, config, table, run, device=device, progress=progress)
 
     def calibrate(
-        self, table: Path | None, *, target_far: float = 0.001, out: Path | None = None, progress: Progress = silent
+        self,
+        table: Path | None,
+        *,
+        target_far: float = 0.001,
+        print_only: bool = False,
+        out: Path | None = None,
+        progress: Progress = silent,
     ) -> CalibrateResult:
         """Refit probability and thresholds; written to the home, or to `out`.
 
-        On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`.
+        On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`. With
+        `print_only` the table says what print adds, and what was fitted of appearance stays.
         """
         from simsearch.training.calibrate_feedback import calibrate_from_decisions
         from simsearch.training.run import calibrate_from_table
@@ -295,5 +302,8 @@ class App(Parts):
             self.require_catalog()
             result = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
         else:
-            result = calibrate_from_table(self.config, self.methods, table, target_far, progress)
+            result = calibrate_from_table(
+                self.config, self.methods, self.print_methods, self.calibration, table, target_far,
+                print_only=print_only, progress=progress,
+            )  # fmt: skip
         return result.written(path)  # in one step, so that minutes of work need not wait for another writer's lock

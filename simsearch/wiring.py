@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simsearch.ingest.rebuild import Rebuilder
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.engine import QueryEngine
+    from simsearch.recognition.print_evidence import PrintEvidence
     from simsearch.recognition.scoring import CurrentScoring
     from simsearch.recognition.service import QueryService
     from simsearch.recognition.verification import Verifier
@@ -168,7 +169,16 @@ class Parts:
         """The query engine, without records."""
         from simsearch.recognition.engine import QueryEngine
 
-        return QueryEngine(self.catalog, self.generations, self.methods, self.scoring.current, self.config.query)
+        return QueryEngine(
+            self.catalog, self.generations, self.methods, self.scoring.current, self.print_evidence, self.config.query
+        )
+
+    @part
+    def print_evidence(self) -> PrintEvidence:
+        """What reads photos and compares their print with the catalog's."""
+        from simsearch.recognition.print_evidence import PrintEvidence
+
+        return PrintEvidence(self.catalog, self.methods, self.print_methods, self.config.reading)
 
     @part
     def service(self) -> QueryService:

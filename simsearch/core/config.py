@@ -96,6 +96,7 @@ class ReadingSettings:
 
     mode: str = setting("auto", choices=("auto", "always", "never"))
     nightly_minutes: float = setting(60.0, low=0.0, high=1440.0)
+    contenders: int = setting(5, low=1, high=50)
 
 
 @dataclass(frozen=True)
@@ -215,6 +216,11 @@ def parse_settings(cls: type[T], table: Mapping[str, Any], *, where: str) -> T:
 
 
 def _checked(value: Any, hint: Any, checks: Mapping[str, Any], where: str) -> Any:
+    parts = typing.get_args(hint) if isinstance(hint, types.UnionType) else ()
+    if type(None) in parts:
+        if value is None:  # TOML cannot say it; JSON can
+            return None
+        [hint] = [part for part in parts if part is not type(None)]
     if isinstance(hint, type) and is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where}: must be a table, not {value!r}")

@@ -68,10 +68,10 @@ class Retrieval:
         near = known.nearest if known else None
         for name, method in self.methods.items():
             if name in query and name not in hits:
-                with _timed(took_ms, name):
+                with timed(took_ms, name):
                     hits[name] = self._neighbours(name, method, query[name], snapshot)
         if snapshot.votes and self.keypoints is not None and self.keypoints.name in query and VOTES not in hits:
-            with _timed(took_ms, VOTES):
+            with timed(took_ms, VOTES):
                 near = self._nearest_keypoints(query[self.keypoints.name], snapshot)
                 hits[VOTES] = self._voted(near)
         return Lanes(hits, took_ms, near)
@@ -112,7 +112,8 @@ def _live(index: Searcher, vector: Descriptor, wanted: int, retired: frozenset[i
 
 
 @contextmanager
-def _timed(took_ms: dict[str, float], name: str) -> Iterator[None]:
+def timed(took_ms: dict[str, float], name: str) -> Iterator[None]:
+    """Notes under `name` how many milliseconds the block took."""
     started = time.perf_counter()
     yield
     took_ms[name] = (time.perf_counter() - started) * 1e3
