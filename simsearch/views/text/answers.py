@@ -47,7 +47,7 @@ def _words(found: Decision, explain: bool) -> None:
     for fact in found.contradictions:
         apart = f"{fact.kind} {fact.photo}, but {found.against.sku if found.against else ''} {fact.catalog}"
         OUT.print(f"  [red]contradiction[/]  {text(apart)}")
-    for alike in found.look_alikes:
+    for alike in (a for a in found.look_alikes if a.warning not in found.reason):
         OUT.print(f"  [yellow]beware[/]  {text(alike.warning)}")
     if found.hits:
         if found.outcome is Outcome.UNKNOWN:
