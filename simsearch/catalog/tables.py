@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0005"
+HEAD = "0006"
 """Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
 _NAMES = {
@@ -64,6 +64,8 @@ class ProductRow(Table):
     form: Mapped[str] = mapped_column(Text, default="")
     manufacturer: Mapped[str] = mapped_column(Text, default="")
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    changed_revision: Mapped[int | None] = mapped_column(index=True)
+    """The catalog's revision that last changed what the table says of it; None where it is as it was added."""
 
 
 class ImageRow(Table):
