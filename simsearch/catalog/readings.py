@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -86,6 +86,21 @@ class Readings(Part):
                 lacking = tuple(f for f in fingerprints if image_id not in have[f])
                 if lacking:
                     found.append(Unread(image_id, path, sha256 or "", lacking))
+        return found
+
+    def by_content(self, digests: Collection[str], fingerprints: Sequence[str]) -> dict[str, dict[str, bytes]]:
+        """sha256 -> fingerprint -> packed descriptor, as far as an image with that content has one, active or not."""
+        found: dict[str, dict[str, bytes]] = {}
+        with self.database.read() as c:
+            for part in chunks(sorted(digests)):
+                query = (
+                    sa.select(ImageRow.sha256, MethodRow.fingerprint, DescriptorRow.data)
+                    .join(DescriptorRow, DescriptorRow.image_id == ImageRow.id)
+                    .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
+                    .where(ImageRow.sha256.in_(part), MethodRow.fingerprint.in_(fingerprints))
+                )
+                for digest, fingerprint, data in c.execute(query):
+                    found.setdefault(str(digest), {})[fingerprint] = data
         return found
 
     def counts(self, fingerprints: Sequence[str], *, pills: bool = False) -> ReadingCounts:
