@@ -194,7 +194,8 @@ class QueryEngine:
         compared: int,
     ) -> Decision:
         threshold = on.scoring.match_threshold
-        twins = self._twins(found[0].best.facts, on.snapshot) if decision.reaches(found, threshold) else []
+        first = decision.foremost(found)
+        twins = self._twins(first.best.facts, on.snapshot) if first and decision.reaches(found, threshold) else []
         verdict = decision.decide(found, threshold=threshold, margin=self.settings.margin, twins=twins)
         filtered_out = not found and on.snapshot.allowed is not None and not len(on.snapshot.allowed)
         named = verdict.hits[0] if verdict.hits and verdict.outcome is not Outcome.UNKNOWN else None
@@ -214,6 +215,7 @@ class QueryEngine:
             named=verdict.named,
             compared=compared,
             look_alikes=verdict.look_alikes,
+            against=verdict.against,
         )
 
     def _twins(self, facts: ImageFacts, snapshot: Snapshot) -> list[ImageFacts]:

@@ -29,6 +29,7 @@ from simsearch.indexes import Searcher, VectorIndex, create
 from simsearch.indexes.catalog_keypoints import vote_index
 from simsearch.indexes.generations import Generation, Generations
 from simsearch.indexes.keypoint_votes import VoteIndex
+from simsearch.indexes.text_weights import TextWeights
 
 NO_GENERATION = "none"
 VOTES = "votes"
@@ -61,6 +62,8 @@ class Snapshot:
     """The segments by what they hold, for the snapshot that follows."""
     allowed: Ids | None = None
     """Ids (n,) of the images that a filter lets through; None: all."""
+    text_weights: TextWeights = field(default_factory=TextWeights, repr=False)
+    """How rare the words and n-grams of print are among the products of the generation; 1 each without one."""
 
     @property
     def generation(self) -> str:
