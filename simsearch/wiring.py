@@ -10,7 +10,7 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from simsearch.core.config import NEEDED, Config
+from simsearch.core.config import NEEDED, PRINTED, Config
 from simsearch.core.errors import CatalogError, ConfigError, UsageError
 from simsearch.core.files import writing as hold_lock
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from simsearch.catalog import Catalog
     from simsearch.features.base import Method, MetricMethod
     from simsearch.indexes.generations import Generations
+    from simsearch.ingest.reading import PrintStage
     from simsearch.ingest.rebuild import Rebuilder
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.engine import QueryEngine
@@ -57,6 +58,8 @@ class Parts:
         missing = [name for name in NEEDED if name not in config.indexing.stored]
         if missing:
             raise ConfigError(f"indexing.stored must name {', '.join(NEEDED)}; {', '.join(missing)} is missing")
+        if printed := [name for name in config.indexing.stored if name in PRINTED]:
+            raise ConfigError(f"indexing.stored must not name {', '.join(printed)}: see [reading], which stores them")
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +126,13 @@ class Parts:
         read = ReadPrint(settings(ReadPrint.Settings, "reading"), pixels=lambda i: i.sharp, resolution=side)
         codes = CodeMethod(settings(CodeMethod.Settings, "codes"), grey=lambda i: i.sharp_grey, resolution=side)
         return {read.name: read, codes.name: codes}
+
+    @part
+    def print_stage(self) -> PrintStage:
+        """What reads the catalog's photos by the methods of print."""
+        from simsearch.ingest.reading import PrintStage
+
+        return PrintStage(self.catalog, self.print_methods, self.config)
 
     @property
     def lanes(self) -> list[MetricMethod]:

@@ -92,6 +92,21 @@ class Readings(Part):
                     found.append(Unread(image_id, path, sha256 or "", lacking))
         return found
 
+    def by_content(self, digests: Collection[str], fingerprints: Sequence[str]) -> dict[str, dict[str, bytes]]:
+        """sha256 -> fingerprint -> packed descriptor, as far as an image with that content has one, active or not."""
+        found: dict[str, dict[str, bytes]] = {}
+        with self.database.read() as c:
+            for part in chunks(sorted(digests)):
+                query = (
+                    sa.select(ImageRow.sha256, MethodRow.fingerprint, DescriptorRow.data)
+                    .join(DescriptorRow, DescriptorRow.image_id == ImageRow.id)
+                    .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
+                    .where(ImageRow.sha256.in_(part), MethodRow.fingerprint.in_(fingerprints))
+                )
+                for digest, fingerprint, data in c.execute(query):
+                    found.setdefault(str(digest), {})[fingerprint] = data
+        return found
+
     def counts(self, fingerprints: Sequence[str], *, pills: bool = False) -> ReadingCounts:
         """How many images have descriptors under all `fingerprints`, and how many of the others are to be read."""
         under = (

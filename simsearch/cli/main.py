@@ -95,6 +95,9 @@ def index(
         bool | None,
         Option("--rebuild/--no-rebuild", help="Rebuild the indexes afterwards (default: when many images are new)."),
     ] = None,
+    no_reading: Annotated[
+        bool, Option("--no-reading", help="Do not read what is printed on the photos; `simsearch read` does it later.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read product photos into the catalog. Run it again at any time: what has not changed is skipped."""
@@ -106,7 +109,7 @@ def index(
     with opened_app(context) as app, progress_bar(context, "indexing") as progress:
         report = app.index(
             sources or [], prune=prune, prune_all=prune_all, forget=forget_source or [], reread=reread,
-            rebuild=rebuild, progress=progress,
+            rebuild=rebuild, reading=False if no_reading else None, progress=progress,
         )  # fmt: skip
     show(report, shapes.report, printing.report, as_json)
     if strict and report.refused:
@@ -116,6 +119,7 @@ def index(
 
 commands.command()(cli_query.query)
 commands.command()(cli_duplicates.verify)
+commands.command()(cli_maintenance.read)
 commands.command()(cli_maintenance.rebuild)
 commands.command()(cli_maintenance.status)
 

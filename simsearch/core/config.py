@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 NEEDED = ("phash", "orb", "siamese")
 """The methods whose descriptors verification needs. `indexing.stored` must name them, and may add others."""
+PRINTED = ("reading", "codes")
+"""The methods of print, which are stored in a stage of their own; see `[reading]`."""
 
 
 def setting(default: Any, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()) -> Any:
