@@ -150,7 +150,7 @@ class DescriptorRow(Table):
 
 
 class CodeRow(Table):
-    """A key (`core.code_agreement.keys`) by which a product is found: of its row in a source, or of one of its photos."""
+    """A key (`core.code_agreement.keys`) that leads to a product: of its row in a source, or of one of its photos."""
 
     __tablename__ = "codes"
     __table_args__ = ({"sqlite_autoincrement": True},)
