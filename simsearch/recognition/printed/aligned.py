@@ -17,6 +17,7 @@ from simsearch.features.reading.cuts import deciding, places
 from simsearch.features.reading.quads import size, upright
 from simsearch.features.reading.types import Cut, Line, Reader, Reading
 from simsearch.recognition.printed.alignment import Alignment, Points, Zone
+from simsearch.recognition.printed.blank import lacks_words
 from simsearch.recognition.printed.lines import Judgement, Relation, judge, same_letters
 
 LEAST_HEIGHT = 10.0
@@ -60,10 +61,15 @@ def _judged(photo: Pixels, quads: Sequence[Points], line: Line, reader: Reader) 
     """What the photo says at the place of `line`. The second cut is read only where the first one does not agree."""
     said: list[Cut] = []
     for quad in quads:
-        said += [Cut(text, confidence) for text, confidence in reader.recognise([upright(photo, quad)])]
+        crop = upright(photo, quad)
+        said += [Cut(text, confidence) for text, confidence in reader.recognise([crop])]
         judged = judge(said, line.cuts)
         if judged.relation is Relation.AGREES:
             break
+    if judged.lacking and all(lacks_words(crop, a, b) for a, b in zip(said, line.cuts, strict=True)):
+        return replace(
+            judged, relation=Relation.CONTRADICTS, kind="name", photo=said[0].text, catalog=line.cuts[0].text
+        )
     return judged
 
 

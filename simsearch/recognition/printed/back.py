@@ -7,18 +7,25 @@ aligned reading of the catalog's lines is silent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
+from simsearch.catalog.images import ImageFacts
+from simsearch.core.forms import forms
 from simsearch.features.reading.content import content
 from simsearch.features.reading.quads import holds, size
+from simsearch.features.reading.text import normalised
 from simsearch.features.reading.types import Cut, Line, Reading
 from simsearch.recognition.printed.aligned import Place, corners
 from simsearch.recognition.printed.alignment import Alignment, Points, Zone
 from simsearch.recognition.printed.lines import Judgement, Relation, more_words
+from simsearch.recognition.printed.spelling import same_word
 
-_SURE = 0.9
+_SURE = 0.95
+_LEAST_LETTERS, _MOST_MORE = 4, 2
+"""Letters of a name, and words that another name may have more than it."""
 _LARGE = 0.4
 """Height of a line beside the largest of the photo, from which it is looked for."""
 _LEAST_HEIGHT = 14.0
@@ -47,6 +54,25 @@ def only_on_photo(photo: Reading, catalog: Reading, alignment: Alignment) -> lis
         if lacking or (not beside and _says_much(line.text)):
             judged = Judgement(relation, "line", line.text, text, lacking=lacking)
             found.append(Place(judged, corners(line.quad.astype(np.float64)), corners(there)))
+    return found
+
+
+def names_apart(places: Sequence[Place], facts: ImageFacts) -> list[Place]:
+    """Those of `places` where the photo's line has the product's whole name, and a word more that the catalog has not.
+
+    That the catalog's photo was read whole there is known by the table, which gives the name without that word too.
+    """
+    name = [word for word in normalised(facts.name).split() if word.isalpha() and not forms(word)]
+    texts = [facts.name, facts.form, facts.manufacturer, facts.strength, *map(str, facts.attributes.values())]
+    known = normalised(" ".join(texts)).split()
+    found = []
+    for place in places:
+        ours, theirs = (normalised(text).split() for text in (place.judgement.photo, place.judgement.catalog))
+        extra = [word for word in ours if not any(same_word(word, each) for each in (*theirs, *known))]
+        whole = all(any(same_word(word, each) for each in side) for word in name for side in (ours, theirs))
+        named = bool(name) and len("".join(name)) >= _LEAST_LETTERS and whole
+        if named and extra and all(word.isalpha() and not forms(word) for word in extra) and len(extra) <= _MOST_MORE:
+            found.append(replace(place, judgement=replace(place.judgement, relation=Relation.CONTRADICTS, kind="name")))
     return found
 
 

@@ -142,6 +142,22 @@ def more_words(one: Cut, other: Cut) -> bool:
     return not all(any(_one_word(word, each) for each in [*others, "".join(others)]) for word in words)
 
 
+def words_apart(one: Cut, other: Cut) -> tuple[float, float] | None:
+    """Where the words stand that `one` has more than `other`, as shares of its text; None for none or too few letters.
+
+    Only words at one end of the line count, which name something: forms and numbers do not.
+    """
+    words, others = normalised(one.text).split(), normalised(other.text).split()
+    apart = [not any(_one_word(word, each) for each in others) for word in words]
+    if all(apart) or not any(apart) or (apart != sorted(apart) and apart != sorted(apart, reverse=True)):
+        return None
+    extra = [word for word, alone in zip(words, apart, strict=True) if alone]
+    if not all(word.isalpha() and not forms(word) for word in extra):
+        return None
+    share = (len(" ".join(extra)) + 0.5) / len(" ".join(words))
+    return (1 - share, 1.0) if apart[-1] else (0.0, share)
+
+
 def _one_word(a: str, b: str) -> bool:
     return same_word(a, b) or (min(len(a), len(b)) > 2 and (held(a, b) or held(b, a)))
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from math import log1p
 
+import numpy as np
+
 from simsearch.core.code_agreement import Relation as CodeRelation
 from simsearch.core.code_agreement import compare as compare_codes
 from simsearch.core.codes import Codes
@@ -15,8 +17,8 @@ from simsearch.features.orb import Geometry, OrbSettings
 from simsearch.features.reading.types import Reader
 from simsearch.recognition.printed.agreement import Weights, name_agreement, name_words, sized_words, text_likeness
 from simsearch.recognition.printed.aligned import Place, counted, read_along
-from simsearch.recognition.printed.alignment import Alignment
-from simsearch.recognition.printed.back import only_on_photo
+from simsearch.recognition.printed.alignment import Alignment, Zone
+from simsearch.recognition.printed.back import names_apart, only_on_photo
 from simsearch.recognition.printed.facts import Said, said
 from simsearch.recognition.printed.lines import Relation
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
@@ -102,7 +104,8 @@ class PrintVerifier:
         back: list[Place] = []
         if alignment and photo.reading and other.reading:
             back = only_on_photo(photo.reading, other.reading, alignment)
-        agree, against = _told(places)
+        apart = names_apart(back, other.facts) if other.facts else []
+        agree, against = _told([*places, *apart])
         code, code_facts = self._codes(photo.codes, other)
         (against if code < 0 else agree).extend(code_facts)
         likeness = name = 0.0
@@ -118,7 +121,8 @@ class PrintVerifier:
             for ours, theirs in self._whole(said(photo.reading), other):
                 agree += [fact for fact in ours if not _repeated(fact, agree)]
                 settled = {fact.kind for fact in agree}
-                against += [fact for fact in theirs if same and fact.kind not in settled]
+                theirs = [fact for fact in theirs if fact.kind not in settled and not _elsewhere(fact, alignment)]
+                against += theirs if same else []
         features = (
             likeness,
             float(both),
@@ -184,6 +188,17 @@ def _told(places: list[Place]) -> tuple[list[PrintedFact], list[PrintedFact]]:
                 )
             )
     return agree, against
+
+
+def _elsewhere(fact: PrintedFact, alignment: Alignment | None) -> bool:
+    """Whether the two places of a fact are known to be two: the amounts of two ingredients, say."""
+    if alignment is None or fact.photo_place is None or fact.catalog_place is None:
+        return False
+    there, line = alignment.to_catalog(np.array(fact.photo_place)), np.array(fact.catalog_place)
+    if alignment.zone(line) is Zone.FAR or not np.isfinite(there).all():
+        return False
+    height = float(np.linalg.norm(line[3] - line[0]))
+    return float(np.linalg.norm(there.mean(axis=0) - line.mean(axis=0))) > 1.5 * height
 
 
 def _repeated(fact: PrintedFact, among: list[PrintedFact]) -> bool:

@@ -213,6 +213,19 @@ def test_names_by_whole_words() -> None:
     assert 0 < feature(compared(["PANADOL"], [], name="Panadol Extra"), "name") < 1
 
 
+def test_r22_a_name_with_a_word_more() -> None:
+    photo = Bands("BETNESOL N", "eye drops")
+    verifier = PrintVerifier(photo, today=TODAY)
+    side = PhotoSide(lines("BETNESOL N", "eye drops", confidence=0.99), pixels=photo.pixels)
+    for name, contradicted in (("Betnesol", ["name"]), ("Betnesol-N", []), ("Bet", [])):
+        other = CatalogSide(lines("BETNESOL", "eye drops", confidence=0.99), facts=facts(name=name))
+        found = verifier.compare(side, other, geometry())
+        assert kinds(found) == contradicted
+        assert feature(found, "lacking") > 0
+    # Without the table nobody knows whether the catalog's line is whole.
+    assert not kinds(verifier.compare(side, CatalogSide(lines("BETNESOL", "eye drops", confidence=0.99)), geometry()))
+
+
 def test_silence_says_nothing() -> None:
     found = PrintVerifier(None).compare(PhotoSide(), CatalogSide(), None)
     assert found == PrintComparison(features=(0.0,) * len(PRINT_FEATURES))
