@@ -66,7 +66,7 @@ def _judged(photo: Pixels, quads: Sequence[Points], line: Line, reader: Reader) 
         judged = judge(said, line.cuts)
         if judged.relation is Relation.AGREES:
             break
-    if judged.lacking and all(lacks_words(crop, a, b) for a, b in zip(said, line.cuts, strict=True)):
+    if judged.lacking and all(lacks_words(crop, a, b) for a, b in zip(said, line.cuts, strict=False)):
         return replace(
             judged, relation=Relation.CONTRADICTS, kind="name", photo=said[0].text, catalog=line.cuts[0].text
         )

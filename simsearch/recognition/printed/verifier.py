@@ -8,6 +8,7 @@ from math import log1p
 
 import numpy as np
 
+from simsearch.core.code_agreement import Agreement, contested
 from simsearch.core.code_agreement import Relation as CodeRelation
 from simsearch.core.code_agreement import compare as compare_codes
 from simsearch.core.codes import Codes
@@ -106,8 +107,6 @@ class PrintVerifier:
             back = only_on_photo(photo.reading, other.reading, alignment)
         apart = names_apart(back, other.facts) if other.facts else []
         agree, against = _told([*places, *apart])
-        code, code_facts = self._codes(photo.codes, other)
-        (against if code < 0 else agree).extend(code_facts)
         likeness = name = 0.0
         both = bool(photo.reading and other.reading and photo.reading.lines and other.reading.lines)
         if photo.reading is not None and photo.reading.lines:
@@ -123,6 +122,12 @@ class PrintVerifier:
                 settled = {fact.kind for fact in agree}
                 theirs = [fact for fact in theirs if fact.kind not in settled and not _elsewhere(fact, alignment)]
                 against += theirs if same else []
+        codes = compare_codes(photo.codes, other.all_codes(self._today or date.today()))
+        alone = self._contested(codes, geometry, agree, against)
+        code = 0.0 if alone else _CODES[codes.relation]
+        if code:
+            fact = PrintedFact("code", _numbers(photo.codes), codes.text, from_table=not other.codes)
+            (against if code < 0 else agree).append(fact)
         features = (
             likeness,
             float(both),
@@ -135,7 +140,7 @@ class PrintVerifier:
             name,
             code,
         )
-        return PrintComparison(tuple(agree), tuple(against), likeness, features)
+        return PrintComparison(tuple(agree), tuple(against), likeness, features, codes.text if alone else "")
 
     def _alignment(self, photo: PhotoSide, other: CatalogSide, geometry: Geometry | None) -> Alignment | None:
         """Where the lines of one side lie in the other; None where too few keypoints say it, or a side is unknown."""
@@ -156,13 +161,19 @@ class PrintVerifier:
         steady = alignment.inliers >= self.settings.steady
         return read_along(photo.pixels, other.reading, alignment, self.reader, self.settings.lines, steady=steady)
 
-    def _codes(self, ours: Codes, other: CatalogSide) -> tuple[float, list[PrintedFact]]:
-        theirs = other.all_codes(self._today or date.today())
-        found = compare_codes(ours, theirs)
-        if found.relation is CodeRelation.NOTHING:
-            return 0.0, []
-        fact = PrintedFact("code", _numbers(ours), found.text, from_table=not other.codes)
-        return _CODES[found.relation], [fact]
+    def _contested(
+        self, codes: Agreement, geometry: Geometry | None, agree: list[PrintedFact], against: list[PrintedFact]
+    ) -> bool:
+        """Whether the codes stand alone against picture and print.
+
+        A pack size has its own GTIN: print is against unequal ones where it agrees in what the package holds.
+        """
+        inliers = geometry.inliers if geometry else None
+        picture = (
+            None if inliers is None else True if inliers >= self.settings.steady else False if not inliers else None
+        )
+        held = {fact.kind for fact in agree} & {"pack", "volume"}
+        return contested(codes, picture=picture, print_=False if against else True if held else None)
 
     @staticmethod
     def _whole(photo: list[Said], other: CatalogSide) -> list[tuple[list[PrintedFact], list[PrintedFact]]]:
