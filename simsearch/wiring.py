@@ -124,6 +124,11 @@ class Parts:
         return {read.name: read, codes.name: codes}
 
     @property
+    def reading(self) -> Method | None:
+        """The method whose descriptors the lanes of text are made from; None where nothing is ever read."""
+        return None if self.config.reading.mode == "never" else self.print_methods["reading"]
+
+    @property
     def lanes(self) -> list[MetricMethod]:
         """Those of the methods that can be indexed."""
         from simsearch.features.base import MetricMethod
@@ -154,7 +159,7 @@ class Parts:
         """What builds the indexes."""
         from simsearch.ingest.rebuild import Rebuilder
 
-        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations)
+        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations, self.reading)
 
     @part
     def scoring(self) -> CurrentScoring:
@@ -168,7 +173,8 @@ class Parts:
         """The query engine, without records."""
         from simsearch.recognition.engine import QueryEngine
 
-        return QueryEngine(self.catalog, self.generations, self.methods, self.scoring.current, self.config.query)
+        in_force, query = self.scoring.current, self.config.query
+        return QueryEngine(self.catalog, self.generations, self.methods, in_force, query, self.reading)
 
     @part
     def service(self) -> QueryService:

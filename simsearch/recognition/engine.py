@@ -58,10 +58,19 @@ class QueryEngine:
         methods: Mapping[str, Method],
         scoring: Callable[[], Scoring],
         settings: QuerySettings,
+        reading: Method | None = None,
     ) -> None:
-        """`scoring`: called once for each call of `answer`, gives the calibration in force."""
+        """
+        Args:
+            catalog: what is searched.
+            generations: of its indexes.
+            methods: that describe photos.
+            scoring: called once for each call of `answer`, gives the calibration in force.
+            settings: of queries.
+            reading: whose descriptors the lanes of text are made from; None: without these lanes.
+        """
         self.catalog, self.methods, self.scoring, self.settings = catalog, methods, scoring, settings
-        self.snapshots = Snapshots(catalog, generations, methods, settings)
+        self.snapshots = Snapshots(catalog, generations, methods, settings, reading)
         self.retrieval = Retrieval(methods, settings)
         self._filters = FilterCache(self.snapshots)
 

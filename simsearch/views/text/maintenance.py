@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from simsearch.core.status import PhotoCheck, Status
+from simsearch.ingest.build_plan import Plan
 from simsearch.ingest.nightly import NightlyReport
 from simsearch.ingest.passed_over import in_words
-from simsearch.ingest.rebuild import Plan
 from simsearch.views.text.output import OUT, table, text
 
 _SHOWN = 10
