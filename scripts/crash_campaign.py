@@ -114,9 +114,7 @@ class World:
         apply, build, back = self.catalog.images.apply, self.rebuilder.build, self.generations.rollback
         add = self.catalog.readings.add
 
-        def read(
-            found: Mapping[int, Mapping[str, bytes]], codes: Mapping[int, Collection[str]] | None = None
-        ) -> int:
+        def read(found: Mapping[int, Mapping[str, bytes]], codes: Mapping[int, Collection[str]] | None = None) -> int:
             count = add(found, codes)
             for image_id in found:
                 self.said(f"read {image_id}")

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from simsearch.core.types import Decision, PhotoLike, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import PairFeedback
+    from simsearch.ingest.build_plan import Plan
     from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.reading_report import ReadingReport
-    from simsearch.ingest.rebuild import Plan
     from simsearch.recognition.feedback import DecisionDesk
     from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult

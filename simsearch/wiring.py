@@ -135,6 +135,11 @@ class Parts:
         return PrintStage(self.catalog, self.print_methods, self.config)
 
     @property
+    def reading(self) -> Method | None:
+        """The method whose descriptors the lanes of text are made from; None where nothing is ever read."""
+        return None if self.config.reading.mode == "never" else self.print_methods["reading"]
+
+    @property
     def lanes(self) -> list[MetricMethod]:
         """Those of the methods that can be indexed."""
         from simsearch.features.base import MetricMethod
@@ -165,7 +170,7 @@ class Parts:
         """What builds the indexes."""
         from simsearch.ingest.rebuild import Rebuilder
 
-        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations)
+        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations, self.reading)
 
     @part
     def scoring(self) -> CurrentScoring:

@@ -25,7 +25,7 @@ from simsearch.features.reading.types import Reader
 from simsearch.indexes.text_terms import Terms, text_of
 from simsearch.indexes.text_weights import TextWeights
 from simsearch.recognition.calibration import LOGIT, Calibration, threshold_for_far
-from simsearch.recognition.print_evidence import worth_comparing
+from simsearch.recognition.print_evidence import both_read, worth_comparing
 from simsearch.recognition.printed import PRINT_FEATURES, RISING, CatalogSide, PhotoSide, PrintVerifier
 from simsearch.recognition.score_fusion import Bools, Floats, Fusion
 from simsearch.recognition.verification import Verifier
@@ -115,7 +115,7 @@ class _Asks:
             for p in places
             for j in [chosen[p]]
         }
-        told = [p for p, one in found.items() if one.features]
+        told = [p for p, one in found.items() if both_read(one)]
         return PrintPairs(
             rows=np.array([[logits[p], *found[p].features] for p in told]).reshape(-1, len(COLUMNS)),
             same=np.array([of[p] == skus[i] for p in told], bool),
