@@ -194,7 +194,7 @@ def with_print(
     p = np.empty(len(same))
     for number in np.unique(fold):
         out = fold == number
-        p[out] = _fit(rows[~out], same[~out]).probability(rows[out])
+        p[out] = fit(rows[~out], same[~out]).probability(rows[out])
     asking = np.unique(pairs.query)
     worst = np.array([p[(query == q) & ~same].max(initial=0.0) for q in asking])
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
@@ -206,10 +206,12 @@ def with_print(
         "target_far": target_far, "far_shown": chosen.shown,
     }  # fmt: skip
     return replace(
-        base, printed=_fit(rows, same), thresholds={**base.thresholds, "match_print": chosen.threshold},
+        base, printed=fit(rows, same), thresholds={**base.thresholds, "match_print": chosen.threshold},
         facts={**base.facts, "print": facts},
     )  # fmt: skip
 
 
-def _fit(rows: Floats, same: Bools) -> Fusion:
-    return Fusion.fit(rows, same, COLUMNS, l2=1.0, prior=0.5, nonnegative=(LOGIT, *RISING))
+def fit(rows: Floats, same: Bools, columns: Sequence[str] = COLUMNS) -> Fusion:
+    """The fusion of `columns`, of which `rows` (n, len(columns)) holds the values."""
+    rising = {LOGIT, *RISING} & {*columns}
+    return Fusion.fit(rows, same, columns, l2=1.0, prior=0.5, nonnegative=rising)
