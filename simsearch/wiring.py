@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from simsearch.ingest.rebuild import Rebuilder
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.engine import QueryEngine
+    from simsearch.recognition.print_pairs import PairPrint
     from simsearch.recognition.scoring import CurrentScoring
     from simsearch.recognition.service import QueryService
     from simsearch.recognition.verification import Verifier
@@ -122,6 +123,20 @@ class Parts:
         read = ReadPrint(settings(ReadPrint.Settings, "reading"), pixels=lambda i: i.sharp, resolution=side)
         codes = CodeMethod(settings(CodeMethod.Settings, "codes"), grey=lambda i: i.sharp_grey, resolution=side)
         return {read.name: read, codes.name: codes}
+
+    @part
+    def pair_print(self) -> PairPrint | None:
+        """Compares what is printed on two photos; None where nothing is to be read."""
+        if self.config.reading.mode == "never":
+            return None
+        from simsearch.features.base import missing
+        from simsearch.features.reading import ReadPrint
+        from simsearch.recognition.print_pairs import PairPrint
+        from simsearch.recognition.printed import PrintVerifier
+
+        read, side = self.print_methods["reading"], self.verifier.orb.settings.size
+        reader = read.reader if isinstance(read, ReadPrint) and not missing(read) else None
+        return PairPrint(self.print_methods, PrintVerifier(reader, keypoint_side=side), keypoint_side=side)
 
     @property
     def lanes(self) -> list[MetricMethod]:
