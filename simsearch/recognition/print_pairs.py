@@ -108,7 +108,7 @@ class PairPrint:
                 agree, against = [*names[0], *agree], [*names[1], *against]
         known = {(fact.kind, fact.photo) for fact in agree}
         agree += [fact for fact in found.agreements if (fact.kind, fact.photo) not in known]
-        settled = {fact.kind for fact in agree}
+        settled = {fact.kind for fact in (*agree, *against)}
         against += [fact for fact in found.contradictions if fact.kind not in settled]
         return PrintComparison(tuple(agree), tuple(against), found.likeness, found.features)
 
