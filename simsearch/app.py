@@ -217,7 +217,9 @@ class App(Parts):
             return compare_pairs(listed, self.method(method), self.config.images)
         needed = {name: self.methods[name] for name in NEEDED}
         threshold = self.calibration.thresholds["pair"]
-        return PairVerifier(needed, self.verifier, threshold, self.config.images).verify(listed)
+        always = self.config.reading.mode == "always"
+        verifier = PairVerifier(needed, self.verifier, threshold, self.config.images, self.pair_print, always=always)
+        return verifier.verify(listed)
 
     def duplicates(self, *, threshold: float | None = None, progress: Progress = silent) -> list[DuplicateGroup]:
         """Groups of catalog images that show the same product."""
@@ -237,8 +239,9 @@ class App(Parts):
 
         least = self.config.duplicates.threshold or self.match_threshold if threshold is None else threshold
         finder = DuplicateFinder(
-            self.catalog, self.methods, self.verifier, self.config.duplicates, least, self.config.images
-        )
+            self.catalog, self.methods, self.verifier, self.config.duplicates, least, self.config.images,
+            self.pair_print,
+        )  # fmt: skip
         return finder.find(progress, since=None if since is None else built_at(self.catalog, since))
 
     def review_duplicates(self) -> PairFeedback:

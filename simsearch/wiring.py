@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.engine import QueryEngine
     from simsearch.recognition.print_evidence import PrintEvidence
+    from simsearch.recognition.print_pairs import PairPrint
     from simsearch.recognition.scoring import CurrentScoring
     from simsearch.recognition.service import QueryService
     from simsearch.recognition.verification import Verifier
@@ -138,6 +139,20 @@ class Parts:
     def reading(self) -> Method | None:
         """The method whose descriptors the lanes of text are made from; None where nothing is ever read."""
         return None if self.config.reading.mode == "never" else self.print_methods["reading"]
+
+    @property
+    def pair_print(self) -> PairPrint | None:
+        """Compares what is printed on two photos; None where nothing is to be read."""
+        if self.config.reading.mode == "never":
+            return None
+        from simsearch.features.base import missing
+        from simsearch.features.reading import ReadPrint
+        from simsearch.recognition.print_pairs import PairPrint
+        from simsearch.recognition.printed import PrintVerifier
+
+        read, side = self.print_methods["reading"], self.verifier.orb.settings.size
+        reader = read.reader if isinstance(read, ReadPrint) and not missing(read) else None
+        return PairPrint(self.print_methods, PrintVerifier(reader, keypoint_side=side), keypoint_side=side)
 
     @property
     def lanes(self) -> list[MetricMethod]:

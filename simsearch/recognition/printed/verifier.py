@@ -136,7 +136,8 @@ class PrintVerifier:
         found = compare_codes(ours, theirs)
         if found.relation is CodeRelation.NOTHING:
             return 0.0, []
-        fact = PrintedFact("code", _numbers(ours), found.text, from_table=not other.codes)
+        kind = "case" if found.relation is CodeRelation.CASE_OF else "code"
+        fact = PrintedFact(kind, _numbers(ours), _numbers(theirs), from_table=not other.codes)
         return _CODES[found.relation], [fact]
 
     @staticmethod
@@ -170,4 +171,5 @@ def _repeated(fact: PrintedFact, among: list[PrintedFact]) -> bool:
 
 
 def _numbers(codes: Codes) -> str:
-    return " / ".join(sorted({str(number) for kind in (codes.gtins, codes.ndcs, codes.pzns) for number in kind}))
+    numbers = {str(number) for kind in (codes.gtins, codes.ndcs, codes.pzns) for number in kind}
+    return " / ".join(sorted(numbers or codes.own))
