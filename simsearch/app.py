@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from simsearch.core.types import Decision, PhotoLike, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import PairFeedback
+    from simsearch.ingest.build_plan import Plan
     from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.reading_report import ReadingReport
-    from simsearch.ingest.rebuild import Plan
     from simsearch.recognition.feedback import DecisionDesk
     from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
@@ -217,7 +217,9 @@ class App(Parts):
             return compare_pairs(listed, self.method(method), self.config.images)
         needed = {name: self.methods[name] for name in NEEDED}
         threshold = self.calibration.thresholds["pair"]
-        return PairVerifier(needed, self.verifier, threshold, self.config.images).verify(listed)
+        always = self.config.reading.mode == "always"
+        verifier = PairVerifier(needed, self.verifier, threshold, self.config.images, self.pair_print, always=always)
+        return verifier.verify(listed)
 
     def duplicates(self, *, threshold: float | None = None, progress: Progress = silent) -> list[DuplicateGroup]:
         """Groups of catalog images that show the same product."""
@@ -237,8 +239,9 @@ class App(Parts):
 
         least = self.config.duplicates.threshold or self.match_threshold if threshold is None else threshold
         finder = DuplicateFinder(
-            self.catalog, self.methods, self.verifier, self.config.duplicates, least, self.config.images
-        )
+            self.catalog, self.methods, self.verifier, self.config.duplicates, least, self.config.images,
+            self.pair_print,
+        )  # fmt: skip
         return finder.find(progress, since=None if since is None else built_at(self.catalog, since))
 
     def review_duplicates(self) -> PairFeedback:

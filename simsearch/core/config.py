@@ -112,6 +112,8 @@ class QuerySettings:
     vote_candidates: int = setting(20, low=0, high=10_000)
     vote_neighbours: int = setting(16, low=1, high=1000)
     vote_keypoints: int = setting(200, low=1, high=5000)
+    text_candidates: int = setting(20, low=0, high=1000)
+    word_candidates: int = setting(20, low=0, high=1000)
     geometry: int = setting(8, low=0, high=10_000)
     match_threshold: float = setting(0.0, low=0.0, high=1.0)
     margin: float = setting(0.15, low=0.0, high=0.5)

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from simsearch.core.types import PrintComparison, PrintedFact
 
-KINDS = ("name", "strength", "pack", "volume", "form", "code", "line")
+KINDS = ("name", "strength", "pack", "volume", "form", "code", "case", "line")
 """Kinds of facts in the order in which they are told. Of several contradictions the first names the difference."""
 TOLD = ("name", "strength", "pack", "volume")
 """Kinds whose agreement is told in the words of the package."""
-_NOUNS = {"line": "print"}
+_NOUNS = {"line": "print", "case": "case or content"}
 _SAYS = {"form": "is", "name": "is called", "code": "has the code", "line": "says"}
 _MOST = 4
 """Facts that are told in one sentence."""
@@ -57,14 +57,17 @@ def agreed(printed: PrintComparison | None) -> str:
     """ "print agrees in name, strength and pack"; "" where nothing that was compared agrees."""
     if printed is None:
         return ""
-    print_ = [fact for fact in printed.agreements if fact.kind != "code"]
+    print_ = [fact for fact in printed.agreements if fact.kind not in ("code", "case")]
     facts = [fact for fact in print_ if fact.kind != "line"]
     lines = len(print_) - len(facts)
     words = [f"print agrees in {listed(kinds(facts))}"] if facts else []
     if lines and not facts:
         words.append(f"print agrees in {lines} line{'s' * (lines != 1)}")
-    if len(print_) < len(printed.agreements):
+    kinds_ = {fact.kind for fact in printed.agreements}
+    if "code" in kinds_:
         words.append("the code agrees")
+    elif "case" in kinds_:
+        words.append("the code is that of a case of it, or of what is in it")
     return listed(words)
 
 

@@ -32,7 +32,7 @@ from simsearch.indexes.text_sketch import BITS, knows, sketch, table
 from simsearch.indexes.text_terms import Terms, Text
 from simsearch.indexes.text_weights import TextWeights
 
-CANDIDATES = 50
+CANDIDATES = 100
 """Nearest sketches that are scored exactly."""
 MOST_TERMS = 512
 """Of a document: the heaviest ones. A box has some 200, a strip in small print up to 2,000."""

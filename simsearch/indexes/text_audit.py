@@ -17,8 +17,9 @@ _SAMPLE = 50
 """Documents that are asked for by half of their terms, as if the other half had not been read."""
 _NEAREST = 10
 """Documents that each of them has to find."""
-_NEAR = 0.5
-"""Share of the best similarity below which a document need not be found: it is not alike."""
+_NEAR = 0.8
+"""Share of the best similarity below which a document need not be found: the sketch is too coarse to order many that
+are somewhat alike, and only the most alike are of use."""
 _BLOCK = 4096
 """Documents that are compared at once."""
 RECALL = 0.9

@@ -62,11 +62,19 @@ class QueryEngine:
         prints: PrintEvidence,
         settings: QuerySettings,
     ) -> None:
-        """`scoring`: called once for each call of `answer`, gives the calibration in force. `prints`: reads photos."""
+        """
+        Args:
+            catalog: what is searched.
+            generations: of its indexes.
+            methods: that describe photos.
+            scoring: called once for each call of `answer`, gives the calibration in force.
+            prints: reads photos; the lanes of text are made from the descriptors of its reader.
+            settings: of queries.
+        """
         self.catalog, self.methods, self.scoring, self.settings = catalog, methods, scoring, settings
         self.prints = prints
-        self.snapshots = Snapshots(catalog, generations, methods, settings)
-        self.retrieval = Retrieval(methods, settings)
+        self.snapshots = Snapshots(catalog, generations, methods, settings, prints.reading)
+        self.retrieval = Retrieval(methods, settings, catalog.codes.images)
         self._filters = FilterCache(self.snapshots)
 
     def basis(self, where: Where = ()) -> Basis:

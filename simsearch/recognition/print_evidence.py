@@ -25,19 +25,23 @@ from simsearch.core.types import Description, Descriptor, Image, PhotoPrint, Pri
 from simsearch.features.base import Method, missing, unpack
 from simsearch.features.codes import codes_of
 from simsearch.features.reading import Reading, ReadPrint, decode
+from simsearch.indexes.manifest import TEXT, WORDS
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.contenders import Verified
 from simsearch.recognition.multi_view import log_odds
-from simsearch.recognition.printed import CatalogSide, PhotoSide, PrintVerifier, photo_print
+from simsearch.recognition.printed import PRINT_FEATURES, CatalogSide, PhotoSide, PrintVerifier, photo_print
+from simsearch.recognition.retrieval import CODES
 from simsearch.recognition.scoring import Scoring
 from simsearch.recognition.snapshot import Snapshot
 from simsearch.recognition.stored import stored
 
-TEXT_LANES = ("text", "words")
+_BY_PRINT = (TEXT, WORDS, CODES)
 _IMAGES = 2
 """Images of one product that are compared. Further ones show the same print, or another face."""
 _OPEN = 0.01
 """Share of the probability beside the best from which a candidate is worth comparing beyond the first ones."""
+
+_BOTH = PRINT_FEATURES.index("both_read")
 
 _LOG = logging.getLogger("simsearch")
 
@@ -64,6 +68,11 @@ class PrintEvidence:
         self.catalog, self.methods, self.printed, self.settings = catalog, methods, printed, settings
         reading = printed.get("reading")
         self._reader = reading.reader if isinstance(reading, ReadPrint) and not reading.missing else None
+
+    @property
+    def reading(self) -> Method | None:
+        """The method that reads print; None where nothing is ever read."""
+        return None if self.settings.mode == "never" else self.printed.get("reading")
 
     # -- the photo ---------------------------------------------------------------------------------------------------
 
@@ -147,7 +156,7 @@ def _reading(descriptor: Descriptor) -> Reading:
 
 
 def _text_ranks(verified: Verified) -> list[int]:
-    return [rank for lane, rank in verified.candidate.ranks.items() if lane in TEXT_LANES]
+    return [rank for lane, rank in verified.candidate.ranks.items() if lane in _BY_PRINT]
 
 
 def _both(read: Codes | None, facts: ImageFacts) -> Codes:
@@ -161,13 +170,13 @@ def worth_comparing(
 ) -> list[int]:
     """Places of the candidates that are compared by print.
 
-    These are the `first` most probable products by appearance, the `first` of the lanes of text, and all that keep a
+    These are the `first` most probable products by appearance, the `first` of the lanes of print, and all that keep a
     share of the probability beside the most probable: at most three times `first` products.
 
     Args:
         skus: product of each candidate.
         probabilities: of each by appearance, 0 to 1.
-        text_ranks: place -> best rank in the lanes of text, for those that these found.
+        text_ranks: place -> best rank in the lanes of text and codes, for those that these found.
         first: products.
     """
     if not skus:
@@ -193,12 +202,19 @@ def worth_comparing(
 
 
 def judged(seen: Verification, printed: PrintComparison, calibration: Calibration) -> Verification:
-    """A verdict by appearance, together with what print says. Contradictions stand beside its probability."""
-    p = seen.probability
-    if printed.features and calibration.printed is not None:
-        row = np.array([[log_odds(p), *printed.features]])
-        p = float(sigmoid(calibration.printed.logits(row))[0])
-    return replace(seen, probability=p, printed=printed)
+    """A verdict by appearance, together with what print says. Contradictions stand beside its probability.
+
+    Where one side was not read, or there is no fit of print, the probability stays that of the appearance.
+    """
+    if calibration.printed is None or not both_read(printed):
+        return replace(seen, printed=replace(printed, features=()))
+    row = np.array([[log_odds(seen.probability), *printed.features]])
+    return replace(seen, probability=float(sigmoid(calibration.printed.logits(row))[0]), printed=printed)
+
+
+def both_read(printed: PrintComparison) -> bool:
+    """Whether the print of both sides was compared."""
+    return bool(printed.features and printed.features[_BOTH])
 
 
 def together(read: Sequence[PhotoPrint | None]) -> PhotoPrint | None:

@@ -7,15 +7,17 @@ contradicts take no part: they are ruled out whatever their probability. The thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.core.codes import Codes
 from simsearch.core.config import QuerySettings
 from simsearch.core.errors import TrainingError
+from simsearch.core.threads import in_threads
 from simsearch.core.types import Pixels, Progress, silent
 from simsearch.features.codes import codes_of
 from simsearch.features.reading import Reading, decode
@@ -23,13 +25,14 @@ from simsearch.features.reading.types import Reader
 from simsearch.indexes.text_terms import Terms, text_of
 from simsearch.indexes.text_weights import TextWeights
 from simsearch.recognition.calibration import LOGIT, Calibration, threshold_for_far
-from simsearch.recognition.print_evidence import worth_comparing
+from simsearch.recognition.print_evidence import both_read, worth_comparing
 from simsearch.recognition.printed import PRINT_FEATURES, RISING, CatalogSide, PhotoSide, PrintVerifier
 from simsearch.recognition.score_fusion import Bools, Floats, Fusion
 from simsearch.recognition.verification import Verifier
 from simsearch.training.calibrate import LEAST_GEOMETRY, LEAST_PRODUCTS, Lookup, Sample, asking_photos, folds
 
-_BY_TEXT = 10
+_AT_ONCE = 16
+"""Photos that ask before the progress is told."""
 COLUMNS = (LOGIT, *PRINT_FEATURES)
 
 
@@ -64,44 +67,78 @@ def print_pairs(
         reader: reads lines again where a contender has them.
         settings: of queries.
         first: contenders; see `worth_comparing`.
+        progress: told after every few photos.
     """
-    assert verifier.calibration is not None
-    skus = np.array(sample.skus)
-    lookup, texts = Lookup(sample, settings), _Texts(sample)
-    printed = PrintVerifier(reader, texts.weights.weight)
-    sides = [CatalogSide(texts.readings[i], codes_of(d["codes"]), None) for i, d in enumerate(sample.described)]
-    geometry = max(settings.geometry, LEAST_GEOMETRY)
-    rows, same, contradicted, query, others = [], [], [], [], []
-    asking = [i for i in asking_photos(sample) if texts.readings[i].lines]
-    for done, i in enumerate(asking, 1):
-        chosen, near = lookup.candidates(i)
-        by_text = [j for j in texts.nearest(i, _BY_TEXT) if j not in chosen]
-        own = np.flatnonzero((skus == skus[i]) & (np.arange(len(skus)) != i)).tolist()
-        chosen += [*by_text, *sorted({*own} - {*chosen, *by_text})]
-        described = sample.described
-        features = verifier.features(
-            described[i], [described[j] for j in chosen], geometry=geometry,
-            elsewhere=[near.elsewhere(lookup.photos[skus[j]]) for j in chosen[:geometry]] if near else None,
+    asks = _Asks(sample, sharp, verifier, reader, settings, first)
+    asking = [i for i in asking_photos(sample) if asks.texts.readings[i].lines]
+    found: list[PrintPairs] = []
+    for start in range(0, len(asking), _AT_ONCE):
+        found += in_threads(asks.pairs, asking[start : start + _AT_ONCE])
+        progress(min(start + _AT_ONCE, len(asking)), len(asking), "print")
+    return PrintPairs(*(np.concatenate([getattr(one, field.name) for one in found]) for field in fields(PrintPairs)))
+
+
+class _Asks:
+    """Asks photos of a sample for the others, as a query would. Safe to share between threads."""
+
+    def __init__(
+        self,
+        sample: Sample,
+        sharp: Callable[[int], Pixels],
+        verifier: Verifier,
+        reader: Reader,
+        settings: QuerySettings,
+        first: int,
+    ) -> None:
+        self.sample, self.sharp, self.verifier, self.settings, self.first = sample, sharp, verifier, settings, first
+        self.skus = np.array(sample.skus)
+        self.lookup, self.texts = Lookup(sample, settings), _Texts(sample)
+        self.printed = PrintVerifier(reader, self.texts.weights.weight)
+        codes = [codes_of(d["codes"]) if "codes" in d else Codes() for d in sample.described]
+        self.photos = codes
+        self.sides = [CatalogSide(r, c, None) for r, c in zip(self.texts.readings, codes, strict=True)]
+
+    def pairs(self, i: int) -> PrintPairs:
+        """The pairs of photo `i` with its contenders, and with the other photos of its product."""
+        skus, described = self.skus, self.sample.described
+        by_text = self.texts.nearest(i, self.settings.text_candidates)
+        chosen, features = self._candidates(i, by_text)
+        assert self.verifier.calibration is not None
+        logits = self.verifier.calibration.logits(features)
+        ranks = {chosen.index(j): rank for rank, j in enumerate(by_text)}
+        of = skus[chosen].tolist()
+        compared = worth_comparing(of, self.verifier.probability(features).tolist(), ranks, self.first)
+        photo = PhotoSide(self.texts.readings[i], self.photos[i], self.sharp(i))
+        places = dict.fromkeys([*compared, *(place for place, sku in enumerate(of) if sku == skus[i])])
+        found = {
+            p: self.printed.compare(photo, self.sides[chosen[p]], self.verifier.geometry(described[i], described[j]))
+            for p in places
+            for j in [chosen[p]]
+        }
+        told = [p for p, one in found.items() if both_read(one)]
+        return PrintPairs(
+            rows=np.array([[logits[p], *found[p].features] for p in told]).reshape(-1, len(COLUMNS)),
+            same=np.array([of[p] == skus[i] for p in told], bool),
+            contradicted=np.array([bool(found[p].contradictions) for p in told], bool),
+            query=np.full(len(told), i, np.int64),
+            other=np.array([chosen[p] for p in told], np.int64),
+        )
+
+    def _candidates(self, i: int, by_text: Sequence[int]) -> tuple[list[int], Floats]:
+        """Candidates of a photo, and the features of its appearance beside each."""
+        chosen, near = self.lookup.candidates(i)
+        own = np.flatnonzero((self.skus == self.skus[i]) & (np.arange(len(self.skus)) != i)).tolist()
+        # A right photo that the lookup misses still teaches what a right pair looks like.
+        chosen = list(dict.fromkeys([*chosen, *by_text, *own]))
+        geometry = max(self.settings.geometry, LEAST_GEOMETRY)
+        features = self.verifier.features(
+            self.sample.described[i],
+            [self.sample.described[j] for j in chosen],
+            geometry=geometry,
+            elsewhere=[near.elsewhere(self.lookup.photos[self.skus[j]]) for j in chosen[:geometry]] if near else None,
             votes=near.votes(chosen) if near else None,
-        )  # fmt: skip
-        logits = verifier.calibration.logits(features)
-        ranks = {chosen.index(j): rank for rank, j in enumerate(texts.nearest(i, _BY_TEXT))}
-        compared = worth_comparing([skus[j] for j in chosen], verifier.probability(features).tolist(), ranks, first)
-        photo = PhotoSide(texts.readings[i], codes_of(described[i]["codes"]), sharp(i))
-        for place in dict.fromkeys([*compared, *(chosen.index(j) for j in own)]):
-            j = chosen[place]
-            found = printed.compare(photo, sides[j], verifier.geometry(described[i], described[j]))
-            if found.features:
-                rows.append([logits[place], *found.features])
-                same.append(skus[j] == skus[i])
-                contradicted.append(bool(found.contradictions))
-                query.append(i)
-                others.append(j)
-        progress(done, len(asking), "print")
-    return PrintPairs(
-        np.array(rows, np.float64).reshape(-1, len(COLUMNS)), np.array(same, bool), np.array(contradicted, bool),
-        np.array(query, np.int64), np.array(others, np.int64),
-    )  # fmt: skip
+        )
+        return chosen, features
 
 
 class _Texts:
@@ -157,7 +194,7 @@ def with_print(
     p = np.empty(len(same))
     for number in np.unique(fold):
         out = fold == number
-        p[out] = _fit(rows[~out], same[~out]).probability(rows[out])
+        p[out] = fit(rows[~out], same[~out]).probability(rows[out])
     asking = np.unique(pairs.query)
     worst = np.array([p[(query == q) & ~same].max(initial=0.0) for q in asking])
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
@@ -169,10 +206,12 @@ def with_print(
         "target_far": target_far, "far_shown": chosen.shown,
     }  # fmt: skip
     return replace(
-        base, printed=_fit(rows, same), thresholds={**base.thresholds, "match_print": chosen.threshold},
+        base, printed=fit(rows, same), thresholds={**base.thresholds, "match_print": chosen.threshold},
         facts={**base.facts, "print": facts},
     )  # fmt: skip
 
 
-def _fit(rows: Floats, same: Bools) -> Fusion:
-    return Fusion.fit(rows, same, COLUMNS, l2=1.0, prior=0.5, nonnegative=(LOGIT, *RISING))
+def fit(rows: Floats, same: Bools, columns: Sequence[str] = COLUMNS) -> Fusion:
+    """The fusion of `columns`, of which `rows` (n, len(columns)) holds the values."""
+    rising = {LOGIT, *RISING} & {*columns}
+    return Fusion.fit(rows, same, columns, l2=1.0, prior=0.5, nonnegative=rising)

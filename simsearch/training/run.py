@@ -30,7 +30,7 @@ from simsearch.synthetic import TrainingPhotos, make_products
 from simsearch.training.augment import with_strategy
 from simsearch.training.batches import TrainingPhoto, held_out
 from simsearch.training.calibrate import CalibrateResult, Sample, calibrate
-from simsearch.training.calibrate_print import print_pairs, with_print
+from simsearch.training.calibrate_print import PrintPairs, print_pairs, with_print
 from simsearch.training.settings import TrainSettings
 from simsearch.training.trainer import TrainResult, train
 
@@ -127,40 +127,48 @@ def calibrate_from_table(
         made = base if print_only else _fitted(config, methods, sample, target_far, facts, progress)
         made = replace(made, printed=base.printed, thresholds={**base.thresholds, **made.thresholds})
         if not reason:
-            made = _with_print(config, methods, printed, made, sample, loaded, target_far, facts, print_only, progress)
+            pairs = _print_pairs(config, methods, printed, made, sample, loaded, progress)
+            try:
+                about = {**facts, "reading": printed["reading"].fingerprint}
+                made = with_print(made, pairs, sample, target_far, about)
+            except TrainingError:
+                if print_only:
+                    raise  # else what was known of print stays
     except TrainingError as error:
         raise TrainingError(f"{error}{refused_in_words(refused)}{refused_in_words(unreadable)}") from None
     return CalibrateResult(made, (*refused, *unreadable))
 
 
-def _with_print(
+def print_pairs_of_table(
+    config: Config,
+    methods: Mapping[str, Method],
+    printed: Mapping[str, Method],
+    base: Calibration,
+    table: Path,
+    progress: Progress,
+) -> tuple[PrintPairs, Sample]:
+    """The photos of a labelled table and their contenders, compared by print; arguments as `calibrate_from_table`."""
+    rows, _ = _rows(table)
+    loaded, sample, _ = _described(config, methods, printed, rows, progress)
+    return _print_pairs(config, methods, printed, base, sample, loaded, progress), sample
+
+
+def _print_pairs(
     config: Config,
     methods: Mapping[str, Method],
     printed: Mapping[str, Method],
     base: Calibration,
     sample: Sample,
     rows: Sequence[SourceRow],
-    target_far: float,
-    facts: Mapping[str, Any],
-    needed: bool,
     progress: Progress,
-) -> Calibration:
-    """`base` with print. Where too little can be read it stays as it is, unless that was `needed`."""
-
+) -> PrintPairs:
     def sharp(place: int) -> Pixels:
         return images.load(Path(rows[place].path), config.images).sharp
 
-    reader = printed["reading"]
-    assert isinstance(reader, ReadPrint)
-    verifier = Verifier(methods, base)
-    first = config.reading.contenders
-    pairs = print_pairs(sample, sharp, verifier, reader.reader, config.query, first, progress)
-    try:
-        return with_print(base, pairs, sample, target_far, {**facts, "reading": reader.fingerprint})
-    except TrainingError:
-        if needed:
-            raise
-        return base
+    reading = printed["reading"]
+    assert isinstance(reading, ReadPrint)
+    verifier, first = Verifier(methods, base), config.reading.contenders
+    return print_pairs(sample, sharp, verifier, reading.reader, config.query, first, progress)
 
 
 def _rows(table: Path | None) -> tuple[list[SourceRow], Sequence[Refusal]]:

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from simsearch.duplicates import DuplicateGroup, DuplicatePair
     from simsearch.evaluation.methods import MethodsReport
     from simsearch.evaluation.tables import Report
+    from simsearch.ingest.build_plan import Plan
     from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.reading_report import ReadingReport
-    from simsearch.ingest.rebuild import Plan
     from simsearch.training.augment import AugmentSettings
     from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult

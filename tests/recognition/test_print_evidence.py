@@ -9,6 +9,7 @@ import pytest
 
 from simsearch.core.types import PhotoPrint, PrintComparison, PrintedFact, PrintedLine, Verification
 from simsearch.recognition.calibration import LOGIT, Calibration
+from simsearch.recognition.contenders import Thresholds
 from simsearch.recognition.print_evidence import judged, together, worth_comparing
 from simsearch.recognition.printed import PRINT_FEATURES
 from simsearch.recognition.score_fusion import Fusion, Monotone
@@ -59,7 +60,10 @@ def test_without_print_on_either_side_the_probability_of_appearance_stays() -> N
 
 def test_a_calibration_without_print_keeps_the_probability_of_appearance() -> None:
     found = PrintComparison(features=(0.5,) * len(PRINT_FEATURES))
-    assert judged(SEEN, found, replace(WITH_PRINT, printed=None)).probability == SEEN.probability
+    seen = judged(SEEN, found, replace(WITH_PRINT, printed=None))
+    assert seen.probability == SEEN.probability
+    assert Thresholds(0.8, 0.7).of(seen) == 0.8
+    assert Thresholds(0.8, 0.7).of(judged(SEEN, found, WITH_PRINT)) == 0.7
 
 
 def test_a_contradiction_stands_beside_the_probability() -> None:

@@ -122,12 +122,14 @@ class PrintVerifier:
                 settled = {fact.kind for fact in agree}
                 theirs = [fact for fact in theirs if fact.kind not in settled and not _elsewhere(fact, alignment)]
                 against += theirs if same else []
-        codes = compare_codes(photo.codes, other.all_codes(self._today or date.today()))
+        listed = other.all_codes(self._today or date.today())
+        codes = compare_codes(photo.codes, listed)
         alone = self._contested(codes, geometry, agree, against)
         code = 0.0 if alone else _CODES[codes.relation]
         if code:
-            fact = PrintedFact("code", _numbers(photo.codes), codes.text, from_table=not other.codes)
-            (against if code < 0 else agree).append(fact)
+            kind = "case" if codes.relation is CodeRelation.CASE_OF else "code"
+            numbers = _numbers(photo.codes), _numbers(listed)
+            (against if code < 0 else agree).append(PrintedFact(kind, *numbers, from_table=not other.codes))
         features = (
             likeness,
             float(both),
@@ -158,8 +160,9 @@ class PrintVerifier:
     def _along(self, photo: PhotoSide, other: CatalogSide, alignment: Alignment | None) -> list[Place]:
         if self.reader is None or photo.pixels is None or other.reading is None or alignment is None:
             return []
-        steady = alignment.inliers >= self.settings.steady
-        return read_along(photo.pixels, other.reading, alignment, self.reader, self.settings.lines, steady=steady)
+        return read_along(
+            photo.pixels, other.reading, alignment, self.reader, self.settings.lines, self.settings.steady
+        )
 
     def _contested(
         self, codes: Agreement, geometry: Geometry | None, agree: list[PrintedFact], against: list[PrintedFact]
@@ -168,10 +171,9 @@ class PrintVerifier:
 
         A pack size has its own GTIN: print is against unequal ones where it agrees in what the package holds.
         """
-        inliers = geometry.inliers if geometry else None
-        picture = (
-            None if inliers is None else True if inliers >= self.settings.steady else False if not inliers else None
-        )
+        picture = None
+        if geometry is not None and (geometry.inliers >= self.settings.steady or not geometry.inliers):
+            picture = geometry.inliers > 0
         held = {fact.kind for fact in agree} & {"pack", "volume"}
         return contested(codes, picture=picture, print_=False if against else True if held else None)
 
@@ -195,7 +197,12 @@ def _told(places: list[Place]) -> tuple[list[PrintedFact], list[PrintedFact]]:
             judged = place.judgement
             side.append(
                 PrintedFact(
-                    judged.kind, judged.photo, judged.catalog, photo_place=place.photo, catalog_place=place.catalog
+                    judged.kind,
+                    judged.photo,
+                    judged.catalog,
+                    photo_place=place.photo,
+                    catalog_place=place.catalog,
+                    confidence=judged.confidence,
                 )
             )
     return agree, against
@@ -217,4 +224,5 @@ def _repeated(fact: PrintedFact, among: list[PrintedFact]) -> bool:
 
 
 def _numbers(codes: Codes) -> str:
-    return " / ".join(sorted({str(number) for kind in (codes.gtins, codes.ndcs, codes.pzns) for number in kind}))
+    numbers = {str(number) for kind in (codes.gtins, codes.ndcs, codes.pzns) for number in kind}
+    return " / ".join(sorted(numbers or codes.own))
