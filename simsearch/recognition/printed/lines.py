@@ -36,7 +36,8 @@ _STEADY = 0.9
 _OTHER_WORDS = 0.7
 """Likeness of two sides below which they are other words."""
 SURE_OF_CLOSE, LEAST_OF_CLOSE = 0.97, 0.9
-"""The same where the numbers differ in digits that look alike: a blurred 60 is read as 50, and as 80."""
+"""The same where it may not be what it seems: digits that look alike (a blurred 60 is read as 50, and as 80), small
+print, and texts that differ in more than their numbers."""
 
 
 class Relation(StrEnum):
@@ -66,13 +67,20 @@ class Judgement:
     """Whether one side has words or numbers beside those of both: `Forte`, `-N`, `10 mg`."""
 
 
-def judge(photo: Sequence[Cut], catalog: Sequence[Cut]) -> Judgement:
-    """Compare one place; at least one reading a side. With one alone a side can agree, and contradict nothing."""
+def judge(photo: Sequence[Cut], catalog: Sequence[Cut], *, small: bool = False, name: bool = True) -> Judgement:
+    """Compare one place; at least one reading a side. With one alone a side can agree, and contradict nothing.
+
+    Args:
+        photo: what it says at that place.
+        catalog: the same.
+        small: whether the print is so small on one side that digits are guessed.
+        name: whether the line may hold the product's name. Other words change from one printing to the next.
+    """
     sure = min(max(cut.confidence for cut in side) for side in (photo, catalog))
-    return replace(_judge(photo, catalog), confidence=sure)
+    return replace(_judge(photo, catalog, small, name), confidence=sure)
 
 
-def _judge(photo: Sequence[Cut], catalog: Sequence[Cut]) -> Judgement:
+def _judge(photo: Sequence[Cut], catalog: Sequence[Cut], small: bool, name: bool) -> Judgement:
     pairs = sorted(product(photo, catalog), key=lambda pair: -pair[0].confidence * pair[1].confidence)
     best = max(pairs, key=lambda pair: likeness(normalised(pair[0].text), normalised(pair[1].text)))
     alike = likeness(normalised(best[0].text), normalised(best[1].text))
@@ -87,10 +95,11 @@ def _judge(photo: Sequence[Cut], catalog: Sequence[Cut]) -> Judgement:
     numbers = _numbers(photo, catalog)
     if numbers is Comparison.EQUAL:
         return Judgement(Relation.AGREES, kind, best[0].text, best[1].text, alike)
-    sure = (SURE_OF_CLOSE, LEAST_OF_CLOSE) if digits.look_alike(ours, theirs) else (SURE, LEAST)
+    doubtful = small or digits.look_alike(ours, theirs) or not _comparable(ours, theirs)
+    sure = (SURE_OF_CLOSE, LEAST_OF_CLOSE) if doubtful else (SURE, LEAST)
     if numbers is Comparison.DIFFERENT and all(_sure(side, *sure) for side in (photo, catalog)):
         return Judgement(Relation.CONTRADICTS, kind, ours, theirs, alike)
-    if words := _words(photo, catalog):
+    if name and (words := _words(photo, catalog)):
         return Judgement(Relation.CONTRADICTS, "name", *words, alike)
     found = _forms(photo, catalog)
     if found and (found[0] is Relation.CONTRADICTS or not _has_numbers(photo, catalog)):
@@ -101,6 +110,14 @@ def _judge(photo: Sequence[Cut], catalog: Sequence[Cut]) -> Judgement:
         told = "form" if says.forms else "line"
         return Judgement(Relation.AGREES, told, best[0].text, best[1].text, alike)
     return Judgement(Relation.NOTHING, kind, best[0].text, best[1].text, alike)
+
+
+def _comparable(a: str, b: str) -> bool:
+    """Whether two texts speak of the same thing: the same letters around the numbers, or amounts of one kind."""
+    ours, theirs = content(a), content(b)
+    kinds = ((ours.value, theirs.value), (ours.pack, theirs.pack), (ours.volumes, theirs.volumes))
+    bare = not any(map(str.isalpha, a + b))
+    return bare or same_letters(a, b) or any(x and y for x, y in kinds)
 
 
 def _sure(side: Sequence[Cut], best: float, least: float) -> bool:
