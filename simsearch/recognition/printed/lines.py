@@ -104,6 +104,8 @@ def _judge(photo: Sequence[Cut], catalog: Sequence[Cut], small: bool, name: bool
     found = _forms(photo, catalog)
     if found and (found[0] is Relation.CONTRADICTS or not _has_numbers(photo, catalog)):
         return Judgement(found[0], "form", found[1], found[2], alike)
+    if name and alike >= _ALIKE and (words := _other_words(photo, catalog)):
+        return Judgement(Relation.CONTRADICTS, "name", *words, alike)
     if alike >= _ALIKE and _lacking(photo, catalog):
         return Judgement(Relation.NOTHING, kind, best[0].text, best[1].text, alike, lacking=True)
     if alike >= 0.8 and not _has_numbers(photo, catalog):
@@ -143,6 +145,15 @@ def _words(photo: Sequence[Cut], catalog: Sequence[Cut]) -> tuple[str, str] | No
         if any(held(a, b) or held(b, a) or likeness(a, b) >= _OTHER_WORDS for a, b in product(*sides)):
             return None
     return photo[0].text, catalog[0].text
+
+
+def _other_words(photo: Sequence[Cut], catalog: Sequence[Cut]) -> tuple[str, str] | None:
+    """The texts of both sides where each is sure of a word that the other has not, beside one that both have: SR, H."""
+    pairs = list(product(photo, catalog))
+    if len(pairs) < 4 or min(cut.confidence for cut in (*photo, *catalog)) < SURE_OF_FORM:
+        return None
+    both = ((words_apart(a, b), words_apart(b, a)) for a, b in pairs)
+    return (photo[0].text, catalog[0].text) if all(a and b for a, b in both) else None
 
 
 def _lacking(photo: Sequence[Cut], catalog: Sequence[Cut]) -> bool:
