@@ -187,6 +187,8 @@ def words_apart(one: Cut, other: Cut) -> tuple[float, float] | None:
     if all(apart) or not any(apart) or (apart != sorted(apart) and apart != sorted(apart, reverse=True)):
         return None
     extra = [word for word, alone in zip(words, apart, strict=True) if alone]
+    if any(min(len(word), len(each)) < 3 and each.startswith(word) for word in extra for each in others):
+        return None  # B of B12: the rest was not read
     if not all(word.isalpha() and not forms(word) for word in extra):
         return None
     share = (len(" ".join(extra)) + 0.5) / len(" ".join(words))
