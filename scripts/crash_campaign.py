@@ -30,7 +30,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -114,8 +114,8 @@ class World:
         apply, build, back = self.catalog.images.apply, self.rebuilder.build, self.generations.rollback
         add = self.catalog.readings.add
 
-        def read(found: Mapping[int, Mapping[str, bytes]]) -> int:
-            count = add(found)
+        def read(found: Mapping[int, Mapping[str, bytes]], codes: Mapping[int, Collection[str]] | None = None) -> int:
+            count = add(found, codes)
             for image_id in found:
                 self.said(f"read {image_id}")
             return count

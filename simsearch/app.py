@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from simsearch.core.types import Decision, PhotoLike, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import PairFeedback
+    from simsearch.ingest.build_plan import Plan
     from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.reading_report import ReadingReport
-    from simsearch.ingest.rebuild import Plan
     from simsearch.recognition.feedback import DecisionDesk
     from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
@@ -217,7 +217,9 @@ class App(Parts):
             return compare_pairs(listed, self.method(method), self.config.images)
         needed = {name: self.methods[name] for name in NEEDED}
         threshold = self.calibration.thresholds["pair"]
-        return PairVerifier(needed, self.verifier, threshold, self.config.images).verify(listed)
+        always = self.config.reading.mode == "always"
+        verifier = PairVerifier(needed, self.verifier, threshold, self.config.images, self.pair_print, always=always)
+        return verifier.verify(listed)
 
     def duplicates(self, *, threshold: float | None = None, progress: Progress = silent) -> list[DuplicateGroup]:
         """Groups of catalog images that show the same product."""
@@ -237,8 +239,9 @@ class App(Parts):
 
         least = self.config.duplicates.threshold or self.match_threshold if threshold is None else threshold
         finder = DuplicateFinder(
-            self.catalog, self.methods, self.verifier, self.config.duplicates, least, self.config.images
-        )
+            self.catalog, self.methods, self.verifier, self.config.duplicates, least, self.config.images,
+            self.pair_print,
+        )  # fmt: skip
         return finder.find(progress, since=None if since is None else built_at(self.catalog, since))
 
     def review_duplicates(self) -> PairFeedback:
@@ -310,11 +313,18 @@ class App(Parts):
         return train_from_files(self.config, config, table, run, device=device, progress=progress)
 
     def calibrate(
-        self, table: Path | None, *, target_far: float = 0.001, out: Path | None = None, progress: Progress = silent
+        self,
+        table: Path | None,
+        *,
+        target_far: float = 0.001,
+        print_only: bool = False,
+        out: Path | None = None,
+        progress: Progress = silent,
     ) -> CalibrateResult:
         """Refit probability and thresholds; written to the home, or to `out`.
 
-        On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`.
+        On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`. With
+        `print_only` the table says what print adds, and what was fitted of appearance stays.
         """
         from simsearch.training.calibrate_feedback import calibrate_from_decisions
         from simsearch.training.run import calibrate_from_table
@@ -326,5 +336,8 @@ class App(Parts):
             self.require_catalog()
             result = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
         else:
-            result = calibrate_from_table(self.config, self.methods, table, target_far, progress)
+            result = calibrate_from_table(
+                self.config, self.methods, self.print_methods, self.calibration, table, target_far,
+                print_only=print_only, progress=progress,
+            )  # fmt: skip
         return result.written(path)  # in one step, so that minutes of work need not wait for another writer's lock

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from simsearch.ingest.rebuild import Rebuilder
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.engine import QueryEngine
+    from simsearch.recognition.print_evidence import PrintEvidence
+    from simsearch.recognition.print_pairs import PairPrint
     from simsearch.recognition.scoring import CurrentScoring
     from simsearch.recognition.service import QueryService
     from simsearch.recognition.verification import Verifier
@@ -134,6 +136,25 @@ class Parts:
         return PrintStage(self.catalog, self.print_methods, self.config)
 
     @property
+    def reading(self) -> Method | None:
+        """The method whose descriptors the lanes of text are made from; None where nothing is ever read."""
+        return None if self.config.reading.mode == "never" else self.print_methods["reading"]
+
+    @property
+    def pair_print(self) -> PairPrint | None:
+        """Compares what is printed on two photos; None where nothing is to be read."""
+        if self.config.reading.mode == "never":
+            return None
+        from simsearch.features.base import missing
+        from simsearch.features.reading import ReadPrint
+        from simsearch.recognition.print_pairs import PairPrint
+        from simsearch.recognition.printed import PrintVerifier
+
+        read, side = self.print_methods["reading"], self.verifier.orb.settings.size
+        reader = read.reader if isinstance(read, ReadPrint) and not missing(read) else None
+        return PairPrint(self.print_methods, PrintVerifier(reader, keypoint_side=side), keypoint_side=side)
+
+    @property
     def lanes(self) -> list[MetricMethod]:
         """Those of the methods that can be indexed."""
         from simsearch.features.base import MetricMethod
@@ -164,7 +185,7 @@ class Parts:
         """What builds the indexes."""
         from simsearch.ingest.rebuild import Rebuilder
 
-        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations)
+        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations, self.reading)
 
     @part
     def scoring(self) -> CurrentScoring:
@@ -178,7 +199,16 @@ class Parts:
         """The query engine, without records."""
         from simsearch.recognition.engine import QueryEngine
 
-        return QueryEngine(self.catalog, self.generations, self.methods, self.scoring.current, self.config.query)
+        return QueryEngine(
+            self.catalog, self.generations, self.methods, self.scoring.current, self.print_evidence, self.config.query
+        )
+
+    @part
+    def print_evidence(self) -> PrintEvidence:
+        """What reads photos and compares their print with the catalog's."""
+        from simsearch.recognition.print_evidence import PrintEvidence
+
+        return PrintEvidence(self.catalog, self.methods, self.print_methods, self.config.reading)
 
     @part
     def service(self) -> QueryService:

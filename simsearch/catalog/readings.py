@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from simsearch.catalog.codes import write_seen
 from simsearch.catalog.database import Part, chunks, raise_revision
 from simsearch.catalog.descriptors import add_descriptors, method_keys
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable
@@ -41,11 +42,12 @@ class ReadingCounts:
 class Readings(Part):
     """Descriptors of print. They never change when an image counts as described."""
 
-    def add(self, found: Mapping[int, Mapping[str, bytes]]) -> int:
+    def add(self, found: Mapping[int, Mapping[str, bytes]], codes: Mapping[int, Collection[str]] | None = None) -> int:
         """Write descriptors of print, in one transaction, as one revision; returns of how many images.
 
         `found`: image id -> fingerprint -> packed descriptor, in place of those under the same fingerprints. Images
-        that were retired meanwhile are left out.
+        that were retired meanwhile are left out. `codes`: image id -> keys of the codes on it
+        (`core.code_agreement.keys`), in place of those from before.
         """
         if not found:
             return 0
@@ -65,6 +67,8 @@ class Readings(Part):
                     )
                 )
                 add_descriptors(c, image_id, found[image_id], methods)
+                if codes is not None and image_id in codes:
+                    write_seen(c, image_id, codes[image_id])
             for part in chunks(active):
                 c.execute(sa.update(ImageRow).where(ImageRow.id.in_(part)).values(read_revision=revision))
         return len(active)

@@ -162,6 +162,9 @@ def calibrate(
     from_decisions: Annotated[
         bool, Option("--from-decisions", help="Learn from answers that were confirmed or corrected, not from a table.")
     ] = False,
+    print_only: Annotated[
+        bool, Option("--print-only", help="Fit what print adds, and keep what was fitted of appearance.")
+    ] = False,
     target_far: Annotated[float, Option(help="Share of photos of unknown products that may be matched.")] = 0.001,
     out: Annotated[Path | None, Option(help="File to write.", show_default="calibration.json in the home")] = None,
     as_json: Json = False,
@@ -171,8 +174,10 @@ def calibrate(
 
     if (table is None) != from_decisions:
         raise UsageError("give either a table of labelled photos or --from-decisions")
+    if print_only and from_decisions:
+        raise UsageError("--print-only needs a table of labelled photos")
     with opened_app(context) as app, progress_bar(context, "calibrating") as progress:
-        result = app.calibrate(table, target_far=target_far, out=out, progress=progress)
+        result = app.calibrate(table, target_far=target_far, print_only=print_only, out=out, progress=progress)
     show(result, shapes.calibrated, calibrated, as_json)
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from simsearch.core.types import PrintComparison, PrintedFact
 
-KINDS = ("name", "strength", "pack", "volume", "form", "code", "line")
+KINDS = ("name", "strength", "pack", "volume", "form", "code", "case", "line")
 """Kinds of facts in the order in which they are told. Of several contradictions the first names the difference."""
 TOLD = ("name", "strength", "pack", "volume")
 """Kinds whose agreement is told in the words of the package."""
-_NOUNS = {"line": "print"}
+_NOUNS = {"line": "print", "case": "case or content"}
 _SAYS = {"form": "is", "name": "is called", "code": "has the code", "line": "says"}
 _MOST = 4
 """Facts that are told in one sentence."""
@@ -18,12 +18,34 @@ _MOST = 4
 
 def by_kind(facts: Iterable[PrintedFact]) -> list[PrintedFact]:
     """`facts` in the order of KINDS."""
-    return sorted(facts, key=lambda fact: KINDS.index(fact.kind) if fact.kind in KINDS else len(KINDS))
+    return sorted(facts, key=lambda fact: _place(fact.kind))
+
+
+def _place(kind: str) -> int:
+    return KINDS.index(kind) if kind in KINDS else len(KINDS)
 
 
 def kinds(facts: Iterable[PrintedFact]) -> list[str]:
     """The kinds of `facts` in words, each once, in the order of KINDS."""
-    return list(dict.fromkeys(_NOUNS.get(fact.kind, fact.kind) for fact in by_kind(facts)))
+    return _nouns(fact.kind for fact in facts)
+
+
+def _nouns(found: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(_NOUNS.get(kind, kind) for kind in sorted(found, key=_place)))
+
+
+def in_short(agreements: Iterable[str], contradictions: Iterable[str]) -> str:
+    """For a table, by the kinds of facts: "not the same: pack; same: name, strength"; "" where nothing is said."""
+    against, agree = _nouns(contradictions), _nouns(agreements)
+    parts = [f"not the same: {', '.join(against)}"] if against else []
+    return "; ".join([*parts, *([f"same: {', '.join(agree)}"] if agree else [])])
+
+
+def short(printed: PrintComparison | None) -> str:
+    """`in_short` of a comparison."""
+    if printed is None:
+        return ""
+    return in_short(*((fact.kind for fact in side) for side in (printed.agreements, printed.contradictions)))
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
@@ -35,24 +57,31 @@ def agreed(printed: PrintComparison | None) -> str:
     """ "print agrees in name, strength and pack"; "" where nothing that was compared agrees."""
     if printed is None:
         return ""
-    print_ = [fact for fact in printed.agreements if fact.kind != "code"]
+    print_ = [fact for fact in printed.agreements if fact.kind not in ("code", "case")]
     facts = [fact for fact in print_ if fact.kind != "line"]
     lines = len(print_) - len(facts)
     words = [f"print agrees in {listed(kinds(facts))}"] if facts else []
     if lines and not facts:
         words.append(f"print agrees in {lines} line{'s' * (lines != 1)}")
-    if len(print_) < len(printed.agreements):
+    kinds_ = {fact.kind for fact in printed.agreements}
+    if "code" in kinds_:
         words.append("the code agrees")
+    elif "case" in kinds_:
+        words.append("the code is that of a case of it, or of what is in it")
     return listed(words)
 
 
 def reads(facts: Iterable[PrintedFact]) -> str:
     """What the photo says, from facts that were compared: "HEMIPAN 500 mg, 24 tablets"; "" without any."""
-    told = by_kind(facts)
-    words = list(dict.fromkeys(_quoted(fact.kind, fact.photo) for fact in told))[:_MOST]
-    if len(words) > 1 and told[0].kind == "name" and told[1].kind != "name":
-        return f"{words[0]} {', '.join(words[1:])}"
-    return ", ".join(words)
+    words: dict[str, str] = {}
+    for fact in by_kind(facts):
+        said = _quoted(fact.kind, fact.photo)
+        if not any(said.casefold() in other.casefold() for other in words):  # "HEMIPAN 500 mg" says the strength too
+            words[said] = fact.kind
+    first, *rest = [*words][:_MOST] or [""]
+    if words.get(first) == "name" and rest and words[rest[0]] != "name":
+        return f"{first} {', '.join(rest)}"
+    return ", ".join([first, *rest])
 
 
 def told(printed: PrintComparison | None) -> str:

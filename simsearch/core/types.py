@@ -183,7 +183,8 @@ class PrintedFact:
     """What print or a code says of a photo, beside what the catalog says of the same thing."""
 
     kind: str
-    """"strength", "pack", "volume", "form", "name", "code" or "line": a line that is none of these."""
+    """"strength", "pack", "volume", "form", "name", "code", "case" (the code of another packaging level: of a case, or
+    of what is in it) or "line": a line that is none of these."""
     photo: str
     """As read on the photo."""
     catalog: str

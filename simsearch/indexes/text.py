@@ -16,7 +16,7 @@ Sums are of integers, so that equal catalogs give equal sketches, similarities a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -28,13 +28,12 @@ from numpy.typing import NDArray
 from simsearch.core.types import Ids
 from simsearch.indexes import text_file
 from simsearch.indexes.base import one_thread
-from simsearch.indexes.text_terms import Terms, Text, places
+from simsearch.indexes.text_sketch import BITS, knows, sketch, table
+from simsearch.indexes.text_terms import Terms, Text
 from simsearch.indexes.text_weights import TextWeights
 
-BITS = 1024
-"""Of a sketch."""
-_PLACES = 4
-"""Of a sketch that each term falls into."""
+CANDIDATES = 100
+"""Nearest sketches that are scored exactly."""
 MOST_TERMS = 512
 """Of a document: the heaviest ones. A box has some 200, a strip in small print up to 2,000."""
 RARE_WORDS = 24
@@ -45,8 +44,6 @@ _COMMON = 64
 """Documents from which a word is not rare."""
 _SHARING = 128
 """Documents that rare words add to the candidates, at most."""
-_MOST_KNOWN = 2**24
-"""Bits of the table of known terms, at most."""
 _SHARED_WORK = 200_000
 """Documents from which FAISS shares a search between threads."""
 
@@ -104,8 +101,8 @@ class Arrays:
     rare_rows: NDArray[np.int32]
     """(r,) the document that holds each."""
     known: NDArray[np.uint8]
-    """Bits: which terms any document may hold (Bloom, 1970, with one hash). A term that none holds finds nothing, and
-    only blurs the sketch of a photo: most of its print is in no table."""
+    """A table of the terms that any document holds. Others find nothing, and only blur the sketch of a photo: most of
+    its print is in no table of a catalog."""
 
     def fits(self) -> bool:
         """Whether the arrays fit each other, so that nothing outside of them is ever looked at."""
@@ -152,9 +149,7 @@ class TextIndex:
 
     def ids(self) -> Ids:
         """The images of all documents, ascending."""
-        rows = np.arange(len(self.arrays.bits)) if self.rows is None else self.rows
-        found, _ = _slices(self.arrays.images, self.arrays.image_starts, rows)
-        return np.unique(found)
+        return np.unique(self.arrays.images)
 
     def images_of(self, row: int) -> Ids:
         """The images of a document."""
@@ -165,12 +160,9 @@ class TextIndex:
         """The same index, in which only the images `ids` are found. It shares the arrays of this one."""
         a = self.arrays
         inside = np.isin(a.images, ids)
-        counts = np.add.reduceat(np.append(inside, False), a.image_starts[:-1]) * (np.diff(a.image_starts) > 0)
-        arrays = Arrays(
-            **{f.name: getattr(a, f.name) for f in fields(a)}
-            | {"images": a.images[inside], "image_starts": np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)}
-        )
-        rows = np.flatnonzero(counts)
+        starts = np.concatenate([[0], np.cumsum(inside)]).astype(np.int64)[a.image_starts]
+        arrays = replace(a, images=a.images[inside], image_starts=starts)
+        rows = np.flatnonzero(np.diff(starts))
         return TextIndex(arrays, rows if self.rows is None else np.intersect1d(rows, self.rows))
 
     def nearest(self, asked: Asked, candidates: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -187,7 +179,7 @@ class TextIndex:
         return rows[order], similarities[order]
 
     def _by_sketch(self, asked: Asked, candidates: int) -> NDArray[np.int64]:
-        known = _knows(self.arrays.known, asked.terms)
+        known = knows(self.arrays.known, asked.terms)
         if not known.any():
             return np.zeros(0, np.int64)
         bits = sketch(asked.terms[known], asked.units[known])
@@ -209,14 +201,11 @@ class TextIndex:
         return rows if self.rows is None else rows[np.isin(rows, self.rows)]
 
     def _similarities(self, asked: Asked, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        held, document = _slices(self.arrays.terms, self.arrays.term_starts, rows)
-        shared = _shared(asked, held)
+        held, document = slices(self.arrays.terms, self.arrays.term_starts, rows)
+        at = np.minimum(np.searchsorted(asked.terms, held), len(asked.terms) - 1)
+        shared = np.where(asked.terms[at] == held, asked.units[at] ** 2, 0).astype(np.float64)
         dots = np.bincount(document, shared, minlength=len(rows))  # whole numbers below 2^53: exact in any order
-        return np.minimum(1.0, dots / np.sqrt(self.arrays.squares[rows].astype(np.float64) * max(1, asked.square)))
-
-    def exact(self, asked: Asked) -> NDArray[np.float64]:
-        """The similarity (n,) of every document: a second for 100,000 documents. For audits."""
-        return self._similarities(asked, np.arange(len(self.arrays.bits)))
+        return cosines(dots.astype(np.float64), self.arrays.squares[rows], asked.square)
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
@@ -241,15 +230,6 @@ class TextIndex:
         return cls(arrays)
 
 
-def sketch(terms: Terms, units: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The sketch (128,) of terms with their weights."""
-    sums = np.zeros(BITS)
-    for spread in (places(terms) >> np.uint64(16 * turn) for turn in range(_PLACES)):
-        signed = np.where(spread & np.uint64(BITS), units, -units)
-        sums += np.bincount((spread & np.uint64(BITS - 1)).astype(np.int64), signed, minlength=BITS)
-    return np.packbits(sums > 0)
-
-
 def _gathered(documents: list[Document], weights: TextWeights) -> Arrays:
     count = len(documents)
     bits, squares = np.zeros((count, BITS // 8), np.uint8), np.zeros(count, np.int64)
@@ -269,7 +249,7 @@ def _gathered(documents: list[Document], weights: TextWeights) -> Arrays:
         images=np.concatenate([np.zeros(0, np.int64), *(d.images for d in documents)]),
         image_starts=_starts([len(d.images) for d in documents]),
         terms=held, term_starts=_starts([len(t) for t in terms[1:]]),
-        rare=rare[order], rare_rows=rows[order], known=_table(held),
+        rare=rare[order], rare_rows=rows[order], known=table(held),
     )  # fmt: skip
 
 
@@ -282,7 +262,7 @@ def _starts(lengths: list[int]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
-def _slices(
+def slices(
     values: NDArray[Any], starts: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The values (v,) of several rows, one after the other, and the place in `rows` (v,) that each belongs to."""
@@ -292,28 +272,6 @@ def _slices(
     return values[starts[rows][place] + within], place
 
 
-def _shared(asked: Asked, held: Terms) -> NDArray[np.float64]:
-    """For each of the terms `held` (v,) by documents, what it adds to the product with what is asked for."""
-    if not len(asked.terms):
-        return np.zeros(len(held))
-    at = np.minimum(np.searchsorted(asked.terms, held), len(asked.terms) - 1)
-    return np.where(asked.terms[at] == held, asked.units[at] ** 2, 0).astype(np.float64)
-
-
-# -- known terms -------------------------------------------------------------------------------------------------------
-
-
-def _table(terms: Terms) -> NDArray[np.uint8]:
-    size = 1 << (min(max(2 * len(terms), 64), _MOST_KNOWN) - 1).bit_length()
-    marked = np.zeros(size, bool)
-    marked[_marks(terms, size)] = True
-    return np.packbits(marked)
-
-
-def _knows(table: NDArray[np.uint8], terms: Terms) -> NDArray[np.bool_]:
-    at = _marks(terms, 8 * len(table))
-    return np.asarray(table[at >> 3] >> (7 - (at & 7)).astype(np.uint8) & 1, bool)
-
-
-def _marks(terms: Terms, size: int) -> NDArray[np.int64]:
-    return (places(terms) >> np.uint64(20) & np.uint64(size - 1)).astype(np.int64)
+def cosines(dots: NDArray[np.float64], squares: NDArray[np.int64], square: int) -> NDArray[np.float64]:
+    """Cosines (n,), from the products with one vector, and the squares of the lengths of all and of that one."""
+    return np.minimum(1.0, dots / np.sqrt(np.maximum(1, squares).astype(np.float64) * max(1, square)))

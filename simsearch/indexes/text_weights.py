@@ -67,11 +67,11 @@ class TextWeights:
     def held(self, terms: Terms) -> NDArray[np.int64]:
         """By how many products (n,) each of `terms` is held, or a few more."""
         counted = zip(self.counts, _buckets(terms, self.counts.shape[1]), strict=True)
-        return np.min([row[at] for row, at in counted], axis=0).astype(np.int64)
+        return np.asarray(np.min([row[at] for row, at in counted], axis=0), np.int64)
 
     def units(self, terms: Terms) -> NDArray[np.int64]:
         """The weights (n,) of `terms`, in 1/64."""
-        return np.asarray(self._by_count[np.minimum(self.held(terms), self.documents)])
+        return np.asarray(self._by_count[np.minimum(self.held(terms), self.documents)], np.int64)
 
     def weight(self, text: str) -> float:
         """The weight of an n-gram of 3 to 5 characters, or of a longer or shorter word, both as normalised.

@@ -19,12 +19,14 @@ from pathlib import Path
 from simsearch.catalog import Catalog
 from simsearch.catalog.readings import Unread
 from simsearch.core import images
+from simsearch.core.code_agreement import keys
 from simsearch.core.config import Config
 from simsearch.core.errors import ConfigError, ImageError, SimsearchError
 from simsearch.core.status import PrintStatus
 from simsearch.core.threads import SingleThreaded, cores
 from simsearch.core.types import Progress, Refusal
-from simsearch.features.base import Method, missing, pack
+from simsearch.features.base import Method, missing, pack, unpack
+from simsearch.features.codes import codes_of
 from simsearch.ingest.describing import unexpected
 from simsearch.ingest.reading_report import ReadingReport, pace
 
@@ -151,8 +153,15 @@ class PrintStage:
             for content in part:
                 if packed := known.get(content.images[0].sha256):
                     given |= {i: p for i, p in content.given(packed).items() if p}
-            done += self.catalog.readings.add(given)
+            done += self._write(given)
         return done
+
+    def _write(self, given: Mapping[int, Mapping[str, bytes]]) -> int:
+        """Write what was read, and the keys by which the codes among it are found."""
+        codes = self.all["codes"]
+        seen = {i: packed[codes.fingerprint] for i, packed in given.items() if codes.fingerprint in packed}
+        found = {i: keys(codes_of(unpack(codes, data, i))) for i, data in seen.items()}
+        return self.catalog.readings.add(given, found)
 
     def _unread(self) -> list[_Content]:
         """What is to be read, in the order of the lowest image id of each content."""
@@ -179,11 +188,11 @@ class PrintStage:
                     given |= seen.content.given(seen.packed)
                 now = time.perf_counter()
                 if now - committed >= _COMMIT_S:
-                    self.catalog.readings.add(given)
+                    self._write(given)
                     given, committed = {}, time.perf_counter()
                 progress(done, total, pace(done, total, now - started))
         finally:
-            self.catalog.readings.add(given)
+            self._write(given)
 
     def _work(self, todo: Sequence[_Content], until: float | None) -> Iterator[_Seen]:
         """Read each content on one thread; in order, with as many begun as there are threads and one more each."""

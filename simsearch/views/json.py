@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from simsearch.core.errors import ImageError
+from simsearch.views import print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,10 +27,10 @@ if TYPE_CHECKING:
     from simsearch.duplicates import DuplicateGroup, DuplicatePair
     from simsearch.evaluation.methods import MethodsReport
     from simsearch.evaluation.tables import Report
+    from simsearch.ingest.build_plan import Plan
     from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.reading_report import ReadingReport
-    from simsearch.ingest.rebuild import Plan
     from simsearch.training.augment import AugmentSettings
     from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
@@ -47,6 +48,8 @@ def answer(query: str, found: Decision | ImageError, *, explain: bool = False) -
         "query": query, "decision": found.outcome.value, "sku": found.sku, "name": found.name,
         "probability": round(found.probability, 6), "reason": found.reason, "named": list(found.named),
         "hits": [_hit(h) for h in found.hits], "look_alikes": [_look_alike(a) for a in found.look_alikes],
+        "read": print_json.read(found.read), "codes": list(found.read.codes) if found.read else [],
+        "contradictions": print_json.contradictions(found),
         "generation": found.generation, "took_ms": round(found.took_ms, 2), "id": found.record_id,
         **({"explanation": explanation(found)} if explain else {}),
     }  # fmt: skip
@@ -81,7 +84,7 @@ def _hit(hit: Hit) -> Json:
     v = hit.verification
     return {
         "sku": hit.sku, "name": hit.name, "image": hit.image,
-        **_scores(v),
+        **_scores(v), "printed": print_json.printed(v.printed),
     }  # fmt: skip
 
 
@@ -106,7 +109,8 @@ def verdict(v: PairVerdict, where: str = "") -> Json:
         return {**names, "error": error(v.error)}
     if v.verification is None:
         return {**names, "similarity": v.similarity}
-    return {**names, "same": v.same, **_scores(v.verification), "reason": v.reason}
+    print_ = print_json.printed(v.verification.printed)
+    return {**names, "same": v.same, **_scores(v.verification), "printed": print_, "reason": v.reason}
 
 
 # -- recorded decisions ----------------------------------------------------------------------------------------------
@@ -158,6 +162,7 @@ def _pair(p: DuplicatePair) -> Json:
     scores = _scores(p.verification) if p.verification else dict.fromkeys(("similarity", "inliers", "support"))
     return {
         "a": p.a.image, "b": p.b.image, "identical_file": p.identical_file, "kind": p.kind.value, **scores,
+        "printed": print_json.printed(p.verification.printed if p.verification else None),
         "probability": round(p.probability, 6), "reason": p.reason, "said": p.said.value if p.said else None,
     }  # fmt: skip
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from simsearch.core.status import PhotoCheck, PrintStatus, Status
+from simsearch.ingest.build_plan import Plan
 from simsearch.ingest.nightly import NightlyReport
 from simsearch.ingest.passed_over import in_words
 from simsearch.ingest.reading_report import ReadingReport
-from simsearch.ingest.rebuild import Plan
 from simsearch.views.text.output import OUT, table, text
 
 _SHOWN = 10
