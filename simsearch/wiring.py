@@ -10,7 +10,7 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from simsearch.core.config import NEEDED, Config
+from simsearch.core.config import NEEDED, PRINTED, Config
 from simsearch.core.errors import CatalogError, ConfigError, UsageError
 from simsearch.core.files import writing as hold_lock
 
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
     from simsearch.catalog import Catalog
     from simsearch.features.base import Method, MetricMethod
     from simsearch.indexes.generations import Generations
+    from simsearch.ingest.reading import PrintStage
     from simsearch.ingest.rebuild import Rebuilder
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.engine import QueryEngine
+    from simsearch.recognition.print_evidence import PrintEvidence
+    from simsearch.recognition.print_pairs import PairPrint
     from simsearch.recognition.scoring import CurrentScoring
     from simsearch.recognition.service import QueryService
     from simsearch.recognition.verification import Verifier
@@ -56,6 +59,8 @@ class Parts:
         missing = [name for name in NEEDED if name not in config.indexing.stored]
         if missing:
             raise ConfigError(f"indexing.stored must name {', '.join(NEEDED)}; {', '.join(missing)} is missing")
+        if printed := [name for name in config.indexing.stored if name in PRINTED]:
+            raise ConfigError(f"indexing.stored must not name {', '.join(printed)}: see [reading], which stores them")
 
     def __enter__(self) -> Self:
         return self
@@ -123,10 +128,31 @@ class Parts:
         codes = CodeMethod(settings(CodeMethod.Settings, "codes"), grey=lambda i: i.sharp_grey, resolution=side)
         return {read.name: read, codes.name: codes}
 
+    @part
+    def print_stage(self) -> PrintStage:
+        """What reads the catalog's photos by the methods of print."""
+        from simsearch.ingest.reading import PrintStage
+
+        return PrintStage(self.catalog, self.print_methods, self.config)
+
     @property
     def reading(self) -> Method | None:
         """The method whose descriptors the lanes of text are made from; None where nothing is ever read."""
         return None if self.config.reading.mode == "never" else self.print_methods["reading"]
+
+    @property
+    def pair_print(self) -> PairPrint | None:
+        """Compares what is printed on two photos; None where nothing is to be read."""
+        if self.config.reading.mode == "never":
+            return None
+        from simsearch.features.base import missing
+        from simsearch.features.reading import ReadPrint
+        from simsearch.recognition.print_pairs import PairPrint
+        from simsearch.recognition.printed import PrintVerifier
+
+        read, side = self.print_methods["reading"], self.verifier.orb.settings.size
+        reader = read.reader if isinstance(read, ReadPrint) and not missing(read) else None
+        return PairPrint(self.print_methods, PrintVerifier(reader, keypoint_side=side), keypoint_side=side)
 
     @property
     def lanes(self) -> list[MetricMethod]:
@@ -173,8 +199,16 @@ class Parts:
         """The query engine, without records."""
         from simsearch.recognition.engine import QueryEngine
 
-        in_force, query = self.scoring.current, self.config.query
-        return QueryEngine(self.catalog, self.generations, self.methods, in_force, query, self.reading)
+        return QueryEngine(
+            self.catalog, self.generations, self.methods, self.scoring.current, self.print_evidence, self.config.query
+        )
+
+    @part
+    def print_evidence(self) -> PrintEvidence:
+        """What reads photos and compares their print with the catalog's."""
+        from simsearch.recognition.print_evidence import PrintEvidence
+
+        return PrintEvidence(self.catalog, self.methods, self.print_methods, self.config.reading)
 
     @part
     def service(self) -> QueryService:

@@ -95,9 +95,11 @@ def test_every_key_that_is_written_in_views_json_is_in_the_docs() -> None:
     from simsearch.ingest.build_plan import Plan, PlannedLane
     from simsearch.ingest.nightly import NightlyReport
 
-    tree = ast.parse((ROOT / "simsearch/views/json.py").read_text(encoding="utf-8"))
+    files = (ROOT / "simsearch/views" / name for name in ("json.py", "print_json.py"))
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
     named = {
         key.value
+        for tree in trees
         for node in ast.walk(tree)
         if isinstance(node, ast.Dict)
         for key in node.keys

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from simsearch.catalog.builds import Builds
+from simsearch.catalog.codes import ProductCodes
 from simsearch.catalog.database import Database
 from simsearch.catalog.decisions import Decisions
 from simsearch.catalog.descriptors import Descriptors
@@ -72,6 +73,7 @@ class Catalog:
         self.database = database = Database(url, settings)
         self.images = Images(database)
         self.descriptors = Descriptors(database)
+        self.codes = ProductCodes(database)
         self.readings = Readings(database)
         self.decisions = Decisions(database)
         self.builds = Builds(database)

@@ -13,8 +13,11 @@ import sqlalchemy as sa
 
 from simsearch.catalog.database import Part, now
 from simsearch.catalog.tables import DecisionReviewRow, DecisionRow
-from simsearch.core.types import Decision, Hit
+from simsearch.core.types import Decision, Hit, PhotoPrint, PrintComparison, PrintedFact
 
+_LINES, _FACTS, _LONGEST = 40, 8, 120
+"""Of what was read, a record keeps so many lines of a photo, agreements or contradictions of a hit, letters of a text:
+a leaflet in the picture must not fill the catalog."""
 _PAGE = 500
 """Decisions read or removed in one transaction: the list may be long, and its reader slow."""
 
@@ -80,8 +83,8 @@ class Decisions(Part):
         """Keep answers, each with the sha256 of its photo; their ids.
 
         `evidence`: what they share, fingerprints and thresholds; `own`: what each has beyond that. Of each answer come
-        to it the reason, the SKUs that it names, and the best candidates with the features that their probability was
-        made of; the first `shown` of them were shown.
+        to it the reason, the SKUs that it names, what was read, and the best candidates with the features that their
+        probability was made of; the first `shown` of them were shown.
         """
         rows = [
             {
@@ -90,6 +93,8 @@ class Decisions(Part):
                 "evidence": {
                     **evidence, **more, "reason": d.reason, "took_ms": round(d.took_ms, 2), "compared": d.compared,
                     "named": list(d.named), "shown": len(d.hits), "hits": [_hit(h) for h in d.considered or d.hits],
+                    **(_read(d.read) if d.read else {}),
+                    **({"contradictions": _facts(d.contradictions)} if d.contradictions else {}),
                 },
             }
             for (d, sha256), more in zip(decisions, own or [{}] * len(decisions), strict=True)
@@ -167,7 +172,35 @@ def _hit(hit: Hit) -> dict[str, Any]:
         "sku": hit.sku, "image_id": hit.image_id, "probability": round(v.probability, 6),
         "similarity": round(v.similarity, 6), "inliers": v.inliers, "support": round(v.support, 2),
         "ranks": dict(hit.ranks), "features": [round(x, 6) for x in v.features],
+        **({"printed": _printed(v.printed)} if v.printed else {}),
     }  # fmt: skip
+
+
+def _printed(printed: PrintComparison) -> dict[str, Any]:
+    return {
+        "agreements": _facts(printed.agreements), "contradictions": _facts(printed.contradictions),
+        "likeness": round(printed.likeness, 6), "features": [round(x, 6) for x in printed.features],
+    }  # fmt: skip
+
+
+def _facts(facts: Sequence[PrintedFact]) -> list[dict[str, Any]]:
+    kept = (
+        {"kind": f.kind, "photo": f.photo, "catalog": f.catalog, "from_table": f.from_table} for f in facts[:_FACTS]
+    )
+    return [{key: value[:_LONGEST] if isinstance(value, str) else value for key, value in f.items()} for f in kept]
+
+
+def _read(read: PhotoPrint) -> dict[str, Any]:
+    fields = {"strengths": read.strengths, "packs": read.packs, "forms": read.forms}
+    lines = [{"text": line.text[:_LONGEST], "confidence": round(line.confidence, 4)} for line in read.lines[:_LINES]]
+    return {
+        "read": {"lines": lines, **{key: _texts(texts) for key, texts in fields.items()}},
+        "codes": _texts(read.codes),
+    }
+
+
+def _texts(texts: Sequence[str]) -> list[str]:
+    return [text[:_LONGEST] for text in texts[:_FACTS]]
 
 
 def _decisions(wanted: DecisionFilter) -> sa.Select[Any]:

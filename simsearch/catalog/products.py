@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from simsearch.catalog.codes import write_listed
 from simsearch.catalog.database import chunks
 from simsearch.catalog.tables import ProductRow, StateRow
 from simsearch.core.types import SourceRow
@@ -28,6 +29,7 @@ def product_ids(c: Connection, rows: Sequence[SourceRow]) -> dict[str, int]:
             key = c.execute(sa.insert(ProductRow).values(sku=sku, **values)).inserted_primary_key
             assert key is not None
             found[sku] = int(key[0])
+            write_listed(c, found[sku], values.get("attributes", {}))
     return found
 
 
@@ -47,6 +49,8 @@ def update_products(c: Connection, rows: Iterable[SourceRow]) -> int:
             if any(known[column] != value for column, value in values.items()):
                 values["changed_revision"] = _NEXT
                 c.execute(sa.update(ProductRow).where(ProductRow.id == known["id"]).values(values))
+                if "attributes" in values:
+                    write_listed(c, known["id"], values["attributes"])
                 changed += 1
     return changed
 

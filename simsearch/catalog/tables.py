@@ -149,6 +149,19 @@ class DescriptorRow(Table):
     data: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+class CodeRow(Table):
+    """A key (`core.code_agreement.keys`) that leads to a product: of its row in a source, or of one of its photos."""
+
+    __tablename__ = "codes"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Text, index=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), index=True)
+    image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"), index=True)
+    """The photo; None where the row says it."""
+
+
 class GenerationRow(Table):
     """One build of the indexes, also of those that failed or are gone from disk."""
 

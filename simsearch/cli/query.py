@@ -125,6 +125,8 @@ def _pictures(app: App, evidence: Path | None, html: Path | None, stack: ExitSta
     from simsearch.views.html.answers import AnswerFiles
 
     _ = app.decisions  # raises CatalogError where there is no catalog, before a folder is made
-    answers = AnswerFiles(Album(app.catalog, app.verifier, app.config.images), evidence, html)
+    answers = AnswerFiles(
+        Album(app.catalog, app.verifier, app.config.images, app.print_methods["reading"]), evidence, html
+    )
     stack.callback(answers.close)
     return answers

@@ -183,7 +183,8 @@ class PrintedFact:
     """What print or a code says of a photo, beside what the catalog says of the same thing."""
 
     kind: str
-    """"strength", "pack", "volume", "form", "name", "code" or "line": a line that is none of these."""
+    """"strength", "pack", "volume", "form", "name", "code", "case" (the code of another packaging level: of a case, or
+    of what is in it) or "line": a line that is none of these."""
     photo: str
     """As read on the photo."""
     catalog: str
@@ -194,6 +195,9 @@ class PrintedFact:
     """Where the photo says it; None where no single place does."""
     catalog_place: Corners | None = None
     """Where the catalog's photo says it."""
+    confidence: float = 1.0
+    """Of the less sure of the two readings, 0 to 1; 1 for a code and a table. Between two readings of one thing that
+    disagree, the more confident one is believed."""
 
 
 @dataclass(frozen=True)
@@ -285,9 +289,11 @@ class LookAlike:
     sku: str
     name: str
     kind: str
-    """"strength", "form", "name", "maker" or "appearance" (`recognition.look_alikes` says when it is which)."""
+    """"strength", "form", "name", "maker" or "appearance": `recognition.look_alikes` says when it is which. Where
+    print or a code tells it apart: "strength", "pack", "form", "name", "code" or "print"."""
     differences: tuple[tuple[str, str, str], ...]
-    """(field, value of the named product, value of this one) for each field of the catalog in which they differ."""
+    """(field, value of the named product, value of this one) for each field of the catalog in which they differ. Where
+    print tells it apart: (kind of the contradiction, as read on the photo, of this one)."""
     warning: str
     """One sentence for people."""
 
@@ -331,13 +337,23 @@ class Decision:
     compared: int = 0
     """How many images of the catalog were verified against the photo."""
     look_alikes: tuple[LookAlike, ...] = ()
-    """Products of `hits` that are easily taken for the named one, most probable first."""
+    """Products of `hits` that are easily taken for the named one, most probable first. Of an UNKNOWN: products that
+    look like the photo and that print or codes rule out."""
     photos: tuple[str, ...] = ()
     """Names of all photos where several were answered as one; else empty."""
     read: PhotoPrint | None = None
     """What was read on the photo; None where it was not read."""
+    against: Hit | None = None
+    """The product that looks nearest and that print or a code contradicts, where the answer rests on that: it is then
+    UNKNOWN, or AMBIGUOUS because code, print and picture do not agree."""
     record_id: int | None = None
     """Number of its record in `simsearch decisions`; None where it was not recorded."""
+
+    @property
+    def contradictions(self) -> tuple[PrintedFact, ...]:
+        """What print and codes hold against `against`; empty where the answer does not rest on it."""
+        printed = self.against.verification.printed if self.against else None
+        return printed.contradictions if printed else ()
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,19 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
 from simsearch.catalog.reviews import ReviewVerdict, Side
 from simsearch.core.config import DuplicateSettings, ImageSettings
+from simsearch.core.print_wording import agreed, says_otherwise
 from simsearch.core.text import basis, percent
 from simsearch.core.types import Progress, silent
 from simsearch.duplicates.candidates import SelfJoin, candidate_pairs
 from simsearch.duplicates.distinct_files import DistinctFiles, distinct_files
 from simsearch.duplicates.left_out import LeftOut
 from simsearch.duplicates.linkage import CopySet, ReviewIndex, complete_linkage, copy_sets
-from simsearch.duplicates.pair_check import PairCheck, PairChecker
+from simsearch.duplicates.pair_check import PairChecker
+from simsearch.duplicates.pair_evidence import PairCheck
 from simsearch.duplicates.results import KINDS, DuplicateGroup, DuplicatePair, Findings, PairKind
 from simsearch.features.base import Method
 from simsearch.recognition.look_alikes import strength_difference
-from simsearch.recognition.pair_scorer import PairScorer
+from simsearch.recognition.pair_scorer import PairScorer, StoredPrint
 
 _SIDES = 20
 """SKUs of one file whose data are compared: of a file that is filed a thousand times, the first ones suffice."""
@@ -38,8 +40,10 @@ class DuplicateFinder:
         settings: DuplicateSettings,
         threshold: float,
         reading: ImageSettings,
+        prints: StoredPrint | None = None,
     ) -> None:
-        self.catalog, self.methods, self.scorer = catalog, methods, scorer
+        """`prints`: compares what the catalog holds of print; None: print has no say."""
+        self.catalog, self.methods, self.scorer, self.prints = catalog, methods, scorer, prints
         self.settings, self.threshold, self.reading = settings, threshold, reading
 
     def find(self, progress: Progress = silent, *, since: datetime | None = None) -> Findings:
@@ -48,7 +52,8 @@ class DuplicateFinder:
         files = distinct_files(self.catalog, self.methods, left_out)
         join = SelfJoin(self.catalog, self.methods, self.settings, files, left_out)
         pairs = candidate_pairs(join, progress)
-        checker = PairChecker(join, self.scorer, self.reading, min(self.threshold, self.settings.look_alike))
+        floor = min(self.threshold, self.settings.look_alike)
+        checker = PairChecker(join, self.scorer, self.reading, floor, self.prints)
         with closing(checker):
             checks: dict[tuple[int, int], PairCheck] = {}
             start = 0
@@ -58,7 +63,10 @@ class DuplicateFinder:
                 progress(start, len(pairs), f"{len(checks)} pairs kept")
             groups, look_alikes, settled = self._grouped(files, checker, checks, since)
         compared = sum(i not in left_out for file in range(len(files)) for i in files.images(file))
-        return Findings(groups, look_alikes, compared, len(pairs), settled, len(left_out), len(checker.unread))
+        without_print = self.prints.unread(self.catalog, files.ids) if self.prints else len(files)
+        return Findings(
+            groups, look_alikes, compared, len(pairs), settled, len(left_out), len(checker.unread), without_print
+        )
 
     def _grouped(
         self,
@@ -128,7 +136,7 @@ class _Grouping:
         if self.reviews.confirmed(x.sides, y.sides):
             return True
         check = self._check(x.file, y.file, known=known)
-        if check is None:
+        if check is None or check.verification.contradicted:
             return False
         return check.evidence.photo is not None or (
             check.verification.probability >= self.threshold
@@ -164,7 +172,8 @@ class _Grouping:
         for (left, x), (right, y) in combinations(sets, 2):
             check = self._check(x.file, y.file)
             if check is not None:  # else `_grouped` starts again
-                pairs.append(self._pair(left[0], right[0], check))
+                a, b = (left[0], right[0]) if x.file < y.file else (right[0], left[0])  # as they were checked
+                pairs.append(self._pair(a, b, check))
         images = sorted((image for found, _ in sets for image in found), key=lambda image: image.id)
         return DuplicateGroup(tuple(images), tuple(pairs))
 
@@ -174,9 +183,8 @@ class _Grouping:
         if check is None:
             return DuplicatePair(a, b, None, PairKind.IDENTICAL, _and("the same file", differs), said)
         kind = PairKind.SAME_PHOTO if check.evidence.photo else PairKind.SAME_PRODUCT
-        return DuplicatePair(
-            a, b, check.verification, kind, _and(_basis(check), differs), said, check.evidence.place
-        )  # fmt: skip
+        reason = _and(_basis(check), _print(check, a, b), differs)
+        return DuplicatePair(a, b, check.verification, kind, reason, said, check.evidence.place)
 
     def _settled(self, group: DuplicateGroup) -> bool:
         """Whether people have confirmed every pair, or in a conflict every pair of different SKUs.
@@ -221,6 +229,8 @@ class _Grouping:
         return None
 
     def _why_not(self, check: PairCheck, a: ImageFacts, b: ImageFacts) -> str:
+        if check.verification.contradicted:
+            return _print(check, a, b)
         if check.verification.probability < self.threshold and not check.evidence.photo:
             return f"below the threshold of {percent(self.threshold)}"
         return (
@@ -245,6 +255,14 @@ def _side(image: ImageFacts) -> Side:
 
 def _and(*words: str) -> str:
     return "; ".join(filter(None, words))
+
+
+def _print(check: PairCheck, a: ImageFacts, b: ImageFacts) -> str:
+    """In words, what print says of a pair; "" where it says nothing."""
+    printed = check.verification.printed
+    if printed is not None and printed.contradictions:
+        return says_otherwise(printed, b.sku, photo=a.sku)
+    return agreed(printed)
 
 
 def _basis(check: PairCheck) -> str:

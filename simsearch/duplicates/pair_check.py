@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
@@ -24,10 +24,13 @@ from simsearch.core.errors import ImageError
 from simsearch.core.threads import cores
 from simsearch.core.types import Description, Descriptor, Verification
 from simsearch.duplicates.candidates import FilePairs, SelfJoin
+from simsearch.duplicates.pair_evidence import PairCheck, PhotoEvidence
+from simsearch.duplicates.pair_print import FilePrint
 from simsearch.duplicates.pixel_diff import SIDE, Box, Thumbnail, pixel_test, thumbnail
 from simsearch.duplicates.same_photo import PhotoTest, photo_test, placement
 from simsearch.features.orb import Geometry
-from simsearch.recognition.pair_scorer import PairScorer
+from simsearch.recognition.pair_scorer import PairScorer, StoredPrint
+from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.verification import FEATURES
 
 _BLOCK = 4096
@@ -45,38 +48,20 @@ _CROP_ALLOWANCE = 0.08
 """Cosine by which a cropped or turned copy may look less alike to the network than a re-encoded one."""
 
 
-@dataclass(frozen=True)
-class PhotoEvidence:
-    """What keypoints and pixels show about a pair."""
-
-    photo: PhotoTest | None = None
-    """Set only if both show one photo."""
-    place: tuple[Box, Box] | None = None
-    """The box in the first photo and in the second that differ; set if the photos are equal everywhere else."""
-    differing: float = 0.0
-    """Total size of all places that differ, as a share of the common part."""
-    printed: bool = False
-    """Whether `place` lies among the keypoints that agree: another print, not a banner at the rim."""
-    inliers: int = 0
-    """Number of keypoint matches under one homography."""
-
-
-@dataclass(frozen=True)
-class PairCheck:
-    """The result of the check of a pair of files."""
-
-    verification: Verification
-    evidence: PhotoEvidence
-    thorough: bool
-    """Whether keypoints were compared or could not have changed the result."""
-
-
 class PairChecker:
     """Checks pairs of files. Probabilities below `floor` may be inexact: their keypoints are not compared."""
 
-    def __init__(self, join: SelfJoin, scorer: PairScorer, reading: ImageSettings, floor: float) -> None:
+    def __init__(
+        self,
+        join: SelfJoin,
+        scorer: PairScorer,
+        reading: ImageSettings,
+        floor: float,
+        prints: StoredPrint | None = None,
+    ) -> None:
         self.catalog, self.settings, self.files, self.left_out = join.catalog, join.settings, join.files, join.left_out
         self.scorer, self.keypoints, self.reading, self.floor = scorer, join.methods["orb"], reading, floor
+        self.print = FilePrint(join.catalog, join.files, prints)
         self.unread: set[int] = set()
         """Files whose pixels were wanted and could not be read."""
         self._keypoints: dict[int, Descriptor] = {}  # the most recently used last
@@ -101,8 +86,11 @@ class PairChecker:
         wanted[[row for row, found in zip(closer, tested, strict=True) if found is None]] = False
         wanted[[row for row, found in evidence.items() if found.photo is not None]] = True
         kept = np.flatnonzero(wanted).tolist()
-        evidence = {row: evidence.get(row, PhotoEvidence()) for row in kept}
-        verifications = self.scorer.verdicts(features[kept], [evidence[row].inliers for row in kept])
+        sides = self.print.load({file for row in kept if row not in evidence for file in block[row]})
+        evidence = {
+            row: evidence.get(row) or PhotoEvidence(read=self.print.compare(block[row], sides, None)) for row in kept
+        }
+        verifications = self._verdicts(features[kept], [evidence[row] for row in kept])
         checks = {
             block[row]: PairCheck(verification, evidence[row], bool(near[row]))
             for row, verification in zip(kept, verifications, strict=True)
@@ -115,8 +103,12 @@ class PairChecker:
         [evidence] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
         if evidence is None:
             return None
-        [verification] = self.scorer.verdicts(features, [evidence.inliers])
+        [verification] = self._verdicts(features, [evidence])
         return PairCheck(verification, evidence, True)
+
+    def _verdicts(self, features: NDArray[np.float64], evidence: Sequence[PhotoEvidence]) -> list[Verification]:
+        looks = self.scorer.verdicts(features, [found.inliers for found in evidence])
+        return [replace(v, printed=found.read) for v, found in zip(looks, evidence, strict=True)]
 
     # -- descriptors in memory ---------------------------------------------------------------------------------------
 
@@ -162,7 +154,8 @@ class PairChecker:
             own = [features[row] for row in rows[i : i + step]]  # views: each thread writes only its own row
             alike = self._may_be_one_photo(features[rows[i : i + step]])
             photos = self._photos({file for pair, may in zip(part, alike, strict=True) if may for file in pair})
-            found += self._threads.map(self._evidence, part, own, repeat(described), repeat(photos))
+            sides = self.print.load({file for pair in part for file in pair})
+            found += self._threads.map(self._evidence, part, own, repeat(described), repeat(photos), repeat(sides))
         return found
 
     def _evidence(
@@ -171,6 +164,7 @@ class PairChecker:
         row: NDArray[np.float64],
         described: Mapping[int, Description],
         photos: Mapping[int, ImageFacts],
+        sides: Mapping[int, PrintSide],
     ) -> PhotoEvidence | None:
         if not all(file in described for file in pair):
             return None
@@ -180,7 +174,9 @@ class PairChecker:
         if self._may_be_one_photo(row[None])[0]:
             # Loose pills have no geometry yet. It shows whether they are one photo, and counts for nothing else.
             found = self._one_photo(pair, row, (a, b), geometry or self.scorer.geometry(a, b), photos)
-        return replace(found, inliers=geometry.inliers if geometry else 0)
+        matters = found.photo is not None or self.scorer.probability(row[None])[0] >= self.floor
+        read = self.print.compare(pair, sides, geometry) if matters else None
+        return replace(found, inliers=geometry.inliers if geometry else 0, read=read)
 
     def _one_photo(
         self,

@@ -25,8 +25,8 @@ class PairKind(StrEnum):
     SAME_PRODUCT = "same-product"
     """Two photos of one product."""
     LOOK_ALIKE = "look-alike"
-    """Alike, but no duplicate: the probability is below the threshold, the catalog states another strength, or the
-    photos are equal except for the print in one place."""
+    """Alike, but no duplicate: the probability is below the threshold, the catalog states another strength, the
+    photos are equal except for the print in one place, or what was read on them contradicts."""
 
 
 KINDS = tuple(PairKind)
@@ -118,6 +118,8 @@ class Findings:
     """Number of images left out: a descriptor is damaged, or the image was retired while the search ran."""
     unread: int = 0
     """Number of files that could not be read to compare their pixels; their keypoints decided."""
+    without_print: int = 0
+    """Number of distinct files whose print was not read: siblings that differ in print alone may be in one group."""
 
     def only(self, kinds: Iterable[PairKind], *, conflicts: bool = False) -> Findings:
         """The findings of these kinds; with `conflicts`, only groups with several SKUs."""

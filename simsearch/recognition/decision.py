@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.core.text import basis, below, percent
-from simsearch.core.types import Candidate, Hit, LookAlike, Outcome, Verification
-from simsearch.recognition import multi_view
-from simsearch.recognition.look_alikes import kind, look_alikes, to_check
+from simsearch.core.print_wording import listed
+from simsearch.core.text import below, percent
+from simsearch.core.types import Hit, LookAlike, Outcome
+from simsearch.recognition.contenders import (
+    Contender,
+    Thresholds,
+    Verified,
+    best_looking,
+    contenders,
+    contenders_together,
+    foremost,
+    reaches,
+    share,
+)
+from simsearch.recognition.look_alikes import MOST, kind, look_alike_by_print, look_alikes
 from simsearch.recognition.rank_fusion import reciprocal_rank
+from simsearch.recognition.reasons import at_odds, ruled_out, strength_was_read, sure, why
+
+__all__ = [
+    "RECORDED", "Conclusion", "Contender", "Thresholds", "Verified", "contenders", "contenders_together", "decide",
+    "foremost", "reaches",
+]  # fmt: skip
 
 RECORDED = 20
 """Products that a record of a decision holds."""
@@ -19,29 +35,6 @@ _NEAR = 5
 """Runners-up among which look-alikes are sought."""
 _UNREAD = 0.01
 """Share that keeps another strength of the same drug in question: it looks the same but for a few digits."""
-_ALIKE = 0.5
-"""Cosine from which two photos are said to look alike."""
-
-
-class Verified(NamedTuple):
-    """A candidate after the pairwise look."""
-
-    facts: ImageFacts
-    verification: Verification
-    candidate: Candidate
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A product that an answer may name, by its best image."""
-
-    best: Verified
-    faces: tuple[float, ...]
-    """Log-odds by face of the package; one photo has one."""
-
-    @property
-    def sku(self) -> str:
-        return self.best.facts.sku
 
 
 @dataclass(frozen=True)
@@ -55,78 +48,98 @@ class Conclusion:
     look_alikes: tuple[LookAlike, ...] = ()
     named: tuple[str, ...] = ()
     """SKUs: the one of a MATCH, or all that an AMBIGUOUS answer cannot tell apart."""
-
-
-def contenders(verified: Sequence[Verified]) -> list[Contender]:
-    """Products by their best image, best first, of one photo."""
-    best: dict[str, Verified] = {}
-    for each in sorted(verified, key=_order):
-        best.setdefault(each.facts.sku, each)
-    return [Contender(v, (multi_view.log_odds(v.verification.probability),)) for v in best.values()]
-
-
-def contenders_together(faces: Sequence[Sequence[Sequence[Verified]]]) -> list[Contender]:
-    """The same of several photos of one package: face -> photo -> its candidates. See `multi_view`."""
-    odds: dict[str, list[float]] = {}
-    best: dict[str, Verified] = {}
-    for number, photos in enumerate(faces):
-        for verified in photos:
-            for each in verified:
-                sku, p = each.facts.sku, multi_view.log_odds(each.verification.probability)
-                by_face = odds.setdefault(sku, [multi_view.log_odds(0.0)] * len(faces))
-                by_face[number] = max(by_face[number], p)
-                if sku not in best or _order(each) < _order(best[sku]):
-                    best[sku] = each
-    found = []
-    for sku, each in best.items():
-        p = multi_view.probability(multi_view.combined(odds[sku]))
-        judged = each._replace(verification=replace(each.verification, probability=p))
-        found.append(Contender(judged, tuple(odds[sku])))
-    return sorted(found, key=lambda contender: _order(contender.best))
-
-
-def _order(v: Verified) -> tuple[float, float, float, int]:
-    # Where probabilities saturate, geometry and then similarity say which is nearer.
-    seen = v.verification
-    return -round(seen.probability, 6), -round(seen.support), -seen.similarity, v.facts.id
-
-
-def reaches(found: Sequence[Contender], threshold: float) -> bool:
-    """Whether some product reaches `threshold`. It need not be the first: order compares six digits."""
-    return any(contender.best.verification.probability >= threshold for contender in found)
+    against: Hit | None = None
+    """See `Decision.against`."""
 
 
 def decide(
-    found: Sequence[Contender], *, threshold: float, margin: float, twins: Sequence[ImageFacts] = ()
+    found: Sequence[Contender], *, thresholds: Thresholds, margin: float, twins: Sequence[ImageFacts] = ()
 ) -> Conclusion:
-    """A MATCH from `threshold` on, unless another product keeps a share of more than `margin`.
+    """A MATCH from its threshold on, unless another product keeps a share of more than `margin`.
+
+    What print or a code contradicts is neither matched nor a rival; it becomes a look-alike. Only where a code stands
+    against print (`_disputed`) the answer is AMBIGUOUS and says both.
 
     Args:
         found: the products, best first.
-        threshold: smallest probability of a MATCH, 0 to 1.
+        thresholds: smallest probabilities of a MATCH.
         margin: share of the probability, 0 to 1, from which a second product makes the answer AMBIGUOUS.
-        twins: images with the same content as the best image. If one is filed under a second SKU, the photo cannot
-            tell which of the two it shows.
+        twins: images with the same content as the image of the `foremost` product. If one is filed under a second SKU,
+            the photo cannot tell which of the two it shows.
     """
     if not found:
         return Conclusion(Outcome.UNKNOWN, "the catalog holds nothing to compare with", ())
-    first = found[0]
-    seen = first.best.verification
-    if not reaches(found, threshold):
-        reason = f"the nearest product reaches {below(seen.probability, threshold)}, a match needs {percent(threshold)}"
-        return Conclusion(Outcome.UNKNOWN, reason, _hits(_nearest(found)))
-    filed = {facts.sku: facts for facts in twins if facts.sku != first.sku}
-    found = [first, *_with(found[1:], filed, first)]
-    rivals = [c for c in found[1:] if c.sku in filed or _rivals(first, c, margin)]
-    others = [(c.best.facts, c.best.verification) for c in found[1 : _NEAR + 1]]
-    alike = look_alikes(first.best.facts, others)
-    if not rivals:
-        reason = f"{percent(seen.probability)} sure: {_rests_on(seen)}{_unread(first.best.facts)}"
-        return Conclusion(Outcome.MATCH, reason, _hits(found), alike, (first.sku,))
+    first = foremost(found)
+    disputed = _disputed(found, first, thresholds)
+    if first is None or not reaches(found, thresholds):
+        return _codes_alone(found, disputed) if disputed else _unknown(found, thresholds)
+    apart = {first.sku, *(c.sku for c in found if c.contradicted)}
+    filed = {facts.sku: facts for facts in twins if facts.sku not in apart}
+    found = [first, *_with([c for c in found if c is not first], filed, first)]
+    rivals = [c for c in found[1:] if c.sku in filed or (not c.contradicted and _rivals(first, c, margin))]
+    alike = look_alikes(first.best.facts, [(c.best.facts, c.seen) for c in found[1 : _NEAR + 1]])
+    if not rivals and not disputed:
+        return Conclusion(Outcome.MATCH, sure(first), _hits(found), alike, (first.sku,))
     # The rivals first: what the answer names stands above what it only lists.
-    named = (first.sku, *(c.sku for c in rivals))
+    named = (first.sku, *(c.sku for c in rivals), *(c.sku for c in disputed))
     found = [*(c for c in found if c.sku in named), *(c for c in found if c.sku not in named)]
-    return Conclusion(Outcome.AMBIGUOUS, _between(first, rivals, filed, margin), _hits(found), alike, named)
+    near = [c.sku for c in rivals if c.sku in filed or share(first, c) > margin]
+    strengths = [c.sku for c in rivals if c.sku not in near]
+    words = _between(first, near, strengths, [sku for sku in filed if sku in near])
+    reason = "; ".join([words, *map(at_odds, disputed)])
+    against = _hit(disputed[0]) if disputed else None
+    return Conclusion(Outcome.AMBIGUOUS, reason, _hits(found), alike, named, against)
+
+
+# -- print against picture and codes ---------------------------------------------------------------------------------
+
+
+def _unknown(found: Sequence[Contender], thresholds: Thresholds) -> Conclusion:
+    """Nothing may be named. Where print rules out what looks nearest, that is the reason."""
+    nearest, listing = best_looking(found), _nearest(found)
+    may = foremost(found)
+    needed = thresholds.of(may.seen) if may else 1.0
+    best = f"{below(may.seen.probability, needed)}, a match needs {percent(needed)}" if may else ""
+    if not (nearest.contradicted and nearest.alike):
+        all_of_them = "" if best else f"print rules out all that was found: {ruled_out(nearest)}"
+        reason = all_of_them or f"the nearest product reaches {best}"
+        return Conclusion(Outcome.UNKNOWN, reason, _hits(listing))
+    also = [c for c in found if c.contradicted and c.alike and c is not nearest]
+    warned = tuple(look_alike_by_print(c.best.facts, c.seen) for c in [nearest, *also][:MOST])
+    rest = f"of the others the nearest reaches {best}" if best else "nothing else was found"
+    reason = f"what looks nearest is another product: {ruled_out(nearest)}; {rest}"
+    return Conclusion(Outcome.UNKNOWN, reason, _hits(listing), warned, against=_hit(nearest))
+
+
+def _disputed(found: Sequence[Contender], first: Contender | None, thresholds: Thresholds) -> list[Contender]:
+    """Products of which a code says one thing and print another.
+
+    No code decides alone: a neighbour's code, a shelf label or a wrong row of the catalog carries a sound check digit
+    too. Neither is it ignored. Where the code is that of the product that may be named anyway, the question is settled.
+    """
+    if first is not None and first.agrees("code") and thresholds.met(first.seen):
+        return []
+    return [c for c in found if c.contradicted and _code_stands_alone(c, thresholds)]
+
+
+def _code_stands_alone(c: Contender, thresholds: Thresholds) -> bool:
+    """Whether only the code speaks for the product, or only the code against it, where print and picture say it is."""
+    printed = c.seen.printed
+    against = {fact.kind for fact in printed.contradictions} if printed else set()
+    if "code" not in against:
+        return c.agrees("code")
+    return against == {"code"} and thresholds.met(c.seen) and c.agrees("strength", "pack", "volume")
+
+
+def _codes_alone(found: Sequence[Contender], disputed: Sequence[Contender]) -> Conclusion:
+    """The answer where only products in dispute are left."""
+    named = tuple(c.sku for c in disputed)
+    order = [*disputed, *(c for c in found if c.sku not in named)]
+    reason = "; ".join(map(at_odds, disputed))
+    return Conclusion(Outcome.AMBIGUOUS, reason, _hits(order), (), named, _hit(disputed[0]))
+
+
+# -- products that may be named --------------------------------------------------------------------------------------
 
 
 def _nearest(found: Sequence[Contender]) -> list[Contender]:
@@ -144,18 +157,15 @@ def _nearest(found: Sequence[Contender]) -> list[Contender]:
 
 
 def _rivals(first: Contender, second: Contender, margin: float) -> bool:
-    """Whether the second keeps a share above `margin`, or above `_UNREAD` where only the strength differs."""
+    """Whether the second keeps a share above `margin`, or above `_UNREAD` where only a strength that was not read may
+    tell the two apart."""
     kept = share(first, second)
     if kept > margin:
         return True
-    other = second.best  # names are compared, which takes its time, only where it matters
-    return kept > _UNREAD and kind(first.best.facts, other.facts, other.verification) == "strength"
-
-
-def _unread(facts: ImageFacts) -> str:
-    """A request to check the strength: one that the catalog lacks may differ from this one in a few digits only."""
-    amount = to_check(facts)
-    return f"; strengths are not read: check that the package says {amount}" if amount else ""
+    if kept <= _UNREAD or strength_was_read(first):
+        return False
+    # Names are compared, which takes its time, only where it matters.
+    return kind(first.best.facts, second.best.facts, second.seen) == "strength"
 
 
 def _with(others: Sequence[Contender], filed: Mapping[str, ImageFacts], first: Contender) -> list[Contender]:
@@ -172,45 +182,26 @@ def _with(others: Sequence[Contender], filed: Mapping[str, ImageFacts], first: C
     return [*unseen, *others]
 
 
-def _between(first: Contender, rivals: Sequence[Contender], filed: Mapping[str, ImageFacts], margin: float) -> str:
-    """What is in question, and why: rivals fit about as well, or may differ in a strength that is not read."""
-    near = [c.sku for c in rivals if c.sku in filed or share(first, c) > margin]
-    strengths = [c.sku for c in rivals if c.sku not in near]
-    seen = first.best.verification
-    rests = f"({percent(seen.probability)}: {_rests_on(seen)})"
-    fit = f"{_listed([first.sku, *near])} fit about equally well" if near else f"{first.sku} fits best"
-    words = f"{fit} {rests}"
+def _between(first: Contender, near: Sequence[str], strengths: Sequence[str], twins: Sequence[str]) -> str:
+    """What is in question, and why: rivals fit about as well, or may differ in a strength that was not read."""
+    fit = f"{_few([first.sku, *near])} fit about equally well" if near else f"{first.sku} fits best"
+    words = f"{fit} ({percent(first.seen.probability)}: {why(first)})"
     if strengths:
-        words += f"; strengths are not read, and {_listed(strengths)} may be the same drug in another one"
-    twins = [sku for sku in filed if sku in near]
+        words += f"; strengths are not read, and {_few(strengths)} may be the same drug in another one"
     if twins:
-        words += f"; the catalog files the same photo under {_listed([first.sku, *twins])}"
+        words += f"; the catalog files the same photo under {_few([first.sku, *twins])}"
     return words
 
 
-def _listed(skus: Sequence[str]) -> str:
+def _few(skus: Sequence[str]) -> str:
     """At most three names, and how many more there are."""
-    names = [*skus[:3], *([f"{len(skus) - 3} more"] * (len(skus) > 3))]
-    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0]
+    return listed([*skus[:3], *([f"{len(skus) - 3} more"] * (len(skus) > 3))])
 
 
-def share(first: Contender, second: Contender) -> float:
-    """The share of the probability that the second keeps beside the first, 0 to 1."""
-    return multi_view.probability(-lead(first, second))
-
-
-def lead(first: Contender, second: Contender) -> float:
-    """Log-odds by which the first is ahead of the second."""
-    return multi_view.lead(first.faces, second.faces)
+def _hit(contender: Contender) -> Hit:
+    v = contender.best
+    return Hit(v.facts.sku, v.facts.title, v.facts.id, v.facts.image, v.verification, v.candidate.ranks)
 
 
 def _hits(found: Sequence[Contender]) -> tuple[Hit, ...]:
-    return tuple(
-        Hit(v.facts.sku, v.facts.title, v.facts.id, v.facts.image, v.verification, v.candidate.ranks)
-        for v in (contender.best for contender in found)
-    )
-
-
-def _rests_on(v: Verification) -> str:
-    doubt = ", though it looks less alike" if v.inliers and v.similarity < _ALIKE else ""
-    return f"{basis(v)}{doubt}"
+    return tuple(map(_hit, found))

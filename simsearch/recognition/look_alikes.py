@@ -1,7 +1,8 @@
 """Products that are easily taken for one another, and how the catalog says that they differ.
 
 Names that look or sound alike are a known cause of medication errors (ISMP, "List of Confused Drug Names"); the same
-drug in another strength is the most frequent kind. Only the catalog's data are compared, and told in its words.
+drug in another strength is the most frequent kind. Only the catalog's data are compared, and told in its words, but for
+a product that print or a code rules out: there the warning says what was read.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 
 from simsearch.catalog.images import ImageFacts
+from simsearch.core.print_wording import by_kind, says_otherwise
 from simsearch.core.quantities import Comparison, compare, doses, parse, repeats, without_amounts, without_packs
 from simsearch.core.types import LookAlike, Verification
 
@@ -21,6 +23,8 @@ SIMILAR_NAMES = 0.75
 """Ratio of matching letters (Ratcliff and Obershelp) from which two names are easily confused."""
 LOOKS_ALIKE = 0.5
 """Probability of being the same product from which a wrong one looks alike."""
+LIKE_POINTS = 20.0
+"""Support from which it does whatever the probability made of the print: the design is the same."""
 SAME_MAKERS_LOOK = 0.1
 """The same where the maker is the same: a house style is half of a likeness."""
 MOST = 3
@@ -139,6 +143,12 @@ def kind(named: ImageFacts, other: ImageFacts, looks: Verification) -> str:
     return "appearance" if looks.probability >= LOOKS_ALIKE else ""
 
 
+def alike(looks: Verification) -> bool:
+    """Whether a product looks like the photo, whatever print says of it: by probability, points, or an equal name."""
+    named = looks.printed is not None and any(fact.kind == "name" for fact in looks.printed.agreements)
+    return looks.probability >= LOOKS_ALIKE or looks.support >= LIKE_POINTS or named
+
+
 def differences(named: ImageFacts, other: ImageFacts) -> tuple[tuple[str, str, str], ...]:
     """(field, of `named`, of `other`) where the catalog says different things, in its words, strength first.
 
@@ -168,10 +178,31 @@ def look_alikes(
     found = []
     for facts, looks in others:
         why = kind(named, facts, looks)
-        if why:
+        if looks.contradicted:
+            if why or alike(looks):
+                found.append(look_alike_by_print(facts, looks))
+        elif why:
             apart = differences(named, facts)
             found.append(LookAlike(facts.sku, facts.title, why, apart, _warning(named, facts, why, apart)))
     return tuple(found[:most])
+
+
+_BY_PRINT = {"volume": "pack", "line": "print"}
+
+
+def look_alike_by_print(facts: ImageFacts, looks: Verification) -> LookAlike:
+    """A product that looks like the photo, and that print or a code rules out; `looks` holds a contradiction."""
+    assert looks.printed is not None
+    against = by_kind(looks.printed.contradictions)
+    why = _BY_PRINT.get(against[0].kind, against[0].kind)
+    apart = tuple((fact.kind, fact.photo, fact.catalog) for fact in against)
+    return LookAlike(facts.sku, facts.title, why, apart, says_otherwise(looks.printed, in_the_catalog(facts)))
+
+
+def in_the_catalog(facts: ImageFacts) -> str:
+    """A product as a sentence about print names it."""
+    name = facts.name.strip()
+    return f"the catalog's {name} ({facts.sku})" if name else f"the catalog's {facts.sku}"
 
 
 _SAYS = {

@@ -1,18 +1,21 @@
-"""The seams of `Verifier`: what the query, the calibration and the search for duplicates each need of it.
+"""The seams of `Verifier` and `PairPrint`: what query, calibration, `verify` and the search for duplicates need.
 
 A test stands in for the part it needs. All methods are safe to call from several threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.core.types import Description, Elsewhere, Verification
+from simsearch.catalog import Catalog
+from simsearch.catalog.images import ImageFacts
+from simsearch.core.types import Description, Elsewhere, Ids, Image, PrintComparison, Verification
 from simsearch.features.orb import Geometry, Orb
+from simsearch.recognition.print_pairs import PrintSide
 
 
 class CandidateScorer(Protocol):
@@ -73,4 +76,32 @@ class PairScorer(Protocol):
 
     def verdicts(self, features: NDArray[np.float64], inliers: Sequence[int]) -> list[Verification]:
         """See `Verifier.verdicts`."""
+        ...
+
+
+class PrintComparer(Protocol):
+    """Compares what was read on two photos."""
+
+    def compare(self, a: PrintSide, b: PrintSide, geometry: Geometry | None) -> PrintComparison | None:
+        """See `PairPrint.compare`."""
+        ...
+
+
+class PhotoReader(PrintComparer, Protocol):
+    """Reads and compares photos: for `verify`."""
+
+    def look(self, photo: Image) -> PrintSide:
+        """See `PairPrint.look`."""
+        ...
+
+
+class StoredPrint(PrintComparer, Protocol):
+    """Compares what the catalog keeps of print: for the search for duplicates."""
+
+    def stored(self, catalog: Catalog, facts: Mapping[int, ImageFacts]) -> Mapping[int, PrintSide]:
+        """See `PairPrint.stored`."""
+        ...
+
+    def unread(self, catalog: Catalog, ids: Ids) -> int:
+        """See `PairPrint.unread`."""
         ...

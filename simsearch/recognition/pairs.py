@@ -2,45 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError, SourceError
+from simsearch.core.print_wording import agreed, says_otherwise
 from simsearch.core.text import basis, below, percent
 from simsearch.core.threads import SingleThreaded, in_threads
-from simsearch.core.types import Description, PairVerdict, Refusal, Verification
+from simsearch.core.types import Description, PairVerdict, PrintComparison, Refusal, Verification
 from simsearch.features.base import Method
 from simsearch.features.description import describe
+from simsearch.features.orb import Orb
 from simsearch.ingest.sources import read_table
-from simsearch.recognition.pair_scorer import CandidateScorer
+from simsearch.recognition.pair_scorer import CandidateScorer, PhotoReader
+from simsearch.recognition.print_pairs import PrintSide
 
 _DECODED = 64
 """Photos that are held decoded at once."""
+_WORTH_READING = 0.1
+"""Probability from which photos are read: below it they do not look like one product, whatever is printed on them."""
 
 
 class PairVerifier:
-    """Verifies pairs of photos. `threshold`: the least probability of a pair that shows the same product."""
+    """Verifies pairs of photos. `threshold`: the least probability of a pair that shows the same product.
+
+    A pair that looks alike is read, where there is a reader. A contradiction in print beats any likeness.
+    """
 
     def __init__(
-        self, methods: Mapping[str, Method], scorer: CandidateScorer, threshold: float, reading: ImageSettings
+        self,
+        methods: Mapping[str, Method],
+        scorer: CandidateScorer,
+        threshold: float,
+        reading: ImageSettings,
+        prints: PhotoReader | None = None,
+        *,
+        always: bool = False,
     ) -> None:
+        """
+        Args:
+            methods: those that verification needs.
+            scorer: judges the looks of a pair.
+            threshold: of the probability, 0 to 1.
+            reading: how files become pixels.
+            prints: reads what is printed; None: nothing is read.
+            always: read every pair, and not only those that look alike.
+        """
         self.methods, self.scorer, self.threshold, self.reading = methods, scorer, threshold, reading
+        self.prints, self._least = prints, 0.0 if always else _WORTH_READING
 
     def verify(self, pairs: Sequence[tuple[str, str]]) -> list[PairVerdict]:
         """One verdict a pair of paths, in order. A photo that cannot be read gives its pairs an error."""
         described = _describe(self.methods, pairs, self.reading)
         with SingleThreaded():
-            return in_threads(lambda pair: self._verdict(pair, described), pairs)
+            looks = in_threads(lambda pair: self._looks(pair, described), pairs)
+            wanted = [i for i, v in enumerate(looks) if v is not None and self._to_be_read(pairs[i], v, described)]
+            sides = self._read({path for i in wanted for path in pairs[i]})
+            compared = in_threads(lambda i: self._compared(pairs[i], sides, described), wanted)
+        printed = dict(zip(wanted, compared, strict=True))
+        return [self._verdict(pair, looks[i], printed.get(i), described) for i, pair in enumerate(pairs)]
 
-    def _verdict(self, pair: tuple[str, str], described: Mapping[str, Description | ImageError]) -> PairVerdict:
+    def _looks(self, pair: tuple[str, str], described: Mapping[str, Description | ImageError]) -> Verification | None:
         a, b = (described[path] for path in pair)
         if isinstance(a, ImageError) or isinstance(b, ImageError):
-            return _unreadable(pair, a, b)
-        [verification] = self.scorer.verify(a, [b], geometry=1)
-        same = verification.probability >= self.threshold
+            return None
+        return self.scorer.verify(a, [b], geometry=1)[0]
+
+    def _verdict(
+        self,
+        pair: tuple[str, str],
+        looks: Verification | None,
+        printed: PrintComparison | None,
+        described: Mapping[str, Description | ImageError],
+    ) -> PairVerdict:
+        if looks is None:
+            return _unreadable(pair, *(described[path] for path in pair))
+        verification = replace(looks, printed=printed)
+        same = verification.probability >= self.threshold and not verification.contradicted
         return PairVerdict(*pair, same, verification, reason=reason(verification, self.threshold))
+
+    # -- print -------------------------------------------------------------------------------------------------------
+
+    def _to_be_read(
+        self, pair: tuple[str, str], looks: Verification, described: Mapping[str, Description | ImageError]
+    ) -> bool:
+        """Whether print matters: not for one file twice, nor for loose pills."""
+        pills = any(isinstance(one := described[path], Description) and one.loose_pills for path in pair)
+        return self.prints is not None and looks.probability >= self._least and pair[0] != pair[1] and not pills
+
+    def _read(self, paths: Iterable[str]) -> dict[str, PrintSide]:
+        """What is read on each photo, without pixels, which would fill the memory; nothing for a file that is gone."""
+        prints, listed = self.prints, sorted(paths)
+        if prints is None:
+            return {}
+
+        def read(path: str) -> PrintSide:
+            with suppress(ImageError):
+                return replace(prints.look(images.load(Path(path), self.reading)), pixels=None)
+            return PrintSide()
+
+        return dict(zip(listed, in_threads(read, listed), strict=True))
+
+    def _compared(
+        self,
+        pair: tuple[str, str],
+        sides: Mapping[str, PrintSide],
+        described: Mapping[str, Description | ImageError],
+    ) -> PrintComparison | None:
+        assert self.prints is not None
+        left, right = (described[path] for path in pair)
+        assert isinstance(left, Description)
+        assert isinstance(right, Description)
+        orb, a = self.methods.get("orb"), sides[pair[0]]
+        geometry = orb.geometry(left["orb"], right["orb"]) if isinstance(orb, Orb) else None
+        if geometry is not None and geometry.homography is not None:
+            with suppress(ImageError):
+                a = replace(a, pixels=images.load(Path(pair[0]), self.reading).sharp)
+        return self.prints.compare(a, sides[pair[1]], geometry)
 
 
 def compare_pairs(pairs: Sequence[tuple[str, str]], method: Method, reading: ImageSettings) -> list[PairVerdict]:
@@ -99,6 +181,9 @@ def read_pairs(path: Path) -> tuple[list[tuple[str, str, str]], list[Refusal]]:
 
 def reason(v: Verification, threshold: float) -> str:
     """What the verdict on a pair rests on."""
+    if v.printed is not None and v.contradicted:
+        return f"{says_otherwise(v.printed, 'the second photo', photo='the first photo')}; {basis(v)}"
+    words = "; ".join(filter(None, (basis(v), agreed(v.printed))))
     if v.probability >= threshold:
-        return basis(v)
-    return f"{basis(v)}: {below(v.probability, threshold)} is less than the {percent(threshold)} that a pair needs"
+        return words
+    return f"{words}: {below(v.probability, threshold)} is less than the {percent(threshold)} that a pair needs"

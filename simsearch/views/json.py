@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from simsearch.core.errors import ImageError
+from simsearch.views import print_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from simsearch.ingest.build_plan import Plan
     from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
+    from simsearch.ingest.reading_report import ReadingReport
     from simsearch.training.augment import AugmentSettings
     from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
@@ -46,6 +48,8 @@ def answer(query: str, found: Decision | ImageError, *, explain: bool = False) -
         "query": query, "decision": found.outcome.value, "sku": found.sku, "name": found.name,
         "probability": round(found.probability, 6), "reason": found.reason, "named": list(found.named),
         "hits": [_hit(h) for h in found.hits], "look_alikes": [_look_alike(a) for a in found.look_alikes],
+        "read": print_json.read(found.read), "codes": list(found.read.codes) if found.read else [],
+        "contradictions": print_json.contradictions(found),
         "generation": found.generation, "took_ms": round(found.took_ms, 2), "id": found.record_id,
         **({"explanation": explanation(found)} if explain else {}),
     }  # fmt: skip
@@ -80,7 +84,7 @@ def _hit(hit: Hit) -> Json:
     v = hit.verification
     return {
         "sku": hit.sku, "name": hit.name, "image": hit.image,
-        **_scores(v),
+        **_scores(v), "printed": print_json.printed(v.printed),
     }  # fmt: skip
 
 
@@ -105,7 +109,8 @@ def verdict(v: PairVerdict, where: str = "") -> Json:
         return {**names, "error": error(v.error)}
     if v.verification is None:
         return {**names, "similarity": v.similarity}
-    return {**names, "same": v.same, **_scores(v.verification), "reason": v.reason}
+    print_ = print_json.printed(v.verification.printed)
+    return {**names, "same": v.same, **_scores(v.verification), "printed": print_, "reason": v.reason}
 
 
 # -- recorded decisions ----------------------------------------------------------------------------------------------
@@ -157,6 +162,7 @@ def _pair(p: DuplicatePair) -> Json:
     scores = _scores(p.verification) if p.verification else dict.fromkeys(("similarity", "inliers", "support"))
     return {
         "a": p.a.image, "b": p.b.image, "identical_file": p.identical_file, "kind": p.kind.value, **scores,
+        "printed": print_json.printed(p.verification.printed if p.verification else None),
         "probability": round(p.probability, 6), "reason": p.reason, "said": p.said.value if p.said else None,
     }  # fmt: skip
 
@@ -186,8 +192,13 @@ def report(r: IndexReport) -> Json:
         "retired": r.retired, "kept": r.kept, "refused": r.refused,
         "seconds": round(r.seconds, 2), "images_per_s": rate(r),
         "generation": r.generation or None, "refusals": [refusal(x) for x in r.refusals],
-        "passed_over": [asdict(group) for group in r.passed_over],
+        "passed_over": [asdict(group) for group in r.passed_over], "reading": reading(r.reading) if r.reading else None,
     }  # fmt: skip
+
+
+def reading(r: ReadingReport) -> Json:
+    """What was read of what is printed on the catalog's photos."""
+    return r.json()
 
 
 def rate(r: IndexReport) -> float:
@@ -211,6 +222,7 @@ def status(s: Status) -> Json:
         "sources_gone": [{"source": source, "images": n} for source, n in s.sources_gone.items()],
         "fingerprints": dict(s.fingerprints), "nightly": dict(s.nightly) if s.nightly else None,
         "generations": generations, "photos": _photos(s.photos) if s.photos else None,
+        "printed": {**asdict(s.printed), "why": s.printed.why or None} if s.printed else None,
     }  # fmt: skip
 
 

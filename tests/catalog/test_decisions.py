@@ -12,7 +12,16 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.database import now
 from simsearch.catalog.decisions import DecisionFilter, DecisionVerdict
 from simsearch.catalog.tables import DecisionRow
-from simsearch.core.types import Decision, Hit, Outcome, Verification
+from simsearch.core.types import (
+    Decision,
+    Hit,
+    Outcome,
+    PhotoPrint,
+    PrintComparison,
+    PrintedFact,
+    PrintedLine,
+    Verification,
+)
 
 
 def test_decisions_are_kept_with_their_evidence(catalog: Catalog) -> None:
@@ -80,3 +89,25 @@ def test_old_answers_go_and_reviewed_ones_stay(catalog: Catalog, monkeypatch: py
     assert [d.id for d in catalog.decisions.find(DecisionFilter())] == [ids[11], ids[10], ids[4]]
     assert catalog.decisions.drop_old(400) == 0
     assert record(catalog, answer("A", "A")) == [13]  # ids are not given again
+
+
+def test_what_was_read_is_kept_within_bounds(catalog: Catalog) -> None:
+    place = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+    read = PhotoPrint(
+        tuple(PrintedLine("x" * 500, 0.5, place) for _ in range(200)), ("500 mg",) * 50, ("24",), (), ("0" * 14,)
+    )
+    facts = tuple(PrintedFact("pack", f"{n} tablets", "48", photo_place=place) for n in range(30))
+    seen = Verification(0.9, 0.8, 0.9, 42, 0.7, printed=PrintComparison((), facts, 0.5, (1.0, 0.25)))
+    hit = Hit("A", "Ibu", 7, "a.jpg", seen)
+    unknown = Decision("q", Outcome.UNKNOWN, None, None, 0.9, (hit,), "g000001", 1.0, read=read, against=hit)
+    [number] = record(catalog, unknown)
+    kept = catalog.decisions.get(number)
+    assert kept is not None
+    lines = kept.evidence["read"]["lines"]
+    assert (len(lines), len(lines[0]["text"]), len(kept.evidence["read"]["strengths"])) == (40, 120, 8)
+    assert kept.evidence["codes"] == ["0" * 14]
+    assert kept.evidence["contradictions"][0] == {
+        "kind": "pack", "photo": "0 tablets", "catalog": "48", "from_table": False,
+    }  # fmt: skip
+    printed = kept.evidence["hits"][0]["printed"]
+    assert (len(printed["contradictions"]), printed["features"]) == (8, [1.0, 0.25])

@@ -44,7 +44,7 @@ FINGERPRINTS = {
     "orb": "orb-9d733e7617aecab6",
     "orb-matching": "orb-matching-9934bfb99cd1bc00",
     "phash": "phash-753c11e8a7f0e3f6",
-    "reading": "reading-63dfd655a3eea891",
+    "reading": "reading-2f59857e47d9e87f",
     "siamese": "siamese-f38803d85bbc9205",
     "siamese-contrastive": "siamese-contrastive-5e9accbb14b10b05",
     "sift": "sift-38b988777feb3b41",

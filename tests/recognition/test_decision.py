@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from simsearch.catalog.images import ImageFacts
-from simsearch.core.types import Candidate, Outcome, Verification
-from simsearch.recognition.decision import Verified, contenders, contenders_together, decide
+from simsearch.core.types import Candidate, Outcome, PrintComparison, PrintedFact, Verification
+from simsearch.recognition.decision import Conclusion, Thresholds, Verified, contenders, contenders_together, decide
+
+PLACE = ((0.1, 0.1), (0.3, 0.1), (0.3, 0.2), (0.1, 0.2))
 
 
 def looks(p: float, inliers: int = 20) -> Verification:
@@ -27,7 +32,7 @@ def verified(sku: str, p: float) -> Verified:
 
 def said(faces: list[list[list[Verified]]]) -> tuple[Outcome, tuple[str, ...]]:
     found = contenders_together(faces)
-    answer = decide(found, threshold=0.9, margin=0.15)
+    answer = decide(found, thresholds=Thresholds(0.9, 0.9), margin=0.15)
     return answer.outcome, answer.named
 
 
@@ -39,7 +44,7 @@ def test_where_nothing_matches_probability_and_lookup_rank_what_is_listed() -> N
     photos = [one("a", 0.5, 0.01), one("b", 0.4, 0.08), one("c", 0.3, 0.005), one("d", 0.2, 0.03), one("e", 0.1, 0.09)]
 
     def listed(threshold: float) -> list[str]:
-        answer = decide(contenders(photos), threshold=threshold, margin=0.4)
+        answer = decide(contenders(photos), thresholds=Thresholds(threshold, threshold), margin=0.4)
         return [hit.sku for hit in answer.hits]
 
     assert listed(0.9) == ["a", "b", "e", "d", "c"]
@@ -48,7 +53,7 @@ def test_where_nothing_matches_probability_and_lookup_rank_what_is_listed() -> N
 
 def test_two_faces_that_agree_are_a_match_where_neither_is() -> None:
     front, back = [verified("a", 0.85), verified("b", 0.1)], [verified("a", 0.85), verified("b", 0.1)]
-    assert decide(contenders(front), threshold=0.9, margin=0.15).outcome is Outcome.UNKNOWN
+    assert decide(contenders(front), thresholds=Thresholds(0.9, 0.9), margin=0.15).outcome is Outcome.UNKNOWN
     assert said([[front], [back]]) == (Outcome.MATCH, ("a",))
     assert said([[front, back]]) == (Outcome.UNKNOWN, ())  # two photos of one face are one look at it
 
@@ -80,14 +85,201 @@ def test_a_product_at_the_threshold_is_not_lost_behind_one_that_rounds_to_the_sa
     """Both round to 0.9 by six digits; the one with more support stands first, and lies below the threshold."""
     below = verified("below", 0.8999998)._replace(verification=looks(0.8999998, 90))
     above = verified("above", 0.9000002)._replace(verification=looks(0.9000002, 10))
-    answer = decide(contenders([above, below]), threshold=0.9, margin=0.15)
+    answer = decide(contenders([above, below]), thresholds=Thresholds(0.9, 0.9), margin=0.15)
     assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("below", "above"))
 
 
 def test_a_twin_that_no_lane_returned_has_no_ranks() -> None:
     first = verified("first", 0.99)._replace(candidate=Candidate(1, {"votes": 9.0}, {"votes": 1}, 0.1))
     twin = first.facts.__class__(**{**first.facts.__dict__, "id": 77, "sku": "twin"})
-    answer = decide(contenders([first]), threshold=0.9, margin=0.15, twins=[first.facts, twin])
+    answer = decide(contenders([first]), thresholds=Thresholds(0.9, 0.9), margin=0.15, twins=[first.facts, twin])
     assert answer.named == ("first", "twin")
     assert [dict(hit.ranks) for hit in answer.hits] == [{"votes": 1}, {}]
     assert answer.hits[1].image_id == 77
+
+
+# -- print -----------------------------------------------------------------------------------------------------------
+
+
+def fact(kind: str, photo: str, catalog: str = "", confidence: float = 1.0, **more: Any) -> PrintedFact:
+    return PrintedFact(kind, photo, catalog or photo, confidence=confidence, **more)
+
+
+NAME, STRENGTH = fact("name", "HEMIPAN"), fact("strength", "500 mg")
+PACK_AGREES, PACK_DIFFERS = fact("pack", "24 tablets"), fact("pack", "24 tablets", "48")
+
+
+def read(
+    sku: str, p: float, *facts_: PrintedFact, against: tuple[PrintedFact, ...] = (), image: int = 1, **more: Any
+) -> Verified:
+    """A product called Hemipan; `facts_` agree."""
+    known = facts(sku, "Hemipan", **{"strength": "500 mg", **more})
+    seen = replace(looks(p), printed=PrintComparison(facts_, against, 0.9))
+    return Verified(replace(known, id=image), seen, Candidate(image, {}))
+
+
+def answered(*verified_: Verified, twins: tuple[ImageFacts, ...] = ()) -> Conclusion:
+    return decide(contenders(verified_), thresholds=Thresholds(0.9, 0.9), margin=0.15, twins=twins)
+
+
+def test_another_pack_is_no_match_however_much_it_looks_alike() -> None:
+    answer = answered(read("P48", 0.9999, NAME, STRENGTH, against=(PACK_DIFFERS,)), verified("other", 0.02))
+    assert (answer.outcome, answer.named) == (Outcome.UNKNOWN, ())
+    says = "reads HEMIPAN 500 mg, 24 tablets; the catalog's Hemipan (P48) has 48: not the same pack"
+    assert answer.reason == (
+        f"what looks nearest is another product: {says}; of the others the nearest reaches 2.0%, a match needs 90.0%"
+    )
+    [alike] = answer.look_alikes
+    assert (alike.sku, alike.kind, alike.differences, alike.warning) == (
+        "P48", "pack", (("pack", "24 tablets", "48"),), says,
+    )  # fmt: skip
+    assert answer.against is not None
+    assert (answer.against.sku, [hit.sku for hit in answer.hits]) == ("P48", ["P48", "other"])
+
+
+def test_where_nothing_else_was_found_the_reason_says_so() -> None:
+    answer = answered(read("P48", 0.99, against=(PACK_DIFFERS,)))
+    assert answer.reason.endswith("not the same pack; nothing else was found")
+    unlike = answered(read("X", 0.01, against=(fact("name", "OTHER", "Hemipan"),)))
+    assert unlike.outcome is Outcome.UNKNOWN
+
+
+def test_a_contradicted_sibling_is_a_look_alike_and_no_rival() -> None:
+    answer = answered(
+        read("P24", 0.97, NAME, STRENGTH, PACK_AGREES), read("P48", 0.98, NAME, STRENGTH, against=(PACK_DIFFERS,))
+    )
+    assert (answer.outcome, answer.named, answer.against) == (Outcome.MATCH, ("P24",), None)
+    assert answer.reason == (
+        "97.0% sure: 20 matching points, similarity 0.80; print agrees in name, strength and pack; "
+        "reads HEMIPAN 500 mg, 24 tablets"
+    )
+    assert [(a.sku, a.kind) for a in answer.look_alikes] == [("P48", "pack")]
+    assert [hit.sku for hit in answer.hits] == ["P24", "P48"], "behind a comparable one, but listed"
+
+
+def test_a_contradicted_product_stays_before_what_is_not_comparable() -> None:
+    answer = answered(read("P48", 0.999, against=(PACK_DIFFERS,)), verified("far", 0.3), verified("near", 0.95))
+    assert [hit.sku for hit in answer.hits] == ["near", "P48", "far"]
+
+
+def test_a_contradicted_product_that_does_not_look_alike_is_no_look_alike() -> None:
+    one = read("A", 0.99, NAME, STRENGTH, PACK_AGREES)
+    other = read("Z", 0.05, against=(fact("name", "HEMIPAN", "Zyrtec"),), strength="")
+    named = replace(other.facts, name="Zyrtec")
+    unlike = other._replace(facts=named, verification=replace(other.verification, support=3.0, inliers=3))
+    assert answered(one, unlike).look_alikes == ()
+
+
+@pytest.mark.parametrize(
+    ("facts_", "outcome", "says"),
+    [
+        ((), Outcome.AMBIGUOUS, "strengths are not read, and B may be the same drug in another one"),
+        ((STRENGTH,), Outcome.MATCH, "reads 500 mg"),
+        ((fact("line", "Hemipan 500mg tablets"),), Outcome.MATCH, "print agrees in 1 line"),
+        ((fact("line", "Made in Egypt"),), Outcome.AMBIGUOUS, "strengths are not read"),
+    ],
+)  # fmt: skip
+def test_a_sibling_of_another_strength_needs_no_margin_where_the_strength_was_read(
+    facts_: tuple[PrintedFact, ...], outcome: Outcome, says: str
+) -> None:
+    answer = answered(read("A", 0.99, *facts_), read("B", 0.6, strength="250 mg", image=2))
+    assert (answer.outcome, says in answer.reason) == (outcome, True), answer.reason
+    assert ("strengths are not read" in answer.reason) is (outcome is Outcome.AMBIGUOUS)
+
+
+def test_where_no_strength_was_read_the_caution_stays() -> None:
+    assert answered(read("A", 0.99, NAME)).reason.endswith("strengths are not read: check that the package says 500 mg")
+
+
+@pytest.mark.parametrize("filed", ["A", "B"])
+def test_a_twin_that_print_rules_out_is_no_question(filed: str) -> None:
+    """One file under two products, and the table of one of them says another strength than the photo."""
+    a = read("A", 0.99, STRENGTH)
+    table = fact("strength", "500 mg", "250 mg", from_table=True)
+    b = read("B", 0.99, against=(table,), strength="250 mg", image=2)
+    answer = answered(a, b, twins=(a.facts, b.facts))
+    assert (answer.outcome, answer.named) == (Outcome.MATCH, ("A",))
+    assert "has 250 mg by its table" in answer.look_alikes[0].warning
+
+
+# -- print of several images and photos ------------------------------------------------------------------------------
+
+
+def test_a_contradiction_by_any_image_of_a_product_counts() -> None:
+    front = read("P48", 0.99, NAME, STRENGTH)
+    side = read("P48", 0.5, against=(replace(PACK_DIFFERS, photo_place=PLACE, catalog_place=PLACE),), image=2)
+    answer = answered(front, side)
+    assert answer.outcome is Outcome.UNKNOWN
+    assert answer.against is not None
+    [told] = answer.against.verification.printed.contradictions  # type: ignore[union-attr]
+    assert (answer.against.image_id, told.photo_place, told.catalog_place) == (1, PLACE, None)
+
+
+def test_a_contradiction_by_any_face_counts_and_agreement_of_another_does_not_heal_it() -> None:
+    front = [read("P48", 0.99, NAME, STRENGTH, PACK_AGREES)]
+    side = [read("P48", 0.99, against=(PACK_DIFFERS,))]
+    assert said([[front], [side]]) == (Outcome.UNKNOWN, ())
+    assert said([[front, side]]) == (Outcome.UNKNOWN, ())
+
+
+def test_a_more_confident_reading_of_the_same_kind_is_believed() -> None:
+    blurred = fact("pack", "60 tablets", "50 Tablats", confidence=0.95)
+    sharp = fact("pack", "60 tablets", confidence=0.99)
+    one, other = read("A", 0.99, STRENGTH, against=(blurred,)), read("A", 0.9, sharp, image=2)
+    assert answered(one, other).outcome is Outcome.MATCH
+    assert said([[[one]], [[other]]]) == (Outcome.MATCH, ("A",))
+    unsure = read("A", 0.9, replace(sharp, confidence=0.9), image=2)
+    assert answered(one, unsure).outcome is Outcome.UNKNOWN
+    other_kind = read("A", 0.9, fact("strength", "500 mg", confidence=0.99), image=2)
+    assert answered(one, other_kind).outcome is Outcome.UNKNOWN
+
+
+def test_two_lines_may_both_be_right() -> None:
+    differs, agrees = fact("line", "for children", "for adults", confidence=0.8), fact("line", "Egypt", confidence=1.0)
+    answer = answered(read("A", 0.99, against=(differs,)), read("A", 0.9, agrees, image=2))
+    assert answer.outcome is Outcome.UNKNOWN
+    assert answer.look_alikes[0].kind == "print"
+    assert 'reads "for children"; the catalog\'s Hemipan (A) says "for adults"' in answer.reason
+
+
+# -- codes -----------------------------------------------------------------------------------------------------------
+
+CODE = fact("code", "00078000003864")
+
+
+def test_a_code_against_print_and_picture_decides_nothing_alone() -> None:
+    other = read("B", 0.01, CODE, against=(fact("name", "HEMIPAN", "Zyrtec"),), strength="")
+    other = other._replace(verification=replace(other.verification, support=0.0))
+    answer = answered(read("A", 0.99, NAME, STRENGTH), other)
+    assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("A", "B"))
+    assert (
+        "A fits best (99.0%: 20 matching points, similarity 0.80; print agrees in name and strength)" in answer.reason
+    )
+    assert "the code 00078000003864 is that of B, but picture and print say otherwise: reads HEMIPAN;" in answer.reason
+    assert answer.against is not None
+    assert answer.against.sku == "B"
+
+
+def test_an_equal_code_that_print_contradicts_is_ambiguous_alone() -> None:
+    answer = answered(read("A", 0.99, CODE, against=(PACK_DIFFERS,)))
+    assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("A",))
+    assert "but print says otherwise: reads 24 tablets" in answer.reason
+
+
+def test_another_code_against_print_and_picture_is_ambiguous() -> None:
+    apart = fact("code", "00078000003864", "08964000233108")
+    answer = answered(read("A", 0.99, NAME, STRENGTH, against=(apart,)))
+    assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("A",))
+    assert answer.reason == (
+        "A looks alike and print agrees in name and strength, but the code says otherwise: reads HEMIPAN 500 mg, "
+        "code 00078000003864; the catalog's Hemipan (A) has the code 08964000233108: not the same code"
+    )
+    silent = answered(read("A", 0.99, NAME, against=(apart,)))
+    assert (silent.outcome, silent.look_alikes[0].kind) == (Outcome.UNKNOWN, "code"), "an equal name says too little"
+
+
+def test_a_code_that_is_found_settles_what_another_code_means() -> None:
+    apart = fact("code", "00078000003864", "08964000233108")
+    answer = answered(read("A", 0.99, CODE, STRENGTH), read("B", 0.99, STRENGTH, against=(apart,), image=2))
+    assert (answer.outcome, answer.named) == (Outcome.MATCH, ("A",))
+    assert "print agrees in strength and the code agrees" in answer.reason

@@ -9,7 +9,17 @@ from pathlib import Path
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.errors import ImageError
-from simsearch.core.types import PairVerdict, Verification
+from simsearch.core.types import (
+    Decision,
+    Hit,
+    Outcome,
+    PairVerdict,
+    PhotoPrint,
+    PrintComparison,
+    PrintedFact,
+    PrintedLine,
+    Verification,
+)
 from simsearch.duplicates import DuplicateGroup, DuplicatePair
 from simsearch.views import json as shapes
 
@@ -45,3 +55,46 @@ def test_photos_none_of_which_can_be_read_are_an_answer_too() -> None:
     found = shapes.together(["a.jpg", "b.jpg"], None, [BROKEN, BROKEN])
     assert found == {"query": "a.jpg + b.jpg", "photos": ["a.jpg", "b.jpg"], "errors": [shapes.error(BROKEN)] * 2}
     assert json.loads(json.dumps(found)) == found
+
+
+# -- print -----------------------------------------------------------------------------------------------------------
+
+PLACE = ((0.1, 0.2), (0.30001, 0.2), (0.3, 0.25), (0.1, 0.25))
+READ = PhotoPrint(
+    (PrintedLine("HEMIPAN 500 mg", 0.98765, PLACE),), ("500 mg",), ("24 tablets",), ("tablet",), ("00078000003864",)
+)
+PRINTED = PrintComparison(
+    (PrintedFact("name", "HEMIPAN", "Hemipan", True, PLACE),), (PrintedFact("pack", "24 tablets", "48"),), 0.87654321
+)
+
+
+def test_an_answer_tells_what_was_read_and_what_contradicts() -> None:
+    hit = Hit("P48", "Hemipan", 7, "a.jpg", Verification(0.99, 0.8, 0.9, 42, 0.7, printed=PRINTED))
+    unknown = Decision("q", Outcome.UNKNOWN, None, None, 0.99, (hit,), "g000001", 1.0, read=READ, against=hit)
+    told = shapes.answer("q", unknown)
+    corners = [[0.1, 0.2], [0.3, 0.2], [0.3, 0.25], [0.1, 0.25]]
+    assert told["read"] == {
+        "lines": [{"text": "HEMIPAN 500 mg", "confidence": 0.9877, "place": corners}],
+        "strengths": ["500 mg"], "packs": ["24 tablets"], "forms": ["tablet"],
+    }  # fmt: skip
+    assert told["codes"] == ["00078000003864"]
+    [against] = told["contradictions"]
+    assert (against["sku"], against["kind"], against["photo"], against["catalog"]) == (
+        "P48", "pack", "24 tablets", "48",
+    )  # fmt: skip
+    printed = told["hits"][0]["printed"]
+    assert (printed["likeness"], printed["agreements"][0]["from_table"]) == (0.876543, True)
+    assert (printed["agreements"][0]["photo_place"][0], printed["agreements"][0]["catalog_place"]) == ([0.1, 0.2], None)
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+
+
+def test_where_nothing_was_read_the_keys_are_there_and_empty() -> None:
+    hit = Hit("A", "Ibu", 7, "a.jpg", Verification(0.99, 0.8, 0.9, 42, 0.7))
+    told = shapes.answer("q", Decision("q", Outcome.MATCH, "A", "Ibu", 0.99, (hit,), "g000001", 1.0))
+    assert (told["read"], told["codes"], told["contradictions"], told["hits"][0]["printed"]) == (None, [], [], None)
+
+
+def test_a_verdict_tells_what_print_says() -> None:
+    seen = Verification(0.99, 0.8, 0.9, 42, 0.7, printed=PRINTED)
+    told = shapes.verdict(PairVerdict("a", "b", False, seen, reason="not the same pack"))
+    assert (told["same"], told["printed"]["contradictions"][0]["kind"]) == (False, "pack")

@@ -9,6 +9,7 @@ import numpy as np
 
 from simsearch.core.types import Descriptor, Image, Pixels, Similarities
 from simsearch.features.base import fingerprint
+from simsearch.features.reading.cuts import with_cuts
 from simsearch.features.reading.models import missing
 from simsearch.features.reading.ppocr import PpOcr, ReaderSettings
 from simsearch.features.reading.stored import decode, encode
@@ -61,8 +62,16 @@ class ReadPrint:
         return self.reader.read(self.pixels(image))
 
     def describe(self, images: Sequence[Image]) -> list[Descriptor]:
-        """One stored reading an image. Raises ConfigError where the reader is not installed."""
-        return [encode(self.read(image)) for image in images]
+        """One stored reading an image, for the catalog: lines that can decide have their cuts (`reading.cuts`).
+
+        Raises ConfigError where the reader is not installed.
+        """
+        return [encode(self.read_with_cuts(image)) for image in images]
+
+    def read_with_cuts(self, image: Image) -> Reading:
+        """As `read`, with the cuts of lines that can decide, which a photo that is asked about does not need."""
+        pixels = self.pixels(image)
+        return with_cuts(self.reader.read(pixels), pixels, self.reader, self.settings.cuts)
 
     def is_sound(self, descriptor: Descriptor) -> bool:
         """Whether these are the bytes of a reading, all of them and none changed."""

@@ -43,12 +43,15 @@ class ReaderSettings:
     lines: at most this many are read, the largest ones.
     confidence: what is read with less is left out.
     second_look: height in pixels, at `size`, below which a line that holds a digit is looked at from near; 0: never.
+    cuts: at most this many lines of a catalog's photo, those that can decide between siblings, are read twice more, the
+        way aligned reading compares them; 0: none.
     """
 
     size: int = setting(960, low=320, high=2048)
     lines: int = setting(60, low=1, high=200)
     confidence: float = setting(0.6, low=0.0, high=1.0)
     second_look: int = setting(16, low=0, high=200)
+    cuts: int = setting(8, low=0, high=200)
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,6 +12,15 @@ from numpy.typing import NDArray
 from simsearch.core.types import Pixels
 
 
+@dataclass(frozen=True)
+class Cut:
+    """What a line says when it is cut out with another margin."""
+
+    text: str
+    confidence: float
+    """As in :class:`Line`."""
+
+
 @dataclass(frozen=True, eq=False)
 class Line:
     """One line of print."""
@@ -24,6 +33,10 @@ class Line:
     """(4, 2) corners as x, y in shares of the picture's width and height. They follow the text: where it begins, above
     and below the writing: top left, top right, bottom right, bottom left of the upright line. So the quad also says
     how the line is turned. A line at the edge may reach a little outside of 0 to 1."""
+    cuts: tuple[Cut, ...] = ()
+    """Of a catalog's line that can decide: what it says under the two cuts of `reading.cuts`. Else none."""
+    sharpness: float = 0.0
+    """Of the narrower cut, 0 to 1 (`cuts.sharpness`); 0 without cuts."""
 
     def on(self, width: int, height: int) -> NDArray[np.float32]:
         """The quad (4, 2) in pixels of a picture of that size."""

@@ -6,25 +6,33 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import DamagedDescriptor, ImageError
+from simsearch.core.print_wording import agreed, says_otherwise
 from simsearch.core.text import basis, percent, points
-from simsearch.core.types import Decision, Hit, Image, Outcome, Pixels
-from simsearch.features.base import unpack
+from simsearch.core.types import Corners, Decision, Hit, Image, Outcome, Pixels
+from simsearch.features.base import Method, unpack
 from simsearch.features.orb import Geometry
+from simsearch.features.reading import decode
 from simsearch.recognition.verification import Verifier
 from simsearch.views.html.evidence import side_by_side
+from simsearch.views.html.marks import Mark, marks_of
 from simsearch.views.html.page import AnswerView, Figure, GroupView, HitView, MemberView
 
 
 class Album:
     """Pictures of one catalog. A file that is gone since it was indexed leaves a gap instead of raising an error."""
 
-    def __init__(self, catalog: Catalog, verifier: Verifier, settings: ImageSettings) -> None:
-        self.catalog, self.verifier, self.settings = catalog, verifier, settings
+    def __init__(
+        self, catalog: Catalog, verifier: Verifier, settings: ImageSettings, reading: Method | None = None
+    ) -> None:
+        """`reading`: the method whose stored readings say where the catalog's pictures hold lines; None: not shown."""
+        self.catalog, self.verifier, self.settings, self.reading = catalog, verifier, settings, reading
 
     def answer(
         self,
@@ -87,9 +95,33 @@ class Album:
         rests = own if of else basis(hit.verification)
         if answer.outcome is Outcome.UNKNOWN:
             rests += "; for information, not an answer"
-        caption = (_heading(hit, answer), f"{hit.sku}  {hit.name}".strip(), f"{of}{rests}")
-        picture = side_by_side(asked.pixels, view.picture, geometry, caption, size=self.verifier.orb.settings.size)
+        print_ = _print(hit)
+        caption = (
+            _heading(hit, answer),
+            f"{hit.sku}  {hit.name}".strip(),
+            f"{of}{rests}",
+            *([print_] if print_ else []),
+        )
+        size, marks = self.verifier.orb.settings.size, self._marks(hit, answer, one_photo=not of)
+        picture = side_by_side(asked.pixels, view.picture, geometry, caption, size=size, marks=marks)
         return Figure(picture, ". ".join(caption))
+
+    def _marks(self, hit: Hit, answer: Decision, *, one_photo: bool) -> list[Mark]:
+        """Lines on both pictures, and what print says of them. Nothing says which of several photos a line is on."""
+        lines = answer.read.lines if answer.read and one_photo else ()
+        there = [Mark(1, place, "read") for place in self._lines(hit.image_id)] if hit.verification.printed else []
+        marks = [*(Mark(0, line.place, "read") for line in lines), *there]
+        return [*marks, *marks_of(hit.verification.printed, photo=one_photo)]
+
+    def _lines(self, image_id: int) -> list[Corners]:
+        """Where the catalog's picture holds lines; none where it was not read, or the reading is damaged."""
+        if self.reading is None:
+            return []
+        stored = self.catalog.descriptors.of(self.reading.fingerprint, [image_id])
+        with suppress(KeyError, DamagedDescriptor, ValueError):
+            found = decode(unpack(self.reading, stored[image_id], image_id).astype(np.uint8, copy=False))
+            return [tuple((float(x), float(y)) for x, y in line.quad) for line in found.lines]
+        return []
 
     def _geometry(self, asked: Image, hit: Hit) -> Geometry | None:
         """The matches behind a hit; None where the answer counted none, or the stored keypoints are gone or damaged."""
@@ -118,3 +150,11 @@ def _heading(hit: Hit, answer: Decision) -> str:
     if answer.outcome is Outcome.AMBIGUOUS:
         return f"AMBIGUOUS: {probable}, one of {len(answer.named)} in question"
     return f"MATCH: {probable}"
+
+
+def _print(hit: Hit) -> str:
+    """What print says of photo and hit, in one line; "" where nothing was compared."""
+    printed = hit.verification.printed
+    if printed is None:
+        return ""
+    return says_otherwise(printed, f"the catalog's {hit.sku}") if printed.contradictions else agreed(printed)

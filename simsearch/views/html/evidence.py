@@ -1,8 +1,9 @@
-"""Evidence pictures: a photo beside a catalog picture, their matching keypoints, and a caption below."""
+"""Evidence pictures: a photo beside a catalog picture, matching keypoints, read lines, and a caption below."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -13,12 +14,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from simsearch.core.types import Pixels
 from simsearch.features.orb import Geometry
+from simsearch.views.html.marks import Frame, Mark, draw
 
 HEIGHT = 340  # pixels; less where both pictures together would be wider than WIDEST
 NARROWEST, WIDEST = 640, 1280  # pixels, of the whole sheet
 MARGIN = 16
 _PAPER, _INK, _FAINT = (255, 255, 255), (24, 28, 33), (92, 99, 106)
-_LABEL, _HEADING, _TEXT = 16, 23, 18  # font sizes in pixels
+_LABEL, _HEADING, _TEXT, _MARK = 16, 23, 18, 13  # font sizes in pixels
 _SHIFT = 4  # fractional bits of OpenCV's coordinates
 
 
@@ -30,6 +32,7 @@ def side_by_side(
     *,
     size: int,
     labels: tuple[str, str] = ("photo", "catalog"),
+    marks: Sequence[Mark] = (),
 ) -> Pixels:
     """Both pictures at equal height, a line for each inlier of `geometry`, and the whole caption below.
 
@@ -40,6 +43,7 @@ def side_by_side(
         caption: its first line is bold; lines too long for the picture are wrapped.
         size: `OrbSettings.size` that the geometry was found with.
         labels: what stands above the two pictures.
+        marks: read lines, outlined over everything else.
     """
     left, right = _fitted(query, other)
     both = left.shape[1] + MARGIN + right.shape[1]
@@ -56,6 +60,11 @@ def side_by_side(
         from_xy = _placed(geometry.query_xy, left, size, (starts[0], top))
         to_xy = _placed(geometry.other_xy, right, size, (starts[1], top))
         _draw_matches(sheet, from_xy, to_xy)
+    if marks:
+        pictures = zip((left, right), starts, strict=True)
+        frames = [Frame(x, top, picture.shape[1], picture.shape[0]) for picture, x in pictures]
+        written = [replace(mark, words=writable(mark.words)) for mark in marks]
+        sheet = draw(sheet, written, frames, _font(_MARK))
     texts = [(x, MARGIN, label, _LABEL, _FAINT) for x, label in zip(starts, labels, strict=True)]
     for text, font, ink in lines:
         texts.append((MARGIN, below, text, font, ink))

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from simsearch.core import text
 from simsearch.core.errors import ImageError
-from simsearch.core.types import Decision, Hit, Pixels
+from simsearch.core.types import Decision, Hit, PhotoPrint, Pixels, PrintedFact
 from simsearch.views.files import NewFile
 from simsearch.views.html.templates import render, rendered_parts
 
@@ -65,9 +65,30 @@ class AnswerView:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """One for each look-alike of the product that the answer names."""
+        """One for each look-alike of the product that the answer names, but for what the reason says already."""
         alike = () if isinstance(self.answer, ImageError) else self.answer.look_alikes
-        return tuple(a.warning for a in alike)
+        return tuple(a.warning for a in alike if a.warning not in self.reason)
+
+    @property
+    def read(self) -> PhotoPrint | None:
+        """What was read on the photo; None where it was not read."""
+        return None if isinstance(self.answer, ImageError) else self.answer.read
+
+    @property
+    def contradictions(self) -> tuple[PrintedFact, ...]:
+        """What print holds against the product that looks nearest, where the answer rests on it."""
+        return () if isinstance(self.answer, ImageError) else self.answer.contradictions
+
+    @property
+    def against(self) -> str:
+        """The SKU that they speak against."""
+        answer = self.answer
+        return "" if isinstance(answer, ImageError) or answer.against is None else answer.against.sku
+
+    @property
+    def compared(self) -> bool:
+        """Whether print was compared with any of the hits."""
+        return any(view.hit.verification.printed for view in self.hits)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
+from simsearch.core.print_wording import kinds
 from simsearch.core.text import percent
 from simsearch.core.types import Pixels
 
@@ -21,12 +22,12 @@ _QUALITY = 82
 
 @cache
 def environment() -> Environment:
-    """Templates of the folder beside this file, with the filters `percent` and `jpeg`."""
+    """Templates of the folder beside this file, with the filters `percent`, `jpeg` and `kinds`."""
     found = Environment(
         loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, undefined=StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    found.filters.update(percent=percent, jpeg=jpeg_uri)
+    found.filters.update(percent=percent, jpeg=jpeg_uri, kinds=kinds)
     found.globals["sides"] = SIDES
     return found
 

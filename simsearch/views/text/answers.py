@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from rich.padding import Padding
 
 from simsearch.core.errors import ImageError
+from simsearch.core.print_wording import short
 from simsearch.core.text import headline, percent
-from simsearch.core.types import Decision, Hit, Outcome
+from simsearch.core.types import Decision, Hit, Outcome, PhotoPrint
 from simsearch.views.text.explain import explanation
 from simsearch.views.text.output import OUT, table, text
 
@@ -42,7 +43,11 @@ def _words(found: Decision, explain: bool) -> None:
     colour = _COLOURS[found.outcome]
     OUT.print(f"  [{colour} bold]{found.outcome.value.upper()}[/]  {text(headline(found))}")
     OUT.print(f"  {text(found.reason)}")
-    for alike in found.look_alikes:
+    _read(found.read)
+    for fact in found.contradictions:
+        apart = f"{fact.kind} {fact.photo}, but {found.against.sku if found.against else ''} {fact.catalog}"
+        OUT.print(f"  [red]contradiction[/]  {text(apart)}")
+    for alike in (a for a in found.look_alikes if a.warning not in found.reason):
         OUT.print(f"  [yellow]beware[/]  {text(alike.warning)}")
     if found.hits:
         if found.outcome is Outcome.UNKNOWN:
@@ -55,10 +60,24 @@ def _words(found: Decision, explain: bool) -> None:
     OUT.print()
 
 
+def _read(read: PhotoPrint | None) -> None:
+    """What the photo says of strength, pack and form, and its codes; nothing where it was not read."""
+    if read is None:
+        return
+    said = ", ".join([*read.strengths, *read.packs, *read.forms])
+    codes = f"; code{'s' * (len(read.codes) != 1)} {', '.join(read.codes)}" if read.codes else ""
+    if not read.lines:
+        OUT.print(f"  read  nothing{text(codes)}")
+    else:
+        OUT.print(f"  read  {text(said or f'{len(read.lines)} lines, no strength, pack or form')}{text(codes)}")
+
+
 def _hits(hits: Sequence[Hit]) -> None:
-    lines = table("SKU", "name", "probability", "similarity", "inliers", "support", "image")
+    compared = any(hit.verification.printed for hit in hits)
+    lines = table("SKU", "name", "probability", "similarity", "inliers", "support", *["print"] * compared, "image")
     for hit in hits:
         v = hit.verification
         scores = (percent(v.probability), f"{v.similarity:.2f}", str(v.inliers), f"{v.support:.0f}")
-        lines.add_row(*map(text, (hit.sku, hit.name, *scores, hit.image)))
+        print_ = [short(v.printed)] if compared else []
+        lines.add_row(*map(text, (hit.sku, hit.name, *scores, *print_, hit.image)))
     OUT.print(Padding(lines, (0, 0, 0, 2), expand=False))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO
 
 from rich.padding import Padding
 
 from simsearch.catalog.decisions import RecordedDecision
+from simsearch.core.print_wording import in_short
 from simsearch.core.text import percent
 from simsearch.views import json as shapes
 from simsearch.views.files import NewFile
@@ -53,10 +54,33 @@ def one(d: RecordedDecision) -> None:
         OUT.print(f"  a match needs {percent(e['match_threshold'])}; margin {e.get('margin', 0.0):g}")
     for name, fingerprint in e.get("fingerprints", {}).items():
         OUT.print(f"  {text(name)}: {text(fingerprint)}")
-    hits = table("SKU", "image id", "probability", "similarity", "inliers", "support")
+    _print(e)
+    hits = table("SKU", "image id", "probability", "similarity", "inliers", "support", "print")
     for hit in e.get("hits", ()):
-        hits.add_row(*map(text, (hit["sku"], str(hit["image_id"]), *_scores(hit))))
+        hits.add_row(*map(text, (hit["sku"], str(hit["image_id"]), *_scores(hit), _says(hit))))
     OUT.print(Padding(hits, (0, 0, 0, 2), expand=False))
+
+
+def _print(e: Mapping[str, Any]) -> None:
+    """What was read, as far as the record keeps it; nothing for records of photos that were not read."""
+    if "read" in e:
+        read = e["read"]
+        fields = ", ".join([*read["strengths"], *read["packs"], *read["forms"]])
+        OUT.print(f"  read: {text(fields or 'no strength, pack or form')}, in {len(read['lines'])} lines")
+    if e.get("codes"):
+        OUT.print(f"  codes: {text(', '.join(e['codes']))}")
+    for fact in e.get("contradictions", ()):
+        apart = f"{fact['kind']} {fact['photo']}, but in the catalog {fact['catalog']}"
+        OUT.print(f"  [red]contradiction[/]  {text(apart)}")
+
+
+def _says(hit: Mapping[str, Any]) -> str:
+    """What print says of a hit: by kind, agreements and contradictions."""
+    printed = hit.get("printed")
+    if not printed:
+        return ""
+    agree, against = ([str(fact["kind"]) for fact in printed[key]] for key in ("agreements", "contradictions"))
+    return in_short(agree, against)
 
 
 def _scores(hit: dict[str, Any]) -> tuple[str, ...]:

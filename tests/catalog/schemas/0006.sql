@@ -4,6 +4,15 @@ CREATE TABLE alembic_version (
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
 INSERT INTO "alembic_version" VALUES('0006');
+CREATE TABLE codes (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	"key" TEXT NOT NULL, 
+	product_id INTEGER NOT NULL, 
+	image_id INTEGER, 
+	CONSTRAINT fk_codes_product_id_products FOREIGN KEY(product_id) REFERENCES products (id), 
+	CONSTRAINT fk_codes_image_id_images FOREIGN KEY(image_id) REFERENCES images (id)
+);
+INSERT INTO "codes" VALUES(1,'gtin:3600029145',1,1);
 CREATE TABLE decision_reviews (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	decision_id INTEGER NOT NULL, 
@@ -145,6 +154,9 @@ CREATE INDEX ix_decisions_created_at ON decisions (created_at);
 CREATE INDEX ix_decisions_query_sha256 ON decisions (query_sha256);
 CREATE INDEX ix_images_read_revision ON images (read_revision);
 CREATE INDEX ix_products_changed_revision ON products (changed_revision);
+CREATE INDEX ix_codes_key ON codes ("key");
+CREATE INDEX ix_codes_product_id ON codes (product_id);
+CREATE INDEX ix_codes_image_id ON codes (image_id);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('products',2);
 INSERT INTO "sqlite_sequence" VALUES('images',5);
@@ -154,4 +166,5 @@ INSERT INTO "sqlite_sequence" VALUES('generations',2);
 INSERT INTO "sqlite_sequence" VALUES('decisions',2);
 INSERT INTO "sqlite_sequence" VALUES('pair_reviews',1);
 INSERT INTO "sqlite_sequence" VALUES('decision_reviews',1);
+INSERT INTO "sqlite_sequence" VALUES('codes',1);
 COMMIT;

@@ -1,0 +1,207 @@
+"""The products that an answer may name: each by its best image, with what print says of all of its images.
+
+A contradiction by any image of a product, or by any photo of the package, counts, and agreement elsewhere does not heal
+it: siblings agree in nearly everything, and the face that tells them apart may be one of six. But where two readings of
+one thing disagree with each other (one photo says 30 and another one 300), one of them is wrong, and the more confident
+one is believed: a blurred cut or a misfiled reference must not rule a product out for good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from simsearch.catalog.images import ImageFacts
+from simsearch.core.types import Candidate, PrintComparison, PrintedFact, Verification
+from simsearch.recognition import multi_view
+from simsearch.recognition.look_alikes import LIKE_POINTS, alike
+
+_AGAINST = 4.6
+"""Log-odds by which a contradiction sets a product back in a list: on held-out pairs it came a hundred times as often
+between two products as within one (docs/recognition.md)."""
+_ROUNDING = 1e-6
+"""Order compares six digits of a probability."""
+_READ_AGAIN = ("name", "strength", "pack", "volume", "form")
+"""Kinds of which a package says one thing. Two lines may both be right, and a code is read right or not at all."""
+
+
+class Verified(NamedTuple):
+    """A candidate after the pairwise look."""
+
+    facts: ImageFacts
+    verification: Verification
+    candidate: Candidate
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A product that an answer may name, by its best image."""
+
+    best: Verified
+    """Its `printed` holds what was read against all images of the product."""
+    faces: tuple[float, ...]
+    """Log-odds by face of the package; one photo has one."""
+
+    @property
+    def sku(self) -> str:
+        return self.best.facts.sku
+
+    @property
+    def seen(self) -> Verification:
+        return self.best.verification
+
+    @property
+    def contradicted(self) -> bool:
+        """Whether print or a code says that the photo shows another product: it is then neither named nor a rival."""
+        return self.seen.contradicted
+
+    @property
+    def alike(self) -> bool:
+        """Whether it looks like the photo, whatever print says."""
+        return alike(self.seen)
+
+    def agrees(self, *kinds: str) -> bool:
+        """Whether print or a code agrees in one of `kinds`."""
+        return self.seen.printed is not None and any(fact.kind in kinds for fact in self.seen.printed.agreements)
+
+
+def contenders(verified: Sequence[Verified]) -> list[Contender]:
+    """Products by their best image, of one photo; best first, contradicted ones behind comparable others."""
+    images: dict[str, list[Verified]] = {}
+    for each in sorted(verified, key=_order):
+        images.setdefault(each.facts.sku, []).append(each)
+    found = []
+    for best, *others in images.values():
+        printed = _united(best.verification, [each.verification for each in others], one_photo=True)
+        judged = best._replace(verification=replace(best.verification, printed=printed))
+        found.append(Contender(judged, (multi_view.log_odds(best.verification.probability),)))
+    return sorted(found, key=_place)
+
+
+def contenders_together(faces: Sequence[Sequence[Sequence[Verified]]]) -> list[Contender]:
+    """The same of several photos of one package: face -> photo -> its candidates. See `multi_view`."""
+    odds: dict[str, list[float]] = {}
+    seen: dict[str, list[Verified]] = {}
+    for number, photos in enumerate(faces):
+        for verified in photos:
+            for each in verified:
+                sku, p = each.facts.sku, multi_view.log_odds(each.verification.probability)
+                by_face = odds.setdefault(sku, [multi_view.log_odds(0.0)] * len(faces))
+                by_face[number] = max(by_face[number], p)
+                seen.setdefault(sku, []).append(each)
+    found = []
+    for sku, every in seen.items():
+        best, *others = sorted(every, key=_order)
+        p = multi_view.probability(multi_view.combined(odds[sku]))
+        printed = _united(best.verification, [each.verification for each in others], one_photo=False)
+        judged = best._replace(verification=replace(best.verification, probability=p, printed=printed))
+        found.append(Contender(judged, tuple(odds[sku])))
+    return sorted(found, key=_place)
+
+
+def _order(v: Verified) -> tuple[float, float, float, int]:
+    # Where probabilities saturate, geometry and then similarity say which is nearer.
+    seen = v.verification
+    return -round(seen.probability, 6), -round(seen.support), -seen.similarity, v.facts.id
+
+
+def _place(contender: Contender) -> tuple[float, float, float, int]:
+    best = contender.best
+    if contender.contradicted:
+        behind = multi_view.probability(multi_view.log_odds(contender.seen.probability) - _AGAINST)
+        best = best._replace(verification=replace(best.verification, probability=behind))
+    return _order(best)
+
+
+# -- what print says of a product ------------------------------------------------------------------------------------
+
+
+def _united(best: Verification, others: Sequence[Verification], *, one_photo: bool) -> PrintComparison | None:
+    """What print says of all pairs of one product's images with the photo, or with all photos of the package.
+
+    Places are kept where they lie on the picture that is shown: those of `best`, and of `one_photo` those on the photo.
+    """
+    found = [each.printed for each in (best, *others) if each.printed is not None]
+    if not found:
+        return None
+    agreements, contradictions = [], []
+    for one in found:
+        elsewhere = [fact for other in found if other is not one for fact in other.agreements]
+        own = one is best.printed
+        agreements += [_placed(fact, own, one_photo) for fact in one.agreements]
+        standing = (fact for fact in one.contradictions if not _contested(fact, elsewhere))
+        contradictions += [_placed(fact, own, one_photo) for fact in standing]
+    features = best.printed.features if best.printed else ()
+    likeness = max(one.likeness for one in found)
+    return PrintComparison(_each_once(agreements), _each_once(contradictions), likeness, features)
+
+
+def _contested(fact: PrintedFact, elsewhere: Sequence[PrintedFact]) -> bool:
+    """Whether the same thing was read elsewhere, agrees there, and was read with more confidence."""
+    return fact.kind in _READ_AGAIN and any(
+        other.kind == fact.kind and other.confidence > fact.confidence for other in elsewhere
+    )
+
+
+def _placed(fact: PrintedFact, own: bool, one_photo: bool) -> PrintedFact:
+    photo = fact.photo_place if one_photo else None
+    return replace(fact, photo_place=photo, catalog_place=fact.catalog_place if own else None)
+
+
+def _each_once(facts: Sequence[PrintedFact]) -> tuple[PrintedFact, ...]:
+    first: dict[tuple[str, str, str], PrintedFact] = {}
+    for fact in facts:
+        first.setdefault((fact.kind, fact.photo, fact.catalog), fact)
+    return tuple(first.values())
+
+
+# -- comparing products ----------------------------------------------------------------------------------------------
+
+
+def foremost(found: Sequence[Contender]) -> Contender | None:
+    """The best product that print and codes let an answer name; None where they rule all of them out."""
+    return next((contender for contender in found if not contender.contradicted), None)
+
+
+def best_looking(found: Sequence[Contender]) -> Contender:
+    """The product that looks nearest, whatever print says: by points that agree, where there are many, or else by
+    probability, in which print may have its part."""
+    return max(found, key=lambda c: (c.seen.support if c.seen.support >= LIKE_POINTS else 0.0, c.seen.probability))
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """The smallest probabilities, 0 to 1, of a product that may be named, by what its probability rests on."""
+
+    match: float
+    """On appearance alone."""
+    match_print: float
+    """On print, too."""
+
+    def of(self, seen: Verification) -> float:
+        """The one that counts for a pair."""
+        return self.match_print if seen.printed is not None and seen.printed.features else self.match
+
+    def met(self, seen: Verification) -> bool:
+        """Whether a pair reaches its threshold."""
+        return seen.probability >= self.of(seen)
+
+
+def reaches(found: Sequence[Contender], thresholds: Thresholds) -> bool:
+    """Whether the foremost product reaches its threshold, or one that differs from it by rounding alone."""
+    first = foremost(found)
+    if first is None:
+        return False
+    equal = (c for c in found if not c.contradicted and c.seen.probability >= first.seen.probability - _ROUNDING)
+    return any(thresholds.met(c.seen) for c in equal)
+
+
+def share(first: Contender, second: Contender) -> float:
+    """The share of the probability that the second keeps beside the first, 0 to 1."""
+    return multi_view.probability(-lead(first, second))
+
+
+def lead(first: Contender, second: Contender) -> float:
+    """Log-odds by which the first is ahead of the second."""
+    return multi_view.lead(first.faces, second.faces)

@@ -1,0 +1,179 @@
+"""What print says of two photos, or of two images of the catalog: for `verify` and the search for duplicates.
+
+A photo that is asked about is cut anew at the places of the catalog's lines. Of two catalog images both were read
+before, with the cuts of the lines that can decide: so the lines that lie at one place under the homography are compared
+as they were stored, and no file is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsearch.catalog import Catalog
+from simsearch.catalog.images import ImageFacts
+from simsearch.core.codes import Codes
+from simsearch.core.errors import DamagedDescriptor
+from simsearch.core.types import Descriptor, Ids, Image, Pixels, PrintComparison, PrintedFact
+from simsearch.features.base import Method, missing, unpack
+from simsearch.features.codes import codes_of
+from simsearch.features.orb import Geometry
+from simsearch.features.reading import Line, Reading, decode
+from simsearch.features.reading.content import content
+from simsearch.features.reading.cuts import deciding
+from simsearch.features.reading.types import Cut
+from simsearch.recognition.print_names import name_facts
+from simsearch.recognition.printed import CatalogSide, PhotoSide, PrintVerifier
+from simsearch.recognition.printed.aligned import corners
+from simsearch.recognition.printed.alignment import Alignment, Points
+from simsearch.recognition.printed.lines import Relation, judge
+
+_NO_CODES = Codes()
+_LONGER = 1.6
+"""How many times as long as the other a line may be, to be the same line."""
+
+
+@dataclass(frozen=True, eq=False)
+class PrintSide:
+    """What was read on one photo."""
+
+    reading: Reading | None = None
+    """With cuts; None where it was not read."""
+    codes: Codes = _NO_CODES
+    facts: ImageFacts | None = None
+    """Its row in the catalog, whose name is looked for in the print; None for a photo outside of it."""
+    pixels: Pixels | None = None
+    """RGB at reading resolution; None where nothing may be cut out of it."""
+
+
+class PairPrint:
+    """Compares print and codes of two photos. Safe to share between threads."""
+
+    def __init__(self, methods: Mapping[str, Method], verifier: PrintVerifier, *, keypoint_side: int) -> None:
+        """
+        Args:
+            methods: "reading" and "codes".
+            verifier: of a photo against an image of the catalog.
+            keypoint_side: longer side in pixels to which photos are scaled for keypoints.
+        """
+        self.reading, self.codes = methods["reading"], methods["codes"]
+        self.verifier, self._side = verifier, keypoint_side
+
+    def look(self, photo: Image) -> PrintSide:
+        """Read print and codes of a photo, as far as what reads them is installed.
+
+        Raises:
+            ImageError: it cannot be decoded at reading resolution.
+        """
+        reading = None if missing(self.reading) else decode(self.reading.describe([photo])[0].astype(np.uint8))
+        codes = _NO_CODES if missing(self.codes) else codes_of(self.codes.describe([photo])[0])
+        return PrintSide(reading, codes, pixels=photo.sharp)
+
+    def stored(self, catalog: Catalog, facts: Mapping[int, ImageFacts]) -> dict[int, PrintSide]:
+        """What the catalog holds of images: id -> side. A damaged descriptor counts as none."""
+        readings = _unpacked(catalog, self.reading, facts)
+        codes = _unpacked(catalog, self.codes, facts)
+        return {
+            i: PrintSide(
+                decode(readings[i].astype(np.uint8, copy=False)) if i in readings else None,
+                codes_of(codes[i]) if i in codes else _NO_CODES,
+                facts[i],
+            )
+            for i in facts
+        }
+
+    def unread(self, catalog: Catalog, ids: Ids) -> int:
+        """How many of the images `ids` have no stored reading."""
+        return len(np.setdiff1d(ids, catalog.descriptors.active_ids(self.reading.fingerprint)))
+
+    def compare(self, a: PrintSide, b: PrintSide, geometry: Geometry | None) -> PrintComparison | None:
+        """What print says of both; None where one of them has neither print nor codes.
+
+        `geometry`: of the keypoints, a to b; None where none was sought.
+        """
+        if not all(side.codes or (side.reading and side.reading.lines) for side in (a, b)):
+            return None
+        photo, other = PhotoSide(a.reading, a.codes, a.pixels), CatalogSide(b.reading, b.codes)
+        found = self.verifier.compare(photo, other, geometry)
+        agree: list[PrintedFact] = []
+        against: list[PrintedFact] = []
+        if a.reading and b.reading:
+            alignment = self._alignment(a.reading, b.reading, geometry)
+            if alignment and a.pixels is None:
+                agree, against = _aligned(a.reading, b.reading, alignment, self.verifier.settings.sharpness)
+            if a.facts and b.facts:
+                names = name_facts((a.reading, a.facts), (b.reading, b.facts), alignment)
+                agree, against = [*names[0], *agree], [*names[1], *against]
+        known = {(fact.kind, fact.photo) for fact in agree}
+        agree += [fact for fact in found.agreements if (fact.kind, fact.photo) not in known]
+        settled = {fact.kind for fact in (*agree, *against)}
+        against += [fact for fact in found.contradictions if fact.kind not in settled]
+        return PrintComparison(tuple(agree), tuple(against), found.likeness, found.features)
+
+    def _alignment(self, a: Reading, b: Reading, geometry: Geometry | None) -> Alignment | None:
+        if geometry is None or geometry.homography is None or geometry.inliers < self.verifier.settings.inliers:
+            return None
+        return Alignment(geometry, (a.width, a.height), (b.width, b.height), self._side)
+
+
+def _unpacked(catalog: Catalog, method: Method, ids: Mapping[int, ImageFacts]) -> dict[int, Descriptor]:
+    found: dict[int, Descriptor] = {}
+    for image_id, data in catalog.descriptors.of(method.fingerprint, list(ids)).items():
+        try:
+            found[image_id] = unpack(method, data, image_id)
+        except DamagedDescriptor:
+            continue
+    return found
+
+
+# -- stored lines under a homography ---------------------------------------------------------------------------------
+
+
+def _aligned(
+    a: Reading, b: Reading, alignment: Alignment, least_sharp: float
+) -> tuple[list[PrintedFact], list[PrintedFact]]:
+    """Agreements and contradictions of the lines that lie at one place of both."""
+    agree: list[PrintedFact] = []
+    against: list[PrintedFact] = []
+    for i in deciding(b.lines, b.width, b.height):
+        theirs = b.lines[i]
+        quad = theirs.quad.astype(np.float64)
+        if not theirs.cuts or content(theirs.text).varies or not alignment.explained(quad):
+            continue
+        ours = _at(a, alignment.to_photo(quad))
+        if ours is None or content(ours.text).varies:
+            continue
+        judged = judge(ours.cuts or (Cut(ours.text, ours.confidence),), theirs.cuts)
+        fact = PrintedFact(
+            judged.kind, judged.photo, judged.catalog, photo_place=corners(ours.quad.astype(np.float64)),
+            catalog_place=corners(quad), confidence=min(ours.confidence, theirs.confidence),
+        )  # fmt: skip
+        if judged.relation is Relation.AGREES:
+            agree.append(fact)
+        elif judged.relation is Relation.CONTRADICTS and min(ours.sharpness, theirs.sharpness) >= least_sharp:
+            against.append(fact)
+    return agree, against
+
+
+def _at(reading: Reading, place: Points) -> Line | None:
+    """The line of a reading that lies at a place (4, 2), about as long and as high; None where there is none."""
+    if not np.isfinite(place).all():
+        return None
+    size = np.array([reading.width, reading.height], np.float64)
+    there = place * size
+    best, nearest = None, 0.5
+    for line in reading.lines:
+        own = line.quad.astype(np.float64) * size
+        lengths, heights = _extent(own), _extent(there)
+        ratios = [max(x, y) / max(1e-6, min(x, y)) for x, y in zip(lengths, heights, strict=True)]
+        apart = float(np.linalg.norm(own.mean(axis=0) - there.mean(axis=0))) / max(heights[1], 1e-6)
+        if max(ratios) <= _LONGER and apart < nearest:
+            best, nearest = line, apart
+    return best
+
+
+def _extent(quad: Points) -> tuple[float, float]:
+    """Length and height of a line (4, 2)."""
+    return float(np.linalg.norm(quad[1] - quad[0])), float(np.linalg.norm(quad[3] - quad[0]))

@@ -1,0 +1,15 @@
+"""What is printed on a photo, and its codes, compared with an image of the catalog.
+
+- `verifier`: `PrintVerifier`, and the features that a probability is fitted on.
+- `aligned`, `alignment`, `lines`: a line of the catalog's photo, looked for at its place in the photo and judged.
+- `facts`, `whole`: amounts, counts and forms of a whole reading, and what two sides say of each other without geometry.
+- `agreement`, `spelling`, `digits`: text, names and numbers, letters taken for others among them.
+
+docs/reading.md has the rules and the figures behind them.
+"""
+
+from simsearch.recognition.printed.facts import photo_print
+from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
+from simsearch.recognition.printed.verifier import PRINT_FEATURES, RISING, PrintSettings, PrintVerifier
+
+__all__ = ["PRINT_FEATURES", "RISING", "CatalogSide", "PhotoSide", "PrintSettings", "PrintVerifier", "photo_print"]

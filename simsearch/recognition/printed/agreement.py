@@ -1,0 +1,67 @@
+"""How much of the text of two photos, and of the catalog's own words, is the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from simsearch.catalog.images import ImageFacts
+from simsearch.core.forms import forms
+from simsearch.core.quantities import without_amounts, without_packs
+from simsearch.features.reading.quads import size
+from simsearch.features.reading.text import grams, normalised
+from simsearch.features.reading.types import Reading
+from simsearch.recognition.printed.spelling import same_word
+
+Weights = Callable[[str], float]
+"""Rarity of an n-gram or a word of normalised text, above 0; 1.0 where there is no corpus."""
+
+_WORD = re.compile(r"[^\W\d_]+(?:[^\W_]*[^\W\d_])?")
+
+
+def text_likeness(a: Reading, b: Reading, weights: Weights) -> float:
+    """Cosine of the weighted sets of character 3-to-5-grams, 0 to 1; 0 where one side has none."""
+    ours, theirs = (grams(line.text for line in reading.lines) for reading in (a, b))
+    shared, own, other = (_energy(side, weights) for side in (ours & theirs, ours, theirs))
+    return shared / (own * other) ** 0.5 if own and other else 0.0
+
+
+def _energy(of: Iterable[str], weights: Weights) -> float:
+    return float(sum(weights(gram) ** 2 for gram in of))
+
+
+def name_words(facts: ImageFacts) -> tuple[str, ...]:
+    """Words of a product's name that are no amounts, counts or forms, normalised; all words where none is left."""
+    words = _WORD.findall(normalised(without_packs(without_amounts(facts.name))))
+    kept = tuple(word for word in words if not forms(word) and len(word) >= 2)
+    return kept or tuple(words)
+
+
+def sized_words(reading: Reading) -> list[tuple[str, float]]:
+    """Whole words of a reading, and two neighbours as one, with how large they are beside the largest, 0 to 1."""
+    found: list[tuple[str, float]] = []
+    for line in reading.lines:
+        words = _WORD.findall(normalised(line.text))
+        height = size(line.on(reading.width, reading.height).astype(np.float64))[1]
+        found += [(word, height) for word in [*words, *(a + b for a, b in pairwise(words))]]
+    most = max((height for _, height in found), default=1.0)
+    return [(word, height / most) for word, height in found]
+
+
+def name_agreement(words: Sequence[str], printed: Sequence[tuple[str, float]], weights: Weights) -> float:
+    """How much of a name is printed on the photo, 0 to 1, by whole words; a word printed small counts half at least.
+
+    `words`: of the name; `printed`: see :func:`sized_words`. Rare words count more.
+    """
+    whole = sum(weights(word) * len(word) for word in words)
+    if not whole:
+        return 0.0
+    joined = "".join(words)
+    found = 0.0
+    for word in words:
+        sizes = [share for other, share in printed if same_word(word, other) or (len(words) > 1 and other == joined)]
+        found += weights(word) * len(word) * (0.5 + 0.5 * max(sizes)) if sizes else 0.0
+    return found / whole

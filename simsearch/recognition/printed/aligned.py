@@ -1,0 +1,83 @@
+"""Aligned reading: the lines of a catalog photo are looked for in the photo, at the places where they have to be.
+
+Nothing is detected there. The place of a line is cut out of the photo at its full resolution, upright, and recognised;
+what the catalog's side reads under the same cuts was stored when it was read (`features.reading.cuts`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from simsearch.core.types import Corners, Pixels
+from simsearch.features.reading.content import content
+from simsearch.features.reading.cuts import deciding, places, sharpness
+from simsearch.features.reading.quads import size, upright
+from simsearch.features.reading.types import Cut, Line, Reader, Reading
+from simsearch.recognition.printed.alignment import Alignment, Points
+from simsearch.recognition.printed.lines import Judgement, Relation, judge
+
+LEAST_HEIGHT = 10.0
+"""Pixels of a line in the photo from which it is looked at."""
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """A line of one side, and what the other side says at its place."""
+
+    judgement: Judgement
+    photo: Corners
+    catalog: Corners
+
+
+def read_along(
+    photo: Pixels, reading: Reading, alignment: Alignment, reader: Reader, lines: int, least_sharp: float
+) -> list[Place]:
+    """What a photo says at the places of the catalog's lines that can decide, at most `lines` of them.
+
+    It ends with the first contradiction. A line that the catalog stored no cuts of is passed over.
+    """
+    found: list[Place] = []
+    for line, quads in _in_view(photo, reading, alignment):
+        if len(found) >= lines:
+            break
+        crops = [upright(photo, quad) for quad in quads]
+        said = [Cut(text, confidence) for text, confidence in reader.recognise(crops)]
+        judged = judge(said, line.cuts)
+        if judged.relation is Relation.CONTRADICTS and min(line.sharpness, sharpness(crops[0])) < least_sharp:
+            judged = Judgement(Relation.NOTHING, judged.kind, judged.photo, judged.catalog, judged.likeness)
+        there = alignment.to_photo(line.quad.astype(np.float64))
+        found.append(Place(judged, corners(there), corners(line.quad.astype(np.float64))))
+        if judged.relation is Relation.CONTRADICTS:
+            break
+    return found
+
+
+def _in_view(photo: Pixels, reading: Reading, alignment: Alignment) -> Iterator[tuple[Line, list[Points]]]:
+    """Lines with cuts whose places the photo shows, and their two cuts in pixels of the photo."""
+    height, width = photo.shape[:2]
+    for i in deciding(reading.lines, reading.width, reading.height):
+        line = reading.lines[i]
+        if not line.cuts or content(line.text).varies or not alignment.explained(line.quad.astype(np.float64)):
+            continue
+        own = line.on(reading.width, reading.height).astype(np.float64)
+        share = np.array([reading.width, reading.height])
+        quads = [alignment.to_photo(quad / share) for quad in places(own)]
+        line_there = alignment.to_photo(line.quad.astype(np.float64))
+        if not np.isfinite(quads).all() or line_there.min() < 0 or line_there.max() > 1:
+            continue
+        cuts = [quad * np.array([width, height]) for quad in quads]
+        if size(line_there * np.array([width, height]))[1] >= LEAST_HEIGHT:
+            yield line, cuts
+
+
+def corners(quad: Points) -> Corners:
+    """A quad (4, 2) as plain numbers."""
+    return tuple((float(x), float(y)) for x, y in quad)
+
+
+def counted(found: Sequence[Place], relation: Relation) -> int:
+    """How many of `found` are of that relation."""
+    return sum(place.judgement.relation is relation for place in found)

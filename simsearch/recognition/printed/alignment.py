@@ -1,0 +1,60 @@
+"""Places of a catalog photo in a photo that is asked about, and the other way round, by their homography."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.features.orb import Geometry
+
+Points = NDArray[np.float64]
+"""(n, 2), x and y in shares of the picture's width and height."""
+
+_ROOM = 0.04
+"""How far beyond the hull of the agreeing points a line may reach, in shares of the catalog photo's longer side."""
+
+
+class Alignment:
+    """A homography between the keypoints of two photos, for places in shares of their sizes."""
+
+    def __init__(self, geometry: Geometry, photo: tuple[int, int], catalog: tuple[int, int], side: int) -> None:
+        """
+        Args:
+            geometry: with a homography.
+            photo, catalog: width and height of the pictures whose places are carried, in any size.
+            side: longer side in pixels to which both are scaled at most for keypoints.
+        """
+        assert geometry.homography is not None
+        self._there = geometry.homography
+        self._back = np.asarray(np.linalg.inv(geometry.homography), np.float64)
+        self._photo, self._catalog = _scaled(photo, side), _scaled(catalog, side)
+        self._hulls = [cv2.convexHull(xy.astype(np.float32)) for xy in (geometry.query_xy, geometry.other_xy)]
+
+    def to_photo(self, points: Points) -> Points:
+        """Places of the catalog's photo, in the photo; not finite where they lie behind the camera."""
+        return _carried(points, self._catalog, self._back, self._photo)
+
+    def to_catalog(self, points: Points) -> Points:
+        """The other way round."""
+        return _carried(points, self._photo, self._there, self._catalog)
+
+    def explained(self, quad: Points, *, of_photo: bool = False) -> bool:
+        """Whether a line lies among the points that agree: another face of a box lies in another plane."""
+        size = self._photo if of_photo else self._catalog
+        hull, room = self._hulls[0 if of_photo else 1], _ROOM * float(size.max())
+        middles = [(quad[0] + quad[3]) / 2, (quad[1] + quad[2]) / 2, quad.mean(axis=0)]
+        inside = [cv2.pointPolygonTest(hull, tuple((p * size - 0.5).tolist()), True) for p in middles]
+        return min(inside) >= -room and inside[2] >= 0
+
+
+def _scaled(size: tuple[int, int], side: int) -> NDArray[np.float64]:
+    scale = min(1.0, side / max(size))
+    return np.array([max(1, round(size[0] * scale)), max(1, round(size[1] * scale))], np.float64)
+
+
+def _carried(points: Points, of: NDArray[np.float64], way: NDArray[np.float64], into: NDArray[np.float64]) -> Points:
+    # Keypoints count from the middle of the first pixel, places from its corner.
+    there = np.column_stack([points * of - 0.5, np.ones(len(points))]) @ way.T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((there[:, :2] / there[:, 2:] + 0.5) / into, np.float64)
