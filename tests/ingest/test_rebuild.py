@@ -186,6 +186,7 @@ def test_a_generation_of_other_readings_asks_for_a_build(reading: App, kit: Kit)
 def test_a_plan_names_the_lanes_of_text(reading: App) -> None:
     says = {reading.print_methods["reading"].fingerprint: encode(reading_of("HEMIPAN 500 mg")).tobytes()}
     reading.catalog.readings.add(dict.fromkeys(range(1, 7), says))
+    reading.catalog.images.update_products(SourceRow(f"p{i}", "", "", "", name=f"Hemi{i}pan") for i in range(6))
     manifest = reading.generations.manifest(reading.rebuild())
     plan = reading.plan()
     assert [(lane.name, lane.images) for lane in plan.lanes[-2:]] == [("text", 6), ("words", 6)]
