@@ -166,7 +166,7 @@ def test_one_file_twice_is_not_read(shop: Shop) -> None:
 
 def test_a_pair_is_read_along_the_points_that_agree(shop: Shop) -> None:
     resized = next(planted for planted in shop.planted if planted.kind == "resized")
-    a, copy = (str(shop.photo(sku)) for sku in (resized.sku_a, resized.sku_b))
+    a, copy = str(shop.photo(resized.sku_a)), str(shop.table.parent / f"images/{resized.sku_b}.jpg")
     prints = Prints(AGREES)
     methods = {name: create(name) for name in ("phash", "orb")}
     PairVerifier(methods, Sure(), 0.9, ImageSettings(), prints).verify([(a, copy)])
