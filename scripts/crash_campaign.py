@@ -10,6 +10,7 @@ down what was acknowledged as committed. After every kill another process checks
 
 - SQLite's integrity_check of the catalog passes,
 - every image that was committed is there, and none that was retired,
+- what was read of what is printed on an active image is there,
 - a generation serves that passes the full check, with nothing to fall back on, and no older one than was acknowledged,
 - its ids, with what came since and without what went since, are those of the catalog's active images.
 
@@ -29,7 +30,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -47,6 +48,7 @@ from simsearch.features.base import Method, NoSettings
 from simsearch.indexes.generations import Generations
 from simsearch.ingest.indexer import Indexer
 from simsearch.ingest.nightly import Nightly
+from simsearch.ingest.reading import PrintStage
 from simsearch.ingest.rebuild import Rebuilder
 from simsearch.ingest.sources import read_source
 from simsearch.recognition.retrieval import Retrieval
@@ -99,6 +101,8 @@ class World:
         self.catalog = Catalog(self.home / "catalog.db", self.config.catalog)
         self.generations = Generations(self.home / "generations", self.catalog)
         self.rebuilder = Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations)
+        self.printed: dict[str, Any] = {"reading": Stand("reading", "hamming", 64)}
+        self.stage = PrintStage(self.catalog, self.printed, self.config)
 
     def said(self, line: str) -> None:
         """Write down what was acknowledged."""
@@ -108,6 +112,13 @@ class World:
     def listen(self) -> None:
         """From now on, every change that the catalog acknowledges is written down."""
         apply, build, back = self.catalog.images.apply, self.rebuilder.build, self.generations.rollback
+        add = self.catalog.readings.add
+
+        def read(found: Mapping[int, Mapping[str, bytes]], codes: Mapping[int, Collection[str]] | None = None) -> int:
+            count = add(found, codes)
+            for image_id in found:
+                self.said(f"read {image_id}")
+            return count
 
         def applied(**changes: Any) -> None:
             gone = list(changes.get("retire", ()))
@@ -128,6 +139,7 @@ class World:
             return back()
 
         self.catalog.images.apply = applied  # type: ignore[method-assign]
+        self.catalog.readings.add = read  # type: ignore[method-assign]
         self.rebuilder.build = built  # type: ignore[method-assign]
         self.generations.rollback = rolled  # type: ignore[method-assign]
 
@@ -148,10 +160,11 @@ class World:
         """As `simsearch index --prune-all`."""
         indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
         indexer.run([read_source(self.source)], retire_share=1.0, progress=quiet)
+        self.stage.run(quiet)
 
     def night(self) -> None:
         """As `simsearch rebuild --nightly`."""
-        Nightly(self.rebuilder).run([self.source], quiet)
+        Nightly(self.rebuilder, self.stage).run([self.source], quiet)
 
     def work(self, seed: int, steps: int = 1000) -> None:
         """Until it is killed, or for `steps`."""
@@ -179,6 +192,9 @@ class World:
         assert not lost, f"{len(lost)} committed images are lost"
         back = {int(line.split()[1]) for line in said if line.startswith("retired")} & set(active)
         assert not back, f"retired images are active again: {sorted(back)[:5]}"
+        read = {int(line.split()[1]) for line in said if line.startswith("read")} & set(active)
+        unread = read - set(self.catalog.descriptors.active_ids(self.printed["reading"].fingerprint).tolist())
+        assert not unread, f"what was read is lost: {sorted(unread)[:5]}"
         serving = self.generations.current()
         builds = [i for i, line in enumerate(said) if line.startswith("serves")]
         assert serving or not builds, "nothing serves any more"

@@ -55,10 +55,10 @@ if TYPE_CHECKING:
     from simsearch.duplicates.feedback import PairFeedback
     from simsearch.duplicates.results import DuplicateGroup, DuplicatePair, Findings, PairKind
     from simsearch.indexes.manifest import Audit
+    from simsearch.ingest.build_plan import Plan, PlannedLane
     from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.passed_over import PassedOverGroup
-    from simsearch.ingest.rebuild import Plan, PlannedLane
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.feedback import DecisionDesk
     from simsearch.training.calibrate import CalibrateResult
@@ -140,7 +140,7 @@ _MODULES = {
     "ingest.index_report": ("IndexReport",),
     "ingest.nightly": ("NightlyReport",),
     "ingest.passed_over": ("PassedOverGroup",),
-    "ingest.rebuild": ("Plan", "PlannedLane"),
+    "ingest.build_plan": ("Plan", "PlannedLane"),
     "recognition.calibration": ("Calibration",),
     "recognition.feedback": ("DecisionDesk",),
     "training.calibrate": ("CalibrateResult",),

@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from simsearch.core.types import Decision, PhotoLike, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import PairFeedback
+    from simsearch.ingest.build_plan import Plan
     from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
-    from simsearch.ingest.rebuild import Plan
+    from simsearch.ingest.reading_report import ReadingReport
     from simsearch.recognition.feedback import DecisionDesk
     from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
@@ -96,9 +97,12 @@ class App(Parts):
         forget: str | Path | Iterable[str | Path] = (),
         reread: bool = False,
         rebuild: bool | None = None,
+        reading: bool | None = None,
         progress: Progress = silent,
     ) -> IndexReport:
-        """Describe what `sources` list and the catalog lacks.
+        """Describe what `sources` list and the catalog lacks, then read what is printed on the catalog's photos.
+
+        What was described can be found before the first photo is read; see `ingest.reading`.
 
         Args:
             sources: one or several folders, CSV or JSONL files.
@@ -108,8 +112,11 @@ class App(Parts):
             reread: read every file, also those that look unchanged; their sha256 says which are.
             rebuild: build a generation afterwards; None does so when none serves, or when more than
                 `indexing.rebuild_share` of the images are outside it.
+            reading: read every photo of the catalog that is not read yet; None does so where `reading.mode` allows it
+                and the reader is installed.
 
         Raises:
+            ConfigError: `reading` is wanted, and not possible; nothing was changed.
             SourceError: a source cannot be read at all, or more is no longer listed than may be retired at once;
                 nothing was changed.
         """
@@ -117,6 +124,8 @@ class App(Parts):
         from simsearch.ingest.known_sources import forget_source, forgettable
         from simsearch.ingest.sources import read_sources
 
+        if reading:
+            self.print_stage.require()
         read = read_sources(arguments.sources(sources), may_be_empty=prune or prune_all)
         going = arguments.sources(forget)
         if going:
@@ -129,6 +138,28 @@ class App(Parts):
             report = replace(report, retired=report.retired + sum(forget_source(self.catalog, s) for s in forgotten))
             if rebuild or (rebuild is None and self.rebuilder.behind()):
                 report = replace(report, generation=self.rebuilder.rebuild(progress=progress))
+            if reading is not False:
+                report = replace(report, reading=self.print_stage.run(progress))
+                if rebuild is not False and self.rebuilder.behind():  # by what was read
+                    report = replace(report, generation=self.rebuilder.rebuild(progress=progress))
+        return report
+
+    def read_print(self, *, minutes: float | None = None, progress: Progress = silent) -> ReadingReport:
+        """Read what is printed on the catalog's photos, as far as it is not read yet; see `ingest.reading`.
+
+        Args:
+            minutes: after which no further photo is begun; None: all are read.
+            progress: told after every photo.
+
+        Raises:
+            ConfigError: the reader is not installed, or `reading.mode` is "never".
+        """
+        self.require_catalog()
+        self.print_stage.require()
+        with self.writing():
+            report = self.print_stage.run(progress, minutes=minutes)
+            if report.read and self.rebuilder.behind():
+                self.rebuilder.rebuild(progress=progress)
         return report
 
     def query(
@@ -243,7 +274,7 @@ class App(Parts):
 
         listed = arguments.sources(sources)
         with self.writing():
-            return Nightly(self.rebuilder, keep=keep).run(listed, progress)
+            return Nightly(self.rebuilder, self.print_stage, keep=keep).run(listed, progress)
 
     def rollback(self) -> str:
         """Serve the generation before the current one; its name."""
@@ -257,7 +288,7 @@ class App(Parts):
         from simsearch.ingest.status import read_status
 
         self.require_catalog()
-        parts = self.catalog, self.methods, self.generations
+        parts = self.catalog, self.methods, self.generations, self.print_stage
         found = read_status(self.home, *parts, verify=verify, progress=progress)
         return replace(found, nightly=last_report(self.home / "nightly"))
 
@@ -282,11 +313,18 @@ class App(Parts):
         return train_from_files(self.config, config, table, run, device=device, progress=progress)
 
     def calibrate(
-        self, table: Path | None, *, target_far: float = 0.001, out: Path | None = None, progress: Progress = silent
+        self,
+        table: Path | None,
+        *,
+        target_far: float = 0.001,
+        print_only: bool = False,
+        out: Path | None = None,
+        progress: Progress = silent,
     ) -> CalibrateResult:
         """Refit probability and thresholds; written to the home, or to `out`.
 
-        On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`.
+        On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`. With
+        `print_only` the table says what print adds, and what was fitted of appearance stays.
         """
         from simsearch.training.calibrate_feedback import calibrate_from_decisions
         from simsearch.training.run import calibrate_from_table
@@ -298,5 +336,8 @@ class App(Parts):
             self.require_catalog()
             result = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
         else:
-            result = calibrate_from_table(self.config, self.methods, table, target_far, progress)
+            result = calibrate_from_table(
+                self.config, self.methods, self.print_methods, self.calibration, table, target_far,
+                print_only=print_only, progress=progress,
+            )  # fmt: skip
         return result.written(path)  # in one step, so that minutes of work need not wait for another writer's lock

@@ -10,7 +10,7 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
-from simsearch.core.config import NEEDED, Config
+from simsearch.core.config import NEEDED, PRINTED, Config
 from simsearch.core.errors import CatalogError, ConfigError, UsageError
 from simsearch.core.files import writing as hold_lock
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from simsearch.catalog import Catalog
     from simsearch.features.base import Method, MetricMethod
     from simsearch.indexes.generations import Generations
+    from simsearch.ingest.reading import PrintStage
     from simsearch.ingest.rebuild import Rebuilder
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.engine import QueryEngine
+    from simsearch.recognition.print_evidence import PrintEvidence
     from simsearch.recognition.print_pairs import PairPrint
     from simsearch.recognition.scoring import CurrentScoring
     from simsearch.recognition.service import QueryService
@@ -57,6 +59,8 @@ class Parts:
         missing = [name for name in NEEDED if name not in config.indexing.stored]
         if missing:
             raise ConfigError(f"indexing.stored must name {', '.join(NEEDED)}; {', '.join(missing)} is missing")
+        if printed := [name for name in config.indexing.stored if name in PRINTED]:
+            raise ConfigError(f"indexing.stored must not name {', '.join(printed)}: see [reading], which stores them")
 
     def __enter__(self) -> Self:
         return self
@@ -125,6 +129,18 @@ class Parts:
         return {read.name: read, codes.name: codes}
 
     @part
+    def print_stage(self) -> PrintStage:
+        """What reads the catalog's photos by the methods of print."""
+        from simsearch.ingest.reading import PrintStage
+
+        return PrintStage(self.catalog, self.print_methods, self.config)
+
+    @property
+    def reading(self) -> Method | None:
+        """The method whose descriptors the lanes of text are made from; None where nothing is ever read."""
+        return None if self.config.reading.mode == "never" else self.print_methods["reading"]
+
+    @property
     def pair_print(self) -> PairPrint | None:
         """Compares what is printed on two photos; None where nothing is to be read."""
         if self.config.reading.mode == "never":
@@ -169,7 +185,7 @@ class Parts:
         """What builds the indexes."""
         from simsearch.ingest.rebuild import Rebuilder
 
-        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations)
+        return Rebuilder(self.home, self.config, self.catalog, self.methods, self.generations, self.reading)
 
     @part
     def scoring(self) -> CurrentScoring:
@@ -183,7 +199,16 @@ class Parts:
         """The query engine, without records."""
         from simsearch.recognition.engine import QueryEngine
 
-        return QueryEngine(self.catalog, self.generations, self.methods, self.scoring.current, self.config.query)
+        return QueryEngine(
+            self.catalog, self.generations, self.methods, self.scoring.current, self.print_evidence, self.config.query
+        )
+
+    @part
+    def print_evidence(self) -> PrintEvidence:
+        """What reads photos and compares their print with the catalog's."""
+        from simsearch.recognition.print_evidence import PrintEvidence
+
+        return PrintEvidence(self.catalog, self.methods, self.print_methods, self.config.reading)
 
     @part
     def service(self) -> QueryService:

@@ -95,7 +95,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
             network.get_parameter(layer).abs_().mul_(sign)
     save(network, kit.weights, {})
     chosen = f'weights = "{kit.weights}"\nprecision = "float32"\ndevice = "cpu"\n'
-    rest = '[indexing]\nworkers = 2\n[reading]\nmode = "never"\n'
+    rest = '[reading]\nmode = "never"\n[indexing]\nworkers = 2\n'  # tests add to the last table
     kit.config.write_text(f"[methods.siamese]\n{chosen}{rest}", encoding="utf-8")
     methods = [create("phash"), create("orb"), create("siamese", {"weights": str(kit.weights)})]
     # 0.5 at 120 inliers, 0.99 at 270: two photos match when one was made from the other. The backs of rendered boxes

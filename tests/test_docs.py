@@ -92,8 +92,8 @@ def keys(value: Any) -> Iterator[str]:
 
 
 def test_every_key_that_is_written_in_views_json_is_in_the_docs() -> None:
+    from simsearch.ingest.build_plan import Plan, PlannedLane
     from simsearch.ingest.nightly import NightlyReport
-    from simsearch.ingest.rebuild import Plan, PlannedLane
 
     files = (ROOT / "simsearch/views" / name for name in ("json.py", "print_json.py"))
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]

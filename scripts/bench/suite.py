@@ -84,7 +84,7 @@ def stages(app: App, paths: Sequence[Path]) -> dict[str, float]:
 def indexing(app: App, table: Path, floor_ms: float, count: int) -> tuple[list[Row], float]:
     """Rows of a full run, and its processor milliseconds a photo."""
     reports: list[IndexReport] = []
-    processor, wall = clock(lambda: reports.append(app.index([table], rebuild=False)))
+    processor, wall = clock(lambda: reports.append(app.index([table], rebuild=False, reading=False)))
     if reports[0].described != count:
         sys.exit(f"{reports[0].described} of {count} photos were indexed: the figures would mean nothing")
     each = processor / count * 1e3

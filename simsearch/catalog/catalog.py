@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from simsearch.catalog.builds import Builds
+from simsearch.catalog.codes import ProductCodes
 from simsearch.catalog.database import Database
 from simsearch.catalog.decisions import Decisions
 from simsearch.catalog.descriptors import Descriptors
@@ -19,7 +20,7 @@ from simsearch.catalog.readings import Readings
 from simsearch.catalog.reviews import Reviews
 from simsearch.catalog.selection import Selection
 from simsearch.catalog.sources import Sources
-from simsearch.catalog.tables import ImageRow, StateRow, Verdict
+from simsearch.catalog.tables import ImageRow, ProductRow, StateRow, Verdict
 from simsearch.core.config import CatalogSettings
 from simsearch.core.types import Ids
 
@@ -41,13 +42,20 @@ class Changes:
     image does not describe it: it need not be among `ids`."""
     read_revisions: NDArray[np.int64]
     """(r,) the revision in which each of them was read last."""
+    renamed_ids: Ids
+    """(p,) ascending: accepted images of products of which the table said something else after the revision asked for,
+    also retired ones."""
+    renamed_revisions: NDArray[np.int64]
+    """(p,) the revision of each of these changes."""
 
     def after(self, revision: int) -> Changes:
-        """Those of the images that were described, or read, after a later revision."""
+        """Those of the images that were described, read, or named anew, after a later revision."""
         later, read = self.described_revisions > revision, self.read_revisions > revision
+        renamed = self.renamed_revisions > revision
         return Changes(
             self.revision, self.ids[later], self.described_revisions[later], self.retired,
             self.read_ids[read], self.read_revisions[read],
+            self.renamed_ids[renamed], self.renamed_revisions[renamed],
         )  # fmt: skip
 
 
@@ -65,6 +73,7 @@ class Catalog:
         self.database = database = Database(url, settings)
         self.images = Images(database)
         self.descriptors = Descriptors(database)
+        self.codes = ProductCodes(database)
         self.readings = Readings(database)
         self.decisions = Decisions(database)
         self.builds = Builds(database)
@@ -79,21 +88,23 @@ class Catalog:
             return c.scalar(sa.select(StateRow.revision)) or 0
 
     def changes(self, since: int) -> Changes:
-        """What was described, read and retired after the revision `since`; -1: all that there is."""
+        """What was described, read, renamed and retired after the revision `since`; -1: all that there is."""
         ok = ImageRow.verdict == Verdict.OK.value
         described, read = (
             sa.select(ImageRow.id, column).where(column > since, ok).order_by(ImageRow.id)
             for column in (ImageRow.described_revision, ImageRow.read_revision)
         )
+        changed = ProductRow.changed_revision
+        renamed = sa.select(ImageRow.id, changed).join(ProductRow).where(changed > since, ok).order_by(ImageRow.id)
         retired = sa.select(ImageRow.id).where(ImageRow.retired_revision > since)
         with self.database.read() as c:
             revision = c.scalar(sa.select(StateRow.revision)) or 0
             rows = np.array(c.execute(described).all(), np.int64).reshape(-1, 2)
             gone = np.array(c.scalars(retired).all(), np.int64)
-            printed = np.array(c.execute(read).all(), np.int64).reshape(-1, 2)
-        columns = (part[:, i].copy() for part in (rows, printed) for i in range(2))
-        ids, described_revisions, read_ids, read_revisions = columns
-        return Changes(revision, ids, described_revisions, gone, read_ids, read_revisions)
+            printed, named = (np.array(c.execute(q).all(), np.int64).reshape(-1, 2) for q in (read, renamed))
+        columns = (part[:, i].copy() for part in (rows, printed, named) for i in range(2))
+        ids, described_revisions, *others = columns
+        return Changes(revision, ids, described_revisions, gone, *others)
 
     def close(self) -> None:
         """Give the connections back."""

@@ -8,9 +8,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from simsearch.catalog.codes import write_listed
 from simsearch.catalog.database import chunks
-from simsearch.catalog.tables import ProductRow
+from simsearch.catalog.tables import ProductRow, StateRow
 from simsearch.core.types import SourceRow
+
+_NEXT = sa.select(StateRow.revision + 1).scalar_subquery()
+"""The revision that the transaction makes."""
 
 
 def product_ids(c: Connection, rows: Sequence[SourceRow]) -> dict[str, int]:
@@ -25,11 +29,15 @@ def product_ids(c: Connection, rows: Sequence[SourceRow]) -> dict[str, int]:
             key = c.execute(sa.insert(ProductRow).values(sku=sku, **values)).inserted_primary_key
             assert key is not None
             found[sku] = int(key[0])
+            write_listed(c, found[sku], values.get("attributes", {}))
     return found
 
 
 def update_products(c: Connection, rows: Iterable[SourceRow]) -> int:
-    """Bring known products up to what `rows` say; how many changed. Attributes that the rows do not name stay."""
+    """Bring known products up to what `rows` say; how many changed. Attributes that the rows do not name stay.
+
+    Where any changed, the caller raises the revision, once, in the same transaction.
+    """
     wanted = _values(rows)
     changed = 0
     for part in chunks(list(wanted)):
@@ -39,7 +47,10 @@ def update_products(c: Connection, rows: Iterable[SourceRow]) -> int:
             if "attributes" in values:
                 values["attributes"] = {**known["attributes"], **values["attributes"]}
             if any(known[column] != value for column, value in values.items()):
+                values["changed_revision"] = _NEXT
                 c.execute(sa.update(ProductRow).where(ProductRow.id == known["id"]).values(values))
+                if "attributes" in values:
+                    write_listed(c, known["id"], values["attributes"])
                 changed += 1
     return changed
 

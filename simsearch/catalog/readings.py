@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from simsearch.catalog.codes import write_seen
 from simsearch.catalog.database import Part, chunks, raise_revision
 from simsearch.catalog.descriptors import add_descriptors, method_keys
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable
@@ -41,11 +42,12 @@ class ReadingCounts:
 class Readings(Part):
     """Descriptors of print. They never change when an image counts as described."""
 
-    def add(self, found: Mapping[int, Mapping[str, bytes]]) -> int:
+    def add(self, found: Mapping[int, Mapping[str, bytes]], codes: Mapping[int, Collection[str]] | None = None) -> int:
         """Write descriptors of print, in one transaction, as one revision; returns of how many images.
 
         `found`: image id -> fingerprint -> packed descriptor, in place of those under the same fingerprints. Images
-        that were retired meanwhile are left out.
+        that were retired meanwhile are left out. `codes`: image id -> keys of the codes on it
+        (`core.code_agreement.keys`), in place of those from before.
         """
         if not found:
             return 0
@@ -65,6 +67,8 @@ class Readings(Part):
                     )
                 )
                 add_descriptors(c, image_id, found[image_id], methods)
+                if codes is not None and image_id in codes:
+                    write_seen(c, image_id, codes[image_id])
             for part in chunks(active):
                 c.execute(sa.update(ImageRow).where(ImageRow.id.in_(part)).values(read_revision=revision))
         return len(active)
@@ -86,6 +90,21 @@ class Readings(Part):
                 lacking = tuple(f for f in fingerprints if image_id not in have[f])
                 if lacking:
                     found.append(Unread(image_id, path, sha256 or "", lacking))
+        return found
+
+    def by_content(self, digests: Collection[str], fingerprints: Sequence[str]) -> dict[str, dict[str, bytes]]:
+        """sha256 -> fingerprint -> packed descriptor, as far as an image with that content has one, active or not."""
+        found: dict[str, dict[str, bytes]] = {}
+        with self.database.read() as c:
+            for part in chunks(sorted(digests)):
+                query = (
+                    sa.select(ImageRow.sha256, MethodRow.fingerprint, DescriptorRow.data)
+                    .join(DescriptorRow, DescriptorRow.image_id == ImageRow.id)
+                    .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
+                    .where(ImageRow.sha256.in_(part), MethodRow.fingerprint.in_(fingerprints))
+                )
+                for digest, fingerprint, data in c.execute(query):
+                    found.setdefault(str(digest), {})[fingerprint] = data
         return found
 
     def counts(self, fingerprints: Sequence[str], *, pills: bool = False) -> ReadingCounts:

@@ -17,7 +17,7 @@ from simsearch.core.types import Ids
 
 @dataclass(frozen=True)
 class ProductFacts:
-    """A product with at least one active image."""
+    """A product with what its table says of it."""
 
     id: int
     sku: str
@@ -40,18 +40,21 @@ class Filed:
     height: int
 
 
+_FACTS = (
+    ProductRow.id, ProductRow.sku, ProductRow.name, ProductRow.strength, ProductRow.form, ProductRow.manufacturer,
+    ProductRow.attributes,
+)  # fmt: skip
+"""In the order of the fields of `ProductFacts`."""
+
+
 class Selection(Part):
     """Products and images chosen by what is known of them."""
 
     def products(self) -> list[ProductFacts]:
         """All products that have an active, accepted image, by id."""
-        columns = (
-            ProductRow.id, ProductRow.sku, ProductRow.name, ProductRow.strength, ProductRow.form,
-            ProductRow.manufacturer, ProductRow.attributes,
-        )  # fmt: skip
         shown = sa.select(ImageRow.product_id).where(usable())
         with self.database.read() as c:
-            rows = c.execute(sa.select(*columns).where(ProductRow.id.in_(shown)).order_by(ProductRow.id)).all()
+            rows = c.execute(sa.select(*_FACTS).where(ProductRow.id.in_(shown)).order_by(ProductRow.id)).all()
         return [ProductFacts(*row) for row in rows]
 
     def images_of(self, products: Iterable[int]) -> Ids:
@@ -61,6 +64,24 @@ class Selection(Part):
             for part in chunks(sorted(products)):
                 found.extend(c.scalars(sa.select(ImageRow.id).where(ImageRow.product_id.in_(part), usable())))
         return np.sort(np.array(found, np.int64))
+
+    def products_of(self, images: Iterable[int]) -> dict[int, int]:
+        """Image id -> id of its product, for those of `images` that there are, active or not."""
+        found: dict[int, int] = {}
+        with self.database.read() as c:
+            for part in chunks([int(i) for i in images]):
+                rows = c.execute(sa.select(ImageRow.id, ImageRow.product_id).where(ImageRow.id.in_(part)))
+                found |= {row[0]: row[1] for row in rows}
+        return found
+
+    def named(self, products: Iterable[int]) -> list[ProductFacts]:
+        """The products of these ids, by id, whether or not they have an active image."""
+        found: list[ProductFacts] = []
+        with self.database.read() as c:
+            for part in chunks(sorted(products)):
+                rows = c.execute(sa.select(*_FACTS).where(ProductRow.id.in_(part)).order_by(ProductRow.id))
+                found.extend(ProductFacts(*row) for row in rows)
+        return found
 
     def same_file(self, sha256: str) -> list[int]:
         """Ids of the active, accepted images whose file has this digest, oldest first."""

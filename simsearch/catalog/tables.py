@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0005"
+HEAD = "0006"
 """Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
 _NAMES = {
@@ -64,6 +64,8 @@ class ProductRow(Table):
     form: Mapped[str] = mapped_column(Text, default="")
     manufacturer: Mapped[str] = mapped_column(Text, default="")
     attributes: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    changed_revision: Mapped[int | None] = mapped_column(index=True)
+    """The catalog's revision that last changed what the table says of it; None where it is as it was added."""
 
 
 class ImageRow(Table):
@@ -145,6 +147,19 @@ class DescriptorRow(Table):
     method_id: Mapped[int] = mapped_column(ForeignKey("methods.id"), primary_key=True)
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True, index=True)
     data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class CodeRow(Table):
+    """A key (`core.code_agreement.keys`) that leads to a product: of its row in a source, or of one of its photos."""
+
+    __tablename__ = "codes"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Text, index=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), index=True)
+    image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id"), index=True)
+    """The photo; None where the row says it."""
 
 
 class GenerationRow(Table):

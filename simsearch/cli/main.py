@@ -95,6 +95,9 @@ def index(
         bool | None,
         Option("--rebuild/--no-rebuild", help="Rebuild the indexes afterwards (default: when many images are new)."),
     ] = None,
+    no_reading: Annotated[
+        bool, Option("--no-reading", help="Do not read what is printed on the photos; `simsearch read` does it later.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read product photos into the catalog. Run it again at any time: what has not changed is skipped."""
@@ -106,7 +109,7 @@ def index(
     with opened_app(context) as app, progress_bar(context, "indexing") as progress:
         report = app.index(
             sources or [], prune=prune, prune_all=prune_all, forget=forget_source or [], reread=reread,
-            rebuild=rebuild, progress=progress,
+            rebuild=rebuild, reading=False if no_reading else None, progress=progress,
         )  # fmt: skip
     show(report, shapes.report, printing.report, as_json)
     if strict and report.refused:
@@ -116,6 +119,7 @@ def index(
 
 commands.command()(cli_query.query)
 commands.command()(cli_duplicates.verify)
+commands.command()(cli_maintenance.read)
 commands.command()(cli_maintenance.rebuild)
 commands.command()(cli_maintenance.status)
 
@@ -158,6 +162,9 @@ def calibrate(
     from_decisions: Annotated[
         bool, Option("--from-decisions", help="Learn from answers that were confirmed or corrected, not from a table.")
     ] = False,
+    print_only: Annotated[
+        bool, Option("--print-only", help="Fit what print adds, and keep what was fitted of appearance.")
+    ] = False,
     target_far: Annotated[float, Option(help="Share of photos of unknown products that may be matched.")] = 0.001,
     out: Annotated[Path | None, Option(help="File to write.", show_default="calibration.json in the home")] = None,
     as_json: Json = False,
@@ -167,8 +174,10 @@ def calibrate(
 
     if (table is None) != from_decisions:
         raise UsageError("give either a table of labelled photos or --from-decisions")
+    if print_only and from_decisions:
+        raise UsageError("--print-only needs a table of labelled photos")
     with opened_app(context) as app, progress_bar(context, "calibrating") as progress:
-        result = app.calibrate(table, target_far=target_far, out=out, progress=progress)
+        result = app.calibrate(table, target_far=target_far, print_only=print_only, out=out, progress=progress)
     show(result, shapes.calibrated, calibrated, as_json)
 
 

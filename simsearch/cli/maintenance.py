@@ -1,4 +1,4 @@
-"""`simsearch rebuild` and `simsearch status`: parse, call, print."""
+"""`simsearch read`, `simsearch rebuild` and `simsearch status`: parse, call, print."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ from typer import Argument, Context, Option
 from simsearch.cli.context import Json, opened_app, progress_bar, show, show_json
 from simsearch.core.errors import GenerationError, UsageError
 from simsearch.views import json as shapes
+
+
+def read(
+    context: Context,
+    minutes: Annotated[float | None, Option(min=0.0, help="Stop after so many minutes.", show_default="none")] = None,
+    as_json: Json = False,
+) -> None:
+    """Go on reading what is printed on the catalog's photos, where `index` was stopped or told not to."""
+    from simsearch.views.text import indexing as printing
+
+    with opened_app(context) as app, progress_bar(context, "reading") as progress:
+        report = app.read_print(minutes=minutes, progress=progress)
+    show(report, shapes.reading, printing.only_reading, as_json)
 
 
 def rebuild(

@@ -1,4 +1,4 @@
-"""How the codes of two sides agree, and which products of a catalog a code stands for.
+"""How the codes of two sides agree, and by what a catalog is searched for them.
 
 No code decides alone: a neighbour's code, a shelf label or a wrong row carries a sound check digit too.
 :func:`contested` says when a code stands against picture and print.
@@ -6,8 +6,7 @@ No code decides alone: a neighbour's code, a shelf label or a wrong row carries 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -153,38 +152,13 @@ def contested(agreement: Agreement, *, picture: bool | None, print_: bool | None
 # -- a catalog -------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Found:
-    """The products of a catalog that the codes of a photo stand for."""
+def keys(codes: Codes) -> frozenset[str]:
+    """What a number that agrees with one of `codes`, or is a case of it, has in common with it: to look products up by.
 
-    products: tuple[tuple[str, Agreement], ...]
-    """(SKU, agreement): EQUAL ones first, then CASE_OF; by SKU."""
-    clash: str = ""
-    """Why the codes name no single product although they are equal to those of several, in words."""
-
-
-class CodeIndex:
-    """Finds the products of a catalog by codes. It is never changed, so any number of threads may ask at once."""
-
-    def __init__(self, products: Mapping[str, Codes]) -> None:
-        """`products`: SKU -> the codes of its row."""
-        self._codes = dict(products)
-        self._skus: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-        for sku, codes in self._codes.items():
-            for key in _keys(codes):
-                self._skus[key].add(sku)
-
-    def find(self, read: Codes) -> Found:
-        """The products whose codes are equal to those of `read`, or another packaging level of them."""
-        skus = sorted({sku for key in _keys(read) for sku in self._skus.get(key, ())})
-        judged = [(sku, compare(read, self._codes[sku])) for sku in skus]
-        equal = [(sku, found) for sku, found in judged if found.relation is Relation.EQUAL]
-        cases = [(sku, found) for sku, found in judged if found.relation is Relation.CASE_OF]
-        clash = ""
-        if len(equal) > 1:
-            clash = "the code names several products of the catalog: "
-            clash += "; ".join(f"{sku}: {found.text}" for sku, found in equal)
-        return Found((*equal, *cases), clash)
+    A key in common is where :func:`compare` begins, and decides nothing: `gtin:85732600554` is that of an item and of
+    its cases.
+    """
+    return frozenset(f"{kind}:{number}" for kind, number in _keys(codes))
 
 
 def _keys(codes: Codes) -> Iterator[tuple[str, str]]:

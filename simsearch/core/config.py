@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 NEEDED = ("phash", "orb", "siamese")
 """The methods whose descriptors verification needs. `indexing.stored` must name them, and may add others."""
+PRINTED = ("reading", "codes")
+"""The methods of print, which are stored in a stage of their own; see `[reading]`."""
 
 
 def setting(default: Any, *, low: float | None = None, high: float | None = None, choices: tuple[str, ...] = ()) -> Any:
@@ -96,6 +98,7 @@ class ReadingSettings:
 
     mode: str = setting("auto", choices=("auto", "always", "never"))
     nightly_minutes: float = setting(60.0, low=0.0, high=1440.0)
+    contenders: int = setting(5, low=1, high=50)
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,8 @@ class QuerySettings:
     vote_candidates: int = setting(20, low=0, high=10_000)
     vote_neighbours: int = setting(16, low=1, high=1000)
     vote_keypoints: int = setting(200, low=1, high=5000)
+    text_candidates: int = setting(20, low=0, high=1000)
+    word_candidates: int = setting(20, low=0, high=1000)
     geometry: int = setting(8, low=0, high=10_000)
     match_threshold: float = setting(0.0, low=0.0, high=1.0)
     margin: float = setting(0.15, low=0.0, high=0.5)
@@ -215,6 +220,11 @@ def parse_settings(cls: type[T], table: Mapping[str, Any], *, where: str) -> T:
 
 
 def _checked(value: Any, hint: Any, checks: Mapping[str, Any], where: str) -> Any:
+    parts = typing.get_args(hint) if isinstance(hint, types.UnionType) else ()
+    if type(None) in parts:
+        if value is None:  # TOML cannot say it; JSON can
+            return None
+        [hint] = [part for part in parts if part is not type(None)]
     if isinstance(hint, type) and is_dataclass(hint):
         if not isinstance(value, Mapping):
             raise ConfigError(f"{where}: must be a table, not {value!r}")

@@ -55,6 +55,7 @@ REFUSALS = {
     "too_large": "more pixels or bytes than the limit (images.max_pixels, images.max_bytes)",
     "zero_size": "an empty file, or a picture without width or height",
     "unreadable": "an image whose data is damaged or of a kind the decoder does not know",
+    "changed": "the file holds other content than was indexed",
     "outside_root": "the path leaves the folder of its source",
     "unexpected": "a defect of simsearch that this photo brings to light; all others are taken",
 }

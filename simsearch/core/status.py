@@ -47,6 +47,19 @@ class PhotoCheck:
 
 
 @dataclass(frozen=True)
+class PrintStatus:
+    """How much of what is printed on the catalog's photos is read, in active, accepted images."""
+
+    read: int
+    unread: int
+    """To be read."""
+    left_out: int
+    """Loose pills, which are not read."""
+    why: str
+    """Why nothing is read, or no codes are, and the way out; empty where all can be read."""
+
+
+@dataclass(frozen=True)
 class Status:
     """What a home holds, for people and for monitoring."""
 
@@ -79,6 +92,8 @@ class Status:
     """Whether every byte was read."""
     photos: PhotoCheck | None = None
     """None unless every byte was read."""
+    printed: PrintStatus | None = None
+    """How much is read of what is printed."""
 
     @property
     def sound(self) -> bool:

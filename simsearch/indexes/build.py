@@ -21,15 +21,17 @@ from simsearch.indexes import gpu
 from simsearch.indexes.audit import audit, tune
 from simsearch.indexes.base import Lane, Searcher, VectorIndex
 from simsearch.indexes.catalog_keypoints import keypoints_of, vote_index
+from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.catalog_view import CatalogView
 from simsearch.indexes.choice import Kind, choose
 from simsearch.indexes.factory import BinaryFactoryIndex, FactoryIndex
 from simsearch.indexes.factory_string import named
 from simsearch.indexes.keypoint_votes import Bits, VoteIndex, votes
-from simsearch.indexes.manifest import Audit, LaneFacts, Manifest, VoteFacts
+from simsearch.indexes.manifest import Audit, LaneFacts, Manifest, TextFacts, VoteFacts
 from simsearch.indexes.registry import create, load
 from simsearch.indexes.rerank import Reranked
 from simsearch.indexes.stored_file import describe_file
+from simsearch.indexes.text_build import build_texts
 
 LaneVectors = tuple[Lane, Ids, np.ndarray[Any, Any]]
 """A lane with its ids (n,) ascending and vectors (n, width), which may be mapped from disk."""
@@ -63,6 +65,8 @@ class BuildRequest:
     """Name -> fingerprint of all methods whose descriptors belong to the build, indexed or not."""
     keypoints: Keypoints | None
     """None: without votes."""
+    texts: CatalogText | None = None
+    """None: without the lanes of text."""
 
 
 def build_files(
@@ -84,6 +88,11 @@ def build_files(
     if request.keypoints is not None:
         assert catalog is not None, "keypoints are read from a catalog"
         voted, audits["votes"] = build_votes(folder, request.keypoints, request.expected, catalog)
+    texts: list[TextFacts] = []
+    if request.texts is not None:
+        for text, checked in build_texts(folder, request.texts, request.expected):
+            texts.append(text)
+            audits |= {text.name: checked} if checked else {}
     if failed := [f"{lane}: {found.reason}" for lane, found in audits.items() if not found.passed]:
         raise GenerationError(
             f"the audit of {request.name} failed, the old generation goes on serving: {'; '.join(failed)}"
@@ -94,6 +103,7 @@ def build_files(
         ids_sha256=hashlib.sha256(request.expected.tobytes()).hexdigest(),
         mark=catalog.images.mark(request.revision) if catalog else {}, settings=asdict(request.settings),
         build_s=round(time.perf_counter() - started, 3), lanes=tuple(built), votes=voted, audit=audits,
+        texts=tuple(texts),
     )  # fmt: skip
 
 

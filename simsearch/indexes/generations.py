@@ -18,7 +18,6 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from simsearch.core.config import GenerationSettings
@@ -28,13 +27,16 @@ from simsearch.core.types import Ids
 from simsearch.indexes import manifest as manifests
 from simsearch.indexes.base import Lane, Searcher
 from simsearch.indexes.build import BuildRequest, Keypoints, LaneVectors, build_files
+from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.catalog_view import CatalogView, drift
 from simsearch.indexes.factory import FactoryIndex
+from simsearch.indexes.generation import Generation
 from simsearch.indexes.keypoint_votes import VoteIndex
 from simsearch.indexes.manifest import LaneFacts, Manifest
 from simsearch.indexes.registry import load
 from simsearch.indexes.rerank import Reranked, vectors_of
 from simsearch.indexes.stored_file import REPAIR
+from simsearch.indexes.text_build import open_texts
 
 __all__ = ["Generation", "Generations", "Lane"]
 
@@ -42,23 +44,6 @@ _LOG = logging.getLogger("simsearch")
 _NAME = re.compile(r"g\d{6,}")
 _UNFINISHED = ".unfinished"
 """Suffix of a folder that is being built or removed."""
-
-
-@dataclass(frozen=True)
-class Generation:
-    """An opened build. Nobody changes it, so many threads may search it."""
-
-    name: str
-    revision: int
-    """Of the catalog that it was built from."""
-    images: int
-    lanes: Mapping[str, Searcher]
-    pointer: str = ""
-    """What `current` named when it was opened. Another name if that one is damaged and this is an earlier one."""
-    digest: str = ""
-    """Of its manifest: two generations with one digest give the same answers."""
-    votes: VoteIndex | None = None
-    """Keypoints; None where it was built without them, or from others than are wanted."""
 
 
 class Generations:
@@ -112,6 +97,7 @@ class Generations:
         settings: GenerationSettings,
         methods: Mapping[str, str] | None = None,
         keypoints: Keypoints | None = None,
+        texts: CatalogText | None = None,
     ) -> Manifest:
         """Build and audit the generation `name`, record it in the catalog, and serve it.
 
@@ -124,12 +110,13 @@ class Generations:
             methods: name -> fingerprint of all methods whose descriptors belong to the build. The catalog keeps their
                 descriptors as long as the generation is there.
             keypoints: which keypoints vote; they are read from the catalog. None: without votes.
+            texts: what the lanes of text are made from. None: without them.
 
         Raises:
             GenerationError: an audit failed or the disk is full; the message says why, and the old generation serves.
             ConfigError: `generations.factory` or `.device` is invalid.
         """
-        request = BuildRequest(name, revision, expected, settings, methods or {}, keypoints)
+        request = BuildRequest(name, revision, expected, settings, methods or {}, keypoints, texts)
         try:
             manifest = self._build(lanes, request)
             if self.catalog is not None:  # before the pointer moves: the catalog always knows the one that serves
@@ -229,7 +216,9 @@ class Generations:
             raise GenerationError(f"generation {name} does not fit the catalog: {reason}; {REPAIR}")
         return manifest
 
-    def open(self, wanted: Mapping[str, str], keypoints: tuple[str, int] | None = None) -> Generation | None:
+    def open(
+        self, wanted: Mapping[str, str], keypoints: tuple[str, int] | None = None, reading: str | None = None
+    ) -> Generation | None:
         """The generation that serves; None before the first build.
 
         Where it cannot be used, the newest sound one before it is opened, with a warning. The answers are the same:
@@ -238,6 +227,7 @@ class Generations:
         Args:
             wanted: lane -> fingerprint of the indexes to open.
             keypoints: fingerprint and number per image of the keypoints that its votes must be built from.
+            reading: fingerprint of the readings that its lane of text must be built from; None: no lanes of text.
 
         Raises:
             GenerationError: no generation is sound, of these fingerprints, and built from this catalog.
@@ -248,7 +238,7 @@ class Generations:
         names = [n for n in reversed(self.names()) if not pointer or _number(n) < _number(pointer)]
         for name in [pointer, *names] if pointer else names:
             try:
-                found = self._opened(name, wanted, pointer, keypoints)
+                found = self._opened(name, wanted, pointer, keypoints, reading)
             except GenerationError as error:
                 problem = problem or error
                 continue
@@ -256,7 +246,7 @@ class Generations:
                 _LOG.warning("%s; until then generation %s answers", problem, name)
             return found
         if self._pointer()[0] != pointer:  # a build took over and pruned it while it was being opened
-            return self.open(wanted, keypoints)
+            return self.open(wanted, keypoints, reading)
         assert problem is not None
         raise problem
 
@@ -268,7 +258,12 @@ class Generations:
             return "", error
 
     def _opened(
-        self, name: str, wanted: Mapping[str, str], pointer: str, keypoints: tuple[str, int] | None
+        self,
+        name: str,
+        wanted: Mapping[str, str],
+        pointer: str,
+        keypoints: tuple[str, int] | None,
+        reading: str | None,
     ) -> Generation:
         manifest = self.check(name, wanted)
         lanes = {lane.name: self._loaded(name, lane) for lane in manifest.lanes if lane.name in wanted}
@@ -277,7 +272,10 @@ class Generations:
         votes = None
         if manifest.votes and manifest.vote_source == keypoints:
             votes = VoteIndex.load(self.folder / name / manifest.votes.file, manifest.votes.dim)
-        return Generation(name, manifest.revision, manifest.images, lanes, pointer, manifest.digest, votes)
+        texts, weights = open_texts(self.folder / name, manifest, reading) if reading else ({}, None)
+        return Generation(
+            name, manifest.revision, manifest.images, lanes, pointer, manifest.digest, votes, texts, weights
+        )
 
     def _loaded(self, name: str, lane: LaneFacts) -> Searcher:
         index = load(lane.kind, self.folder / name / lane.file, lane.dim)

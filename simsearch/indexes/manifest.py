@@ -19,6 +19,8 @@ from simsearch.core.types import Metric
 from simsearch.indexes.stored_file import REPAIR, StoredFile
 
 FORMAT = 2
+TEXT, WORDS, WEIGHTS = "text", "words", "weights"
+"""Names of the lanes of text: print read on the photos, and the words of the catalog's table; and of their weights."""
 T = TypeVar("T")
 
 
@@ -61,6 +63,23 @@ class VoteFacts(StoredFile):
     build_s: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class TextFacts(StoredFile):
+    """How one file of the lanes of text was built."""
+
+    name: str
+    """The lane, "text" or "words"; "weights" for the weights of both."""
+    kind: str
+    """Which class reads the file."""
+    fingerprint: str
+    """Of the readings that the lane "text" holds; empty for the others."""
+    documents: int
+    """Photos with print; products of which the table says something; products that were weighed."""
+    images: int
+    """Images that are found by them."""
+    build_s: float
+
+
 @dataclass(frozen=True)
 class Audit:
     """What the audit of one lane found."""
@@ -100,6 +119,8 @@ class Manifest:
     votes: VoteFacts | None
     audit: Mapping[str, Audit]
     """Lane -> audit."""
+    texts: tuple[TextFacts, ...] = ()
+    """The lanes of text and their weights; empty where it was built without, as by a simsearch that did not read."""
     digest: str = field(default="", compare=False)
     """SHA-256 of everything else, as `digest` computes it; empty before it was written."""
 
@@ -114,9 +135,14 @@ class Manifest:
         return (self.votes.fingerprint, self.votes.most) if self.votes else None
 
     @property
+    def text_source(self) -> str | None:
+        """Fingerprint of the readings that the lane "text" holds; None without the lanes of text."""
+        return next((text.fingerprint for text in self.texts if text.name == TEXT), None)
+
+    @property
     def files(self) -> tuple[StoredFile, ...]:
         """All files but the manifest."""
-        return (*self.lanes, *([self.votes] if self.votes else []))
+        return (*self.lanes, *([self.votes] if self.votes else []), *self.texts)
 
     @property
     def record(self) -> dict[str, Any]:

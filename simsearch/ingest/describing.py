@@ -76,7 +76,7 @@ class Describer:
         except SimsearchError:  # of the settings or the weights: no photo is at fault
             raise
         except Exception as error:
-            return Seen(job, stamp, digest, error=_unexpected(job, error))
+            return Seen(job, stamp, digest, error=unexpected(job.row.path, error))
 
     def _complete(self, seen: Sequence[Seen]) -> list[Seen]:
         """The photos with the descriptors of all methods, and without their pixels."""
@@ -86,7 +86,7 @@ class Describer:
             raise
         except Exception as error:
             if len(seen) == 1:
-                return [replace(seen[0], image=None, description=None, error=_unexpected(seen[0].job, error))]
+                return [replace(seen[0], image=None, description=None, error=unexpected(seen[0].job.row.path, error))]
             return [done for one in seen for done in self._complete([one])]  # so that one photo spoils no other
         return [
             replace(one, image=None, description=merged(one.description, rest))
@@ -95,9 +95,8 @@ class Describer:
         ]
 
 
-def _unexpected(job: Job, error: Exception) -> ImageError:
+def unexpected(path: str, error: Exception) -> ImageError:
     """A defect that one photo brought to light, as that photo's refusal. The log has the traceback at level debug."""
-    path = job.row.path
     _LOG.debug("%s: unexpected %s", path, type(error).__name__, exc_info=error)
     what = " ".join(f"{type(error).__name__}: {error}".split())[:500]
     refusal = ImageError("unexpected", f"{path}: unexpected {what} (a defect; SIMSEARCH_DEBUG=1 shows where)")

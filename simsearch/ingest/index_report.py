@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from simsearch.core.errors import SourceError
 from simsearch.core.types import Refusal
 from simsearch.ingest.passed_over import PassedOverGroup
+from simsearch.ingest.reading_report import ReadingReport
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class IndexReport:
     """Name of the one that was built at the end of the run; empty where none was."""
     passed_over: tuple[PassedOverGroup, ...] = ()
     """What lies in the folders and is no photo of a product."""
+    reading: ReadingReport | None = None
+    """What the second stage read of the whole catalog; None where it was not wanted."""
 
     @property
     def described(self) -> int:

@@ -44,6 +44,10 @@ def _gauges(r: Mapping[str, Any], last_success: float) -> Iterator[tuple[str, st
         "Images in the catalog, by verdict.",
         [({"verdict": k.removeprefix("images_")}, v) for k, v in counts.items() if k.startswith("images_")],
     )
+    if read := r["reading"]:
+        states = {"read": read["read"], "failed": read["failed"], "left": read["left"], "left_out": read["left_out"]}
+        text = "Images whose print the last night read or could not read, that are to be read, and loose pills."
+        yield "nightly_reading_images", text, [({"state": k}, v) for k, v in states.items()]
     yield "generation_images", "Images in the indexes that serve.", [({}, r["images"])]
     recalls = [({"lane": k}, v["recall"]) for k, v in r["audit"].items() if "recall" in v]
     yield "audit_recall", "Recall of the indexes that serve.", recalls

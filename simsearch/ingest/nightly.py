@@ -1,4 +1,4 @@
-"""Every night: scan the sources, describe what changed, retire what went, build, audit, swap, prune, back up, report.
+"""Every night: scan sources, describe what changed, retire what went, read, build, audit, swap, prune, back up, report.
 
 All of it can be done by hand with `index`, `rebuild` and `status`. The night adds three things: it stops before it does
 harm (a source that is suddenly half empty), it leaves a report whatever happens, and its exit code says whether the
@@ -26,6 +26,8 @@ from simsearch.ingest.index_report import IndexReport, check_usable
 from simsearch.ingest.indexer import Indexer
 from simsearch.ingest.metrics import metrics
 from simsearch.ingest.passed_over import PassedOverGroup
+from simsearch.ingest.reading import PrintStage
+from simsearch.ingest.reading_report import ReadingReport
 from simsearch.ingest.rebuild import Rebuilder
 from simsearch.ingest.sources import read_sources
 from simsearch.ingest.status import disk_usage
@@ -49,12 +51,14 @@ class NightlyReport:
     """Which served before."""
     seconds: float = 0.0
     steps_s: dict[str, float] = field(default_factory=dict)
-    """Seconds of scan, describe, redescribe, check, build, prune and backup."""
+    """Seconds of scan, describe, redescribe, read, check, build, prune and backup."""
     changes: dict[str, int] = field(default_factory=dict)
     """Images added, changed, redescribed, unchanged, retired, refused; kept: unlisted, but perhaps only refused."""
     refusals: list[Refusal] = field(default_factory=list)
     passed_over: list[PassedOverGroup] = field(default_factory=list)
     """What lies in the folders and is no photo of a product; the first paths of each group."""
+    reading: ReadingReport | None = None
+    """What was read of what is printed on the photos; None where the settings give the night no time for it."""
     counts: dict[str, int] = field(default_factory=dict)
     """Of the catalog at the end."""
     audit: Mapping[str, Audit] = field(default_factory=dict)
@@ -76,14 +80,16 @@ class NightlyReport:
     def json(self) -> dict[str, Any]:
         """As it is written."""
         refusals = [{"where": r.where, "code": r.code, "message": r.message} for r in self.refusals]
-        return {**asdict(self), "refusals": refusals, "audit": to_json(self.audit)}
+        read = self.reading.json(_SHOWN) if self.reading else None
+        return {**asdict(self), "refusals": refusals, "reading": read, "audit": to_json(self.audit)}
 
 
 class Nightly:
     """One night on one home. The caller holds the lock of the home."""
 
-    def __init__(self, rebuilder: Rebuilder, *, keep: int | None = None) -> None:
+    def __init__(self, rebuilder: Rebuilder, stage: PrintStage, *, keep: int | None = None) -> None:
         """`keep`: generations to keep; None: as the settings say."""
+        self.stage = stage
         self.rebuilder, self.settings = rebuilder, rebuilder.config.nightly
         self.catalog, self.generations = rebuilder.catalog, rebuilder.generations
         self.keep = keep or rebuilder.config.generations.keep
@@ -121,6 +127,9 @@ class Nightly:
             self._changes(indexer.run(read, retire_share=self.settings.retire_share, progress=progress))
         with self._step("redescribe"):
             report.changes["redescribed"] += rebuilder.describe_stale(progress)
+        if minutes := config.reading.nightly_minutes:
+            with self._step("read"):
+                report.reading = self.stage.run(progress, minutes=minutes)
         with self._step("check"):
             current = self._current()
         if not current:
@@ -171,7 +180,8 @@ class Nightly:
     def _drop(self) -> int:
         """Drop descriptors that no generation on disk and no setting in force refers to; how many."""
         manifests = list(self._readable())
-        known = {*self.rebuilder.fingerprints.values(), *(f for m in manifests for f in m.methods.values())}
+        printed = self.stage.kept_fingerprints()
+        known = {*self.rebuilder.fingerprints.values(), *printed, *(f for m in manifests for f in m.methods.values())}
         oldest = min((m.revision for m in manifests), default=-1)
         return self.catalog.housekeeping.drop_descriptors(known, oldest)
 

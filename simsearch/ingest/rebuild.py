@@ -6,7 +6,6 @@ old generation goes on serving. Old and new descriptors stand side by side in th
 
 from __future__ import annotations
 
-import re
 import shutil
 import tempfile
 import time
@@ -24,14 +23,21 @@ from simsearch.core.types import Ids, Progress
 from simsearch.features.base import Method, MetricMethod
 from simsearch.indexes.base import Lane
 from simsearch.indexes.build import Keypoints, LaneVectors
+from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.choice import choose
 from simsearch.indexes.generations import Generations
+from simsearch.indexes.manifest import TEXT, WEIGHTS, WORDS, Manifest
+from simsearch.ingest.build_plan import LastBuild, Plan, planned
 from simsearch.ingest.indexer import Indexer
 
 _IN_MEMORY = 256 * 2**20
 """Bytes of vectors of one lane. More are written to disk and mapped while the index is built."""
 _VOTE_BYTES = 40.0
 """Of one keypoint in the index of votes: a descriptor of 32 bytes and the id of its image."""
+_PRINT_BYTES, _WORDS_BYTES = 1300.0, 700.0
+"""Of one image in the lane of text, and in that of words: a sketch, and some hundred terms of 4 bytes."""
+_TEXT_FACTORY = "BFlat"
+"""What finds the sketches of texts."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,8 @@ class IndexState:
     usable: bool
     """Whether it is sound and was built with these methods, settings and weights, from this catalog."""
     outside: int = 0
-    """Images that were described or retired since it was built; 0 where it is not usable."""
+    """Images that were described, read, renamed or retired since it was built, all where it was built from other
+    readings; 0 where it is not usable."""
     problem: str = ""
     """Why it is not usable; empty before the first build."""
 
@@ -51,64 +58,21 @@ class IndexState:
         return self.usable and not self.outside
 
 
-@dataclass(frozen=True)
-class PlannedLane:
-    """What a build would make of one lane."""
-
-    name: str
-    images: int
-    factory: str
-    """FAISS factory string."""
-    bytes: int
-    seconds: float | None
-    """At the rate of the last build of that kind; None where there was none."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a rebuild would do."""
-
-    name: str
-    """Of the generation."""
-    images: int
-    stale: int
-    """Images that would be described again first, from their files."""
-    lanes: tuple[PlannedLane, ...]
-    free_bytes: int
-    """On the disk of the generations."""
-    changed: bool
-    """Whether it would differ from the generation that serves."""
-
-    @property
-    def bytes(self) -> int:
-        """Of all lanes."""
-        return sum(lane.bytes for lane in self.lanes)
-
-    @property
-    def seconds(self) -> float | None:
-        """Of all lanes; None where one is not known."""
-        known = [lane.seconds for lane in self.lanes if lane.seconds is not None]
-        return sum(known) if len(known) == len(self.lanes) else None
-
-
-@dataclass(frozen=True)
-class _LastBuild:
-    """What the newest build of a lane took."""
-
-    images: int
-    factory: str
-    bytes: int
-    seconds: float
-
-
 class Rebuilder:
     """Builds the generations of one home. The caller holds the lock of the home while one is built."""
 
     def __init__(
-        self, home: Path, config: Config, catalog: Catalog, methods: Mapping[str, Method], generations: Generations
+        self,
+        home: Path,
+        config: Config,
+        catalog: Catalog,
+        methods: Mapping[str, Method],
+        generations: Generations,
+        reading: Method | None = None,
     ) -> None:
+        """`reading`: whose descriptors the lanes of text are built from; None: without these lanes."""
         self.home, self.config, self.catalog, self.methods = home, config, catalog, methods
-        self.generations = generations
+        self.generations, self.reading = generations, reading
         self.lanes = [m for m in methods.values() if isinstance(m, MetricMethod)]
         self.fingerprints = {name: m.fingerprint for name, m in methods.items()}
 
@@ -165,6 +129,7 @@ class Rebuilder:
             self.generations.build(
                 self._lane_vectors(revision), name=name, revision=revision, expected=expected,
                 settings=self.config.generations, methods=self.fingerprints, keypoints=self._keypoints(),
+                texts=CatalogText(self.catalog, self.reading) if self.reading else None,
             )  # fmt: skip
         except ConfigError:
             raise  # nothing was begun
@@ -212,8 +177,19 @@ class Rebuilder:
         built = set(manifest.fingerprints.values())
         if built != {m.fingerprint for m in self.lanes} or manifest.vote_source != wanted:
             return IndexState(False, problem=f"generation {name} was built with other methods, settings or weights")
-        described = self.catalog.descriptors.active_ids(self.fingerprints["phash"], since=manifest.revision)
-        return IndexState(True, len(described) + len(self.catalog.images.retired_since(manifest.revision)))
+        return IndexState(True, self._outside(manifest))
+
+    def _outside(self, manifest: Manifest) -> int:
+        """How many images a new build would hold otherwise than the one of `manifest`."""
+        ids = self.catalog.descriptors.active_ids(self.fingerprints["phash"], since=manifest.revision)
+        retired = self.catalog.images.retired_since(manifest.revision)
+        if self.reading is None:
+            return len(ids) + len(retired)
+        if manifest.text_source != self.reading.fingerprint:
+            return self.catalog.images.counts()["images_ok"]
+        changes = self.catalog.changes(manifest.revision)
+        texts = np.setdiff1d(np.concatenate([changes.read_ids, changes.renamed_ids]), changes.retired)
+        return len(np.union1d(ids, texts)) + len(retired)
 
     def behind(self) -> bool:
         """Whether more than `indexing.rebuild_share` of the images are outside the generation, or none can be used."""
@@ -230,28 +206,36 @@ class Rebuilder:
         lanes = []
         for m in self.lanes:
             kind = choose(m.metric, m.dim, images, self.config.generations)
-            lanes.append(_planned(m.name, images, kind.factory, kind.bytes_per_image, last.get(m.name)))
+            lanes.append(planned(m.name, images, kind.factory, kind.bytes_per_image, last.get(m.name)))
         if self._keypoints():
             width = _VOTE_BYTES * self.config.query.vote_keypoints
-            lanes.append(_planned("votes", images, "BIVF", width, last.get("votes")))
+            lanes.append(planned("votes", images, "BIVF", width, last.get("votes")))
+        if self.reading is not None:
+            read = self.catalog.descriptors.counts().get(self.reading.fingerprint, 0)
+            for name, count, width in ((TEXT, read, _PRINT_BYTES), (WORDS, images, _WORDS_BYTES)):
+                lanes.append(planned(name, count, _TEXT_FACTORY, width, last.get(name)))
         folder = next(p for p in (self.generations.folder, *self.generations.folder.parents) if p.is_dir())
         return Plan(
             self._next_name(), images, stale, tuple(lanes), shutil.disk_usage(folder).free,
             changed=stale > 0 or not self.state().current,
         )  # fmt: skip
 
-    def _last_builds(self) -> dict[str, _LastBuild]:
+    def _last_builds(self) -> dict[str, LastBuild]:
         """For each lane, the newest generation with a readable manifest that has it."""
-        found: dict[str, _LastBuild] = {}
+        found: dict[str, LastBuild] = {}
         for name in self.generations.names():
             try:
                 manifest = self.generations.manifest(name)
             except GenerationError:
                 continue
             for lane in manifest.lanes:
-                found[lane.name] = _LastBuild(lane.images, lane.factory, lane.bytes, lane.build_s)
+                found[lane.name] = LastBuild(lane.images, lane.factory, lane.bytes, lane.build_s)
             if votes := manifest.votes:
-                found["votes"] = _LastBuild(manifest.images, "BIVF", votes.bytes, votes.build_s)
+                found["votes"] = LastBuild(manifest.images, "BIVF", votes.bytes, votes.build_s)
+            if texts := {text.name: text for text in manifest.texts}:
+                for name, files in ((TEXT, [texts[TEXT]]), (WORDS, [texts[WORDS], texts[WEIGHTS]])):
+                    size, seconds = sum(f.bytes for f in files), sum(f.build_s for f in files)
+                    found[name] = LastBuild(texts[name].images, _TEXT_FACTORY, size, seconds)
         return found
 
 
@@ -268,19 +252,3 @@ def _gathered(
     if done != len(into):
         raise GenerationError("the catalog changed while its lock was held; run `simsearch rebuild` again")
     return np.concatenate(ids), into
-
-
-def _planned(name: str, images: int, factory: str, width: float, last: _LastBuild | None) -> PlannedLane:
-    """Scaled from the last build if that was of the same kind, whatever its number of lists.
-
-    `width`: estimated bytes per image, where there was no such build.
-    """
-    if last and last.images and _kind_of(last.factory) == _kind_of(factory):
-        share = images / last.images
-        return PlannedLane(name, images, factory, round(last.bytes * share), last.seconds * share)
-    return PlannedLane(name, images, factory, round(width * images), None)
-
-
-def _kind_of(factory: str) -> str:
-    """A factory string without the numbers that follow the number of images: `IVF4096,SQfp16` -> `IVF,SQfp16`."""
-    return re.sub(r"(IVF|HNSW)\d+", r"\1", factory)

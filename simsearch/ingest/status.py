@@ -15,6 +15,7 @@ from simsearch.indexes import gpu
 from simsearch.indexes.generations import Generations
 from simsearch.ingest.known_sources import gone_sources
 from simsearch.ingest.photo_check import check_photos
+from simsearch.ingest.reading import PrintStage
 
 
 def read_status(
@@ -22,6 +23,7 @@ def read_status(
     catalog: Catalog,
     methods: Mapping[str, Method],
     generations: Generations,
+    stage: PrintStage,
     *,
     verify: bool = False,
     progress: Progress = silent,
@@ -33,15 +35,17 @@ def read_status(
         catalog: of the home.
         methods: whose descriptors are stored.
         generations: of the home.
+        stage: that reads what is printed.
         verify: whether every byte of the database, of all generations and of all photos is read and checked.
         progress: told of the photos.
     """
     counts, described = catalog.images.counts(), catalog.descriptors.counts()
     fingerprints = {name: m.fingerprint for name, m in methods.items()}
     lacking = {name: counts["images_ok"] - described.get(f, 0) for name, f in fingerprints.items()}
+    in_force = {*fingerprints.values(), *stage.kept_fingerprints()}
     stale: Counter[str] = Counter()
     for fingerprint, n in described.items():
-        if fingerprint not in fingerprints.values():
+        if fingerprint not in in_force:
             stale[fingerprint.rpartition("-")[0]] += n
     lanes = {name: m.fingerprint for name, m in methods.items() if isinstance(m, MetricMethod)}
     serving, problem = _serving(generations, lanes, full=verify)
@@ -51,7 +55,7 @@ def read_status(
         problem or "; ".join(damaged) or _nothing_usable(catalog, counts),
         disk_usage(home, generations.folder), fingerprints, stale=dict(stale),
         gpus=gpu.count(), verified=verify, sources_gone=gone_sources(catalog), kept=tuple(generations.names()),
-        photos=check_photos(catalog, progress) if verify else None,
+        photos=check_photos(catalog, progress) if verify else None, printed=stage.status(),
     )  # fmt: skip
 
 

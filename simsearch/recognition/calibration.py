@@ -26,6 +26,8 @@ from simsearch.recognition.score_fusion import Floats, Fusion, Monotone
 
 FORMAT = "simsearch-calibration-1"
 MAX_BYTES = 1_000_000
+LOGIT = "logit"
+"""Name of the first column of `Calibration.printed`."""
 NOTHING = float(np.nextafter(1.0, 2.0))
 """The largest threshold: no probability reaches it."""
 
@@ -79,11 +81,15 @@ class Calibration:
     correction: Monotone
     """Of the fusion's logit; the identity in every calibration that is fitted now."""
     thresholds: Mapping[str, float]
-    """Purpose (`match`, `pair`) -> the smallest probability that is accepted, 0 to NOTHING."""
+    """Purpose -> the smallest probability that is accepted, 0 to NOTHING: `match` for answers, `match_print` for those
+    that rest on print, too, `pair` for pairs."""
     fingerprints: Mapping[str, str]
     """Method -> its fingerprint when its scores were fitted; with another fingerprint probabilities mean nothing."""
     facts: Mapping[str, Any]
     """Date, source and counts, as JSON can hold them."""
+    printed: Fusion | None = None
+    """For pairs whose print was compared: over the logit of the appearance, `LOGIT`, and what print says. None: such
+    pairs keep the probability of their appearance, and print only contradicts."""
 
     def __post_init__(self) -> None:
         for name, value in self.thresholds.items():
@@ -92,7 +98,11 @@ class Calibration:
 
     def probability(self, features: ArrayLike) -> Floats:
         """`features` (n, f), columns as `fusion.names` -> calibrated P(same product), (n,)."""
-        return sigmoid(self.correction(self.fusion.logits(features)))
+        return sigmoid(self.logits(features))
+
+    def logits(self, features: ArrayLike) -> Floats:
+        """The log-odds (n,) of :meth:`probability`."""
+        return np.asarray(self.correction(self.fusion.logits(features)), np.float64)
 
     def check(self, fingerprints: Mapping[str, str]) -> None:
         """Raise WeightsError unless every method it was fitted for is in use with the same fingerprint."""
@@ -106,6 +116,8 @@ class Calibration:
     def digest(self) -> str:
         """SHA-256 (hex) of everything that a probability and a threshold come from; facts do not count."""
         parts = {"fusion": asdict(self.fusion), "correction": asdict(self.correction)}
+        if self.printed is not None:
+            parts["printed"] = asdict(self.printed)
         text = json.dumps({**parts, "thresholds": dict(self.thresholds)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

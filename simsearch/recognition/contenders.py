@@ -20,6 +20,8 @@ from simsearch.recognition.look_alikes import LIKE_POINTS, alike
 _AGAINST = 4.6
 """Log-odds by which a contradiction sets a product back in a list: on held-out pairs it came a hundred times as often
 between two products as within one (docs/recognition.md)."""
+_ROUNDING = 1e-6
+"""Order compares six digits of a probability."""
 _READ_AGAIN = ("name", "strength", "pack", "volume", "form")
 """Kinds of which a package says one thing. Two lines may both be right, and a code is read right or not at all."""
 
@@ -168,9 +170,31 @@ def best_looking(found: Sequence[Contender]) -> Contender:
     return max(found, key=lambda c: (c.seen.support if c.seen.support >= LIKE_POINTS else 0.0, c.seen.probability))
 
 
-def reaches(found: Sequence[Contender], threshold: float) -> bool:
-    """Whether a product that may be named reaches `threshold`. It need not be the first: order compares six digits."""
-    return any(c.seen.probability >= threshold for c in found if not c.contradicted)
+@dataclass(frozen=True)
+class Thresholds:
+    """The smallest probabilities, 0 to 1, of a product that may be named, by what its probability rests on."""
+
+    match: float
+    """On appearance alone."""
+    match_print: float
+    """On print, too."""
+
+    def of(self, seen: Verification) -> float:
+        """The one that counts for a pair."""
+        return self.match_print if seen.printed is not None and seen.printed.features else self.match
+
+    def met(self, seen: Verification) -> bool:
+        """Whether a pair reaches its threshold."""
+        return seen.probability >= self.of(seen)
+
+
+def reaches(found: Sequence[Contender], thresholds: Thresholds) -> bool:
+    """Whether the foremost product reaches its threshold, or one that differs from it by rounding alone."""
+    first = foremost(found)
+    if first is None:
+        return False
+    equal = (c for c in found if not c.contradicted and c.seen.probability >= first.seen.probability - _ROUNDING)
+    return any(thresholds.met(c.seen) for c in equal)
 
 
 def share(first: Contender, second: Contender) -> float:

@@ -11,6 +11,7 @@ from simsearch.core.text import below, percent
 from simsearch.core.types import Hit, LookAlike, Outcome
 from simsearch.recognition.contenders import (
     Contender,
+    Thresholds,
     Verified,
     best_looking,
     contenders,
@@ -24,8 +25,8 @@ from simsearch.recognition.rank_fusion import reciprocal_rank
 from simsearch.recognition.reasons import at_odds, ruled_out, strength_was_read, sure, why
 
 __all__ = [
-    "RECORDED", "Conclusion", "Contender", "Verified", "contenders", "contenders_together", "decide", "foremost",
-    "reaches",
+    "RECORDED", "Conclusion", "Contender", "Thresholds", "Verified", "contenders", "contenders_together", "decide",
+    "foremost", "reaches",
 ]  # fmt: skip
 
 RECORDED = 20
@@ -52,16 +53,16 @@ class Conclusion:
 
 
 def decide(
-    found: Sequence[Contender], *, threshold: float, margin: float, twins: Sequence[ImageFacts] = ()
+    found: Sequence[Contender], *, thresholds: Thresholds, margin: float, twins: Sequence[ImageFacts] = ()
 ) -> Conclusion:
-    """A MATCH from `threshold` on, unless another product keeps a share of more than `margin`.
+    """A MATCH from its threshold on, unless another product keeps a share of more than `margin`.
 
     What print or a code contradicts is neither matched nor a rival; it becomes a look-alike. Only where a code stands
     against print (`_disputed`) the answer is AMBIGUOUS and says both.
 
     Args:
         found: the products, best first.
-        threshold: smallest probability of a MATCH, 0 to 1.
+        thresholds: smallest probabilities of a MATCH.
         margin: share of the probability, 0 to 1, from which a second product makes the answer AMBIGUOUS.
         twins: images with the same content as the image of the `foremost` product. If one is filed under a second SKU,
             the photo cannot tell which of the two it shows.
@@ -69,9 +70,9 @@ def decide(
     if not found:
         return Conclusion(Outcome.UNKNOWN, "the catalog holds nothing to compare with", ())
     first = foremost(found)
-    disputed = _disputed(found, first, threshold)
-    if first is None or not reaches(found, threshold):
-        return _codes_alone(found, disputed) if disputed else _unknown(found, threshold)
+    disputed = _disputed(found, first, thresholds)
+    if first is None or not reaches(found, thresholds):
+        return _codes_alone(found, disputed) if disputed else _unknown(found, thresholds)
     apart = {first.sku, *(c.sku for c in found if c.contradicted)}
     filed = {facts.sku: facts for facts in twins if facts.sku not in apart}
     found = [first, *_with([c for c in found if c is not first], filed, first)]
@@ -93,11 +94,12 @@ def decide(
 # -- print against picture and codes ---------------------------------------------------------------------------------
 
 
-def _unknown(found: Sequence[Contender], threshold: float) -> Conclusion:
+def _unknown(found: Sequence[Contender], thresholds: Thresholds) -> Conclusion:
     """Nothing may be named. Where print rules out what looks nearest, that is the reason."""
     nearest, listing = best_looking(found), _nearest(found)
     may = foremost(found)
-    best = f"{below(may.seen.probability, threshold)}, a match needs {percent(threshold)}" if may else ""
+    needed = thresholds.of(may.seen) if may else 1.0
+    best = f"{below(may.seen.probability, needed)}, a match needs {percent(needed)}" if may else ""
     if not (nearest.contradicted and nearest.alike):
         all_of_them = "" if best else f"print rules out all that was found: {ruled_out(nearest)}"
         reason = all_of_them or f"the nearest product reaches {best}"
@@ -109,24 +111,24 @@ def _unknown(found: Sequence[Contender], threshold: float) -> Conclusion:
     return Conclusion(Outcome.UNKNOWN, reason, _hits(listing), warned, against=_hit(nearest))
 
 
-def _disputed(found: Sequence[Contender], first: Contender | None, threshold: float) -> list[Contender]:
+def _disputed(found: Sequence[Contender], first: Contender | None, thresholds: Thresholds) -> list[Contender]:
     """Products of which a code says one thing and print another.
 
     No code decides alone: a neighbour's code, a shelf label or a wrong row of the catalog carries a sound check digit
     too. Neither is it ignored. Where the code is that of the product that may be named anyway, the question is settled.
     """
-    if first is not None and first.agrees("code") and first.seen.probability >= threshold:
+    if first is not None and first.agrees("code") and thresholds.met(first.seen):
         return []
-    return [c for c in found if c.contradicted and _code_stands_alone(c, threshold)]
+    return [c for c in found if c.contradicted and _code_stands_alone(c, thresholds)]
 
 
-def _code_stands_alone(c: Contender, threshold: float) -> bool:
+def _code_stands_alone(c: Contender, thresholds: Thresholds) -> bool:
     """Whether only the code speaks for the product, or only the code against it, where print and picture say it is."""
     printed = c.seen.printed
     against = {fact.kind for fact in printed.contradictions} if printed else set()
     if "code" not in against:
         return c.agrees("code")
-    return against == {"code"} and c.seen.probability >= threshold and c.agrees("strength", "pack", "volume")
+    return against == {"code"} and thresholds.met(c.seen) and c.agrees("strength", "pack", "volume")
 
 
 def _codes_alone(found: Sequence[Contender], disputed: Sequence[Contender]) -> Conclusion:

@@ -1,4 +1,4 @@
-"""Which drug is this: candidate retrieval in every lane, pairwise verification, one decision."""
+"""Which drug is this: reading, candidate retrieval in every lane, pairwise verification, one decision."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from simsearch.indexes.keypoint_votes import Nearest
 from simsearch.recognition import decision
 from simsearch.recognition.decision import Contender, Verified
 from simsearch.recognition.filter_cache import FilterCache, Where
-from simsearch.recognition.retrieval import Lanes, Retrieval, Retrieved
+from simsearch.recognition.print_evidence import PhotoRead, PrintEvidence, together
+from simsearch.recognition.retrieval import Lanes, Retrieval, Retrieved, timed
 from simsearch.recognition.scoring import Scoring
 from simsearch.recognition.snapshot import Snapshot, Snapshots
 from simsearch.recognition.stored import WITHOUT_KEYPOINTS, stored
@@ -43,7 +44,8 @@ class Basis:
             "fingerprints": {name: method.fingerprint for name, method in methods.items()},
             "indexes": self.snapshot.digest, "revision": self.snapshot.revision,
             "calibration": self.scoring.digest, "features": list(FEATURES),
-            "match_threshold": self.scoring.match_threshold, "margin": settings.margin,
+            "match_threshold": self.scoring.match_threshold, "print_threshold": self.scoring.print_threshold,
+            "margin": settings.margin,
             **({"where": where} if where else {}),
         }  # fmt: skip
 
@@ -57,12 +59,22 @@ class QueryEngine:
         generations: Generations,
         methods: Mapping[str, Method],
         scoring: Callable[[], Scoring],
+        prints: PrintEvidence,
         settings: QuerySettings,
     ) -> None:
-        """`scoring`: called once for each call of `answer`, gives the calibration in force."""
+        """
+        Args:
+            catalog: what is searched.
+            generations: of its indexes.
+            methods: that describe photos.
+            scoring: called once for each call of `answer`, gives the calibration in force.
+            prints: reads photos; the lanes of text are made from the descriptors of its reader.
+            settings: of queries.
+        """
         self.catalog, self.methods, self.scoring, self.settings = catalog, methods, scoring, settings
-        self.snapshots = Snapshots(catalog, generations, methods, settings)
-        self.retrieval = Retrieval(methods, settings)
+        self.prints = prints
+        self.snapshots = Snapshots(catalog, generations, methods, settings, prints.reading)
+        self.retrieval = Retrieval(methods, settings, catalog.codes.images)
         self._filters = FilterCache(self.snapshots)
 
     def basis(self, where: Where = ()) -> Basis:
@@ -73,7 +85,7 @@ class QueryEngine:
         """
         return Basis(self._filters.current(where), self.scoring(), where)
 
-    # -- the four steps: describe, retrieve, verify, decide ------------------------------------------------------------
+    # -- the steps: describe, read, retrieve, verify, decide -----------------------------------------------------------
 
     @SingleThreaded()
     def answer(
@@ -96,7 +108,7 @@ class QueryEngine:
             descriptions, known = describe(self.methods, photos), None
         describe_ms = (time.perf_counter() - started) * 1e3 / max(1, len(photos))
         return in_threads(
-            lambda i: self._answer(photos[i].name, descriptions[i], known, k, on, describe_ms), range(len(photos))
+            lambda i: self._answer(photos[i], descriptions[i], known, k, on, describe_ms), range(len(photos))
         )
 
     def _described_with_early_lanes(self, photo: Image, snapshot: Snapshot) -> tuple[Description, Lanes]:
@@ -114,15 +126,17 @@ class QueryEngine:
         return merged(*(described for described, _ in found)), found[1][1]
 
     def _answer(
-        self, name: str, query: Description, known: Lanes | None, k: int | None, on: Basis, describe_ms: float
+        self, photo: Image, query: Description, known: Lanes | None, k: int | None, on: Basis, describe_ms: float
     ) -> Decision:
-        started = time.perf_counter()
-        found = self.retrieval.search(query, on.snapshot, known)
-        retrieve_ms = (time.perf_counter() - started) * 1e3
-        verified = self._verified(query, found.candidates, found.nearest, on.scoring)
-        took_ms = (time.perf_counter() - started) * 1e3
-        stages = {"describe": describe_ms, "lookup": retrieve_ms, "verify": took_ms - retrieve_ms}
-        return self._decided(name, decision.contenders(verified), k, on, found.lanes, stages, len(verified))
+        stages = {"describe": describe_ms}
+        with timed(stages, "read"):
+            read = self.prints.read(photo, query)
+        with timed(stages, "lookup"):
+            found = self.retrieval.search(read.description, on.snapshot, known)
+        with timed(stages, "verify"):
+            verified = self._verified(read, found.candidates, found.nearest, on)
+        answer = self._decided(photo.name, decision.contenders(verified), k, on, found.lanes, stages, len(verified))
+        return replace(answer, read=read.summary)
 
     def candidates(self, query: Description) -> list[Candidate]:
         """Images that at least one lane returned, retired ones left out; most promising first."""
@@ -136,33 +150,39 @@ class QueryEngine:
         on = basis or self.basis(where)
         if len(photos) == 1:
             return self.answer(photos, k=k, basis=on)[0]
-        started = time.perf_counter()
-        descriptions = describe(self.methods, photos)
-        stages = {"describe": (time.perf_counter() - started) * 1e3}
-        started = time.perf_counter()
-        found = [self.retrieval.search(query, on.snapshot) for query in descriptions]
-        stages["lookup"] = (time.perf_counter() - started) * 1e3
-        started = time.perf_counter()
-        every = {c.image_id: c for one in found for c in one.candidates}
-        faces: dict[Surface, list[list[Verified]]] = {}
-        for query, own in zip(descriptions, found, strict=True):
-            # What another photo brought up is asked of this one too: its silence must not count against a product.
-            ids = {c.image_id for c in own.candidates}
-            candidates = [*own.candidates, *(c for i, c in every.items() if i not in ids)]
-            faces.setdefault(query.surface, []).append(self._verified(query, candidates, own.nearest, on.scoring))
-        stages["verify"] = (time.perf_counter() - started) * 1e3
+        stages: dict[str, float] = {}
+        with timed(stages, "describe"):
+            descriptions = describe(self.methods, photos)
+        with timed(stages, "read"):
+            read = in_threads(lambda i: self.prints.read(photos[i], descriptions[i]), range(len(photos)))
+        with timed(stages, "lookup"):
+            found = [self.retrieval.search(one.description, on.snapshot) for one in read]
+        with timed(stages, "verify"):
+            every = {c.image_id: c for one in found for c in one.candidates}
+            faces: dict[Surface, list[list[Verified]]] = {}
+            for one, own in zip(read, found, strict=True):
+                # What another photo brought up is asked of this one too: its silence must not count against a product.
+                ids = {c.image_id for c in own.candidates}
+                candidates = [*own.candidates, *(c for i, c in every.items() if i not in ids)]
+                verified = self._verified(one, candidates, own.nearest, on)
+                faces.setdefault(one.description.surface, []).append(verified)
         contenders = decision.contenders_together(list(faces.values()))
         name = " + ".join(photo.name for photo in photos)
         answer = self._decided(name, contenders, k, on, _added_up(found), stages, len(every))
         seen = ", ".join(sorted(surface.value for surface in faces))
         reason = f"{len(photos)} photos together, {len(faces)} {'face' if len(faces) == 1 else 'faces'} ({seen})"
-        return replace(answer, reason=f"{reason}: {answer.reason}", photos=tuple(photo.name for photo in photos))
+        names = tuple(photo.name for photo in photos)
+        return replace(
+            answer, reason=f"{reason}: {answer.reason}", photos=names, read=together([one.summary for one in read])
+        )
 
     # -- verification ------------------------------------------------------------------------------------------------
 
     def _verified(
-        self, query: Description, candidates: Sequence[Candidate], nearest: Nearest | None, scoring: Scoring
+        self, photo: PhotoRead, candidates: Sequence[Candidate], nearest: Nearest | None, on: Basis
     ) -> list[Verified]:
+        """The candidates by appearance, and by print where the photo was read."""
+        query, scoring = photo.description, on.scoring
         facts = self.catalog.images.facts(c.image_id for c in candidates)
         live = [c for c in candidates if c.image_id in facts]
         # Keypoints are ~95 % of an image's stored bytes, and only the first `geometry` candidates need them.
@@ -179,7 +199,8 @@ class QueryEngine:
             elsewhere=_elsewhere(nearest, [facts[c.image_id] for c in whole], geometry),
             votes=nearest.votes([c.image_id for c in whole]) if nearest else None,
         )
-        return [Verified(facts[c.image_id], v, c) for c, v in zip(whole, verdicts, strict=True)]
+        verified = [Verified(facts[c.image_id], v, c) for c, v in zip(whole, verdicts, strict=True)]
+        return self.prints.compared(photo, verified, on.snapshot, scoring)
 
     # -- decision ----------------------------------------------------------------------------------------------------
 
@@ -193,10 +214,10 @@ class QueryEngine:
         stages: Mapping[str, float],
         compared: int,
     ) -> Decision:
-        threshold = on.scoring.match_threshold
+        thresholds = on.scoring.thresholds
         first = decision.foremost(found)
-        twins = self._twins(first.best.facts, on.snapshot) if first and decision.reaches(found, threshold) else []
-        verdict = decision.decide(found, threshold=threshold, margin=self.settings.margin, twins=twins)
+        twins = self._twins(first.best.facts, on.snapshot) if first and decision.reaches(found, thresholds) else []
+        verdict = decision.decide(found, thresholds=thresholds, margin=self.settings.margin, twins=twins)
         filtered_out = not found and on.snapshot.allowed is not None and not len(on.snapshot.allowed)
         named = verdict.hits[0] if verdict.hits and verdict.outcome is not Outcome.UNKNOWN else None
         return Decision(

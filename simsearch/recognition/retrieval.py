@@ -1,27 +1,38 @@
 """Candidate retrieval: which images of the catalog are worth a closer look, by every lane, fused by rank.
 
-A lane is one way to find images: neighbours of the embedding, hashes within a radius, votes of keypoints.
+A lane is one way to find images: neighbours of the embedding, hashes within a radius, votes of keypoints, print,
+codes.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 
+from simsearch.core.code_agreement import keys
 from simsearch.core.config import QuerySettings
 from simsearch.core.types import Candidate, Description, Descriptor, LaneShare
 from simsearch.features.base import Method, MetricMethod
+from simsearch.features.codes import codes_of
 from simsearch.features.keypoints import column
 from simsearch.indexes import Searcher
 from simsearch.indexes.base import one_thread
+from simsearch.indexes.catalog_text import print_of
 from simsearch.indexes.keypoint_votes import Nearest, nearest
+from simsearch.indexes.manifest import TEXT, WORDS
+from simsearch.indexes.text import Asked
 from simsearch.recognition.rank_fusion import LaneHits, reciprocal_rank_fusion
 from simsearch.recognition.snapshot import VOTES, Snapshot, keypoint_method
+from simsearch.recognition.text_lanes import alike
 
+READING = "reading"
+"""The descriptor of a query that the lanes of text ask with."""
+CODES = "codes"
+"""Name of the lane of product numbers, and of the descriptor that it asks with."""
 _SHARED_WORK = 50_000
 """Vectors from which FAISS shares a search between threads: for fewer they only wait for each other."""
 
@@ -49,14 +60,23 @@ class Lanes:
 class Retrieval:
     """Finds candidates in a snapshot; retired images never. Safe to share between threads."""
 
-    def __init__(self, methods: Mapping[str, Method], settings: QuerySettings) -> None:
+    def __init__(
+        self,
+        methods: Mapping[str, Method],
+        settings: QuerySettings,
+        by_codes: Callable[[Collection[str]], Sequence[int]] | None = None,
+    ) -> None:
+        """`by_codes`: the images that keys of codes (`core.code_agreement.keys`) lead to: `catalog.codes.images`."""
         self.methods: dict[str, MetricMethod] = {n: m for n, m in methods.items() if isinstance(m, MetricMethod)}
         self.keypoints, self.settings = keypoint_method(methods), settings
+        self.by_codes = by_codes
+        self.texts = {TEXT: settings.text_candidates, WORDS: settings.word_candidates}
 
     def search(self, query: Description, snapshot: Snapshot, known: Lanes | None = None) -> Retrieved:
         """Images that at least one lane returned, fused by reciprocal rank; `known` lanes are not asked again."""
         lanes = self.lanes(query, snapshot, known)
-        hits = {name: lanes.hits[name] for name in (*self.methods, VOTES) if name in lanes.hits}  # one order of sums
+        order = (*self.methods, VOTES, *self.texts, CODES)  # one order of sums
+        hits = {name: lanes.hits[name] for name in order if name in lanes.hits}
         candidates = reciprocal_rank_fusion(hits)
         alone = [next(iter(c.ranks)) for c in candidates if len(c.ranks) == 1]
         shares = (LaneShare(name, lanes.took_ms[name], len(hits[name]), alone.count(name)) for name in hits)
@@ -68,13 +88,39 @@ class Retrieval:
         near = known.nearest if known else None
         for name, method in self.methods.items():
             if name in query and name not in hits:
-                with _timed(took_ms, name):
+                with timed(took_ms, name):
                     hits[name] = self._neighbours(name, method, query[name], snapshot)
         if snapshot.votes and self.keypoints is not None and self.keypoints.name in query and VOTES not in hits:
-            with _timed(took_ms, VOTES):
+            with timed(took_ms, VOTES):
                 near = self._nearest_keypoints(query[self.keypoints.name], snapshot)
                 hits[VOTES] = self._voted(near)
+        self._ask_texts(query, snapshot, hits, took_ms)
+        if self.by_codes is not None and CODES in query and CODES not in hits:
+            with timed(took_ms, CODES):
+                hits[CODES] = self._coded(query[CODES], snapshot)
         return Lanes(hits, took_ms, near)
+
+    def _ask_texts(
+        self, query: Description, snapshot: Snapshot, hits: dict[str, LaneHits], took_ms: dict[str, float]
+    ) -> None:
+        """The lanes of text, where the photo was read. A photo with nothing to read finds nothing in them."""
+        open_ = [lane for lane, wanted in self.texts.items() if wanted and lane in snapshot.texts and lane not in hits]
+        if READING not in query or not open_:
+            return
+        with timed(took_ms, open_[0]):  # preparing the print counts to the first of them
+            asked = Asked.of(print_of(query[READING]), snapshot.text_weights)
+        for lane in open_:
+            before = took_ms.get(lane, 0.0)
+            with timed(took_ms, lane):
+                hits[lane] = alike(snapshot.texts[lane], asked, self.texts[lane], snapshot.retired)
+            took_ms[lane] += before
+
+    def _coded(self, codes: Descriptor, snapshot: Snapshot) -> LaneHits:
+        """The images that a code on the photo leads to; in the order of their ids, since a code has no degrees."""
+        wanted = keys(codes_of(codes))
+        found = self.by_codes(wanted) if wanted and self.by_codes else ()
+        allowed = None if snapshot.allowed is None else {*snapshot.allowed.tolist()}
+        return [(i, 1.0) for i in found if i not in snapshot.retired and (allowed is None or i in allowed)]
 
     def _nearest_keypoints(self, keypoints: Descriptor, snapshot: Snapshot) -> Nearest:
         """Also runs for loose pills: keypoints of a ruler are everywhere and get no votes, an imprint gets some."""
@@ -112,7 +158,8 @@ def _live(index: Searcher, vector: Descriptor, wanted: int, retired: frozenset[i
 
 
 @contextmanager
-def _timed(took_ms: dict[str, float], name: str) -> Iterator[None]:
+def timed(took_ms: dict[str, float], name: str) -> Iterator[None]:
+    """Notes under `name` how many milliseconds the block took."""
     started = time.perf_counter()
     yield
     took_ms[name] = (time.perf_counter() - started) * 1e3

@@ -11,7 +11,9 @@ from threading import Lock
 
 from simsearch.core.errors import WeightsError
 from simsearch.features.base import Method, PairNetwork
-from simsearch.recognition.calibration import Calibration
+from simsearch.recognition.calibration import LOGIT, NOTHING, Calibration
+from simsearch.recognition.contenders import Thresholds
+from simsearch.recognition.printed import PRINT_FEATURES
 from simsearch.recognition.verification import FEATURES, Verifier
 
 _LOG = logging.getLogger("simsearch")
@@ -25,9 +27,16 @@ class Scoring:
     verifier: Verifier
     calibration: Calibration
     match_threshold: float
-    """Smallest probability of a MATCH, 0 to 1."""
+    """Smallest probability of a MATCH by appearance, 0 to 1."""
     digest: str
     """Of everything that a probability and a threshold come from."""
+    print_threshold: float = NOTHING
+    """Smallest probability of a MATCH where print was compared, too."""
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """Both."""
+        return Thresholds(self.match_threshold, self.print_threshold)
 
 
 class CurrentScoring:
@@ -92,9 +101,14 @@ class CurrentScoring:
             calibration.check({name: m.fingerprint for name, m in self.methods.items()})
             # What an earlier version fitted lacks the features that came since.
             calibration = replace(calibration, fusion=calibration.fusion.on(FEATURES))
+            if calibration.printed is not None:
+                calibration = replace(calibration, printed=calibration.printed.on((LOGIT, *PRINT_FEATURES)))
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}") from None
         except ValueError as error:
             raise WeightsError(f"{path}: {error}; run `simsearch calibrate`") from None
         threshold = self._wanted or calibration.thresholds["match"]
-        return Scoring(self._verifier(self.methods, calibration), calibration, threshold, calibration.digest())
+        # Without a fit of print, pairs whose print was compared keep the probability of their appearance.
+        printed = self._wanted or calibration.thresholds.get("match_print", threshold)
+        verifier = self._verifier(self.methods, calibration)
+        return Scoring(verifier, calibration, threshold, calibration.digest(), printed)

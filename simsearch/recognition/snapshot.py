@@ -1,45 +1,42 @@
 """What one answer is made from: an immutable snapshot of all lanes, and the one that follows the catalog.
 
 A snapshot is searched by many threads while nobody changes it. A commit in the catalog makes another snapshot, which
-takes the place of the old one by one assignment. What was described since the generation was built (its delta) lies in
-segments: the images in order of their ids, cut as the binary digits of their number say, 64 images the smallest part.
-So a commit builds only the last segments anew, there are few of them, and the cut follows from the catalog alone:
-another process makes the same segments, and the same answers.
+takes the place of the old one by one assignment. What was described, read or renamed since the generation was built
+(its delta) lies in segments that follow from the catalog alone (`recognition.segments`): another process makes the same
+ones, and gives the same answers.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
-from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.catalog import Changes
 from simsearch.core.config import QuerySettings
 from simsearch.core.errors import DamagedDescriptor, GenerationError
 from simsearch.core.types import Ids
 from simsearch.features.base import Method, MetricMethod, unpack
 from simsearch.indexes import Searcher, VectorIndex, create
 from simsearch.indexes.catalog_keypoints import vote_index
+from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.generations import Generation, Generations
 from simsearch.indexes.keypoint_votes import VoteIndex
+from simsearch.indexes.manifest import TEXT
+from simsearch.indexes.text import TextIndex
+from simsearch.indexes.text_weights import TextWeights
+from simsearch.recognition.segments import Segment, segments_of
+from simsearch.recognition.text_lanes import text_lanes
 
 NO_GENERATION = "none"
 VOTES = "votes"
 """Name of the lane of keypoint votes; the other lanes have the name of their method."""
-_LEAF = 64
-"""Images of the smallest whole segment."""
 
 _LOG = logging.getLogger("simsearch")
-
-Segment: TypeAlias = VectorIndex | VoteIndex
-S = TypeVar("S", bound=Segment)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +58,11 @@ class Snapshot:
     """The segments by what they hold, for the snapshot that follows."""
     allowed: Ids | None = None
     """Ids (n,) of the images that a filter lets through; None: all."""
+    texts: Mapping[str, tuple[TextIndex, ...]] = field(default_factory=dict)
+    """The lanes of text, "text" and "words": the generation's index and segments of the delta. Empty where they are off
+    or the generation was built without them."""
+    text_weights: TextWeights = field(default_factory=TextWeights, repr=False)
+    """How rare the words and n-grams of print are among the products of the generation; 1 each without one."""
 
     @property
     def generation(self) -> str:
@@ -77,11 +79,19 @@ class Snapshots:
     """Follows catalog and generations. Safe to share between threads."""
 
     def __init__(
-        self, catalog: Catalog, generations: Generations, methods: Mapping[str, Method], settings: QuerySettings
+        self,
+        catalog: Catalog,
+        generations: Generations,
+        methods: Mapping[str, Method],
+        settings: QuerySettings,
+        reading: Method | None = None,
     ) -> None:
+        """`reading`: whose descriptors the lanes of text are made from; None: without these lanes."""
         self.catalog, self.generations, self.settings = catalog, generations, settings
         self.methods: dict[str, MetricMethod] = {n: m for n, m in methods.items() if isinstance(m, MetricMethod)}
         self.keypoints = keypoint_method(methods) if settings.vote_candidates else None
+        wanted = settings.text_candidates or settings.word_candidates
+        self.source = CatalogText(catalog, reading, skip_damaged=True) if reading and wanted else None
         self._latest: Snapshot | None = None
         self._publishing, self._opening = Lock(), Lock()
 
@@ -123,7 +133,7 @@ class Snapshots:
         wanted = {name: method.fingerprint for name, method in self.methods.items()}
         keypoints = (self.keypoints.fingerprint, self.settings.vote_keypoints) if self.keypoints else None
         try:
-            return self.generations.open(wanted, keypoints)
+            return self.generations.open(wanted, keypoints, self.source.reading.fingerprint if self.source else None)
         except GenerationError as error:
             if before is None:
                 raise
@@ -148,12 +158,16 @@ class Snapshots:
     def _built(self, opened: Generation | None, pointer: str | None, known: Mapping[bytes, Segment]) -> Snapshot:
         since = opened.revision if opened else -1
         voted_since = since if opened and opened.votes is not None else -1
-        changes = self.catalog.changes(min(since, voted_since) if self.keypoints else since)
+        read_since = self._read_since(opened)
+        changes = self.catalog.changes(
+            min(since, voted_since if self.keypoints else since, since if read_since is None else read_since)
+        )
         segments: dict[bytes, Segment] = {}
         vectors: dict[str, tuple[Searcher, ...]] = {}
         for name, method in self.methods.items():
             make = partial(exact_index, self.catalog, method)
-            delta = _segments(method.fingerprint, changes.after(since), make, known, segments)
+            new = changes.after(since)
+            delta = segments_of(method.fingerprint, new.ids, new.described_revisions, make, known, segments)
             vectors[name] = (*delta, *([opened.lanes[name]] if opened else []))
         votes: tuple[VoteIndex, ...] = ()
         if self.keypoints:
@@ -161,11 +175,26 @@ class Snapshots:
             most = self.settings.vote_keypoints
             make_votes = partial(_vote_index, self.catalog, self.keypoints, most)
             name = f"{self.keypoints.fingerprint} {most}"
-            votes = (*built, *_segments(name, changes.after(voted_since), make_votes, known, segments)) or (
-                VoteIndex(),
-            )
+            new = changes.after(voted_since)
+            voting = segments_of(name, new.ids, new.described_revisions, make_votes, known, segments)
+            votes = (*built, *voting) or (VoteIndex(),)
+        texts, weights = {}, TextWeights()
+        if self.source and read_since is not None:
+            weights = opened.weights if opened and opened.weights else weights
+            built_texts = opened.texts if opened else {}
+            texts = text_lanes(self.source, weights, built_texts, since, changes, known, segments)
         retired = frozenset(changes.retired.tolist())
-        return Snapshot(changes.revision, vectors, votes, retired, opened, pointer, segments)
+        return Snapshot(
+            changes.revision, vectors, votes, retired, opened, pointer, segments, texts=texts, text_weights=weights
+        )
+
+    def _read_since(self, opened: Generation | None) -> int | None:
+        """The revision after which readings are in no index of `opened`; None: the lanes of text are silent."""
+        if opened is None or self.source is None:
+            return -1 if self.source else None
+        if opened.weights is None:  # an older simsearch built it: a rebuild brings the lanes
+            return None
+        return opened.revision if TEXT in opened.texts else -1
 
 
 def keypoint_method(methods: Mapping[str, Method]) -> Method | None:
@@ -192,41 +221,8 @@ def exact_index(catalog: Catalog, method: MetricMethod, ids: Ids) -> VectorIndex
     return index
 
 
-def segment_sizes(images: int) -> list[int]:
-    """How many images lie in each segment of a delta, largest first: 64 times each binary digit, then the rest."""
-    leaves, rest = divmod(images, _LEAF)
-    whole = [_LEAF << bit for bit in reversed(range(leaves.bit_length())) if leaves >> bit & 1]
-    return [*whole, *([rest] if rest else [])]
-
-
-def _segments(
-    name: str,
-    changes: Changes,
-    make: Callable[[Ids], S],
-    known: Mapping[bytes, Segment],
-    segments: dict[bytes, Segment],
-) -> list[S]:
-    """The segments of a delta: those that are `known`, and the others made. All are entered into `segments`."""
-    found = []
-    for key, ids in _parts(name, changes):
-        segment = known[key] if key in known else make(ids)
-        segments[key] = segment
-        found.append(cast("S", segment))  # the key is of this name alone, and so is the kind of index
-    return found
-
-
 def _vote_index(catalog: Catalog, keypoints: Method, most: int, ids: Ids) -> VoteIndex:
     return vote_index(catalog, keypoints, most, ids=ids, skip_damaged=True)
-
-
-def _parts(name: str, changes: Changes) -> Iterator[tuple[bytes, Ids]]:
-    """Key and image ids of each segment. The key changes with whatever the segment would hold."""
-    start = 0
-    for size in segment_sizes(len(changes.ids)):
-        part = slice(start, start + size)
-        content = changes.ids[part].tobytes() + changes.described_revisions[part].tobytes()
-        yield hashlib.blake2b(name.encode() + b"\0" + content, digest_size=16).digest(), changes.ids[part]
-        start += size
 
 
 def restricted(whole: Snapshot, snapshots: Snapshots, allowed: Ids) -> Snapshot:
@@ -239,7 +235,8 @@ def restricted(whole: Snapshot, snapshots: Snapshots, allowed: Ids) -> Snapshot:
     """
     catalog = snapshots.catalog
     vectors = {name: (exact_index(catalog, method, allowed),) for name, method in snapshots.methods.items()}
-    part = replace(whole, vectors=vectors, allowed=allowed, segments={})
+    texts = {lane: tuple(index.part(allowed) for index in indexes) for lane, indexes in whole.texts.items()}
+    part = replace(whole, vectors=vectors, texts=texts, allowed=allowed, segments={})
     keypoints = snapshots.keypoints
     if keypoints is None:
         return part

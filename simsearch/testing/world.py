@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
-from simsearch.core.config import CatalogSettings, GenerationSettings, QuerySettings
+from simsearch.core.config import CatalogSettings, GenerationSettings, QuerySettings, ReadingSettings
 from simsearch.core.stamps import Stamp
 from simsearch.core.types import Decision, Description, Descriptor, Elsewhere, Image, Metric, SourceRow, Verification
 from simsearch.features.base import MetricMethod, NoSettings
@@ -24,6 +24,7 @@ from simsearch.indexes.generations import Generations, Lane
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.engine import QueryEngine
 from simsearch.recognition.pair_scorer import CandidateScorer
+from simsearch.recognition.print_evidence import PrintEvidence
 from simsearch.recognition.score_fusion import Fusion, Monotone
 from simsearch.recognition.scoring import Scoring
 from simsearch.recognition.verification import FEATURES, Verifier
@@ -108,7 +109,7 @@ def scoring(threshold: float = THRESHOLD, scorer: CandidateScorer | None = None)
     zeros, ones = (0.0,) * len(FEATURES), (1.0,) * len(FEATURES)
     fusion = Fusion(FEATURES, zeros, ones, zeros, 0.0)
     calibration = Calibration(fusion, Monotone(), {"match": threshold, "pair": 0.5}, {}, {})
-    return Scoring(cast(Verifier, scorer or StandInScorer()), calibration, threshold, "digest-of-the-test")
+    return Scoring(cast(Verifier, scorer or StandInScorer()), calibration, threshold, "digest-of-the-test", threshold)
 
 
 class World:
@@ -130,7 +131,8 @@ class World:
     def open(self, settings: QuerySettings = SETTINGS, threshold: float = THRESHOLD) -> QueryEngine:
         """A further engine on the same catalog."""
         in_force = scoring(threshold)
-        return QueryEngine(self.catalog, self.generations, self.methods, lambda: in_force, settings)
+        unread = PrintEvidence(self.catalog, self.methods, {}, ReadingSettings(mode="never"))
+        return QueryEngine(self.catalog, self.generations, self.methods, lambda: in_force, unread, settings)
 
     def add(
         self, sku: str, *names: str, content: str = "", methods: Mapping[str, Any] | None = None, **facts: Any

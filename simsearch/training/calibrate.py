@@ -96,10 +96,10 @@ def candidate_pairs(
     lanes, as in a query: nearest embeddings and keypoint votes.
     """
     skus = np.array(sample.skus)
-    lookup = _Lookup(sample, settings)
+    lookup = Lookup(sample, settings)
     geometry = max(settings.geometry, LEAST_GEOMETRY) if settings.geometry else 0
     features, same, query = [], [], []
-    asking = _asking(sample)
+    asking = asking_photos(sample)
     for done, i in enumerate(asking, 1):
         chosen, near = lookup.candidates(i)
         # A right photo that the lookup misses still teaches what a right pair looks like.
@@ -120,14 +120,14 @@ def candidate_pairs(
     return CandidatePairs(np.concatenate(features), np.concatenate(same), np.concatenate(query))
 
 
-def _asking(sample: Sample) -> list[int]:
+def asking_photos(sample: Sample) -> list[int]:
     several = set(sample.several)
     asking = [i for i, sku in enumerate(sample.skus) if sku in several]
     alone = [i for i, sku in enumerate(sample.skus) if sku not in several and i not in sample.distractors]
     return asking + alone[:: max(1, -(-len(alone) // SINGLES))]
 
 
-class _Lookup:
+class Lookup:
     """Candidate retrieval within a sample."""
 
     def __init__(self, sample: Sample, settings: QuerySettings) -> None:
@@ -203,7 +203,7 @@ def calibrate(
             "give fewer photos a product"
         )
     features = counted(pairs.features)
-    logits = _cross_fitted(features, pairs.same, _folds(sample)[pairs.query])
+    logits = _cross_fitted(features, pairs.same, folds(sample)[pairs.query])
     line = _line(logits, pairs.same, packages=features[:, FEATURES.index("pills")] == 0)
     worst = _most_probable_wrong(line.probability(logits[:, None]), pairs.same, pairs.query)
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
@@ -242,7 +242,7 @@ def _line(logits: Floats, same: Bools, packages: Bools) -> Fusion:
     return Fusion.fit(logits[packages, None], same[packages], ("logit",), l2=l2, prior=0.5, nonnegative=("logit",))
 
 
-def _folds(sample: Sample) -> NDArray[np.int64]:
+def folds(sample: Sample) -> NDArray[np.int64]:
     """(photos,) 0 to FOLDS - 1, one fold for all photos of a product; products with several photos spread evenly."""
     several = set(sample.several)
     ordered = sorted(set(sample.skus), key=lambda sku: (sku not in several, stable_hash(sku), sku))

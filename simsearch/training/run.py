@@ -14,22 +14,28 @@ import numpy as np
 
 from simsearch.core import images
 from simsearch.core.config import NEEDED, Config, ImageSettings, parse_settings, read_toml
-from simsearch.core.errors import ImageError, TrainingError
+from simsearch.core.errors import ConfigError, ImageError, TrainingError
 from simsearch.core.text import refused_in_words
+from simsearch.core.threads import in_threads
 from simsearch.core.types import Description, Pixels, Progress, Refusal, SourceRow
 from simsearch.features import create
-from simsearch.features.base import Method
+from simsearch.features.base import Method, missing
 from simsearch.features.description import describe
 from simsearch.features.network.network import pick_device
+from simsearch.features.reading import ReadPrint
 from simsearch.ingest.sources import read_source
+from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.verification import Verifier
 from simsearch.synthetic import TrainingPhotos, make_products
 from simsearch.training.augment import with_strategy
 from simsearch.training.batches import TrainingPhoto, held_out
 from simsearch.training.calibrate import CalibrateResult, Sample, calibrate
+from simsearch.training.calibrate_print import PrintPairs, print_pairs, with_print
 from simsearch.training.settings import TrainSettings
 from simsearch.training.trainer import TrainResult, train
 
+_DESCRIBED = 64
+"""Photos that are held decoded at once."""
 _TARGET_FAR = 0.001
 """False-accept rate of the calibration that comes with new weights."""
 
@@ -68,32 +74,101 @@ def train_from_files(
     result = train(settings, photos, run, device=pick_device(device).type, progress=progress, card=card)
     result = replace(result, refusals=(*refused, *result.refusals))
     aside = [r for r in rows if held_out(r.sku, settings.validation_share)]
-    facts = {"table": table.name if table else "", "held_out": True}
+    day = datetime.now(UTC).date().isoformat()
+    facts = {"table": table.name if table else "", "held_out": True, "date": day}
+    methods = _methods(config, result.weights)
+    _, sample, unreadable = _described(config, methods, {}, aside, progress)
     try:
-        fitted = _calibration(config, _methods(config, result.weights), aside, _TARGET_FAR, facts, progress)
+        fitted = _fitted(config, methods, sample, _TARGET_FAR, facts, progress)
     except TrainingError as error:
-        return replace(result, not_calibrated=str(error))
+        return replace(result, not_calibrated=f"{error}{refused_in_words(unreadable)}")
     path = run / f"{result.weights.stem}.calibration.json"
-    fitted.calibration.save(path)
+    fitted.save(path)
     # A held-out photo is read twice, for validation and for calibration, and told once.
-    refusals = tuple(dict.fromkeys((*result.refusals, *fitted.refusals)))
+    refusals = tuple(dict.fromkeys((*result.refusals, *unreadable)))
     return replace(result, calibration=path, refusals=refusals)
 
 
 def calibrate_from_table(
-    config: Config, methods: Mapping[str, Method], table: Path, target_far: float, progress: Progress
+    config: Config,
+    methods: Mapping[str, Method],
+    printed: Mapping[str, Method],
+    base: Calibration,
+    table: Path,
+    target_far: float,
+    *,
+    print_only: bool,
+    progress: Progress,
 ) -> CalibrateResult:
-    """Fit a calibration for `methods` on all photos of `table`; also the rows and photos that were left out.
+    """Fit a calibration for `methods` and for print on all photos of `table`; also the rows and photos left out.
+
+    Args:
+        config: settings of images, queries and reading.
+        methods: of appearance.
+        printed: the methods `reading` and `codes`. Where they cannot read, or too little can be read, what `base` says
+            of print stays.
+        base: the calibration in force.
+        table: labelled photos.
+        target_far: false-accept rate of both thresholds, in (0, 1).
+        print_only: keep what `base` says of appearance, and fit what print adds alone.
+        progress: told of every step.
 
     Raises:
-        SourceError: the table. TrainingError: too few products with several readable photos.
+        SourceError: the table. TrainingError: too few products with several readable photos. ConfigError: `print_only`
+            where nothing can be read.
     """
     rows, refused = _rows(table)
+    reason = "reading is off (reading.mode)" if config.reading.mode == "never" else missing(printed["reading"])
+    if print_only and reason:
+        raise ConfigError(f"print cannot be calibrated: {reason}")
+    loaded, sample, unreadable = _described(config, methods, {} if reason else printed, rows, progress)
+    facts = {"table": table.name, "date": datetime.now(UTC).date().isoformat()}
     try:
-        fitted = _calibration(config, methods, rows, target_far, {"table": table.name}, progress)
+        made = base if print_only else _fitted(config, methods, sample, target_far, facts, progress)
+        made = replace(made, printed=base.printed, thresholds={**base.thresholds, **made.thresholds})
+        if not reason:
+            pairs = _print_pairs(config, methods, printed, made, sample, loaded, progress)
+            try:
+                about = {**facts, "reading": printed["reading"].fingerprint}
+                made = with_print(made, pairs, sample, target_far, about)
+            except TrainingError:
+                if print_only:
+                    raise  # else what was known of print stays
     except TrainingError as error:
-        raise TrainingError(f"{error}{refused_in_words(refused)}") from None
-    return replace(fitted, refusals=(*refused, *fitted.refusals))
+        raise TrainingError(f"{error}{refused_in_words(refused)}{refused_in_words(unreadable)}") from None
+    return CalibrateResult(made, (*refused, *unreadable))
+
+
+def print_pairs_of_table(
+    config: Config,
+    methods: Mapping[str, Method],
+    printed: Mapping[str, Method],
+    base: Calibration,
+    table: Path,
+    progress: Progress,
+) -> tuple[PrintPairs, Sample]:
+    """The photos of a labelled table and their contenders, compared by print; arguments as `calibrate_from_table`."""
+    rows, _ = _rows(table)
+    loaded, sample, _ = _described(config, methods, printed, rows, progress)
+    return _print_pairs(config, methods, printed, base, sample, loaded, progress), sample
+
+
+def _print_pairs(
+    config: Config,
+    methods: Mapping[str, Method],
+    printed: Mapping[str, Method],
+    base: Calibration,
+    sample: Sample,
+    rows: Sequence[SourceRow],
+    progress: Progress,
+) -> PrintPairs:
+    def sharp(place: int) -> Pixels:
+        return images.load(Path(rows[place].path), config.images).sharp
+
+    reading = printed["reading"]
+    assert isinstance(reading, ReadPrint)
+    verifier, first = Verifier(methods, base), config.reading.contenders
+    return print_pairs(sample, sharp, verifier, reading.reader, config.query, first, progress)
 
 
 def _rows(table: Path | None) -> tuple[list[SourceRow], Sequence[Refusal]]:
@@ -110,40 +185,46 @@ def _methods(config: Config, weights: Path) -> dict[str, Method]:
     return {**methods, "siamese": create("siamese", own)}
 
 
-def _calibration(
+def _described(
     config: Config,
     methods: Mapping[str, Method],
+    printed: Mapping[str, Method],
     rows: Sequence[SourceRow],
+    progress: Progress,
+) -> tuple[list[SourceRow], Sample, list[Refusal]]:
+    """The rows whose photos can be read, these photos described by all methods, and why the others cannot."""
+    by = {**{name: methods[name] for name in NEEDED}, **printed}
+    used: list[SourceRow] = []
+    described: list[Description] = []
+    refusals: list[Refusal] = []
+    for start in range(0, len(rows), _DESCRIBED):
+        part = rows[start : start + _DESCRIBED]
+        loaded = in_threads(lambda row: images.load_or_error(row.path, config.images), part)
+        for row, image in zip(part, loaded, strict=True):
+            if isinstance(image, ImageError):
+                refusals.append(Refusal(row.path, image.code, str(image)))
+            else:
+                used.append(row)
+        described += describe(by, [image for image in loaded if not isinstance(image, ImageError)])
+        progress(start + len(part), len(rows), "describing")
+    roles = [row.attributes.get("role", "").lower() for row in used]
+    distractors = frozenset(i for i, role in enumerate(roles) if role == "distractor")
+    return used, Sample([row.sku for row in used], described, distractors), refusals
+
+
+def _fitted(
+    config: Config,
+    methods: Mapping[str, Method],
+    sample: Sample,
     target_far: float,
     facts: Mapping[str, Any],
     progress: Progress,
-) -> CalibrateResult:
-    skus: list[str] = []
-    described: list[Description] = []
-    distractors: set[int] = set()
-    refusals: list[Refusal] = []
-    for done, row in enumerate(rows, 1):
-        progress(done, len(rows), "describing")
-        try:
-            image = images.load(Path(row.path), config.images)
-        except ImageError as error:
-            refusals.append(Refusal(row.path, error.code, str(error)))
-            continue
-        if row.attributes.get("role", "").lower() == "distractor":
-            distractors.add(len(skus))
-        skus.append(row.sku)
-        described += describe({name: methods[name] for name in NEEDED}, [image])
-    sample = Sample(skus, described, frozenset(distractors))
-    try:
-        calibration = calibrate(
-            sample, Verifier(methods, None), fingerprints={name: methods[name].fingerprint for name in NEEDED},
-            target_far=target_far, settings=config.query,
-            facts={**facts, "date": datetime.now(UTC).date().isoformat()},
-            progress=progress,
-        )  # fmt: skip
-    except TrainingError as error:
-        raise TrainingError(f"{error}{refused_in_words(refusals)}") from None
-    return CalibrateResult(calibration, tuple(refusals))
+) -> Calibration:
+    fingerprints = {name: methods[name].fingerprint for name in NEEDED}
+    return calibrate(
+        sample, Verifier(methods, None), fingerprints=fingerprints, target_far=target_far, settings=config.query,
+        facts=facts, progress=progress,
+    )  # fmt: skip
 
 
 def _photo(row: SourceRow, settings: ImageSettings) -> TrainingPhoto:

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
     from simsearch.duplicates import DuplicateGroup, DuplicatePair
     from simsearch.evaluation.methods import MethodsReport
     from simsearch.evaluation.tables import Report
+    from simsearch.ingest.build_plan import Plan
     from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
-    from simsearch.ingest.rebuild import Plan
+    from simsearch.ingest.reading_report import ReadingReport
     from simsearch.training.augment import AugmentSettings
     from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
@@ -191,8 +192,13 @@ def report(r: IndexReport) -> Json:
         "retired": r.retired, "kept": r.kept, "refused": r.refused,
         "seconds": round(r.seconds, 2), "images_per_s": rate(r),
         "generation": r.generation or None, "refusals": [refusal(x) for x in r.refusals],
-        "passed_over": [asdict(group) for group in r.passed_over],
+        "passed_over": [asdict(group) for group in r.passed_over], "reading": reading(r.reading) if r.reading else None,
     }  # fmt: skip
+
+
+def reading(r: ReadingReport) -> Json:
+    """What was read of what is printed on the catalog's photos."""
+    return r.json()
 
 
 def rate(r: IndexReport) -> float:
@@ -216,6 +222,7 @@ def status(s: Status) -> Json:
         "sources_gone": [{"source": source, "images": n} for source, n in s.sources_gone.items()],
         "fingerprints": dict(s.fingerprints), "nightly": dict(s.nightly) if s.nightly else None,
         "generations": generations, "photos": _photos(s.photos) if s.photos else None,
+        "printed": {**asdict(s.printed), "why": s.printed.why or None} if s.printed else None,
     }  # fmt: skip
 
 

@@ -86,6 +86,10 @@ def test_what_was_read_is_kept(old: Catalog, version: str) -> None:
     assert [u.id for u in old.readings.unread([R])] == ([2, 4] if read else [1, 2, 4])
 
 
+def test_codes_are_kept(old: Catalog, version: str) -> None:
+    assert old.codes.images(["gtin:3600029145"]) == ([1] if version >= "0005" else [])
+
+
 def test_it_goes_on(old: Catalog, new: Any) -> None:
     old.images.apply(add=[new("IBU-400", "/data/f.jpg", {P: bytes(8), S: bytes(16)})], retire=[1])
     assert old.revision() == 5

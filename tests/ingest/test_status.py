@@ -40,7 +40,7 @@ def app(tmp_path: Path, kit: Kit) -> App:
 
 
 def status(app: App, *, verify: bool = False) -> Status:
-    return read_status(app.home, app.catalog, app.methods, app.generations, verify=verify)
+    return read_status(app.home, app.catalog, app.methods, app.generations, app.print_stage, verify=verify)
 
 
 def test_a_home_from_empty_to_sound(app: App, shelf: Path) -> None:

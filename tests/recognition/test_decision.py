@@ -9,7 +9,7 @@ import pytest
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import Candidate, Outcome, PrintComparison, PrintedFact, Verification
-from simsearch.recognition.decision import Conclusion, Verified, contenders, contenders_together, decide
+from simsearch.recognition.decision import Conclusion, Thresholds, Verified, contenders, contenders_together, decide
 
 PLACE = ((0.1, 0.1), (0.3, 0.1), (0.3, 0.2), (0.1, 0.2))
 
@@ -32,7 +32,7 @@ def verified(sku: str, p: float) -> Verified:
 
 def said(faces: list[list[list[Verified]]]) -> tuple[Outcome, tuple[str, ...]]:
     found = contenders_together(faces)
-    answer = decide(found, threshold=0.9, margin=0.15)
+    answer = decide(found, thresholds=Thresholds(0.9, 0.9), margin=0.15)
     return answer.outcome, answer.named
 
 
@@ -44,7 +44,7 @@ def test_where_nothing_matches_probability_and_lookup_rank_what_is_listed() -> N
     photos = [one("a", 0.5, 0.01), one("b", 0.4, 0.08), one("c", 0.3, 0.005), one("d", 0.2, 0.03), one("e", 0.1, 0.09)]
 
     def listed(threshold: float) -> list[str]:
-        answer = decide(contenders(photos), threshold=threshold, margin=0.4)
+        answer = decide(contenders(photos), thresholds=Thresholds(threshold, threshold), margin=0.4)
         return [hit.sku for hit in answer.hits]
 
     assert listed(0.9) == ["a", "b", "e", "d", "c"]
@@ -53,7 +53,7 @@ def test_where_nothing_matches_probability_and_lookup_rank_what_is_listed() -> N
 
 def test_two_faces_that_agree_are_a_match_where_neither_is() -> None:
     front, back = [verified("a", 0.85), verified("b", 0.1)], [verified("a", 0.85), verified("b", 0.1)]
-    assert decide(contenders(front), threshold=0.9, margin=0.15).outcome is Outcome.UNKNOWN
+    assert decide(contenders(front), thresholds=Thresholds(0.9, 0.9), margin=0.15).outcome is Outcome.UNKNOWN
     assert said([[front], [back]]) == (Outcome.MATCH, ("a",))
     assert said([[front, back]]) == (Outcome.UNKNOWN, ())  # two photos of one face are one look at it
 
@@ -85,14 +85,14 @@ def test_a_product_at_the_threshold_is_not_lost_behind_one_that_rounds_to_the_sa
     """Both round to 0.9 by six digits; the one with more support stands first, and lies below the threshold."""
     below = verified("below", 0.8999998)._replace(verification=looks(0.8999998, 90))
     above = verified("above", 0.9000002)._replace(verification=looks(0.9000002, 10))
-    answer = decide(contenders([above, below]), threshold=0.9, margin=0.15)
+    answer = decide(contenders([above, below]), thresholds=Thresholds(0.9, 0.9), margin=0.15)
     assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("below", "above"))
 
 
 def test_a_twin_that_no_lane_returned_has_no_ranks() -> None:
     first = verified("first", 0.99)._replace(candidate=Candidate(1, {"votes": 9.0}, {"votes": 1}, 0.1))
     twin = first.facts.__class__(**{**first.facts.__dict__, "id": 77, "sku": "twin"})
-    answer = decide(contenders([first]), threshold=0.9, margin=0.15, twins=[first.facts, twin])
+    answer = decide(contenders([first]), thresholds=Thresholds(0.9, 0.9), margin=0.15, twins=[first.facts, twin])
     assert answer.named == ("first", "twin")
     assert [dict(hit.ranks) for hit in answer.hits] == [{"votes": 1}, {}]
     assert answer.hits[1].image_id == 77
@@ -119,7 +119,7 @@ def read(
 
 
 def answered(*verified_: Verified, twins: tuple[ImageFacts, ...] = ()) -> Conclusion:
-    return decide(contenders(verified_), threshold=0.9, margin=0.15, twins=twins)
+    return decide(contenders(verified_), thresholds=Thresholds(0.9, 0.9), margin=0.15, twins=twins)
 
 
 def test_another_pack_is_no_match_however_much_it_looks_alike() -> None:

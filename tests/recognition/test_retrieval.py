@@ -124,7 +124,9 @@ def test_the_generations_own_index_is_used_where_it_has_one(world: World, monkey
     ids = world.add(*range(10))
     revision, built = world.catalog.revision(), vote_index(world.catalog, ORB, 60)
 
-    generation = SimpleNamespace(name="g1", pointer="g1", revision=revision, lanes={}, votes=built, digest="")
+    generation = SimpleNamespace(
+        name="g1", pointer="g1", revision=revision, lanes={}, votes=built, digest="", texts={}, weights=None
+    )
     monkeypatch.setattr(world.generations, "pointer", lambda: "g1")
     monkeypatch.setattr(world.generations, "open", lambda *wanted: generation)
     [new] = world.add(40)

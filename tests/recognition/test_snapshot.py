@@ -14,8 +14,10 @@ import pytest
 from simsearch.catalog.catalog import Changes
 from simsearch.core.errors import GenerationError
 from simsearch.core.stamps import Stamp
+from simsearch.recognition import segments
 from simsearch.recognition import snapshot as room
-from simsearch.recognition.snapshot import Snapshot, Snapshots, segment_sizes
+from simsearch.recognition.segments import segment_sizes
+from simsearch.recognition.snapshot import Snapshot, Snapshots
 from simsearch.testing.world import World
 
 
@@ -154,7 +156,7 @@ def test_segments_are_the_binary_digits_of_their_number() -> None:
 
 
 def test_a_commit_makes_the_last_segments_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_LEAF", 4)
+    monkeypatch.setattr(segments, "_LEAF", 4)
     made: list[int] = []
     real = room.exact_index
 
@@ -175,7 +177,7 @@ def test_a_commit_makes_the_last_segments_alone(world: World, monkeypatch: pytes
 
 
 def test_two_processes_make_the_same_segments(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "_LEAF", 4)
+    monkeypatch.setattr(segments, "_LEAF", 4)
     for n in range(11):
         world.add(f"p{n}", f"{n}/{n}/0.5/0")
         snapshots(world).current()

@@ -12,6 +12,7 @@ from simsearch.views.text.output import OUT, text
 
 if TYPE_CHECKING:
     from simsearch.ingest.index_report import IndexReport
+    from simsearch.ingest.reading_report import ReadingReport
 
 _SHOWN_REFUSALS = 10
 
@@ -35,6 +36,30 @@ def report(r: IndexReport) -> None:
         OUT.print(f"{r.described} photos described in {r.seconds:.1f} s ({rate(r)} a second)")
     if r.generation:
         OUT.print(f"generation {r.generation} serves now")
+    if r.reading:
+        reading(r.reading)
+
+
+def reading(r: ReadingReport) -> None:
+    """What was read of what is printed on the photos; nothing where all was read before."""
+    for refusal in r.failed[:_SHOWN_REFUSALS]:
+        OUT.print(f"[yellow]not read[/]  {refusal.code}  {text(refusal.message)}")
+    if len(r.failed) > _SHOWN_REFUSALS:
+        OUT.print(f"... and {len(r.failed) - _SHOWN_REFUSALS} more: --json lists them")
+    if r.read:
+        before = f", {r.copied} of them from equal photos read before" if r.copied else ""
+        OUT.print(f"print of {r.read} photos read in {r.seconds:.1f} s ({r.per_second} a second){before}")
+    if r.left:
+        OUT.print(f"print of {r.left} photos is still to be read")
+    if r.why:
+        OUT.print(f"[yellow]{'not all is read' if r.left or r.read else 'print is not read'}[/]: {text(r.why)}")
+
+
+def only_reading(r: ReadingReport) -> None:
+    """The same where nothing else was done."""
+    reading(r)
+    if not (r.read or r.left or r.why):
+        OUT.print("all that can be read is read already")
 
 
 def passed_over(groups: Sequence[PassedOverGroup]) -> None:

@@ -6,10 +6,11 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from simsearch.core.status import PhotoCheck, Status
+from simsearch.core.status import PhotoCheck, PrintStatus, Status
+from simsearch.ingest.build_plan import Plan
 from simsearch.ingest.nightly import NightlyReport
 from simsearch.ingest.passed_over import in_words
-from simsearch.ingest.rebuild import Plan
+from simsearch.ingest.reading_report import ReadingReport
 from simsearch.views.text.output import OUT, table, text
 
 _SHOWN = 10
@@ -52,6 +53,8 @@ def nightly(r: NightlyReport) -> None:
     OUT.print(f"photos       {changes}")
     if r.passed_over:
         OUT.print(f"passed over  {text(in_words(r.passed_over))}")
+    if r.reading:
+        _night_read(r.reading)
     OUT.print(f"audit        {_recalls(r.json['audit'])}")
     steps = ", ".join(f"{k} {v:.1f} s" for k, v in r.steps_s.items() if v >= 0.05)
     OUT.print(f"time         {r.seconds:.1f} s" + (f" ({steps})" if steps else ""))
@@ -59,6 +62,15 @@ def nightly(r: NightlyReport) -> None:
         OUT.print(f"backup       {text(r.backup)}")
     if r.pruned:
         OUT.print(f"removed      {', '.join(r.pruned)}")
+
+
+def _night_read(r: ReadingReport) -> None:
+    """One line, and the reasons for what was not read."""
+    counts = {"read": r.read, "not readable": len(r.failed), "to be read": r.left}
+    said = ", ".join(f"{n} {what}" for what, n in counts.items() if n) or "nothing to read"
+    OUT.print(f"print        {said}" + (f": {text(r.why)}" if r.why else ""))
+    for refusal in r.failed[:_SHOWN]:
+        OUT.print(f"             [yellow]{refusal.code}[/] {text(refusal.message)}")
 
 
 # -- status ----------------------------------------------------------------------------------------------------------
@@ -77,6 +89,8 @@ def status(s: Status) -> None:
     for source, n in s.sources_gone.items():
         OUT.print(f"[yellow]gone[/]         {text(source)}, or every photo of it: {n} images; bring it back, or run")
         OUT.print(f"             `simsearch index --forget-source {text(shlex.quote(source))}`")
+    if s.printed:
+        _printed(s.printed)
     OUT.print(f"generation   {s.generation or 'none'}")
     for g in s.generations[-5:]:
         lanes = g["audit"].get("lanes")
@@ -94,6 +108,16 @@ def status(s: Status) -> None:
         OUT.print("[green]verified[/]     every byte of the catalog and of all generations is as it was written")
     if s.photos:
         _photos(s.photos)
+
+
+def _printed(p: PrintStatus) -> None:
+    """How much is read of what is printed, and why not all of it."""
+    parts = {"read": p.read, "to be read": p.unread, "of loose pills not to be read": p.left_out}
+    OUT.print("print        photos: " + ", ".join(f"{n} {what}" for what, n in parts.items() if n or what == "read"))
+    if p.why:
+        OUT.print(f"             [yellow]{text(p.why)}[/]")
+    elif p.unread:
+        OUT.print("             go on with `simsearch read`")
 
 
 def _photos(p: PhotoCheck) -> None:

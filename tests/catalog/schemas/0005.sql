@@ -3,7 +3,16 @@ CREATE TABLE alembic_version (
 	version_num VARCHAR(32) NOT NULL, 
 	CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
 );
-INSERT INTO "alembic_version" VALUES('0005');
+INSERT INTO "alembic_version" VALUES('0006');
+CREATE TABLE codes (
+	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
+	"key" TEXT NOT NULL, 
+	product_id INTEGER NOT NULL, 
+	image_id INTEGER, 
+	CONSTRAINT fk_codes_product_id_products FOREIGN KEY(product_id) REFERENCES products (id), 
+	CONSTRAINT fk_codes_image_id_images FOREIGN KEY(image_id) REFERENCES images (id)
+);
+INSERT INTO "codes" VALUES(1,'gtin:3600029145',1,1);
 CREATE TABLE decision_reviews (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	decision_id INTEGER NOT NULL, 
@@ -114,11 +123,11 @@ CREATE TABLE products (
 	strength TEXT NOT NULL, 
 	form TEXT NOT NULL, 
 	manufacturer TEXT NOT NULL, 
-	attributes JSON NOT NULL, 
+	attributes JSON NOT NULL, changed_revision INTEGER, 
 	CONSTRAINT uq_products_sku UNIQUE (sku)
 );
-INSERT INTO "products" VALUES(1,'IBU-400','Ibuprofen','400 mg','tablet','Meridian','{"atc": "M01AE01"}');
-INSERT INTO "products" VALUES(2,'PARA-Ä','Paracetamol 💊','500 mg','','','{}');
+INSERT INTO "products" VALUES(1,'IBU-400','Ibuprofen','400 mg','tablet','Meridian','{"atc": "M01AE01"}',NULL);
+INSERT INTO "products" VALUES(2,'PARA-Ä','Paracetamol 💊','500 mg','','','{}',NULL);
 CREATE TABLE refusals (
 	id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, 
 	source TEXT NOT NULL, 
@@ -144,6 +153,10 @@ CREATE INDEX ix_descriptors_image_id ON descriptors (image_id);
 CREATE INDEX ix_decisions_created_at ON decisions (created_at);
 CREATE INDEX ix_decisions_query_sha256 ON decisions (query_sha256);
 CREATE INDEX ix_images_read_revision ON images (read_revision);
+CREATE INDEX ix_codes_key ON codes ("key");
+CREATE INDEX ix_codes_product_id ON codes (product_id);
+CREATE INDEX ix_codes_image_id ON codes (image_id);
+CREATE INDEX ix_products_changed_revision ON products (changed_revision);
 DELETE FROM "sqlite_sequence";
 INSERT INTO "sqlite_sequence" VALUES('products',2);
 INSERT INTO "sqlite_sequence" VALUES('images',5);
@@ -153,4 +166,5 @@ INSERT INTO "sqlite_sequence" VALUES('generations',2);
 INSERT INTO "sqlite_sequence" VALUES('decisions',2);
 INSERT INTO "sqlite_sequence" VALUES('pair_reviews',1);
 INSERT INTO "sqlite_sequence" VALUES('decision_reviews',1);
+INSERT INTO "sqlite_sequence" VALUES('codes',1);
 COMMIT;

@@ -1,0 +1,110 @@
+"""The texts of the catalog: what was read on its images, and what its table says of its products."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simsearch.core.errors import DamagedDescriptor
+from simsearch.core.text import title
+from simsearch.core.types import Descriptor, Ids
+from simsearch.features.base import Method, unpack
+from simsearch.features.reading.stored import decode
+from simsearch.indexes.text import Document
+from simsearch.indexes.text_terms import Terms, Text, text_of
+from simsearch.indexes.text_weights import TextWeights
+
+if TYPE_CHECKING:
+    from simsearch.catalog import Catalog
+    from simsearch.catalog.selection import ProductFacts
+
+_LOG = logging.getLogger("simsearch")
+_BLOCK = 1024
+"""Images whose readings are read from the catalog at once."""
+_MOST_ATTRIBUTES, _LONGEST = 40, 400
+"""Attributes of a product, and characters of each, that are looked at."""
+
+
+def print_of(reading: Descriptor) -> Text:
+    """The text of a stored reading."""
+    return text_of(line.text for line in decode(reading.astype(np.uint8, copy=False)).lines)
+
+
+def words_of(product: ProductFacts) -> Text:
+    """The text of what the table says of a product: name with strength, form, maker and attributes."""
+    attributes = [str(value)[:_LONGEST] for value in list(product.attributes.values())[:_MOST_ATTRIBUTES]]
+    return text_of([title(product.name, product.strength), product.form, product.manufacturer, *attributes])
+
+
+@dataclass(frozen=True)
+class CatalogText:
+    """The texts of one catalog, under one fingerprint of reading."""
+
+    catalog: Catalog
+    reading: Method
+    skip_damaged: bool = False
+    """Whether an image with a damaged reading is left out, with a warning. Else it is a DamagedDescriptor."""
+
+    def lenient(self) -> CatalogText:
+        """The same, but damaged readings are left out."""
+        return replace(self, skip_damaged=True)
+
+    def printed(self, ids: Ids) -> Iterator[Document]:
+        """One document for each of the images `ids` (n,) on which something was read, in their order."""
+        for start in range(0, len(ids), _BLOCK):
+            part = ids[start : start + _BLOCK].tolist()
+            products, readings = self.catalog.selection.products_of(part), self._texts(part)
+            for image_id in part:
+                if readings.get(image_id):
+                    yield Document(products[image_id], np.array([image_id], np.int64), readings[image_id])
+
+    def worded(self, ids: Ids) -> Iterator[Document]:
+        """One document for each product of the images `ids` (n,) of which the table says something, by product."""
+        images = self._by_product(ids)
+        for start in range(0, len(images), _BLOCK):
+            part = dict(images[start : start + _BLOCK])
+            for product in self.catalog.selection.named(part):
+                text = words_of(product)
+                if text:
+                    yield Document(product.id, np.array(sorted(part[product.id]), np.int64), text)
+
+    def weights(self, ids: Ids) -> TextWeights:
+        """The weights of terms among the products of the images `ids` (n,)."""
+        images = self._by_product(ids)
+        return TextWeights.of(self._whole(images), len(images))
+
+    def _whole(self, images: list[tuple[int, list[int]]]) -> Iterator[Terms]:
+        """All terms of each product that has any."""
+        block: list[tuple[int, list[int]]] = []
+        for number, entry in enumerate(images, 1):
+            block.append(entry)
+            if number == len(images) or sum(len(held) for _, held in block) >= _BLOCK:
+                readings = self._texts([i for _, held in block for i in held])
+                named = {p.id: words_of(p) for p in self.catalog.selection.named(product for product, _ in block)}
+                for product, held in block:
+                    texts = [named[product], *(readings[i] for i in held if i in readings)]
+                    terms = np.unique(np.concatenate([text.terms for text in texts]))
+                    if len(terms):
+                        yield terms
+                block = []
+
+    def _by_product(self, ids: Ids) -> list[tuple[int, list[int]]]:
+        """Products with their images among `ids`, by product."""
+        filed = sorted((p, i) for i, p in self.catalog.selection.products_of(ids.tolist()).items())
+        return [(product, [i for _, i in group]) for product, group in groupby(filed, key=lambda entry: entry[0])]
+
+    def _texts(self, ids: list[int]) -> dict[int, Text]:
+        found = {}
+        for image_id, data in self.catalog.descriptors.of(self.reading.fingerprint, ids).items():
+            try:
+                found[image_id] = print_of(unpack(self.reading, data, image_id))
+            except DamagedDescriptor as error:
+                if not self.skip_damaged:
+                    raise
+                _LOG.warning("%s; until then the image is not found by its print", error)
+        return found

@@ -1,0 +1,277 @@
+"""An index of text: which documents hold the words and n-grams of a photo's print.
+
+A document is the text of one photo, or what the catalog's table says of one product; its images are what a search is
+for. Similarity is the cosine of the terms that two texts hold, each weighted by its rarity (TF-IDF with 1 for every
+term that occurs; Salton, Buckley, 1988). To look at every document by it would take a second, so there are two steps:
+
+1. *Candidates.* Each term of a text adds its weight to four places of 1,024, or takes it away, as its hash says. The
+   signs of the sums are a sketch whose share of equal bits grows with the cosine (random projections: Charikar, 2002;
+   with hashed signs: Weinberger et al., 2009). The nearest sketches are candidates; so are the documents that share a
+   rare whole word, because the sketch of a bottle's single word is too unlike that of any longer text.
+2. *Exact scores.* The terms of every document lie in the index too, and the candidates are put in order by them.
+
+Sums are of integers, so that equal catalogs give equal sketches, similarities and orders on every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.core.types import Ids
+from simsearch.indexes import text_file
+from simsearch.indexes.base import one_thread
+from simsearch.indexes.text_sketch import BITS, knows, sketch, table
+from simsearch.indexes.text_terms import Terms, Text
+from simsearch.indexes.text_weights import TextWeights
+
+CANDIDATES = 100
+"""Nearest sketches that are scored exactly."""
+MOST_TERMS = 512
+"""Of a document: the heaviest ones. A box has some 200, a strip in small print up to 2,000."""
+RARE_WORDS = 24
+"""Whole words by which a document can be found: the heaviest ones."""
+_ASKED_WORDS = 32
+"""Rarest words of a photo that are looked up."""
+_COMMON = 64
+"""Documents from which a word is not rare."""
+_SHARING = 128
+"""Documents that rare words add to the candidates, at most."""
+_SHARED_WORK = 200_000
+"""Documents from which FAISS shares a search between threads."""
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A text, and the images of the product that it belongs to."""
+
+    product: int
+    images: Ids
+    text: Text
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The print of a photo, weighted once for all indexes of a generation and its delta."""
+
+    terms: Terms
+    units: NDArray[np.int64]
+    """Weight of each term, in 1/64."""
+    rare: Terms
+    """Words, the rarest first."""
+
+    @classmethod
+    def of(cls, text: Text, weights: TextWeights) -> Self:
+        """`text` as it is asked for."""
+        return cls(text.terms, weights.units(text.terms), _heaviest(text.words, weights, _ASKED_WORDS))
+
+    @cached_property
+    def square(self) -> int:
+        """Of the length of its vector."""
+        return int((self.units**2).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """What a file holds: n documents with m images, t terms and r rare words."""
+
+    bits: NDArray[np.uint8]
+    """(n, 128)"""
+    squares: NDArray[np.int64]
+    """(n,) of the lengths of their vectors, in 1/64²."""
+    products: Ids
+    """(n,)"""
+    images: Ids
+    """(m,) in the order of the documents."""
+    image_starts: NDArray[np.int64]
+    """(n + 1,) where the images of each document begin; the last: m."""
+    terms: Terms
+    """(t,) in the order of the documents, each ascending."""
+    term_starts: NDArray[np.int64]
+    """(n + 1,)"""
+    rare: Terms
+    """(r,) ascending."""
+    rare_rows: NDArray[np.int32]
+    """(r,) the document that holds each."""
+    known: NDArray[np.uint8]
+    """A table of the terms that any document holds. Others find nothing, and only blur the sketch of a photo: most of
+    its print is in no table of a catalog."""
+
+    def fits(self) -> bool:
+        """Whether the arrays fit each other, so that nothing outside of them is ever looked at."""
+        n = len(self.bits)
+        starts = ((self.image_starts, len(self.images)), (self.term_starts, len(self.terms)))
+        return (
+            self.bits.shape == (n, BITS // 8)
+            and len(self.squares) == len(self.products) == n
+            and all(
+                len(s) == n + 1 and s[0] == 0 and s[-1] == end and bool((np.diff(s) >= 0).all()) for s, end in starts
+            )
+            and len(self.rare) == len(self.rare_rows)
+            and bool(((self.rare_rows >= 0) & (self.rare_rows < n)).all())
+            and len(self.known).bit_count() == 1
+        )
+
+
+_SHAPES: dict[str, tuple[type[np.integer[Any]], int]] = {
+    "bits": (np.uint8, 2), "squares": (np.int64, 1), "products": (np.int64, 1), "images": (np.int64, 1),
+    "image_starts": (np.int64, 1), "terms": (np.uint32, 1), "term_starts": (np.int64, 1), "rare": (np.uint32, 1),
+    "rare_rows": (np.int32, 1), "known": (np.uint8, 1),
+}  # fmt: skip
+
+
+class TextIndex:
+    """Documents by what they say. Nothing is added later; any number of threads may search it."""
+
+    kind: ClassVar[str] = "text-sketch"
+
+    def __init__(self, arrays: Arrays, rows: NDArray[np.int64] | None = None) -> None:
+        """`rows`: the documents of `arrays` that can be found; None: all."""
+        self.arrays, self.rows = arrays, rows
+        self._sketches: Any = faiss.IndexBinaryFlat(BITS)
+        self._sketches.add(np.ascontiguousarray(arrays.bits if rows is None else arrays.bits[rows]))
+
+    def __len__(self) -> int:
+        """Number of documents."""
+        return int(self._sketches.ntotal)
+
+    @classmethod
+    def of(cls, documents: Iterable[Document], weights: TextWeights) -> Self:
+        """An index of `documents`; those without a term are left out."""
+        return cls(_gathered([d for d in documents if d.text], weights))
+
+    def ids(self) -> Ids:
+        """The images of all documents, ascending."""
+        return np.unique(self.arrays.images)
+
+    def images_of(self, row: int) -> Ids:
+        """The images of a document."""
+        a = self.arrays
+        return a.images[a.image_starts[row] : a.image_starts[row + 1]]
+
+    def part(self, ids: Ids) -> TextIndex:
+        """The same index, in which only the images `ids` are found. It shares the arrays of this one."""
+        a = self.arrays
+        inside = np.isin(a.images, ids)
+        starts = np.concatenate([[0], np.cumsum(inside)]).astype(np.int64)[a.image_starts]
+        arrays = replace(a, images=a.images[inside], image_starts=starts)
+        rows = np.flatnonzero(np.diff(starts))
+        return TextIndex(arrays, rows if self.rows is None else np.intersect1d(rows, self.rows))
+
+    def nearest(self, asked: Asked, candidates: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Documents (m,) that share terms with a photo, and their similarities (m,) in 0 to 1, most similar first.
+
+        `candidates`: how many of the nearest sketches are looked at exactly; m is at most this and `_SHARING` more.
+        """
+        if not len(self) or not len(asked.terms):
+            return np.zeros(0, np.int64), np.zeros(0)
+        rows = np.union1d(self._by_sketch(asked, candidates), self._by_rare_words(asked.rare))
+        similarities = self._similarities(asked, rows)
+        order = np.argsort(-similarities, kind="stable")
+        order = order[similarities[order] > 0]
+        return rows[order], similarities[order]
+
+    def _by_sketch(self, asked: Asked, candidates: int) -> NDArray[np.int64]:
+        known = knows(self.arrays.known, asked.terms)
+        if not known.any():
+            return np.zeros(0, np.int64)
+        bits = sketch(asked.terms[known], asked.units[known])
+        if len(self) < _SHARED_WORK:
+            with one_thread():
+                _, found = self._sketches.search(bits[None], min(candidates, len(self)))
+        else:
+            _, found = self._sketches.search(bits[None], min(candidates, len(self)))
+        return np.asarray(found[0] if self.rows is None else self.rows[found[0]], np.int64)
+
+    def _by_rare_words(self, words: Terms) -> NDArray[np.int64]:
+        a = self.arrays
+        first, last = np.searchsorted(a.rare, words), np.searchsorted(a.rare, words, "right")
+        found: list[NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        for start, end in zip(first.tolist(), last.tolist(), strict=True):
+            if start < end <= start + _COMMON and sum(map(len, found)) + end - start <= _SHARING:
+                found.append(a.rare_rows[start:end].astype(np.int64))
+        rows = np.concatenate(found)
+        return rows if self.rows is None else rows[np.isin(rows, self.rows)]
+
+    def _similarities(self, asked: Asked, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        held, document = slices(self.arrays.terms, self.arrays.term_starts, rows)
+        at = np.minimum(np.searchsorted(asked.terms, held), len(asked.terms) - 1)
+        shared = np.where(asked.terms[at] == held, asked.units[at] ** 2, 0).astype(np.float64)
+        dots = np.bincount(document, shared, minlength=len(rows))  # whole numbers below 2^53: exact in any order
+        return cosines(dots.astype(np.float64), self.arrays.squares[rows], asked.square)
+
+    # -- files ---------------------------------------------------------------------------------------------------------
+
+    def save(self, path: Path) -> None:
+        """Write one file.
+
+        Raises:
+            GenerationError: it cannot be written.
+        """
+        text_file.write(path, {name: getattr(self.arrays, name) for name in _SHAPES})
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Open what `save` wrote: sketches are read, and all else is mapped.
+
+        Raises:
+            GenerationError: the file is no such index.
+        """
+        arrays = Arrays(**text_file.read(path, _SHAPES))
+        if not arrays.fits():
+            raise text_file.foreign(path, "an index of text")
+        return cls(arrays)
+
+
+def _gathered(documents: list[Document], weights: TextWeights) -> Arrays:
+    count = len(documents)
+    bits, squares = np.zeros((count, BITS // 8), np.uint8), np.zeros(count, np.int64)
+    terms: list[Terms] = [np.zeros(0, np.uint32)]
+    words: list[Terms] = [np.zeros(0, np.uint32)]
+    for row, document in enumerate(documents):
+        held = np.sort(_heaviest(document.text.terms, weights, MOST_TERMS))
+        units = weights.units(held)
+        bits[row], squares[row] = sketch(held, units), (units**2).sum()
+        terms.append(held)
+        words.append(_heaviest(document.text.words, weights, RARE_WORDS))
+    rare, rows = np.concatenate(words), np.repeat(np.arange(count, dtype=np.int32), [len(w) for w in words[1:]])
+    order = np.argsort(rare, kind="stable")
+    held = np.concatenate(terms)
+    return Arrays(
+        bits=bits, squares=squares, products=np.array([d.product for d in documents], np.int64),
+        images=np.concatenate([np.zeros(0, np.int64), *(d.images for d in documents)]),
+        image_starts=_starts([len(d.images) for d in documents]),
+        terms=held, term_starts=_starts([len(t) for t in terms[1:]]),
+        rare=rare[order], rare_rows=rows[order], known=table(held),
+    )  # fmt: skip
+
+
+def _heaviest(terms: Terms, weights: TextWeights, most: int) -> Terms:
+    """The `most` rarest of `terms`, rarest first; of equally rare ones those of the lower number."""
+    return terms[np.lexsort((terms, -weights.units(terms)))[:most]]
+
+
+def _starts(lengths: list[int]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+
+
+def slices(
+    values: NDArray[Any], starts: NDArray[np.int64], rows: NDArray[np.int64]
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """The values (v,) of several rows, one after the other, and the place in `rows` (v,) that each belongs to."""
+    lengths = starts[rows + 1] - starts[rows]
+    place = np.repeat(np.arange(len(rows)), lengths)
+    within = np.arange(len(place)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return values[starts[rows][place] + within], place
+
+
+def cosines(dots: NDArray[np.float64], squares: NDArray[np.int64], square: int) -> NDArray[np.float64]:
+    """Cosines (n,), from the products with one vector, and the squares of the lengths of all and of that one."""
+    return np.minimum(1.0, dots / np.sqrt(np.maximum(1, squares).astype(np.float64) * max(1, square)))

@@ -1,0 +1,42 @@
+"""A text in 1,024 bits, and a table of the terms that occur at all."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.indexes.text_terms import Terms, places
+
+BITS = 1024
+"""Of a sketch."""
+_PLACES = 4
+"""Of a sketch that each term falls into."""
+_MOST_KNOWN = 2**24
+"""Bits of a table of terms, at most."""
+
+
+def sketch(terms: Terms, units: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """The sketch (128,) of terms with their weights."""
+    sums = np.zeros(BITS)
+    for spread in (places(terms) >> np.uint64(16 * turn) for turn in range(_PLACES)):
+        signed = np.where(spread & np.uint64(BITS), units, -units)
+        sums += np.bincount((spread & np.uint64(BITS - 1)).astype(np.int64), signed, minlength=BITS)
+    return np.packbits(sums > 0)
+
+
+def table(terms: Terms) -> NDArray[np.uint8]:
+    """Bits (b,) that say of any term whether it may be among `terms` (Bloom, 1970, with one hash)."""
+    size = 1 << (min(max(2 * len(terms), 64), _MOST_KNOWN) - 1).bit_length()
+    marked = np.zeros(size, bool)
+    marked[_marks(terms, size)] = True
+    return np.packbits(marked)
+
+
+def knows(known: NDArray[np.uint8], terms: Terms) -> NDArray[np.bool_]:
+    """Whether each of `terms` (n,) may be in the table `known`: never False for one that is."""
+    at = _marks(terms, 8 * len(known))
+    return np.asarray(known[at >> 3] >> (7 - (at & 7)).astype(np.uint8) & 1, bool)
+
+
+def _marks(terms: Terms, size: int) -> NDArray[np.int64]:
+    return (places(terms) >> np.uint64(20) & np.uint64(size - 1)).astype(np.int64)

@@ -1,0 +1,102 @@
+"""The terms of a text: its character 3-to-5-grams and its whole words, as numbers that are the same on every machine.
+
+A term is a 32-bit hash, by arithmetic of ours on code points: Python's own `hash` differs from process to process. Two
+terms of a catalog of a million distinct ones share a number with a chance of 1 in 4,000 each.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.features.reading.text import normalised
+
+Terms: TypeAlias = NDArray[np.uint32]
+"""Terms (n,) of a text, ascending, each once."""
+LENGTHS = (3, 4, 5)
+"""Characters of an n-gram, as `features.reading.text.grams` has them."""
+_WORD_SALT = 0x5749_5244
+_PARTED = np.uint64(ord("\n"))
+_FACTOR = np.uint64(0x5851F42D4C957F2D)
+
+
+@dataclass(frozen=True, eq=False)
+class Text:
+    """A text as the lanes look at it."""
+
+    terms: Terms
+    """N-grams and words."""
+    words: Terms
+    """The words among them."""
+
+    def __bool__(self) -> bool:
+        return bool(len(self.terms))
+
+
+def text_of(lines: Iterable[str]) -> Text:
+    """The terms of `lines`, each line by itself, so that their order does not count. The lines are normalised here."""
+    plain = [line for line in map(normalised, lines) if line]
+    words = _words({word for line in plain for word in line.split()})
+    characters = _code_points("".join(f"\n {line} " for line in dict.fromkeys(plain)))
+    return Text(np.unique(np.concatenate([words, *(_grams(characters, n) for n in LENGTHS)])), words)
+
+
+def grams_of(grams: Collection[str]) -> Terms:
+    """The terms of n-grams or words, as `term` makes them."""
+    return np.unique(np.array([term(gram) for gram in grams], np.uint32))
+
+
+def term(text: str) -> int:
+    """The term of an n-gram as `features.reading.text.grams` makes it; of anything longer or shorter, as of a word."""
+    return int(_grams(_code_points(text), len(text))[0]) if len(text) in LENGTHS else word_term(text)
+
+
+def word_term(word: str) -> int:
+    """The term of a whole, normalised word. One of up to three characters is an n-gram already, with both its ends."""
+    return int(_words({word})[0])
+
+
+def places(terms: Terms) -> NDArray[np.uint64]:
+    """64 well mixed bits (n,) of each term: for where it falls in a sketch or a table."""
+    return _mixed(terms.astype(np.uint64))
+
+
+def _code_points(text: str) -> NDArray[np.uint64]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
+
+
+def _words(words: Collection[str]) -> Terms:
+    short = [_grams(_code_points("\n".join(f" {w} " for w in words if len(w) + 2 == n)), n) for n in LENGTHS]
+    longer = [zlib.crc32(w.encode("utf-8", "surrogatepass")) ^ _WORD_SALT for w in words if len(w) + 2 > LENGTHS[-1]]
+    return np.unique(np.concatenate([*short, _high(_mixed(np.array(longer, np.uint64)))]))
+
+
+def _grams(characters: NDArray[np.uint64], length: int) -> Terms:
+    """One term for each n-gram that lies within a line."""
+    count = len(characters) - length + 1
+    if count <= 0:
+        return np.zeros(0, np.uint32)
+    found = np.full(count, length, np.uint64)
+    whole = np.ones(count, bool)
+    for place in range(length):
+        part = characters[place : place + count]
+        found = found * _FACTOR + part  # modulo 2^64
+        whole &= part != _PARTED
+    return _high(_mixed(found[whole]))
+
+
+def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The finaliser of splitmix64 (Steele, Lea, Flood, 2014): every bit of the input moves every bit of the output."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)  # arrays of unsigned numbers wrap around
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def _high(x: NDArray[np.uint64]) -> Terms:
+    return (x >> np.uint64(32)).astype(np.uint32)

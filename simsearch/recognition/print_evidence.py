@@ -1,0 +1,229 @@
+"""What print and codes add to an answer: the photo is read, and compared with the contenders one by one.
+
+Appearance and text find the contenders, print decides between them. Only contenders are compared, because aligned
+reading costs tens of milliseconds each.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from simsearch.catalog import Catalog
+from simsearch.catalog.images import ImageFacts
+from simsearch.core.codes import Codes, listed_codes
+from simsearch.core.config import ReadingSettings
+from simsearch.core.errors import DamagedDescriptor, ImageError
+from simsearch.core.numbers import sigmoid
+from simsearch.core.threads import in_threads
+from simsearch.core.types import Description, Descriptor, Image, PhotoPrint, PrintComparison, Verification
+from simsearch.features.base import Method, missing, unpack
+from simsearch.features.codes import codes_of
+from simsearch.features.reading import Reading, ReadPrint, decode
+from simsearch.indexes.manifest import TEXT, WORDS
+from simsearch.recognition.calibration import Calibration
+from simsearch.recognition.contenders import Verified
+from simsearch.recognition.multi_view import log_odds
+from simsearch.recognition.printed import PRINT_FEATURES, CatalogSide, PhotoSide, PrintVerifier, photo_print
+from simsearch.recognition.retrieval import CODES
+from simsearch.recognition.scoring import Scoring
+from simsearch.recognition.snapshot import Snapshot
+from simsearch.recognition.stored import stored
+
+_BY_PRINT = (TEXT, WORDS, CODES)
+_IMAGES = 2
+"""Images of one product that are compared. Further ones show the same print, or another face."""
+_OPEN = 0.01
+"""Share of the probability beside the best from which a candidate is worth comparing beyond the first ones."""
+
+_BOTH = PRINT_FEATURES.index("both_read")
+
+_LOG = logging.getLogger("simsearch")
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoRead:
+    """A photo after it was read, if it was."""
+
+    description: Description
+    """With the descriptors `reading` and `codes` where it was read."""
+    side: PhotoSide | None = None
+    """What is compared with the catalog; None where it was not read."""
+    summary: PhotoPrint | None = None
+    """What was read, for people."""
+
+
+class PrintEvidence:
+    """Reads photos and compares their print with candidates. Safe to share between threads."""
+
+    def __init__(
+        self, catalog: Catalog, methods: Mapping[str, Method], printed: Mapping[str, Method], settings: ReadingSettings
+    ) -> None:
+        """`methods`: of appearance. `printed`: the methods `reading` and `codes`."""
+        self.catalog, self.methods, self.printed, self.settings = catalog, methods, printed, settings
+        reading = printed.get("reading")
+        self._reader = reading.reader if isinstance(reading, ReadPrint) and not reading.missing else None
+
+    @property
+    def reading(self) -> Method | None:
+        """The method that reads print; None where nothing is ever read."""
+        return None if self.settings.mode == "never" else self.printed.get("reading")
+
+    # -- the photo ---------------------------------------------------------------------------------------------------
+
+    def able(self, query: Description) -> list[str]:
+        """The methods that a photo of that appearance is read by: none for loose pills, unless everything is read."""
+        mode = self.settings.mode
+        if mode == "never" or (mode == "auto" and query.loose_pills):
+            return []
+        return [name for name, method in self.printed.items() if not missing(method)]
+
+    def read(self, photo: Image, query: Description) -> PhotoRead:
+        """Read print and codes of a photo, on two cores; `query`: its description by appearance."""
+        able = self.able(query)
+        if not able:
+            return PhotoRead(query)
+        try:
+            sharp = photo.sharp
+        except ImageError as error:
+            _LOG.warning("%s; it is judged by appearance alone", error)
+            return PhotoRead(query)
+        found = in_threads(lambda name: self.printed[name].describe([photo])[0], able)
+        descriptors: dict[str, Descriptor] = dict(zip(able, found, strict=True))
+        reading = _reading(descriptors["reading"]) if "reading" in descriptors else None
+        codes = codes_of(descriptors["codes"]) if "codes" in descriptors else Codes()
+        description = replace(query, descriptors={**query.descriptors, **descriptors})
+        return PhotoRead(
+            description, PhotoSide(reading, codes, sharp), photo_print(reading, codes) if reading else None
+        )
+
+    # -- the candidates ----------------------------------------------------------------------------------------------
+
+    def compared(
+        self, photo: PhotoRead, verified: Sequence[Verified], snapshot: Snapshot, scoring: Scoring
+    ) -> list[Verified]:
+        """The candidates, in order; those that can be the product with what print says, and a new probability."""
+        side = photo.side
+        if side is None:
+            return list(verified)
+        texts = {i: min(ranks) for i, v in enumerate(verified) if (ranks := _text_ranks(v))}
+        skus, p = [v.facts.sku for v in verified], [v.verification.probability for v in verified]
+        places = worth_comparing(skus, p, texts, self.settings.contenders)
+        facts = {verified[i].facts.id: verified[i].facts for i in places}
+        sides, described = self._sides(facts.values()), stored(self.catalog, self.methods, facts)
+        printed = PrintVerifier(self._reader, snapshot.text_weights.weight)
+
+        def compare(i: int) -> Verified:
+            one = verified[i]
+            other = described.get(one.facts.id)
+            geometry = None
+            if other is not None and not (photo.description.loose_pills or other.loose_pills):
+                geometry = scoring.verifier.geometry(photo.description, other)
+            found = printed.compare(side, sides[one.facts.id], geometry)
+            return one._replace(verification=judged(one.verification, found, scoring.calibration))
+
+        out = list(verified)
+        for i, one in zip(places, in_threads(compare, places), strict=True):
+            out[i] = one
+        return out
+
+    def _sides(self, facts: Collection[ImageFacts]) -> dict[int, CatalogSide]:
+        """The catalog's side of each image. A damaged reading is left out; a warning names it."""
+        names = {method.fingerprint: name for name, method in self.printed.items()}
+        readings: dict[int, Reading] = {}
+        codes: dict[int, Codes] = {}
+        for image_id, fingerprint, data in self.catalog.descriptors.several(list(names), [f.id for f in facts]):
+            name = names[fingerprint]
+            try:
+                descriptor = unpack(self.printed[name], data, image_id)
+            except DamagedDescriptor as error:
+                _LOG.warning("%s; it is left out of this answer", error)
+                continue
+            if name == "reading":
+                readings[image_id] = _reading(descriptor)
+            else:
+                codes[image_id] = codes_of(descriptor)
+        return {f.id: CatalogSide(readings.get(f.id), _both(codes.get(f.id), f), f) for f in facts}
+
+
+def _reading(descriptor: Descriptor) -> Reading:
+    return decode(descriptor.astype(np.uint8, copy=False))
+
+
+def _text_ranks(verified: Verified) -> list[int]:
+    return [rank for lane, rank in verified.candidate.ranks.items() if lane in _BY_PRINT]
+
+
+def _both(read: Codes | None, facts: ImageFacts) -> Codes:
+    """The codes of a product: those that its row lists, or else those on its photo."""
+    listed = listed_codes(dict(facts.attributes), date.today())
+    return listed if listed.names_a_product or read is None else read
+
+
+def worth_comparing(
+    skus: Sequence[str], probabilities: Sequence[float], text_ranks: Mapping[int, int], first: int
+) -> list[int]:
+    """Places of the candidates that are compared by print.
+
+    These are the `first` most probable products by appearance, the `first` of the lanes of print, and all that keep a
+    share of the probability beside the most probable: at most three times `first` products.
+
+    Args:
+        skus: product of each candidate.
+        probabilities: of each by appearance, 0 to 1.
+        text_ranks: place -> best rank in the lanes of text and codes, for those that these found.
+        first: products.
+    """
+    if not skus:
+        return []
+    odds = [log_odds(p) for p in probabilities]
+    by_appearance = sorted(range(len(skus)), key=lambda i: (-odds[i], i))
+    by_text = sorted(text_ranks, key=lambda i: (text_ranks[i], i))
+    least = odds[by_appearance[0]] + log_odds(_OPEN)
+    chosen: dict[int, None] = {}
+
+    def take(order: Sequence[int], goes_on: Callable[[int, int], bool]) -> None:
+        images: dict[str, int] = {}
+        for i in order:
+            if skus[i] not in images and not goes_on(i, len(images)):
+                break
+            images[skus[i]] = images.get(skus[i], 0) + 1
+            if images[skus[i]] <= _IMAGES:
+                chosen[i] = None
+
+    take(by_appearance, lambda i, taken: taken < first or (taken < 3 * first and odds[i] >= least))
+    take(by_text, lambda i, taken: taken < first)
+    return list(chosen)
+
+
+def judged(seen: Verification, printed: PrintComparison, calibration: Calibration) -> Verification:
+    """A verdict by appearance, together with what print says. Contradictions stand beside its probability.
+
+    Where one side was not read, or there is no fit of print, the probability stays that of the appearance.
+    """
+    if calibration.printed is None or not both_read(printed):
+        return replace(seen, printed=replace(printed, features=()))
+    row = np.array([[log_odds(seen.probability), *printed.features]])
+    return replace(seen, probability=float(sigmoid(calibration.printed.logits(row))[0]), printed=printed)
+
+
+def both_read(printed: PrintComparison) -> bool:
+    """Whether the print of both sides was compared."""
+    return bool(printed.features and printed.features[_BOTH])
+
+
+def together(read: Sequence[PhotoPrint | None]) -> PhotoPrint | None:
+    """What was read on several photos of one package, each thing once; None where none was read."""
+    known = [one for one in read if one is not None]
+    if not known:
+        return None
+
+    def each(field: str) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(value for one in known for value in getattr(one, field)))
+
+    return PhotoPrint(**{field.name: each(field.name) for field in fields(PhotoPrint)})

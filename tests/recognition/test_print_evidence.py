@@ -1,0 +1,81 @@
+"""Which candidates are compared by print, and what their verdicts become."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from simsearch.core.types import PhotoPrint, PrintComparison, PrintedFact, PrintedLine, Verification
+from simsearch.recognition.calibration import LOGIT, Calibration
+from simsearch.recognition.contenders import Thresholds
+from simsearch.recognition.print_evidence import judged, together, worth_comparing
+from simsearch.recognition.printed import PRINT_FEATURES
+from simsearch.recognition.score_fusion import Fusion, Monotone
+
+SEEN = Verification(probability=0.9, similarity=0.8, siamese=0.7, inliers=40, hash_similarity=0.6)
+NAMES = (LOGIT, *PRINT_FEATURES)
+ONES = (1.0,) * len(NAMES)
+PRINTED = Fusion(NAMES, (0.0,) * len(NAMES), ONES, (1.0, *(0.5 for _ in PRINT_FEATURES)), 0.0)
+APPEARANCE = Fusion(("cosine",), (0.0,), (1.0,), (1.0,), 0.0)
+WITH_PRINT = Calibration(APPEARANCE, Monotone(), {"match": 0.9, "match_print": 0.8, "pair": 0.5}, {}, {}, PRINTED)
+TWICE = PrintedFact("strength", "500 mg", "250 mg")
+
+
+def test_the_most_probable_products_are_compared_in_any_case() -> None:
+    assert worth_comparing(["a", "b", "c", "d"], [1e-6, 0.4, 1e-5, 1e-4], {}, 2) == [1, 3]
+    assert worth_comparing(["a", "b", "c"], [1e-6, 0.9, 1e-7], {}, 1) == [1]
+
+
+def test_candidates_that_are_nearly_as_probable_are_compared_beyond_the_first() -> None:
+    skus = [f"s{i}" for i in range(12)]
+    assert worth_comparing(skus, [0.99] * 12, {}, 2) == list(range(6))  # three times as many at most
+    far = [0.99, 0.98, *[0.001] * 10]
+    assert worth_comparing(skus, far, {}, 2) == [0, 1]
+
+
+def test_what_the_lane_of_text_found_is_compared_in_its_order() -> None:
+    assert worth_comparing(["a", "b", "c", "d"], [0.9, 1e-6, 1e-6, 1e-6], {3: 1, 2: 2, 1: 3}, 2) == [0, 1, 3, 2]
+
+
+def test_two_images_of_a_product_are_compared_at_most_by_each_order() -> None:
+    assert worth_comparing(["a", "a", "a", "b"], [0.9, 0.8, 0.7, 0.6], {}, 1) == [0, 1, 3]
+
+
+def test_nothing_is_compared_where_there_is_nothing() -> None:
+    assert worth_comparing([], [], {}, 5) == []
+
+
+def test_what_print_says_goes_into_the_probability() -> None:
+    found = PrintComparison(features=(0.5,) * len(PRINT_FEATURES))
+    p = judged(SEEN, found, WITH_PRINT).probability
+    logit = math.log(9) + 0.25 * len(PRINT_FEATURES)
+    assert p == pytest.approx(1 / (1 + math.exp(-logit)))
+
+
+def test_without_print_on_either_side_the_probability_of_appearance_stays() -> None:
+    assert judged(SEEN, PrintComparison(), WITH_PRINT) == replace(SEEN, printed=PrintComparison())
+
+
+def test_a_calibration_without_print_keeps_the_probability_of_appearance() -> None:
+    found = PrintComparison(features=(0.5,) * len(PRINT_FEATURES))
+    seen = judged(SEEN, found, replace(WITH_PRINT, printed=None))
+    assert seen.probability == SEEN.probability
+    assert Thresholds(0.8, 0.7).of(seen) == 0.8
+    assert Thresholds(0.8, 0.7).of(judged(SEEN, found, WITH_PRINT)) == 0.7
+
+
+def test_a_contradiction_stands_beside_the_probability() -> None:
+    found = PrintComparison(contradictions=(TWICE,))
+    seen = judged(SEEN, found, WITH_PRINT)
+    assert seen.contradicted
+    assert seen.probability == SEEN.probability
+
+
+def test_several_photos_tell_each_thing_once() -> None:
+    line = PrintedLine("HEMIPAN 500 mg", 0.98, ((0, 0), (1, 0), (1, 0.1), (0, 0.1)))
+    front = PhotoPrint(lines=(line,), strengths=("500 mg",))
+    back = PhotoPrint(strengths=("500 mg",), packs=("24 tablets",))
+    assert together([front, None, back]) == PhotoPrint((line,), ("500 mg",), ("24 tablets",))
+    assert together([None]) is None
