@@ -131,7 +131,8 @@ def test_duplicates_as_json(on: Run, shape: Shape, indexed: Path, shop: Shop) ->
     done = on(indexed, "duplicates", "--json")
     assert (done.code, done.err) == (0, "")
     pair = {
-        "a": str, "b": str, "identical_file": bool, "kind": str, "probability": float, "reason": str, "said": type(None)
+        "a": str, "b": str, "identical_file": bool, "kind": str, "probability": float, "reason": str,
+        "said": type(None), "printed": type(None),
     }  # fmt: skip
     for group in done.objects:
         assert shape(group) == {
