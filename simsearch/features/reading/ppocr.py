@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.config import setting
+from simsearch.core.threads import in_threads
 from simsearch.core.types import Pixels
 from simsearch.features.base import fingerprint
 from simsearch.features.reading.detection import detect
@@ -91,7 +92,8 @@ class PpOcr:
         right, lines = _directed(pixels, found)
         if self.settings.second_look:
             least = self.settings.second_look * max(width, height) / self.settings.size
-            lines = [near for line in lines for near in _second_look(pixels, line, least)]
+            looks = in_threads(lambda line: _second_look(pixels, line, least), lines)
+            lines = [near for look in looks for near in look]
         kept = [line for line in lines if line.confidence >= self.settings.confidence and _says_something(line.text)]
         share = np.array([width, height], np.float64)
         return Reading(
@@ -105,7 +107,7 @@ class PpOcr:
 
     def recognise(self, crops: Sequence[Pixels]) -> list[tuple[str, float]]:
         """Text and confidence of each crop; see `reading.types.Reader`."""
-        return [recognise(crop) for crop in crops]
+        return in_threads(recognise, crops)
 
 
 def _directed(pixels: Pixels, quads: Sequence[Quad]) -> tuple[NDArray[np.float64], list[_Read]]:
@@ -117,18 +119,34 @@ def _directed(pixels: Pixels, quads: Sequence[Quad]) -> tuple[NDArray[np.float64
     not.)
     """
     right, lines = np.zeros(2), []
-    for quad in quads:
-        ways = sorted(_ways(quad), key=lambda way: -float(direction(way) @ right))
-        read = []
-        for way in ways:
-            read.append(_Read(way, *recognise(upright(pixels, way))))
-            if np.linalg.norm(right) > 0 and read[0].confidence >= _SURE:
-                break
+    ahead: list[_Read] = []
+    for number, quad in enumerate(quads):
+        ways = _by_likelihood(quad, right)
+        if number == 0:
+            read = _recognised(pixels, ways)
+        else:
+            if not ahead:  # on all cores; a line that is read another way round after all costs one reading more
+                ahead = _recognised(pixels, [_by_likelihood(other, right)[0] for other in quads[1:]])
+            read = []
+            for way in ways:
+                known = np.array_equal(ahead[number - 1].quad, way)
+                read += [ahead[number - 1]] if known else _recognised(pixels, [way])
+                if np.linalg.norm(right) > 0 and read[0].confidence >= _SURE:
+                    break
         best = max(read, key=lambda line: line.confidence)
         lead = best.confidence - max((line.confidence for line in read if line is not best), default=_SURE / 2)
         right = right + direction(best.quad) * size(best.quad)[0] * lead
         lines.append(best)
     return right, lines
+
+
+def _recognised(pixels: Pixels, quads: Sequence[Quad]) -> list[_Read]:
+    return in_threads(lambda quad: _Read(quad, *recognise(upright(pixels, quad))), quads)
+
+
+def _by_likelihood(quad: Quad, right: NDArray[np.float64]) -> list[Quad]:
+    """The ways in which the line may be turned, those first whose writing runs along `right` (2,)."""
+    return sorted(_ways(quad), key=lambda way: -float(direction(way) @ right))
 
 
 def _ways(quad: Quad) -> list[Quad]:
