@@ -20,7 +20,7 @@ from simsearch.features.reading import Line, Reading
 from simsearch.features.reading.text import normalised
 from simsearch.recognition.look_alikes import base_name
 from simsearch.recognition.printed.aligned import corners
-from simsearch.recognition.printed.alignment import Alignment, Points
+from simsearch.recognition.printed.alignment import Alignment, Points, Zone
 from simsearch.recognition.printed.spelling import distance, same_word
 
 Named = tuple[Reading, ImageFacts]
@@ -150,7 +150,8 @@ def _in_view(line: Line, names: Sequence[Line], alignment: Alignment, *, of_phot
     there = alignment.to_catalog(quad) if of_photo else alignment.to_photo(quad)
     if not np.isfinite(there).all() or there.min() < 0 or there.max() > 1:
         return False
-    return alignment.explained(quad, of_photo=of_photo) or any(_meet(there, name.quad) for name in names)
+    among = alignment.zone(there if of_photo else quad) is Zone.WITHIN
+    return among or any(_meet(there, name.quad) for name in names)
 
 
 def _meet(a: Points, b: NDArray[np.float32]) -> bool:
