@@ -26,9 +26,9 @@ from simsearch.features.reading.cuts import deciding
 from simsearch.features.reading.types import Cut
 from simsearch.recognition.print_names import name_facts
 from simsearch.recognition.printed import CatalogSide, PhotoSide, PrintVerifier
-from simsearch.recognition.printed.aligned import corners
+from simsearch.recognition.printed.aligned import corners, stands
 from simsearch.recognition.printed.alignment import Alignment, Points, Zone
-from simsearch.recognition.printed.lines import Relation, judge, same_letters
+from simsearch.recognition.printed.lines import Relation, judge
 
 _NO_CODES = Codes()
 _LONGER = 1.6
@@ -132,11 +132,7 @@ def _unpacked(catalog: Catalog, method: Method, ids: Mapping[int, ImageFacts]) -
 
 
 def _aligned(a: Reading, b: Reading, alignment: Alignment, steady: int) -> tuple[list[PrintedFact], list[PrintedFact]]:
-    """Agreements and contradictions of the lines that lie at one place of both.
-
-    Beside the points that agree, perhaps on another face, a line with other letters contradicts nothing, unless
-    `steady` points or more agree.
-    """
+    """Agreements and contradictions of the lines that lie at one place of both."""
     agree: list[PrintedFact] = []
     against: list[PrintedFact] = []
     for i in deciding(b.lines, b.width, b.height):
@@ -151,12 +147,11 @@ def _aligned(a: Reading, b: Reading, alignment: Alignment, steady: int) -> tuple
         judged = judge(ours.cuts or (Cut(ours.text, ours.confidence),), theirs.cuts)
         fact = PrintedFact(
             judged.kind, judged.photo, judged.catalog, photo_place=corners(ours.quad.astype(np.float64)),
-            catalog_place=corners(quad), confidence=min(ours.confidence, theirs.confidence),
+            catalog_place=corners(quad), confidence=judged.confidence,
         )  # fmt: skip
-        told = zone is Zone.WITHIN or alignment.inliers >= steady or same_letters(judged.photo, judged.catalog)
         if judged.relation is Relation.AGREES:
             agree.append(fact)
-        elif judged.relation is Relation.CONTRADICTS and told:
+        elif judged.relation is Relation.CONTRADICTS and stands(judged, zone, alignment, steady):
             against.append(fact)
     return agree, against
 

@@ -60,7 +60,7 @@ def test_stored_lines_at_one_place_are_compared() -> None:
     assert kinds(found) == (["line", "strength"], ["pack"])
     assert found is not None
     [fact] = found.contradictions
-    assert (fact.photo, fact.catalog, round(fact.confidence, 2)) == ("24 Tablets", "48 Tablets", 0.95)
+    assert (fact.photo, fact.catalog, round(fact.confidence, 2)) == ("24 Tablets", "48 Tablets", 0.98)
     assert fact.photo_place == fact.catalog_place is not None
 
 

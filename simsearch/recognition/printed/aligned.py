@@ -34,27 +34,34 @@ class Place:
 
 
 def read_along(
-    photo: Pixels, reading: Reading, alignment: Alignment, reader: Reader, lines: int, *, steady: bool
+    photo: Pixels, reading: Reading, alignment: Alignment, reader: Reader, lines: int, steady: int
 ) -> list[Place]:
     """What a photo says at the places of the catalog's lines that can decide, at most `lines` of them.
 
-    `steady`: whether the homography rests on so many points that lines beside them may contradict in other words. It
-    ends with the first contradiction. A line that the catalog stored no cuts of is passed over.
+    `steady`: points from which lines beside them may contradict whatever they say. It ends with the first
+    contradiction. A line that the catalog stored no cuts of is passed over.
     """
     found: list[Place] = []
     for line, zone, quads in _in_view(photo, reading, alignment):
         if len(found) >= lines:
             break
         judged = _judged(photo, quads, line, reader)
-        if judged.relation is Relation.CONTRADICTS and zone is Zone.NEAR and not steady:
-            # On another face, a line in another plane would be taken for this one. With its letters it is this one.
-            told = same_letters(judged.photo, judged.catalog)
-            judged = judged if told else replace(judged, relation=Relation.NOTHING)
+        if judged.relation is Relation.CONTRADICTS and not stands(judged, zone, alignment, steady):
+            judged = replace(judged, relation=Relation.NOTHING)
         there = alignment.to_photo(line.quad.astype(np.float64))
         found.append(Place(judged, corners(there), corners(line.quad.astype(np.float64))))
         if judged.relation is Relation.CONTRADICTS:
             break
     return found
+
+
+def stands(judged: Judgement, zone: Zone, alignment: Alignment, steady: int) -> bool:
+    """Whether a contradiction at a place in that zone counts.
+
+    A line beside few points may lie on another face, in another plane: what is read at its place is then another line.
+    With the same letters around its numbers it is this one.
+    """
+    return zone is Zone.WITHIN or alignment.inliers >= steady or same_letters(judged.photo, judged.catalog)
 
 
 def _judged(photo: Pixels, quads: Sequence[Points], line: Line, reader: Reader) -> Judgement:
@@ -66,7 +73,7 @@ def _judged(photo: Pixels, quads: Sequence[Points], line: Line, reader: Reader) 
         judged = judge(said, line.cuts)
         if judged.relation is Relation.AGREES:
             break
-    if judged.lacking and all(lacks_words(crop, a, b) for a, b in zip(said, line.cuts, strict=True)):
+    if judged.lacking and all(lacks_words(crop, a, b) for a, b in zip(said, line.cuts, strict=False)):
         return replace(
             judged, relation=Relation.CONTRADICTS, kind="name", photo=said[0].text, catalog=line.cuts[0].text
         )

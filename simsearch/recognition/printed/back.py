@@ -49,10 +49,10 @@ def only_on_photo(photo: Reading, catalog: Reading, alignment: Alignment) -> lis
         beside = _at(there, catalog.lines)
         relation = Relation.NOTHING if beside else Relation.UNREAD
         text = " ".join(other.text for other in beside)
-        lacking = bool(beside) and min(other.confidence for other in beside) >= _SURE
-        lacking = lacking and more_words(Cut(line.text, 1.0), Cut(text, 1.0))
+        sure = min((each.confidence for each in (line, *beside)), default=0.0)
+        lacking = bool(beside) and sure >= _SURE and more_words(Cut(line.text, 1.0), Cut(text, 1.0))
         if lacking or (not beside and _says_much(line.text)):
-            judged = Judgement(relation, "line", line.text, text, lacking=lacking)
+            judged = Judgement(relation, "line", line.text, text, confidence=sure, lacking=lacking)
             found.append(Place(judged, corners(line.quad.astype(np.float64)), corners(there)))
     return found
 

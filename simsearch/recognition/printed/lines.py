@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import product
 
@@ -60,12 +60,19 @@ class Judgement:
     catalog: str = ""
     likeness: float = 0.0
     """Of the two texts, 0 to 1."""
+    confidence: float = 0.0
+    """Of the less sure side: of each its more confident reading, 0 to 1."""
     lacking: bool = False
     """Whether one side has words or numbers beside those of both: `Forte`, `-N`, `10 mg`."""
 
 
 def judge(photo: Sequence[Cut], catalog: Sequence[Cut]) -> Judgement:
     """Compare one place; at least one reading a side. With one alone a side can agree, and contradict nothing."""
+    sure = min(max(cut.confidence for cut in side) for side in (photo, catalog))
+    return replace(_judge(photo, catalog), confidence=sure)
+
+
+def _judge(photo: Sequence[Cut], catalog: Sequence[Cut]) -> Judgement:
     pairs = sorted(product(photo, catalog), key=lambda pair: -pair[0].confidence * pair[1].confidence)
     best = max(pairs, key=lambda pair: likeness(normalised(pair[0].text), normalised(pair[1].text)))
     alike = likeness(normalised(best[0].text), normalised(best[1].text))

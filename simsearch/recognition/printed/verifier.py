@@ -8,6 +8,7 @@ from math import log1p
 
 import numpy as np
 
+from simsearch.core.code_agreement import Agreement, contested
 from simsearch.core.code_agreement import Relation as CodeRelation
 from simsearch.core.code_agreement import compare as compare_codes
 from simsearch.core.codes import Codes
@@ -106,8 +107,6 @@ class PrintVerifier:
             back = only_on_photo(photo.reading, other.reading, alignment)
         apart = names_apart(back, other.facts) if other.facts else []
         agree, against = _told([*places, *apart])
-        code, code_facts = self._codes(photo.codes, other)
-        (against if code < 0 else agree).extend(code_facts)
         likeness = name = 0.0
         both = bool(photo.reading and other.reading and photo.reading.lines and other.reading.lines)
         if photo.reading is not None and photo.reading.lines:
@@ -123,6 +122,14 @@ class PrintVerifier:
                 settled = {fact.kind for fact in agree}
                 theirs = [fact for fact in theirs if fact.kind not in settled and not _elsewhere(fact, alignment)]
                 against += theirs if same else []
+        listed = other.all_codes(self._today or date.today())
+        codes = compare_codes(photo.codes, listed)
+        alone = self._contested(codes, geometry, agree, against)
+        code = 0.0 if alone else _CODES[codes.relation]
+        if code:
+            kind = "case" if codes.relation is CodeRelation.CASE_OF else "code"
+            numbers = _numbers(photo.codes), _numbers(listed)
+            (against if code < 0 else agree).append(PrintedFact(kind, *numbers, from_table=not other.codes))
         features = (
             likeness,
             float(both),
@@ -135,7 +142,7 @@ class PrintVerifier:
             name,
             code,
         )
-        return PrintComparison(tuple(agree), tuple(against), likeness, features)
+        return PrintComparison(tuple(agree), tuple(against), likeness, features, codes.text if alone else "")
 
     def _alignment(self, photo: PhotoSide, other: CatalogSide, geometry: Geometry | None) -> Alignment | None:
         """Where the lines of one side lie in the other; None where too few keypoints say it, or a side is unknown."""
@@ -153,17 +160,22 @@ class PrintVerifier:
     def _along(self, photo: PhotoSide, other: CatalogSide, alignment: Alignment | None) -> list[Place]:
         if self.reader is None or photo.pixels is None or other.reading is None or alignment is None:
             return []
-        steady = alignment.inliers >= self.settings.steady
-        return read_along(photo.pixels, other.reading, alignment, self.reader, self.settings.lines, steady=steady)
+        return read_along(
+            photo.pixels, other.reading, alignment, self.reader, self.settings.lines, self.settings.steady
+        )
 
-    def _codes(self, ours: Codes, other: CatalogSide) -> tuple[float, list[PrintedFact]]:
-        theirs = other.all_codes(self._today or date.today())
-        found = compare_codes(ours, theirs)
-        if found.relation is CodeRelation.NOTHING:
-            return 0.0, []
-        kind = "case" if found.relation is CodeRelation.CASE_OF else "code"
-        fact = PrintedFact(kind, _numbers(ours), _numbers(theirs), from_table=not other.codes)
-        return _CODES[found.relation], [fact]
+    def _contested(
+        self, codes: Agreement, geometry: Geometry | None, agree: list[PrintedFact], against: list[PrintedFact]
+    ) -> bool:
+        """Whether the codes stand alone against picture and print.
+
+        A pack size has its own GTIN: print is against unequal ones where it agrees in what the package holds.
+        """
+        picture = None
+        if geometry is not None and (geometry.inliers >= self.settings.steady or not geometry.inliers):
+            picture = geometry.inliers > 0
+        held = {fact.kind for fact in agree} & {"pack", "volume"}
+        return contested(codes, picture=picture, print_=False if against else True if held else None)
 
     @staticmethod
     def _whole(photo: list[Said], other: CatalogSide) -> list[tuple[list[PrintedFact], list[PrintedFact]]]:
@@ -185,7 +197,12 @@ def _told(places: list[Place]) -> tuple[list[PrintedFact], list[PrintedFact]]:
             judged = place.judgement
             side.append(
                 PrintedFact(
-                    judged.kind, judged.photo, judged.catalog, photo_place=place.photo, catalog_place=place.catalog
+                    judged.kind,
+                    judged.photo,
+                    judged.catalog,
+                    photo_place=place.photo,
+                    catalog_place=place.catalog,
+                    confidence=judged.confidence,
                 )
             )
     return agree, against

@@ -102,7 +102,14 @@ def _one(lines: Sequence[Said], kind: str) -> bool:
 
 def _fact(kind: str, photo: Said, catalog: str) -> PrintedFact:
     text = photo.content.strength if kind == "strength" else photo.line.text
-    return PrintedFact(kind, text, catalog, from_table=True, photo_place=corners(photo.line.quad.astype(np.float64)))
+    return PrintedFact(
+        kind,
+        text,
+        catalog,
+        from_table=True,
+        photo_place=corners(photo.line.quad.astype(np.float64)),
+        confidence=photo.line.confidence,
+    )
 
 
 def against_print(photo: Sequence[Said], catalog: Sequence[Said]) -> tuple[list[PrintedFact], list[PrintedFact]]:
@@ -164,6 +171,7 @@ def _printed(kind: str, a: Said, b: Said) -> PrintedFact:
         b.content.strength if kind == "strength" else b.line.text,
         photo_place=corners(a.line.quad.astype(np.float64)),
         catalog_place=corners(b.line.quad.astype(np.float64)),
+        confidence=min(a.line.confidence, b.line.confidence),
     )
 
 

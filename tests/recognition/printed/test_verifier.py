@@ -205,6 +205,27 @@ def test_codes() -> None:
     assert listed.agreements[0].from_table
 
 
+def test_r09_no_code_decides_alone_against_picture_and_print() -> None:
+    ours, theirs = (read_codes([(text, "")], TODAY) for text in ("00857326005543", "4006381333931"))
+    photo = Bands("HEMIPAN", "500 mg", "24 Tablets")
+    verifier = PrintVerifier(photo, today=TODAY)
+    side = PhotoSide(codes=ours, pixels=photo.pixels)
+    agreeing = CatalogSide(lines("HEMIPAN", "500 mg", "24 Tablets"), theirs)
+    found = verifier.compare(side, agreeing, geometry(30))
+    assert not found.contradictions
+    assert "differ" in found.contested
+    assert feature(found, "code") == 0
+    # The pack is not visible, and it has a code of its own.
+    found = verifier.compare(side, CatalogSide(lines("HEMIPAN", "500 mg"), theirs), geometry(30))
+    assert kinds(found) == ["code"]
+    assert not found.contested
+    # Without a look at the pictures, print alone is not enough to doubt an equal code.
+    other = CatalogSide(lines("HEMIPAN", "250 mg", confidence=0.99), ours, facts(name="Hemipan"))
+    found = verifier.compare(PhotoSide(lines("HEMIPAN", "500 mg", confidence=0.99), ours), other, None)
+    assert not found.contested
+    assert kinds(found) == ["strength"]
+
+
 def test_names_by_whole_words() -> None:
     assert feature(compared(["HEMIPAN", "500 mg"], [], name="Hemipan"), "name") == 1
     assert feature(compared(["Dolophine"], [], name="Dolo"), "name") == 0
