@@ -149,7 +149,7 @@ def _aligned(a: Reading, b: Reading, alignment: Alignment, steady: int) -> tuple
         judged = judge(ours.cuts or (Cut(ours.text, ours.confidence),), theirs.cuts, small=small, name=i in names)
         fact = PrintedFact(
             judged.kind, judged.photo, judged.catalog, photo_place=corners(ours.quad.astype(np.float64)),
-            catalog_place=corners(quad), confidence=min(ours.confidence, theirs.confidence),
+            catalog_place=corners(quad), confidence=judged.confidence,
         )  # fmt: skip
         if judged.relation is Relation.AGREES:
             agree.append(fact)

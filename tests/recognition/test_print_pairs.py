@@ -27,13 +27,12 @@ WIDTH, HEIGHT = 300, 400
 NONE = Codes()
 
 
-def reading(*texts: str, cuts: bool = True, right: float = 0.9, confidence: float = 0.95) -> Reading:
+def reading(*texts: str, sure: float = 0.98, cuts: bool = True, right: float = 0.9) -> Reading:
     found = []
     for i, text in enumerate(texts):
         top, bottom = 0.05 + 0.1 * i, 0.1 + 0.1 * i
         quad = np.array([[0.1, top], [right, top], [right, bottom], [0.1, bottom]], np.float32)
-        cut = Cut(text, confidence)
-        found.append(Line(text, confidence, quad, (cut, cut) if cuts else ()))
+        found.append(Line(text, 0.95, quad, (Cut(text, sure), Cut(text, sure)) if cuts else ()))
     return Reading(tuple(found), WIDTH, HEIGHT)
 
 
@@ -62,14 +61,14 @@ def test_stored_lines_at_one_place_are_compared() -> None:
     assert (sorted(agree), against) == (["line", "strength"], ["pack"])
     assert found is not None
     [fact] = found.contradictions
-    assert (fact.photo, fact.catalog, round(fact.confidence, 2)) == ("24 Tablets", "48 Tablets", 0.95)
+    assert (fact.photo, fact.catalog, round(fact.confidence, 2)) == ("24 Tablets", "48 Tablets", 0.98)
     assert fact.photo_place == fact.catalog_place is not None
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda: reading("24 Tablets", confidence=0.75), "an unsure line"),
+        (lambda: reading("24 Tablets", sure=0.7), "an unsure line"),
         (lambda: reading("24 Tablets", cuts=False), "a line that was read once"),
         (lambda: reading("24 Tablets", right=0.4), "a line of another length"),
     ],
