@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.core.forms import forms
 from simsearch.features.reading.content import content
 from simsearch.features.reading.cuts import largest
 from simsearch.features.reading.quads import holds, size
@@ -20,12 +19,12 @@ from simsearch.features.reading.text import normalised
 from simsearch.features.reading.types import Cut, Line, Reading
 from simsearch.recognition.printed.aligned import Place, corners
 from simsearch.recognition.printed.alignment import Alignment, Points, Zone
-from simsearch.recognition.printed.lines import Judgement, Relation, more_words
+from simsearch.recognition.printed.lines import Judgement, Relation, more_words, names_sibling
 from simsearch.recognition.printed.spelling import same_word
 
 _SURE = 0.95
-_LEAST_LETTERS, _MOST_MORE = 4, 2
-"""Letters of a name, and words that another name may have more than it."""
+_LEAST_LETTERS = 4
+"""Of a word that both sides have."""
 _LARGE = 0.4
 """Height of a line beside the largest of the photo, from which it is looked for."""
 _LEAST_HEIGHT = 14.0
@@ -74,12 +73,7 @@ def _another_name(line: Line, beside: Sequence[Line], facts: ImageFacts | None) 
     theirs = normalised(" ".join(other.text for other in beside)).split()
     extra = [word for word in words if not any(same_word(word, each) for each in theirs)]
     shared = [word for word in words if len(word) >= _LEAST_LETTERS and any(same_word(word, each) for each in theirs)]
-    if (
-        not shared
-        or not extra
-        or len(extra) > _MOST_MORE
-        or not all(word.isalpha() and not forms(word) for word in extra)
-    ):
+    if not shared or len(extra) != 1 or words[-1] != extra[0] or not names_sibling(extra[0], theirs):
         return False
     if facts is None or not facts.name.strip():
         return all(_steady(other) for other in beside)

@@ -31,6 +31,10 @@ _SAME_LETTERS = 0.8
 SURE_OF_WORDS = 0.85
 """Of all four readings, for words that differ."""
 _LEAST_LETTERS = 4
+_LONGEST_MORE = 9
+"""Letters of a word that tells a sibling; salts and waters of crystallisation are longer."""
+_MISREAD = 0.55
+"""Likeness from which two words may be one, misread or spelt in another way."""
 _STEADY = 0.9
 """Likeness of the two readings of a side."""
 _OTHER_WORDS = 0.7
@@ -180,19 +184,26 @@ def more_words(one: Cut, other: Cut) -> bool:
 def words_apart(one: Cut, other: Cut) -> tuple[float, float] | None:
     """Where the words stand that `one` has more than `other`, as shares of its text; None for none or too few letters.
 
-    Only words at one end of the line count, which name something: forms and numbers do not.
+    Only one word at an end of the line counts, as short as those that name a sibling (SR, Forte, Junior), and like no
+    word of the other side: `sulphate` and `sulfate` are one. Forms and numbers do not count.
     """
     words, others = normalised(one.text).split(), normalised(other.text).split()
     apart = [not any(_one_word(word, each) for each in others) for word in words]
     if all(apart) or not any(apart) or (apart != sorted(apart) and apart != sorted(apart, reverse=True)):
         return None
     extra = [word for word, alone in zip(words, apart, strict=True) if alone]
-    if any(min(len(word), len(each)) < 3 and each.startswith(word) for word in extra for each in others):
-        return None  # B of B12: the rest was not read
-    if not all(word.isalpha() and not forms(word) for word in extra):
+    if len(extra) > 1 or not names_sibling(extra[0], others):
         return None
     share = (len(" ".join(extra)) + 0.5) / len(" ".join(words))
     return (1 - share, 1.0) if apart[-1] else (0.0, share)
+
+
+def names_sibling(word: str, others: Sequence[str]) -> bool:
+    """Whether a word that stands beside a name may be what tells a sibling, and none of `others` misread."""
+    if not word.isalpha() or forms(word) or len(word) > _LONGEST_MORE:
+        return False
+    # B of B12: the rest was not read.
+    return not any(likeness(word, each) >= _MISREAD or (len(word) < 3 and each.startswith(word)) for each in others)
 
 
 def _one_word(a: str, b: str) -> bool:
