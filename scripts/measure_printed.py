@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measure how often print contradicts pairs of photos of one product, and of look-alikes in one design.
 
-    python scripts/measure_printed.py DATA [--split train] [--pairs 6] [--readings DIR] [--table] [--set lines=5 ...] [--show DIR]
+    python scripts/measure_printed.py DATA [--split train] [--pairs 6] [--readings DIR] [--table] [--set lines=5 ...]
+        [--show DIR]
 
 DATA holds the sets that docs/recognition.md describes. Right pairs are photos of one product of `boxes.csv` and
 `packs.csv`, in both directions; wrong pairs are the look-alikes of `boxes_lookalikes.csv`, in both directions. With
