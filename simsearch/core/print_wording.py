@@ -103,7 +103,8 @@ def says_otherwise(printed: PrintComparison, other: str, *, photo: str = "") -> 
     clash = {fact.kind for fact in against}
     agreeing = (fact for fact in printed.agreements if fact.kind in TOLD and fact.kind not in clash)
     read = reads([*agreeing, *against])
-    theirs = listed([_theirs(fact) for fact in against])
+    once = {fact.catalog: fact for fact in reversed(against)}  # a name with its strength is told once
+    theirs = listed([_theirs(fact) for fact in against if once[fact.catalog] is fact])
     return f"{photo} reads {read}; {other} {theirs}: not the same {listed(kinds(against), 'nor')}".lstrip()
 
 

@@ -170,7 +170,8 @@ class Nightly:
         Raises:
             GenerationError: it does not open.
         """
-        opened = self.generations.open({m.name: m.fingerprint for m in self.rebuilder.lanes})
+        lanes, reading = {m.name: m.fingerprint for m in self.rebuilder.lanes}, self.rebuilder.reading
+        opened = self.generations.open(lanes, None, reading.fingerprint if reading else None)
         name = self.generations.current()
         if opened is None or opened.name != name:
             raise GenerationError(f"generation {name} was built, but does not open; run `simsearch status --verify`")

@@ -26,8 +26,8 @@ from simsearch.features.reading.cuts import deciding
 from simsearch.features.reading.types import Cut
 from simsearch.recognition.print_names import name_facts
 from simsearch.recognition.printed import CatalogSide, PhotoSide, PrintVerifier
-from simsearch.recognition.printed.aligned import corners
-from simsearch.recognition.printed.alignment import Alignment, Points
+from simsearch.recognition.printed.aligned import corners, stands
+from simsearch.recognition.printed.alignment import Alignment, Points, Zone
 from simsearch.recognition.printed.lines import Relation, judge
 
 _NO_CODES = Codes()
@@ -102,7 +102,7 @@ class PairPrint:
         if a.reading and b.reading:
             alignment = self._alignment(a.reading, b.reading, geometry)
             if alignment and a.pixels is None:
-                agree, against = _aligned(a.reading, b.reading, alignment, self.verifier.settings.sharpness)
+                agree, against = _aligned(a.reading, b.reading, alignment, self.verifier.settings.steady)
             if a.facts and b.facts:
                 names = name_facts((a.reading, a.facts), (b.reading, b.facts), alignment)
                 agree, against = [*names[0], *agree], [*names[1], *against]
@@ -131,16 +131,15 @@ def _unpacked(catalog: Catalog, method: Method, ids: Mapping[int, ImageFacts]) -
 # -- stored lines under a homography ---------------------------------------------------------------------------------
 
 
-def _aligned(
-    a: Reading, b: Reading, alignment: Alignment, least_sharp: float
-) -> tuple[list[PrintedFact], list[PrintedFact]]:
+def _aligned(a: Reading, b: Reading, alignment: Alignment, steady: int) -> tuple[list[PrintedFact], list[PrintedFact]]:
     """Agreements and contradictions of the lines that lie at one place of both."""
     agree: list[PrintedFact] = []
     against: list[PrintedFact] = []
     for i in deciding(b.lines, b.width, b.height):
         theirs = b.lines[i]
         quad = theirs.quad.astype(np.float64)
-        if not theirs.cuts or content(theirs.text).varies or not alignment.explained(quad):
+        zone = alignment.zone(quad)
+        if not theirs.cuts or content(theirs.text).varies or zone is Zone.FAR:
             continue
         ours = _at(a, alignment.to_photo(quad))
         if ours is None or content(ours.text).varies:
@@ -148,11 +147,11 @@ def _aligned(
         judged = judge(ours.cuts or (Cut(ours.text, ours.confidence),), theirs.cuts)
         fact = PrintedFact(
             judged.kind, judged.photo, judged.catalog, photo_place=corners(ours.quad.astype(np.float64)),
-            catalog_place=corners(quad), confidence=min(ours.confidence, theirs.confidence),
+            catalog_place=corners(quad), confidence=judged.confidence,
         )  # fmt: skip
         if judged.relation is Relation.AGREES:
             agree.append(fact)
-        elif judged.relation is Relation.CONTRADICTS and min(ours.sharpness, theirs.sharpness) >= least_sharp:
+        elif judged.relation is Relation.CONTRADICTS and stands(judged, zone, alignment, steady):
             against.append(fact)
     return agree, against
 

@@ -26,12 +26,14 @@ HIT = {
     "similarity": float,
     "inliers": int,
     "support": float,
+    "printed": type(None),
 }
 
 
 ANSWER = {
     "query": str, "decision": str, "sku": str, "name": str, "probability": float, "reason": str, "hits": [HIT],
     "generation": str, "took_ms": float, "named": [str], "look_alikes": list, "id": type(None),
+    "read": type(None), "codes": list, "contradictions": list,
 }  # fmt: skip
 
 
