@@ -45,7 +45,8 @@ def short(printed: PrintComparison | None) -> str:
     """`in_short` of a comparison."""
     if printed is None:
         return ""
-    return in_short(*((fact.kind for fact in side) for side in (printed.agreements, printed.contradictions)))
+    told = in_short(*((fact.kind for fact in side) for side in (printed.agreements, printed.contradictions)))
+    return "; ".join(filter(None, ["the code says otherwise" if printed.contested else "", told]))
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:

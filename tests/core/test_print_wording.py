@@ -50,4 +50,5 @@ def test_a_contradiction_says_what_each_side_says() -> None:
 def test_in_short_for_tables() -> None:
     assert short(None) == short(PrintComparison()) == ""
     assert short(PrintComparison((NAME, STRENGTH), (PACK,))) == "not the same: pack; same: name, strength"
+    assert short(PrintComparison((NAME,), contested="both have 1")) == "the code says otherwise; same: name"
     assert in_short(["line"], ["volume"]) == "not the same: volume; same: print"
