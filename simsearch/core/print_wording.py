@@ -77,12 +77,16 @@ def reads(facts: Iterable[PrintedFact]) -> str:
     words: dict[str, str] = {}
     for fact in by_kind(facts):
         said = _quoted(fact.kind, fact.photo)
-        if not any(said.casefold() in other.casefold() for other in words):  # "HEMIPAN 500 mg" says the strength too
+        if not any(_close(said) in _close(other) for other in words):  # "HEMIPAN 500 mg" says "500mg" too
             words[said] = fact.kind
     first, *rest = [*words][:_MOST] or [""]
     if words.get(first) == "name" and rest and words[rest[0]] != "name":
         return f"{first} {', '.join(rest)}"
     return ", ".join([first, *rest])
+
+
+def _close(words: str) -> str:
+    return "".join(words.split()).casefold()
 
 
 def told(printed: PrintComparison | None) -> str:

@@ -26,7 +26,7 @@ def test_what_was_read_begins_with_the_name() -> None:
     assert reads([PACK, STRENGTH, NAME, NAME]) == "HEMIPAN 500 mg, 24 tablets"
     assert reads([STRENGTH, PACK]) == "500 mg, 24 tablets"
     assert reads([NAME, PrintedFact("name", "FORTE", "")]) == "HEMIPAN, FORTE"
-    assert reads([STRENGTH, PrintedFact("name", "Hemipan 500 MG", "")]) == "Hemipan 500 MG"
+    assert reads([STRENGTH, PrintedFact("name", "Hemipan 500MG", "")]) == "Hemipan 500MG"
     assert reads([]) == ""
 
 
