@@ -44,6 +44,8 @@ _COMMON = 64
 """Documents from which a word is not rare."""
 _SHARING = 128
 """Documents that rare words add to the candidates, at most."""
+_MARK_BITS = 17
+"""Upper bits of a term by which it is looked for first."""
 _SHARED_WORK = 200_000
 """Documents from which FAISS shares a search between threads."""
 
@@ -202,6 +204,11 @@ class TextIndex:
 
     def _similarities(self, asked: Asked, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         held, document = slices(self.arrays.terms, self.arrays.term_starts, rows)
+        # Most terms of a candidate are not asked for. A look at their upper bits leaves few to be searched for.
+        marked = np.zeros(1 << _MARK_BITS, bool)
+        marked[asked.terms >> (32 - _MARK_BITS)] = True
+        perhaps = np.flatnonzero(marked[held >> (32 - _MARK_BITS)])
+        held, document = held[perhaps], document[perhaps]
         at = np.minimum(np.searchsorted(asked.terms, held), len(asked.terms) - 1)
         shared = np.where(asked.terms[at] == held, asked.units[at] ** 2, 0).astype(np.float64)
         dots = np.bincount(document, shared, minlength=len(rows))  # whole numbers below 2^53: exact in any order
@@ -266,10 +273,9 @@ def slices(
     values: NDArray[Any], starts: NDArray[np.int64], rows: NDArray[np.int64]
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """The values (v,) of several rows, one after the other, and the place in `rows` (v,) that each belongs to."""
-    lengths = starts[rows + 1] - starts[rows]
-    place = np.repeat(np.arange(len(rows)), lengths)
-    within = np.arange(len(place)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return values[starts[rows][place] + within], place
+    ends = starts[rows + 1]
+    parts = [values[start:end] for start, end in zip(starts[rows].tolist(), ends.tolist(), strict=True)]
+    return np.concatenate([values[:0], *parts]), np.repeat(np.arange(len(rows)), ends - starts[rows])
 
 
 def cosines(dots: NDArray[np.float64], squares: NDArray[np.int64], square: int) -> NDArray[np.float64]:

@@ -58,7 +58,7 @@ class NightlyReport:
     passed_over: list[PassedOverGroup] = field(default_factory=list)
     """What lies in the folders and is no photo of a product; the first paths of each group."""
     reading: ReadingReport | None = None
-    """What was read of what is printed on the photos; None where the settings give the night no time for it."""
+    """What was read of what is printed on the photos; None where the settings give it no time, or forbid it."""
     counts: dict[str, int] = field(default_factory=dict)
     """Of the catalog at the end."""
     audit: Mapping[str, Audit] = field(default_factory=dict)
@@ -127,7 +127,8 @@ class Nightly:
             self._changes(indexer.run(read, retire_share=self.settings.retire_share, progress=progress))
         with self._step("redescribe"):
             report.changes["redescribed"] += rebuilder.describe_stale(progress)
-        if minutes := config.reading.nightly_minutes:
+        minutes = config.reading.nightly_minutes
+        if minutes and config.reading.mode != "never":
             with self._step("read"):
                 report.reading = self.stage.run(progress, minutes=minutes)
         with self._step("check"):
@@ -169,7 +170,8 @@ class Nightly:
         Raises:
             GenerationError: it does not open.
         """
-        opened = self.generations.open({m.name: m.fingerprint for m in self.rebuilder.lanes})
+        lanes, reading = {m.name: m.fingerprint for m in self.rebuilder.lanes}, self.rebuilder.reading
+        opened = self.generations.open(lanes, None, reading.fingerprint if reading else None)
         name = self.generations.current()
         if opened is None or opened.name != name:
             raise GenerationError(f"generation {name} was built, but does not open; run `simsearch status --verify`")

@@ -38,6 +38,13 @@ class FakeReader:
         return [("", 0.0) if text is None else (text, self.confidence) for text in found]
 
 
+def reading(text: str, confidence: float = 1.0) -> Reading:
+    """The reading of a picture of 64 by 64 pixels that says `text`, each line as wide as the picture."""
+    texts = text.splitlines()
+    lines = (Line(line, confidence, _row(i, len(texts))) for i, line in enumerate(texts))
+    return Reading(tuple(lines), 64, 64)
+
+
 def read_by(app: Parts, reader: Reader) -> None:
     """Have an App read print by `reader`. Call it before anything of the App is used."""
     side = str(app.config.images.sharp_size)

@@ -20,6 +20,8 @@ from simsearch.core.config import CatalogSettings, GenerationSettings, QuerySett
 from simsearch.core.stamps import Stamp
 from simsearch.core.types import Decision, Description, Descriptor, Elsewhere, Image, Metric, SourceRow, Verification
 from simsearch.features.base import MetricMethod, NoSettings
+from simsearch.features.reading import ReaderSettings, ReadPrint, encode
+from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.generations import Generations, Lane
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.engine import QueryEngine
@@ -28,6 +30,7 @@ from simsearch.recognition.print_evidence import PrintEvidence
 from simsearch.recognition.score_fusion import Fusion, Monotone
 from simsearch.recognition.scoring import Scoring
 from simsearch.recognition.verification import FEATURES, Verifier
+from simsearch.testing.readers import FakeReader, reading
 
 SETTINGS = QuerySettings(k=5, candidates=5, hash_candidates=2, geometry=30, margin=0.15)
 THRESHOLD = 0.9
@@ -115,8 +118,10 @@ def scoring(threshold: float = THRESHOLD, scorer: CandidateScorer | None = None)
 class World:
     """A catalog in a folder, its generations and an engine over stand-ins."""
 
-    def __init__(self, folder: Path, *, extra: bool = False, settings: QuerySettings = SETTINGS) -> None:
-        """`extra` adds a second hash, dhash, as one more lane."""
+    def __init__(
+        self, folder: Path, *, extra: bool = False, read: bool = False, settings: QuerySettings = SETTINGS
+    ) -> None:
+        """`extra` adds a second hash, dhash, as one more lane; `read` adds those of text, see :meth:`read`."""
         self.catalog = Catalog(folder / "catalog.db", CatalogSettings())
         self.generations = Generations(folder / "generations")
         self.methods: dict[str, Any] = {
@@ -126,13 +131,15 @@ class World:
         }
         if extra:
             self.methods["dhash"] = IndexedStandIn("dhash", np.uint8, (8,), "hamming", 64)
+        self.reading = ReadPrint(ReaderSettings(), FakeReader([])) if read else None
         self.engine = self.open(settings)
 
     def open(self, settings: QuerySettings = SETTINGS, threshold: float = THRESHOLD) -> QueryEngine:
         """A further engine on the same catalog."""
         in_force = scoring(threshold)
-        unread = PrintEvidence(self.catalog, self.methods, {}, ReadingSettings(mode="never"))
-        return QueryEngine(self.catalog, self.generations, self.methods, lambda: in_force, unread, settings)
+        reading = {"reading": self.reading} if self.reading else {}
+        prints = PrintEvidence(self.catalog, self.methods, reading, ReadingSettings("auto" if reading else "never"))
+        return QueryEngine(self.catalog, self.generations, self.methods, lambda: in_force, prints, settings)
 
     def add(
         self, sku: str, *names: str, content: str = "", methods: Mapping[str, Any] | None = None, **facts: Any
@@ -158,6 +165,12 @@ class World:
         self.catalog.images.apply(add=new)
         return sorted(set(self.ids()) - before)
 
+    def read(self, says: Mapping[int, str]) -> None:
+        """Have images read: id -> the lines that are printed on it."""
+        assert self.reading is not None
+        packed = {i: {self.reading.fingerprint: encode(reading(text)).tobytes()} for i, text in says.items()}
+        self.catalog.readings.add(packed)
+
     def retire(self, *ids: int) -> None:
         """Take images out of the catalog."""
         self.catalog.images.apply(retire=ids)
@@ -178,7 +191,7 @@ class World:
 
         self.generations.build(
             lanes(), name=name, revision=self.catalog.revision(), expected=np.array(self.ids(), np.int64),
-            settings=GenerationSettings(),
+            settings=GenerationSettings(), texts=CatalogText(self.catalog, self.reading) if self.reading else None,
         )  # fmt: skip
         return name
 

@@ -27,6 +27,8 @@ def test_no_query_is_for_sqlite_alone(catalog: Catalog, new: Any) -> None:
     catalog.images.note_refusals("/s", [Refusal("w", "bad_row", "m")])
     catalog.builds.record("g000001", 1, "built", {})
     catalog.readings.add({1: {R: b"read"}})
+    catalog.selection.products_of([1])
+    catalog.selection.named([1])
     catalog.readings.unread([R])
     catalog.readings.counts([R])
     catalog.descriptors.matrix(P, U8, 8, since=0)
@@ -71,6 +73,33 @@ def test_changes_tell_what_was_read(catalog: Catalog, new: Any) -> None:
     assert every.after(3).read_ids.tolist() == [1]
     catalog.images.apply(retire=[1])
     assert catalog.changes(4).retired.tolist() == [1]
+
+
+def test_changes_tell_of_which_products_the_table_says_something_else(catalog: Catalog, new: Any) -> None:
+    catalog.images.apply(add=[new(sku, f"/{sku}{i}", {P: b"12345678"}) for sku in "AB" for i in range(2)])
+    assert catalog.changes(-1).renamed_ids.tolist() == []
+    assert catalog.images.update_products([SourceRow("B", "", "", "", name="Hemipan")]) == 1
+    assert catalog.images.update_products([SourceRow("B", "", "", "", name="Hemipan")]) == 0  # it says so already
+    changes = catalog.changes(1)
+    assert (changes.revision, changes.ids.tolist()) == (2, [])  # nothing was described
+    assert (changes.renamed_ids.tolist(), changes.renamed_revisions.tolist()) == ([3, 4], [2, 2])
+    catalog.images.update_products([SourceRow("A", "", "", "", attributes={"ean": "1"})])
+    every = catalog.changes(-1)
+    assert (every.renamed_ids.tolist(), every.renamed_revisions.tolist()) == ([1, 2, 3, 4], [3, 3, 2, 2])
+    assert every.after(2).renamed_ids.tolist() == [1, 2]
+
+
+def test_products_of_images_and_what_their_table_says(catalog: Catalog, new: Any) -> None:
+    catalog.images.apply(add=[new(sku, f"/{sku}{i}", {P: b"12345678"}) for sku in "AB" for i in range(2)])
+    catalog.images.update_products([SourceRow("B", "", "", "", name="Hemipan", attributes={"ean": "1"})])
+    catalog.images.apply(retire=[1, 2])
+    assert catalog.selection.products_of([1, 3, 4, 99]) == {1: 1, 3: 2, 4: 2}
+    named = catalog.selection.named([2, 1, 99])
+    assert [(p.id, p.sku, p.name, dict(p.attributes)) for p in named] == [
+        (1, "A", "", {}),
+        (2, "B", "Hemipan", {"ean": "1"}),
+    ]
+    assert catalog.selection.named([]) == []
 
 
 def test_changes_are_of_one_moment(catalog: Catalog, new: Any) -> None:

@@ -17,7 +17,7 @@ from simsearch.catalog.decisions import DecisionFilter, DecisionVerdict
 from simsearch.catalog.reviews import Review, ReviewVerdict, Side
 from simsearch.catalog.tables import HEAD
 from simsearch.core.config import CatalogSettings
-from simsearch.core.types import Refusal
+from simsearch.core.types import Refusal, SourceRow
 
 SCHEMAS = Path(__file__).parent / "schemas"
 VERSIONS = sorted(path.stem for path in SCHEMAS.glob("*.sql"))
@@ -84,6 +84,12 @@ def test_what_was_read_is_kept(old: Catalog, version: str) -> None:
     read = version >= "0005"
     assert old.changes(2).read_ids.tolist() == ([1] if read else [])
     assert [u.id for u in old.readings.unread([R])] == ([2, 4] if read else [1, 2, 4])
+
+
+def test_what_the_table_said_later_is_kept(old: Catalog, version: str) -> None:
+    assert old.changes(2).renamed_ids.tolist() == ([1, 2] if version >= "0006" else [])
+    old.images.update_products([SourceRow("IBU-400", "", "", "", name="Ibu")])
+    assert old.changes(4).renamed_ids.tolist() == [1, 2]
 
 
 def test_codes_are_kept(old: Catalog, version: str) -> None:

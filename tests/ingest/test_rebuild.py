@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,11 +15,14 @@ from PIL import Image as Pillow
 from simsearch import open_app
 from simsearch.app import App
 from simsearch.core.errors import GenerationError
-from simsearch.core.types import Decision
+from simsearch.core.types import Decision, SourceRow
 from simsearch.features import create
+from simsearch.features.reading import encode
 from simsearch.ingest import rebuild
 from simsearch.ingest.rebuild import IndexState
 from simsearch.recognition.calibration import Calibration
+from simsearch.testing.readers import FakeReader, read_by
+from simsearch.testing.readers import reading as reading_of
 
 if TYPE_CHECKING:
     from tests.conftest import Kit
@@ -146,6 +150,51 @@ def test_votes_of_other_settings_ask_for_a_build(app: App, shelf: Path, kit: Kit
         assert (state.usable, state.problem) == (
             False, "generation g000001 was built with other methods, settings or weights",
         )  # fmt: skip
+
+
+@pytest.fixture
+def reading(kit: Kit, shelf: Path, tmp_path: Path) -> Iterator[App]:
+    """An App over a catalog of which nothing is read yet, with the lanes of text."""
+    config = tmp_path / "reading.toml"
+    config.write_text(kit.config.read_text(encoding="utf-8").replace('"never"', '"auto"'), encoding="utf-8")
+    with open_app(tmp_path / "read", config) as app:
+        read_by(app, FakeReader([]))
+        app.index([shelf], rebuild=True)
+        yield app
+
+
+def test_what_was_read_or_renamed_counts_as_outside(reading: App) -> None:
+    app, fingerprint = reading, reading.print_methods["reading"].fingerprint
+    assert app.rebuilder.state() == IndexState(True)
+    says = encode(reading_of("HEMIPAN 500 mg")).tobytes()
+    app.catalog.readings.add({i: {fingerprint: says} for i in (1, 2)})
+    assert app.rebuilder.state() == IndexState(True, outside=2)
+    app.catalog.images.update_products([SourceRow("p1", "", "", "", name="Brionil")])
+    [renamed] = app.catalog.changes(0).renamed_ids
+    assert app.rebuilder.state() == IndexState(True, outside=2 + (renamed not in (1, 2)))
+    app.rebuild()
+    assert app.rebuilder.state() == IndexState(True)
+
+
+def test_a_generation_of_other_readings_asks_for_a_build(reading: App, kit: Kit) -> None:
+    with open_app(reading.home, kit.config) as unread:  # where nothing is ever read, nothing is missing
+        assert unread.rebuilder.state() == IndexState(True)
+        unread.rebuild()
+    assert reading.rebuilder.state() == IndexState(True, outside=6)
+
+
+def test_a_plan_names_the_lanes_of_text(reading: App) -> None:
+    says = {reading.print_methods["reading"].fingerprint: encode(reading_of("HEMIPAN 500 mg")).tobytes()}
+    reading.catalog.readings.add(dict.fromkeys(range(1, 7), says))
+    reading.catalog.images.update_products(SourceRow(f"p{i}", "", "", "", name=f"Hemi{i}pan") for i in range(6))
+    manifest = reading.generations.manifest(reading.rebuild())
+    plan = reading.plan()
+    assert [(lane.name, lane.images) for lane in plan.lanes[-2:]] == [("text", 6), ("words", 6)]
+    assert set(manifest.audit) == {"phash", "siamese", "votes", "text", "words"}
+    sizes = {lane.name: lane.bytes for lane in plan.lanes}
+    assert sizes["words"] == sum(t.bytes for t in manifest.texts if t.name in ("words", "weights"))
+    assert sizes["text"] == next(t.bytes for t in manifest.texts if t.name == "text")
+    assert plan.seconds is not None
 
 
 def test_a_failed_build_is_remembered(app: App, shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
