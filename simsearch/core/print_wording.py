@@ -102,20 +102,20 @@ def says_otherwise(printed: PrintComparison, other: str, *, photo: str = "") -> 
     Args:
         printed: with at least one contradiction.
         other: who says something else, for instance "the catalog's Hemipan (A1)".
-        photo: who reads, where it has to be named.
+        photo: who reads, where it has to be named because the other is a photo too.
     """
     against = by_kind(printed.contradictions)[:_MOST]
     clash = {fact.kind for fact in against}
     agreeing = (fact for fact in printed.agreements if fact.kind in TOLD and fact.kind not in clash)
     read = reads([*agreeing, *against])
     once = {fact.catalog: fact for fact in reversed(against)}  # a name with its strength is told once
-    theirs = listed([_theirs(fact) for fact in against if once[fact.catalog] is fact])
+    theirs = listed([_theirs(fact, reads=bool(photo)) for fact in against if once[fact.catalog] is fact])
     return f"{photo} reads {read}; {other} {theirs}: not the same {listed(kinds(against), 'nor')}".lstrip()
 
 
-def _theirs(fact: PrintedFact) -> str:
+def _theirs(fact: PrintedFact, *, reads: bool) -> str:
     words = f'"{fact.catalog}"' if fact.kind == "line" else fact.catalog
-    verb = _SAYS.get(fact.kind, "has")
+    verb = "reads" if reads and fact.kind != "code" and not fact.from_table else _SAYS.get(fact.kind, "has")
     return f"{verb} {words}{' by its table' if fact.from_table else ''}"
 
 

@@ -36,7 +36,7 @@ def test_a_contradiction_says_what_each_side_says() -> None:
         "reads HEMIPAN 500 mg, 24 tablets; the catalog's Hemipan (A1) has 48: not the same pack"
     )
     assert says_otherwise(printed, "b.jpg", photo="a.jpg") == (
-        "a.jpg reads HEMIPAN 500 mg, 24 tablets; b.jpg has 48: not the same pack"
+        "a.jpg reads HEMIPAN 500 mg, 24 tablets; b.jpg reads 48: not the same pack"
     )
     several = PrintComparison(
         (STRENGTH,), (PACK, PrintedFact("strength", "500 mg", "250 mg", True), PrintedFact("form", "syrup", "tablets"))
