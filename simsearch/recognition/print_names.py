@@ -17,10 +17,14 @@ from numpy.typing import NDArray
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import PrintedFact
 from simsearch.features.reading import Line, Reading
+from simsearch.features.reading.content import content
 from simsearch.features.reading.text import normalised
+from simsearch.features.reading.types import Cut
 from simsearch.recognition.look_alikes import base_name
+from simsearch.recognition.print_places import line_at
 from simsearch.recognition.printed.aligned import corners
 from simsearch.recognition.printed.alignment import Alignment, Points, Zone
+from simsearch.recognition.printed.lines import words_apart
 from simsearch.recognition.printed.spelling import distance, same_word
 
 Named = tuple[Reading, ImageFacts]
@@ -30,6 +34,11 @@ _SURE = 0.85
 _MARKS = dict.fromkeys(map(ord, "™®©"), " ")
 _MISREAD_MARKS = ("t", "tm", "m", "r", "o", "c")
 """What a reader makes of the small sign of a trade mark behind a name: `DuoT`."""
+_SURE_OF_ENDS, _LARGE, _ENDS = 0.95, 0.4, 0.1
+"""Of lines of which one has a word more: confidence; height beside the largest; how far their ends may lie apart, in
+lengths of the line."""
+_HIGHER = 2.5
+"""How many times as high as the other such a line may be: a shorter name is set in larger letters."""
 _SHORT = 3
 """Letters below which a word says something only beside the rest of the name: the D of "Avanbren D"."""
 
@@ -73,6 +82,46 @@ def name_facts(a: Named, b: Named, alignment: Alignment | None) -> tuple[list[Pr
     names = [word.line for word in shorter]
     seen = alignment and all(_in_view(line, names, alignment, of_photo=bool(own_a)) for line in lines)
     return [], [fact] if seen else []
+
+
+def longer_names(a: Reading, b: Reading, alignment: Alignment) -> list[PrintedFact]:
+    """Contradictions of large lines at one place, one of which has a word more than the other, without any table.
+
+    Both lines begin and end at the same points, so that the word was not overlooked: the letters are set otherwise.
+    """
+    most = max((_height(line) for line in b.lines), default=0.0)
+    found = []
+    for theirs in b.lines:
+        if theirs.confidence < _SURE_OF_ENDS or _height(theirs) < _LARGE * most or content(theirs.text).varies:
+            continue
+        there = alignment.to_photo(theirs.quad.astype(np.float64))
+        ours = line_at(a, there, higher=_HIGHER)
+        if ours is None or ours.confidence < _SURE_OF_ENDS or not _same_ends(ours, there, a):
+            continue
+        if _says_more(ours.text, theirs.text) or _says_more(theirs.text, ours.text):
+            at_a, at_b = (corners(line.quad.astype(np.float64)) for line in (ours, theirs))
+            sure = min(ours.confidence, theirs.confidence)
+            found.append(PrintedFact("name", ours.text, theirs.text, False, at_a, at_b, sure))
+    return found
+
+
+def _same_ends(line: Line, place: Points, reading: Reading) -> bool:
+    """Whether a line begins and ends where `place` (4, 2) does."""
+    size = np.array([reading.width, reading.height], np.float64)
+    own, there = line.quad.astype(np.float64) * size, place * size
+    length = float(np.linalg.norm(own[1] - own[0]))
+    apart = [float(np.linalg.norm(own[[i, j]].mean(axis=0) - there[[i, j]].mean(axis=0))) for i, j in ((0, 3), (1, 2))]
+    return max(apart) <= _ENDS * length
+
+
+def _says_more(one: str, other: str) -> bool:
+    """Whether `one` has words at an end that `other` has not, and that are no more than the sign of a trade mark."""
+    clean = [" ".join(word for word in _words(text) if word not in _MISREAD_MARKS) for text in (one, other)]
+    return words_apart(Cut(clean[0], 1.0), Cut(clean[1], 1.0)) is not None
+
+
+def _words(text: str) -> list[str]:
+    return normalised(text.translate(_MARKS)).split()
 
 
 # -- words on a photo ------------------------------------------------------------------------------------------------

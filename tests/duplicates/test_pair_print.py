@@ -55,7 +55,7 @@ def test_contradicting_print_takes_a_pair_apart(world: World) -> None:
     assert pair.reason == "9 matching points that count as 0, similarity 0.90; print agrees in name and strength"
     reasons = {p.a.image + p.b.image: p.reason for p in found.look_alikes}
     assert {pair: reason.split("; 9 matching")[0] for pair, reason in reasons.items()} == {
-        "ab": "a reads 500 mg, 24 tablets; b has 48 tablets: not the same pack",
+        "ab": "a reads 500 mg, 24 tablets; b reads 48 tablets: not the same pack",
         "bc": "not alike enough to the others of a group",
     }
 

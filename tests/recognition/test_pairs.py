@@ -142,7 +142,7 @@ def test_a_contradiction_in_print_beats_any_likeness(shop: Shop) -> None:
     assert verdict.verification is not None
     assert verdict.verification.printed is DIFFERS
     assert verdict.reason == (
-        "the first photo reads HEMIPAN 500 mg, 24 tablets; the second photo has 48 tablets: not the same pack; "
+        "the first photo reads HEMIPAN 500 mg, 24 tablets; the second photo reads 48 tablets: not the same pack; "
         "7 matching points, similarity 0.80"
     )
     assert (prints.looked, prints.with_pixels) == (2, [False, False])

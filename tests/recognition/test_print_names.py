@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.features.orb import Geometry
 from simsearch.features.reading import Line, Reading
-from simsearch.recognition.print_names import name_facts
+from simsearch.recognition.print_names import longer_names, name_facts
 from simsearch.recognition.printed.alignment import Alignment
 
 SIZE = 400
@@ -91,3 +93,25 @@ def test_names_that_are_printed_alike_do_not_contradict() -> None:
     """The catalog's names differ, the packages do not: one product under two names."""
     both = reading("PANADOL", "Paracetamol")
     assert told(("Panadol", both), ("Paracetamol", both)) == ([], [])
+
+
+# -- without a table -------------------------------------------------------------------------------------------------
+
+
+def longer(a: Reading, b: Reading) -> list[str]:
+    return [f"{f.photo} / {f.catalog}" for f in longer_names(a, b, alignment())]
+
+
+def test_a_word_more_between_the_same_ends_is_another_name() -> None:
+    plain, forte = reading("DENIVIR®", "10 mg"), reading("DENIVIR FORTE®", "10 mg")
+    assert longer(plain, forte) == ["DENIVIR® / DENIVIR FORTE®"]
+    assert longer(forte, plain) == ["DENIVIR FORTE® / DENIVIR®"]
+    assert longer(plain, plain) == longer(plain, reading("DENIVIR TM", "10 mg")) == []
+    assert longer(plain, reading("DENIVIR FORTE", confidence=0.9)) == []
+
+
+def test_a_word_that_was_overlooked_is_none() -> None:
+    short = reading("DENIVIR")
+    cut = replace(short.lines[0], quad=short.lines[0].quad * np.array([0.6, 1.0], np.float32))
+    assert longer(replace(short, lines=(cut,)), reading("DENIVIR FORTE")) == []
+    assert longer(reading("DENIVIR tablets"), reading("DENIVIR")) == [], "a form is no name"
