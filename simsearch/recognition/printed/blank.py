@@ -7,7 +7,7 @@ import numpy as np
 
 from simsearch.core.types import Pixels
 from simsearch.features.reading.types import Cut
-from simsearch.recognition.printed.lines import words_apart
+from simsearch.recognition.printed.lines import whole_words, words_apart
 
 _FLAT = 0.35
 """Contrast of a bare place, beside that of the rest of the line."""
@@ -28,7 +28,7 @@ def lacks_words(crop: Pixels, photo: Cut, catalog: Cut) -> bool:
         catalog: what the catalog's side says.
     """
     missing = words_apart(catalog, photo)
-    if not missing or words_apart(photo, catalog):
+    if not missing or not whole_words(photo, catalog):
         return False
     start, end = missing
     width = crop.shape[1]
