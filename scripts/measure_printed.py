@@ -87,7 +87,7 @@ def pairs(data: Path, split: str, most: int) -> Iterator[Pair]:
         both = row["product_a"], row["product_b"]
         of = {splits.get(product, "train") for product in both}
         if of == {split} or (split == "eval" and of == {"eval", "train"}):
-            sides = [photos.get(p) or [f"boxes_unlabelled/{p[2:]}.jpg"] for p in both]
+            sides = [photos.get(p) or [p if "/" in p else f"boxes_unlabelled/{p[2:]}.jpg"] for p in both]
             for (first, second), named in (((0, 1), both[1]), ((1, 0), both[0])):
                 listed = [(x, y) for x in sides[first] for y in sides[second] if not {x, y} & ambiguous]
                 for one, other in listed[:most]:
