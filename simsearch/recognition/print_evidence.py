@@ -24,7 +24,7 @@ from simsearch.core.threads import in_threads
 from simsearch.core.types import Description, Descriptor, Image, PhotoPrint, PrintComparison, Verification
 from simsearch.features.base import Method, missing, unpack
 from simsearch.features.codes import codes_of
-from simsearch.features.reading import Reading, ReadPrint, decode
+from simsearch.features.reading import Reading, ReadPrint, decode, encode
 from simsearch.indexes.manifest import TEXT, WORDS
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.contenders import Verified
@@ -99,7 +99,7 @@ class PrintEvidence:
         except ImageError as error:
             _LOG.warning("%s; it is judged by appearance alone", error)
             return PhotoRead(query)
-        found = in_threads(lambda name: self.printed[name].describe([photo])[0], able)
+        found = in_threads(lambda name: self._described(name, photo), able)
         descriptors: dict[str, Descriptor] = dict(zip(able, found, strict=True))
         reading = _reading(descriptors["reading"]) if "reading" in descriptors else None
         codes = codes_of(descriptors["codes"]) if "codes" in descriptors else Codes()
@@ -107,6 +107,11 @@ class PrintEvidence:
         return PhotoRead(
             description, PhotoSide(reading, codes, sharp), photo_print(reading, codes) if reading else None
         )
+
+    def _described(self, name: str, photo: Image) -> Descriptor:
+        """A photo that asks needs no cuts of its own lines: they are the catalog's side of aligned reading."""
+        method = self.printed[name]
+        return encode(method.read(photo)) if isinstance(method, ReadPrint) else method.describe([photo])[0]
 
     # -- the candidates ----------------------------------------------------------------------------------------------
 
