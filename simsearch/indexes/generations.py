@@ -4,7 +4,7 @@
       current            the name of the generation that serves; replaced by an atomic rename, last of all
       g000001/
         manifest.json    what was built from what, with the SHA-256 of every file and of itself
-        siamese.index    one file per lane
+        siamese.index    one file per lane; text.weights: how rare words are, for the lanes text and words
         phash.index
 
 Readers keep the generation that they opened. When a build or its audit fails, the old generation goes on serving.

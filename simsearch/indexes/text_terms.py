@@ -22,7 +22,9 @@ LENGTHS = (3, 4, 5)
 """Characters of an n-gram, as `features.reading.text.grams` has them."""
 _WORD_SALT = 0x5749_5244
 _PARTED = np.uint64(ord("\n"))
-_FACTOR = np.uint64(0x5851F42D4C957F2D)
+_FACTOR_INT = 0x5851F42D4C957F2D
+_FACTOR = np.uint64(_FACTOR_INT)
+_ALL_BITS = 2**64 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,23 +49,40 @@ def text_of(lines: Iterable[str]) -> Text:
 
 
 def grams_of(grams: Collection[str]) -> Terms:
-    """The terms of n-grams or words, as `term` makes them."""
-    return np.unique(np.array([term(gram) for gram in grams], np.uint32))
+    """The terms of n-grams or words, as `term` makes them, all at once."""
+    fitting = [_grams(_code_points("\n".join(g for g in grams if len(g) == n)), n) for n in LENGTHS]
+    return np.unique(np.concatenate([*fitting, _words([g for g in grams if len(g) not in LENGTHS])]))
 
 
 def term(text: str) -> int:
     """The term of an n-gram as `features.reading.text.grams` makes it; of anything longer or shorter, as of a word."""
-    return int(_grams(_code_points(text), len(text))[0]) if len(text) in LENGTHS else word_term(text)
+    if len(text) not in LENGTHS:
+        return word_term(text)
+    found = len(text)
+    for character in text:
+        found = found * _FACTOR_INT + ord(character)
+    return place(found & _ALL_BITS) >> 32
 
 
 def word_term(word: str) -> int:
     """The term of a whole, normalised word. One of up to three characters is an n-gram already, with both its ends."""
-    return int(_words({word})[0])
+    framed = f" {word} "
+    if len(framed) in LENGTHS:
+        return term(framed)
+    return place(zlib.crc32(word.encode("utf-8", "surrogatepass")) ^ _WORD_SALT) >> 32
 
 
 def places(terms: Terms) -> NDArray[np.uint64]:
     """64 well mixed bits (n,) of each term: for where it falls in a sketch or a table."""
     return _mixed(terms.astype(np.uint64))
+
+
+def place(term: int) -> int:
+    """`places` of one term. For a single number, Python's arithmetic takes a tenth of the time of NumPy's."""
+    x = term + 0x9E3779B97F4A7C15 & _ALL_BITS
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9 & _ALL_BITS
+    x = (x ^ x >> 27) * 0x94D049BB133111EB & _ALL_BITS
+    return x ^ x >> 31
 
 
 def _code_points(text: str) -> NDArray[np.uint64]:

@@ -21,13 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.indexes import text_file
-from simsearch.indexes.text_terms import Terms, grams_of, places, term, word_term
+from simsearch.indexes.text_terms import Terms, grams_of, place, places, term, word_term
 
 UNIT = 64
 """Steps of a weight from 0 to 1."""
 _ROWS = 2
 _PER_DOCUMENT = 512
 """Counters of a row for each product, so that few terms share one."""
+_REMEMBERED = 200_000
+"""Terms of which `weight` remembers what it said, because the contenders of one photo share most of theirs."""
 _FEWEST, _MOST = 2**12, 2**21
 """Counters of a row: at most 16 MiB in all, for catalogs of any size."""
 
@@ -40,6 +42,7 @@ class TextWeights:
         self.documents = documents
         self.counts = np.zeros((_ROWS, 1), np.uint32) if counts is None else counts
         self.counts.setflags(write=False)
+        self._told: dict[str, float] = {}
 
     @classmethod
     def of(cls, documents: Iterable[Terms], expected: int) -> Self:
@@ -62,7 +65,7 @@ class TextWeights:
     def _by_count(self) -> NDArray[np.int64]:
         """Weight in units, by number of documents."""
         whole = self.documents + 1
-        return np.array([round(UNIT * (math.log(whole / (1 + n)) + 1)) for n in range(whole)], np.int64)
+        return np.asarray(np.rint(UNIT * (np.log(whole / np.arange(1, whole + 1)) + 1)), np.int64)
 
     def held(self, terms: Terms) -> NDArray[np.int64]:
         """By how many products (n,) each of `terms` is held, or a few more."""
@@ -79,11 +82,21 @@ class TextWeights:
         ln((products + 1) / (products that hold it + 1)) + 1: from 1, where all hold it or nothing is known, to
         1 + ln(products + 1).
         """
-        return float(self.units(np.array([term(text)], np.uint32))[0] / UNIT)
+        told = self._told.get(text)
+        if told is None:
+            told = self._weight(term(text))
+            if len(self._told) < _REMEMBERED:
+                self._told[text] = told
+        return told
 
     def word(self, word: str) -> float:
         """The weight of a whole, normalised word of any length."""
-        return float(self.units(np.array([word_term(word)], np.uint32))[0] / UNIT)
+        return self._weight(word_term(word))
+
+    def _weight(self, term: int) -> float:
+        spread, mask = place(term), self.counts.shape[1] - 1
+        held = min(int(row[spread >> 32 * i & mask]) for i, row in enumerate(self.counts))
+        return float(self._by_count[min(held, self.documents)] / UNIT)
 
     def likeness(self, a: Collection[str], b: Collection[str]) -> float:
         """Cosine of two sets of n-grams, each weighted, 0 to 1; 0 for an empty set."""

@@ -48,7 +48,8 @@ def read_status(
         if fingerprint not in in_force:
             stale[fingerprint.rpartition("-")[0]] += n
     lanes = {name: m.fingerprint for name, m in methods.items() if isinstance(m, MetricMethod)}
-    serving, problem = _serving(generations, lanes, full=verify)
+    reading = None if stage.config.reading.mode == "never" else stage.all["reading"].fingerprint
+    serving, problem = _serving(generations, lanes, reading, full=verify)
     damaged = list(_damaged(catalog, generations, serving)) if verify else []
     return Status(
         str(home), counts, {name: n for name, n in lacking.items() if n}, serving, tuple(catalog.builds.all()),
@@ -84,14 +85,14 @@ def disk_usage(home: Path, generations: Path) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _serving(generations: Generations, lanes: Mapping[str, str], *, full: bool) -> tuple[str, str]:
+def _serving(generations: Generations, lanes: Mapping[str, str], reading: str | None, *, full: bool) -> tuple[str, str]:
     """Name of the generation that serves, empty where there is none, and why it cannot answer."""
     serving = ""
     try:
         serving = generations.current() or ""
         if serving:
             generations.check(serving, lanes, full=full)
-            generations.open(lanes)
+            generations.open(lanes, None, reading)
     except GenerationError as error:
         return serving, str(error)
     return serving, ""

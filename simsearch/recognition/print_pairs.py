@@ -22,12 +22,12 @@ from simsearch.features.codes import codes_of
 from simsearch.features.orb import Geometry
 from simsearch.features.reading import Reading, decode
 from simsearch.features.reading.content import content
-from simsearch.features.reading.cuts import deciding
+from simsearch.features.reading.cuts import deciding, largest
 from simsearch.features.reading.types import Cut
 from simsearch.recognition.print_names import longer_names, name_facts
-from simsearch.recognition.print_places import line_at
+from simsearch.recognition.print_places import extent, line_at
 from simsearch.recognition.printed import CatalogSide, PhotoSide, PrintVerifier
-from simsearch.recognition.printed.aligned import corners, stands
+from simsearch.recognition.printed.aligned import SMALL, corners, stands
 from simsearch.recognition.printed.alignment import Alignment, Zone
 from simsearch.recognition.printed.lines import Relation, judge
 
@@ -136,6 +136,7 @@ def _aligned(a: Reading, b: Reading, alignment: Alignment, steady: int) -> tuple
     """Agreements and contradictions of the lines that lie at one place of both."""
     agree: list[PrintedFact] = []
     against: list[PrintedFact] = []
+    names = largest(b.lines, b.width, b.height)
     for i in deciding(b.lines, b.width, b.height):
         theirs = b.lines[i]
         quad = theirs.quad.astype(np.float64)
@@ -145,7 +146,8 @@ def _aligned(a: Reading, b: Reading, alignment: Alignment, steady: int) -> tuple
         ours = line_at(a, alignment.to_photo(quad))
         if ours is None or content(ours.text).varies:
             continue
-        judged = judge(ours.cuts or (Cut(ours.text, ours.confidence),), theirs.cuts)
+        small = min(extent(x.on(y.width, y.height).astype(np.float64))[1] for x, y in ((ours, a), (theirs, b))) < SMALL
+        judged = judge(ours.cuts or (Cut(ours.text, ours.confidence),), theirs.cuts, small=small, name=i in names)
         fact = PrintedFact(
             judged.kind, judged.photo, judged.catalog, photo_place=corners(ours.quad.astype(np.float64)),
             catalog_place=corners(quad), confidence=judged.confidence,

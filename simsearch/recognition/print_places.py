@@ -23,13 +23,13 @@ def line_at(reading: Reading, place: Points, *, higher: float = _LONGER) -> Line
     best, nearest = None, 0.5
     for line in reading.lines:
         own = line.quad.astype(np.float64) * size
-        length, height = (max(x, y) / max(1e-6, min(x, y)) for x, y in zip(_extent(own), _extent(there), strict=True))
-        apart = float(np.linalg.norm(own.mean(axis=0) - there.mean(axis=0))) / max(_extent(there)[1], 1e-6)
+        length, height = (max(x, y) / max(1e-6, min(x, y)) for x, y in zip(extent(own), extent(there), strict=True))
+        apart = float(np.linalg.norm(own.mean(axis=0) - there.mean(axis=0))) / max(extent(there)[1], 1e-6)
         if length <= _LONGER and height <= higher and apart < nearest:
             best, nearest = line, apart
     return best
 
 
-def _extent(quad: Points) -> tuple[float, float]:
+def extent(quad: Points) -> tuple[float, float]:
     """Length and height of a line (4, 2)."""
     return float(np.linalg.norm(quad[1] - quad[0])), float(np.linalg.norm(quad[3] - quad[0]))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from simsearch.features.reading.text import grams, normalised
-from simsearch.indexes.text_terms import grams_of, term, text_of, word_term
+from simsearch.indexes.text_terms import grams_of, place, places, term, text_of, word_term
 
 LINES = ["HEMIPAN® 500 mg", "24 Tablets", "Für Kinder ab 6", "Dolo"]
 
@@ -34,6 +34,12 @@ def test_a_short_word_is_an_n_gram_with_both_its_ends() -> None:
     assert word_term("mg") == term(" mg ")
     assert word_term("dolo") != term("dolo")
     assert term("hemipan") == word_term("hemipan")
+
+
+def test_one_term_is_what_it_is_among_many() -> None:
+    grams_and_words = ["abc", "µ™x", "💊💊💊", " a ", "tablets", "ab", "\ud800xy"]
+    assert grams_of(grams_and_words).tolist() == sorted(map(term, grams_and_words))
+    assert places(np.array([7, 2**32 - 1], np.uint32)).tolist() == [place(7), place(2**32 - 1)]
 
 
 @pytest.mark.parametrize("lines", [[], [""], ["®", " - "]])

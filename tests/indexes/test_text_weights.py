@@ -11,7 +11,7 @@ import pytest
 from simsearch.core.errors import GenerationError
 from simsearch.features.reading.text import grams
 from simsearch.indexes import text_file, text_weights
-from simsearch.indexes.text_terms import Terms, text_of
+from simsearch.indexes.text_terms import Terms, term, text_of, word_term
 from simsearch.indexes.text_weights import TextWeights
 
 
@@ -31,6 +31,15 @@ def test_what_all_products_hold_weighs_one_and_what_one_holds_the_most() -> None
     assert w.word("drug007") == pytest.approx(math.log(51 / 2) + 1, abs=1 / 64)
     assert w.word("syrup") == pytest.approx(math.log(51 / 11) + 1, abs=1 / 64)
     assert w.word("never met") == pytest.approx(math.log(51) + 1, abs=1 / 64)
+
+
+def test_one_term_weighs_what_it_weighs_among_many() -> None:
+    w, text = weights(), sorted(grams(["drug003 tablets 500 mg", "never met"]))
+    many = w.units(np.array([term(t) for t in text], np.uint32)) / text_weights.UNIT
+    for _ in range(2):  # the second time it is remembered
+        assert [w.weight(t) for t in text] == many.tolist()
+    words = ["drug003", "mg", "syrup"]
+    assert [w.word(t) for t in words] == (w.units(np.array([word_term(t) for t in words], np.uint32)) / 64).tolist()
 
 
 def test_without_a_corpus_every_term_weighs_one() -> None:

@@ -30,15 +30,14 @@ def deciding(lines: Sequence[Line], width: int, height: int) -> list[int]:
 
     Larger ones come first.
     """
-    heights = [size(line.on(width, height).astype(np.float64))[1] for line in lines]
-    worded = [i for i, line in enumerate(lines) if sum(map(str.isalpha, line.text)) >= 3]
-    largest = set(sorted(worded, key=lambda i: -heights[i])[:LARGEST])
+    heights = _heights(lines, width, height)
+    names_of = largest(lines, width, height)
 
     def rank(i: int) -> int:
         said = content(lines[i].text)
         if said.strength or said.pack or said.volumes:
             return 0
-        return 1 if i in largest else 2 if said.number else 3 if said.forms else 4
+        return 1 if i in names_of else 2 if said.number else 3 if said.forms else 4
 
     ranks = [rank(i) for i in range(len(lines))]
     amounts, names, numbers, named = (
@@ -46,6 +45,17 @@ def deciding(lines: Sequence[Line], width: int, height: int) -> list[int]:
     )
     in_turn = [i for both in zip_longest(amounts, names) for i in both if i is not None]
     return [*in_turn, *numbers, *named]
+
+
+def largest(lines: Sequence[Line], width: int, height: int) -> frozenset[int]:
+    """Indices of the largest lines that hold a word: the name is among them."""
+    heights = _heights(lines, width, height)
+    worded = [i for i, line in enumerate(lines) if sum(map(str.isalpha, line.text)) >= 3]
+    return frozenset(sorted(worded, key=lambda i: -heights[i])[:LARGEST])
+
+
+def _heights(lines: Sequence[Line], width: int, height: int) -> list[float]:
+    return [size(line.on(width, height).astype(np.float64))[1] for line in lines]
 
 
 def places(quad: Quad) -> tuple[Quad, Quad]:

@@ -25,7 +25,7 @@ def lacks_words(crop: Pixels, photo: Cut, catalog: Cut) -> bool:
         catalog: what the catalog's side says.
     """
     missing = words_apart(catalog, photo)
-    if not missing or not any(map(str.isalpha, catalog.text)):
+    if not missing or words_apart(photo, catalog):
         return False
     start, end = missing
     width = crop.shape[1]

@@ -31,12 +31,17 @@ _SAME_LETTERS = 0.8
 SURE_OF_WORDS = 0.85
 """Of all four readings, for words that differ."""
 _LEAST_LETTERS = 4
+_LONGEST_MORE = 9
+"""Letters of a word that tells a sibling; salts and waters of crystallisation are longer."""
+_MISREAD = 0.55
+"""Likeness from which two words may be one, misread or spelt in another way."""
 _STEADY = 0.9
 """Likeness of the two readings of a side."""
 _OTHER_WORDS = 0.7
 """Likeness of two sides below which they are other words."""
 SURE_OF_CLOSE, LEAST_OF_CLOSE = 0.97, 0.9
-"""The same where the numbers differ in digits that look alike: a blurred 60 is read as 50, and as 80."""
+"""The same where it may not be what it seems: digits that look alike (a blurred 60 is read as 50, and as 80), small
+print, and texts that differ in more than their numbers."""
 
 
 class Relation(StrEnum):
@@ -66,13 +71,20 @@ class Judgement:
     """Whether one side has words or numbers beside those of both: `Forte`, `-N`, `10 mg`."""
 
 
-def judge(photo: Sequence[Cut], catalog: Sequence[Cut]) -> Judgement:
-    """Compare one place; at least one reading a side. With one alone a side can agree, and contradict nothing."""
+def judge(photo: Sequence[Cut], catalog: Sequence[Cut], *, small: bool = False, name: bool = True) -> Judgement:
+    """Compare one place; at least one reading a side. With one alone a side can agree, and contradict nothing.
+
+    Args:
+        photo: what it says at that place.
+        catalog: the same.
+        small: whether the print is so small on one side that digits are guessed.
+        name: whether the line may hold the product's name. Other words change from one printing to the next.
+    """
     sure = min(max(cut.confidence for cut in side) for side in (photo, catalog))
-    return replace(_judge(photo, catalog), confidence=sure)
+    return replace(_judge(photo, catalog, small, name), confidence=sure)
 
 
-def _judge(photo: Sequence[Cut], catalog: Sequence[Cut]) -> Judgement:
+def _judge(photo: Sequence[Cut], catalog: Sequence[Cut], small: bool, name: bool) -> Judgement:
     pairs = sorted(product(photo, catalog), key=lambda pair: -pair[0].confidence * pair[1].confidence)
     best = max(pairs, key=lambda pair: likeness(normalised(pair[0].text), normalised(pair[1].text)))
     alike = likeness(normalised(best[0].text), normalised(best[1].text))
@@ -87,20 +99,31 @@ def _judge(photo: Sequence[Cut], catalog: Sequence[Cut]) -> Judgement:
     numbers = _numbers(photo, catalog)
     if numbers is Comparison.EQUAL:
         return Judgement(Relation.AGREES, kind, best[0].text, best[1].text, alike)
-    sure = (SURE_OF_CLOSE, LEAST_OF_CLOSE) if digits.look_alike(ours, theirs) else (SURE, LEAST)
+    doubtful = small or digits.look_alike(ours, theirs) or not _comparable(ours, theirs)
+    sure = (SURE_OF_CLOSE, LEAST_OF_CLOSE) if doubtful else (SURE, LEAST)
     if numbers is Comparison.DIFFERENT and all(_sure(side, *sure) for side in (photo, catalog)):
         return Judgement(Relation.CONTRADICTS, kind, ours, theirs, alike)
-    if words := _words(photo, catalog):
+    if name and (words := _words(photo, catalog)):
         return Judgement(Relation.CONTRADICTS, "name", *words, alike)
     found = _forms(photo, catalog)
     if found and (found[0] is Relation.CONTRADICTS or not _has_numbers(photo, catalog)):
         return Judgement(found[0], "form", found[1], found[2], alike)
+    if name and alike >= _ALIKE and (words := _other_words(photo, catalog)):
+        return Judgement(Relation.CONTRADICTS, "name", *words, alike)
     if alike >= _ALIKE and _lacking(photo, catalog):
         return Judgement(Relation.NOTHING, kind, best[0].text, best[1].text, alike, lacking=True)
     if alike >= 0.8 and not _has_numbers(photo, catalog):
         told = "form" if says.forms else "line"
         return Judgement(Relation.AGREES, told, best[0].text, best[1].text, alike)
     return Judgement(Relation.NOTHING, kind, best[0].text, best[1].text, alike)
+
+
+def _comparable(a: str, b: str) -> bool:
+    """Whether two texts speak of the same thing: the same letters around the numbers, or amounts of one kind."""
+    ours, theirs = content(a), content(b)
+    kinds = ((ours.value, theirs.value), (ours.pack, theirs.pack), (ours.volumes, theirs.volumes))
+    bare = not any(map(str.isalpha, a + b))
+    return bare or same_letters(a, b) or any(x and y for x, y in kinds)
 
 
 def _sure(side: Sequence[Cut], best: float, least: float) -> bool:
@@ -128,6 +151,15 @@ def _words(photo: Sequence[Cut], catalog: Sequence[Cut]) -> tuple[str, str] | No
     return photo[0].text, catalog[0].text
 
 
+def _other_words(photo: Sequence[Cut], catalog: Sequence[Cut]) -> tuple[str, str] | None:
+    """The texts of both sides where each is sure of a word that the other has not, beside one that both have: SR, H."""
+    pairs = list(product(photo, catalog))
+    if len(pairs) < 4 or min(cut.confidence for cut in (*photo, *catalog)) < SURE_OF_FORM:
+        return None
+    both = ((words_apart(a, b), words_apart(b, a)) for a, b in pairs)
+    return (photo[0].text, catalog[0].text) if all(a and b for a, b in both) else None
+
+
 def _lacking(photo: Sequence[Cut], catalog: Sequence[Cut]) -> bool:
     """Whether both sides were read well, and one has whole words more than the other, however the other is read."""
     if min(cut.confidence for cut in (*photo, *catalog)) < SURE_OF_WORDS:
@@ -152,17 +184,26 @@ def more_words(one: Cut, other: Cut) -> bool:
 def words_apart(one: Cut, other: Cut) -> tuple[float, float] | None:
     """Where the words stand that `one` has more than `other`, as shares of its text; None for none or too few letters.
 
-    Only words at one end of the line count, which name something: forms and numbers do not.
+    Only one word at an end of the line counts, as short as those that name a sibling (SR, Forte, Junior), and like no
+    word of the other side: `sulphate` and `sulfate` are one. Forms and numbers do not count.
     """
     words, others = normalised(one.text).split(), normalised(other.text).split()
     apart = [not any(_one_word(word, each) for each in others) for word in words]
     if all(apart) or not any(apart) or (apart != sorted(apart) and apart != sorted(apart, reverse=True)):
         return None
     extra = [word for word, alone in zip(words, apart, strict=True) if alone]
-    if not all(word.isalpha() and not forms(word) for word in extra):
+    if len(extra) > 1 or not names_sibling(extra[0], others):
         return None
     share = (len(" ".join(extra)) + 0.5) / len(" ".join(words))
     return (1 - share, 1.0) if apart[-1] else (0.0, share)
+
+
+def names_sibling(word: str, others: Sequence[str]) -> bool:
+    """Whether a word that stands beside a name may be what tells a sibling, and none of `others` misread."""
+    if not word.isalpha() or forms(word) or len(word) > _LONGEST_MORE:
+        return False
+    # B of B12: the rest was not read.
+    return not any(likeness(word, each) >= _MISREAD or (len(word) < 3 and each.startswith(word)) for each in others)
 
 
 def _one_word(a: str, b: str) -> bool:

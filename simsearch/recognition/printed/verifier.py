@@ -19,7 +19,7 @@ from simsearch.features.reading.types import Reader
 from simsearch.recognition.printed.agreement import Weights, name_agreement, name_words, sized_words, text_likeness
 from simsearch.recognition.printed.aligned import Place, counted, read_along
 from simsearch.recognition.printed.alignment import Alignment, Zone
-from simsearch.recognition.printed.back import names_apart, only_on_photo
+from simsearch.recognition.printed.back import only_on_photo
 from simsearch.recognition.printed.facts import Said, said
 from simsearch.recognition.printed.lines import Relation
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
@@ -104,9 +104,8 @@ class PrintVerifier:
         places = self._along(photo, other, alignment)
         back: list[Place] = []
         if alignment and photo.reading and other.reading:
-            back = only_on_photo(photo.reading, other.reading, alignment)
-        apart = names_apart(back, other.facts) if other.facts else []
-        agree, against = _told([*places, *apart])
+            back = only_on_photo(photo.reading, other.reading, alignment, other.facts)
+        agree, against = _told([*places, *back])
         likeness = name = 0.0
         both = bool(photo.reading and other.reading and photo.reading.lines and other.reading.lines)
         if photo.reading is not None and photo.reading.lines:

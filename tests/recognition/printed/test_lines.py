@@ -50,6 +50,10 @@ def twice(text: str, confidence: float = 0.95) -> tuple[Cut, Cut]:
         ("IXIME", "CEFIXIME", NOTHING, None),  # cut off
         ("Release table", "prolonged release tablets", NOTHING, None),
         ("Betnesol", "Betnesol-N", NOTHING, None),
+        ("Eskofazol SR", "Eskofazol H", CONTRADICTS, "name"),
+        ("Eskofazol SR", "Eskofazol 5R", NOTHING, None),
+        ("plus Vitamin B12", "plus Vitamin B", NOTHING, None),
+        ("Eskofazol tablets", "Eskofazol H", NOTHING, None),
         ("Amoxicilin", "arnoxicillin", AGREES, None),
     ],
 )
