@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Measure how often print contradicts pairs of photos of one product, and of look-alikes in one design.
 
-    python scripts/measure_printed.py DATA [--split train] [--readings DIR] [--table] [--set lines=5 ...] [--show DIR]
+    python scripts/measure_printed.py DATA [--split train] [--pairs 6] [--readings DIR] [--table] [--set lines=5 ...]
+        [--show DIR]
 
 DATA holds the sets that docs/recognition.md describes. Right pairs are photos of one product of `boxes.csv` and
 `packs.csv`, in both directions; wrong pairs are the look-alikes of `boxes_lookalikes.csv`, in both directions. With
@@ -43,8 +44,6 @@ from simsearch.recognition.printed import PRINT_FEATURES, CatalogSide, PhotoSide
 SIDE = 2000
 """Pixels of the longer side that is read."""
 CUTS = 8
-MOST_PAIRS = 6
-"""Of one product, or of one pair of look-alikes."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +65,8 @@ def records(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def pairs(data: Path, split: str) -> Iterator[Pair]:
-    """All pairs of a split."""
+def pairs(data: Path, split: str, most: int) -> Iterator[Pair]:
+    """The pairs of a split, at most twice `most` of a product and of two look-alikes."""
     ambiguous = {row["image"] for row in records(data / "boxes_ambiguous.csv")}
     photos: defaultdict[str, list[str]] = defaultdict(list)
     splits: dict[str, str] = {}
@@ -82,16 +81,16 @@ def pairs(data: Path, split: str) -> Iterator[Pair]:
     right = {sku: images for sku, images in photos.items() if splits[sku] == split}
     for which, products in (("boxes", right), ("packs", packs)):
         for sku, images in sorted(products.items()):
-            for a, b in list(permutations(images, 2))[: 2 * MOST_PAIRS]:
+            for a, b in list(permutations(images, 2))[: 2 * most]:
                 yield Pair(True, which, data / a, data / b, sku)
     for row in records(data / "boxes_lookalikes.csv"):
         both = row["product_a"], row["product_b"]
         of = {splits.get(product, "train") for product in both}
         if of == {split} or (split == "eval" and of == {"eval", "train"}):
-            sides = [photos.get(p) or [f"boxes_unlabelled/{p[2:]}.jpg"] for p in both]
+            sides = [photos.get(p) or [p if "/" in p else f"boxes_unlabelled/{p[2:]}.jpg"] for p in both]
             for (first, second), named in (((0, 1), both[1]), ((1, 0), both[0])):
                 listed = [(x, y) for x in sides[first] for y in sides[second] if not {x, y} & ambiguous]
-                for one, other in listed[:MOST_PAIRS]:
+                for one, other in listed[:most]:
                     yield Pair(False, row["differs"], data / one, data / other, named)
 
 
@@ -192,6 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--split", default="train", choices=("train", "eval"))
+    parser.add_argument("--pairs", type=int, default=6, help="at most twice as many of a product")
     parser.add_argument("--readings", type=Path)
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--aligned-only", action="store_true", help="as where the photo is not read as a whole")
@@ -209,7 +209,7 @@ def main() -> None:
     counts: Counter[tuple[bool, str, str]] = Counter()
     kinds: Counter[tuple[bool, str]] = Counter()
     rows, labels, took = [], [], []
-    listed = list(pairs(arguments.data, arguments.split))
+    listed = list(pairs(arguments.data, arguments.split, arguments.pairs))
     for number, pair in enumerate(listed):
         geometry = memory.geometry(pair.photo, pair.catalog)
         stands = geometry.inliers >= verifier.settings.inliers

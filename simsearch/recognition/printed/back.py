@@ -22,7 +22,8 @@ from simsearch.recognition.printed.alignment import Alignment, Points, Zone
 from simsearch.recognition.printed.lines import Judgement, Relation, more_words, names_sibling
 from simsearch.recognition.printed.spelling import same_word
 
-_SURE = 0.95
+_SURE, _READ, _READ_ALONE = 0.95, 0.85, 0.95
+"""Confidence of the photo's line; of the catalog's, where a table says its name too, and where none does."""
 _LEAST_LETTERS = 4
 """Of a word that both sides have."""
 _LARGE = 0.4
@@ -51,7 +52,7 @@ def only_on_photo(photo: Reading, catalog: Reading, alignment: Alignment, facts:
         beside = _at(there, catalog.lines)
         text = " ".join(other.text for other in beside)
         sure = min(each.confidence for each in (line, *beside))
-        lacking = bool(beside) and sure >= _SURE and more_words(Cut(line.text, 1.0), Cut(text, 1.0))
+        lacking = bool(beside) and sure >= _READ and more_words(Cut(line.text, 1.0), Cut(text, 1.0))
         if not lacking and (beside or not _says_much(line.text)):
             continue
         relation = Relation.NOTHING if beside else Relation.UNREAD
@@ -86,7 +87,7 @@ def _another_name(line: Line, beside: Sequence[Line], facts: ImageFacts | None) 
 def _steady(line: Line) -> bool:
     """Whether a line of the catalog reads the same, and surely, under both of its cuts."""
     texts = [normalised(text).replace(" ", "") for text in (line.text, *(cut.text for cut in line.cuts))]
-    surely = min((cut.confidence for cut in line.cuts), default=0.0) >= _SURE
+    surely = min([line.confidence, *(cut.confidence for cut in line.cuts)]) >= _READ_ALONE and bool(line.cuts)
     return surely and all(same_word(text, texts[0]) and len(text) == len(texts[0]) for text in texts)
 
 

@@ -1,4 +1,4 @@
-"""Whether nothing is printed where a word would have to stand: bare package, and neither glare nor a finger."""
+"""Whether a word is missing on a package: its place is bare, or taken by other letters; no glare, and no finger."""
 
 from __future__ import annotations
 
@@ -7,13 +7,16 @@ import numpy as np
 
 from simsearch.core.types import Pixels
 from simsearch.features.reading.types import Cut
-from simsearch.recognition.printed.lines import words_apart
+from simsearch.recognition.printed.lines import whole_words, words_apart
 
 _FLAT = 0.35
 """Contrast of a bare place, beside that of the rest of the line."""
+_PRINTED = 0.6
+"""The same of a place with letters."""
 _DARKER, _BRIGHTER = 24.0, 10.0
 """Levels of 255 by which the ground of a bare place may differ from that of the rest of a line: glare is brighter."""
 _LEAST_CONTRAST = 30.0
+_SURE = 0.94
 
 
 def lacks_words(crop: Pixels, photo: Cut, catalog: Cut) -> bool:
@@ -25,7 +28,7 @@ def lacks_words(crop: Pixels, photo: Cut, catalog: Cut) -> bool:
         catalog: what the catalog's side says.
     """
     missing = words_apart(catalog, photo)
-    if not missing or words_apart(photo, catalog):
+    if not missing or not whole_words(photo, catalog):
         return False
     start, end = missing
     width = crop.shape[1]
@@ -36,9 +39,12 @@ def lacks_words(crop: Pixels, photo: Cut, catalog: Cut) -> bool:
     if min(place.shape[1], rest.shape[1]) < crop.shape[0] / 4:
         return False
     contrast = _spread(rest)
-    bare = _spread(place) < _FLAT * contrast and contrast >= _LEAST_CONTRAST
+    if contrast < _LEAST_CONTRAST:
+        return False
+    if _spread(place) >= _PRINTED * contrast:  # a shorter name that was set as wide: all that stands there was read
+        return min(photo.confidence, catalog.confidence) >= _SURE
     # Letters cover less than half of a line: its ground is the level that most of it has.
-    return bool(bare and -_DARKER <= _ground(place) - _ground(rest) <= _BRIGHTER)
+    return bool(_spread(place) < _FLAT * contrast and -_DARKER <= _ground(place) - _ground(rest) <= _BRIGHTER)
 
 
 def _spread(grey: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:

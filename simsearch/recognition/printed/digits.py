@@ -11,6 +11,8 @@ from simsearch.core.quantities import Comparison
 from simsearch.core.quantities.numerals import plain
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_WITHIN = re.compile(r"(?<=[^\W\d_])[0158](?=[^\W\d_]{2})")
+"""A letter of a word that was taken for a digit: `ESK0FAZOL`."""
 _TAKEN = str.maketrans("gqOoQlI|iSsBZz", "99000111155822")
 _CLOSE = frozenset("06 08 17 38 39 56 58 59 68 69 89".split())
 _BESIDE = re.compile(r"(?<=\d)[gqOoQlI|iSsBZz]|[gqOoQlI|iSsBZz](?=\d)")
@@ -19,7 +21,8 @@ _BESIDE = re.compile(r"(?<=\d)[gqOoQlI|iSsBZz]|[gqOoQlI|iSsBZz](?=\d)")
 @lru_cache(maxsize=8192)
 def numbers(text: str) -> tuple[str, ...]:
     """The numbers of a line, with a point for a decimal comma."""
-    return tuple(number.replace(",", ".") for number in _NUMBER.findall(plain(text)[0]))
+    said = _WITHIN.sub("", plain(text)[0])
+    return tuple(number.replace(",", ".") for number in _NUMBER.findall(said))
 
 
 @lru_cache(maxsize=8192)

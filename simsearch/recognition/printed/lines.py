@@ -181,6 +181,12 @@ def more_words(one: Cut, other: Cut) -> bool:
     return not all(any(_one_word(word, each) for each in [*others, "".join(others)]) for word in words)
 
 
+def whole_words(one: Cut, other: Cut) -> bool:
+    """Whether each word of `one` is a whole word of `other`, and not a piece of it."""
+    others = normalised(other.text).split()
+    return all(any(same_word(word, each) for each in others) for word in normalised(one.text).split())
+
+
 def words_apart(one: Cut, other: Cut) -> tuple[float, float] | None:
     """Where the words stand that `one` has more than `other`, as shares of its text; None for none or too few letters.
 
@@ -202,8 +208,12 @@ def names_sibling(word: str, others: Sequence[str]) -> bool:
     """Whether a word that stands beside a name may be what tells a sibling, and none of `others` misread."""
     if not word.isalpha() or forms(word) or len(word) > _LONGEST_MORE:
         return False
-    # B of B12: the rest was not read.
-    return not any(likeness(word, each) >= _MISREAD or (len(word) < 3 and each.startswith(word)) for each in others)
+    # B of B12: the rest was not read. D and DO: a mark beside it was read as a letter.
+    return not any(
+        likeness(word, each) >= _MISREAD
+        or (min(len(word), len(each)) < 3 and (each.startswith(word) or word.startswith(each)))
+        for each in others
+    )
 
 
 def _one_word(a: str, b: str) -> bool:

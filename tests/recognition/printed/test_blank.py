@@ -51,5 +51,6 @@ def test_glare_and_fingers_are_not_bare_package(ground: float, cover: int) -> No
     assert not lacks_words(seen, cut("Panadol"), cut("Panadol Extra"))
 
 
-def test_a_word_that_was_not_read_is_still_there() -> None:
-    assert not lacks_words(panadol()[0], cut("Panadol"), cut("Panadol Extra"))
+def test_a_word_that_was_not_read_surely_may_be_there() -> None:
+    assert not lacks_words(panadol()[0], Cut("Panadol", 0.9), cut("Panadol Extra"))
+    assert lacks_words(panadol()[0], cut("Panadol"), cut("Panadol Extra"))  # a name set as wide as the other

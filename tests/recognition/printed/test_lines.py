@@ -53,6 +53,8 @@ def twice(text: str, confidence: float = 0.95) -> tuple[Cut, Cut]:
         ("Eskofazol SR", "Eskofazol H", CONTRADICTS, "name"),
         ("Eskofazol SR", "Eskofazol 5R", NOTHING, None),
         ("plus Vitamin B12", "plus Vitamin B", NOTHING, None),
+        ("Gelocal DO", "Gelocal D®", NOTHING, None),
+        ("ESK0FAZOL", "ESKOFAZOL", AGREES, "line"),
         ("Eskofazol tablets", "Eskofazol H", NOTHING, None),
         ("Amoxicilin", "arnoxicillin", AGREES, None),
     ],
