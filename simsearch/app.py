@@ -138,7 +138,7 @@ class App(Parts):
             report = replace(report, retired=report.retired + sum(forget_source(self.catalog, s) for s in forgotten))
             if rebuild or (rebuild is None and self.rebuilder.behind()):
                 report = replace(report, generation=self.rebuilder.rebuild(progress=progress))
-            if reading is not False:
+            if reading or (reading is None and self.config.reading.mode != "never"):
                 report = replace(report, reading=self.print_stage.run(progress))
                 if rebuild is not False and self.rebuilder.behind():  # by what was read
                     report = replace(report, generation=self.rebuilder.rebuild(progress=progress))

@@ -179,7 +179,8 @@ def _hit(hit: Hit) -> dict[str, Any]:
 def _printed(printed: PrintComparison) -> dict[str, Any]:
     return {
         "agreements": _facts(printed.agreements), "contradictions": _facts(printed.contradictions),
-        "likeness": round(printed.likeness, 6), "features": [round(x, 6) for x in printed.features],
+        "likeness": round(printed.likeness, 6), "contested": printed.contested[:_LONGEST],
+        "features": [round(x, 6) for x in printed.features],
     }  # fmt: skip
 
 

@@ -45,7 +45,8 @@ def short(printed: PrintComparison | None) -> str:
     """`in_short` of a comparison."""
     if printed is None:
         return ""
-    return in_short(*((fact.kind for fact in side) for side in (printed.agreements, printed.contradictions)))
+    told = in_short(*((fact.kind for fact in side) for side in (printed.agreements, printed.contradictions)))
+    return "; ".join(filter(None, ["the code says otherwise" if printed.contested else "", told]))
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
@@ -76,12 +77,16 @@ def reads(facts: Iterable[PrintedFact]) -> str:
     words: dict[str, str] = {}
     for fact in by_kind(facts):
         said = _quoted(fact.kind, fact.photo)
-        if not any(said.casefold() in other.casefold() for other in words):  # "HEMIPAN 500 mg" says the strength too
+        if not any(_close(said) in _close(other) for other in words):  # "HEMIPAN 500 mg" says "500mg" too
             words[said] = fact.kind
     first, *rest = [*words][:_MOST] or [""]
     if words.get(first) == "name" and rest and words[rest[0]] != "name":
         return f"{first} {', '.join(rest)}"
     return ", ".join([first, *rest])
+
+
+def _close(words: str) -> str:
+    return "".join(words.split()).casefold()
 
 
 def told(printed: PrintComparison | None) -> str:
@@ -97,19 +102,20 @@ def says_otherwise(printed: PrintComparison, other: str, *, photo: str = "") -> 
     Args:
         printed: with at least one contradiction.
         other: who says something else, for instance "the catalog's Hemipan (A1)".
-        photo: who reads, where it has to be named.
+        photo: who reads, where it has to be named because the other is a photo too.
     """
     against = by_kind(printed.contradictions)[:_MOST]
     clash = {fact.kind for fact in against}
     agreeing = (fact for fact in printed.agreements if fact.kind in TOLD and fact.kind not in clash)
     read = reads([*agreeing, *against])
-    theirs = listed([_theirs(fact) for fact in against])
+    once = {fact.catalog: fact for fact in reversed(against)}  # a name with its strength is told once
+    theirs = listed([_theirs(fact, reads=bool(photo)) for fact in against if once[fact.catalog] is fact])
     return f"{photo} reads {read}; {other} {theirs}: not the same {listed(kinds(against), 'nor')}".lstrip()
 
 
-def _theirs(fact: PrintedFact) -> str:
+def _theirs(fact: PrintedFact, *, reads: bool) -> str:
     words = f'"{fact.catalog}"' if fact.kind == "line" else fact.catalog
-    verb = _SAYS.get(fact.kind, "has")
+    verb = "reads" if reads and fact.kind != "code" and not fact.from_table else _SAYS.get(fact.kind, "has")
     return f"{verb} {words}{' by its table' if fact.from_table else ''}"
 
 

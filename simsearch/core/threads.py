@@ -76,7 +76,12 @@ _WITHIN = threading.local()
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cores() - 1, "simsearch", initializer=lambda: setattr(_WITHIN, "pool", True))
+    return ThreadPoolExecutor(cores() - 1, "simsearch", initializer=stay_on_this_thread)
+
+
+def stay_on_this_thread() -> None:
+    """Make `in_threads` a plain loop on the calling thread: for the threads of a pool that has one for each core."""
+    _WITHIN.pool = True
 
 
 @cache

@@ -211,6 +211,8 @@ class PrintComparison:
     """Of all text of both photos, 0 to 1; 0 where one of them holds none."""
     features: tuple[float, ...] = ()
     """What the probability was computed from: the columns `recognition.printed.PRINT_FEATURES`."""
+    contested: str = ""
+    """Why a code stands alone against picture and print, in words. No code decides alone: the answer is AMBIGUOUS."""
 
 
 @dataclass(frozen=True)

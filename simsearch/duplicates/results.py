@@ -127,3 +127,11 @@ class Findings:
         groups = tuple(g for g in self.groups if g.kind in wanted and (g.conflict or not conflicts))
         alike = self.look_alikes if PairKind.LOOK_ALIKE in wanted else ()
         return replace(self, groups=groups, look_alikes=alike)
+
+
+def without_print(found: Findings) -> str:
+    """A caution where print was not read; "" where it was."""
+    if not found.without_print:
+        return ""
+    some = f"of {found.without_print} of the files" if found.without_print < found.images else "of the files"
+    return f"print {some} was not read: siblings that differ in print alone may be in one group"

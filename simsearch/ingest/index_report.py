@@ -31,7 +31,7 @@ class IndexReport:
     passed_over: tuple[PassedOverGroup, ...] = ()
     """What lies in the folders and is no photo of a product."""
     reading: ReadingReport | None = None
-    """What the second stage read of the whole catalog; None where it was not wanted."""
+    """What the second stage read of the whole catalog; None where it was not wanted, or is switched off."""
 
     @property
     def described(self) -> int:

@@ -58,7 +58,7 @@ class NightlyReport:
     passed_over: list[PassedOverGroup] = field(default_factory=list)
     """What lies in the folders and is no photo of a product; the first paths of each group."""
     reading: ReadingReport | None = None
-    """What was read of what is printed on the photos; None where the settings give the night no time for it."""
+    """What was read of what is printed on the photos; None where the settings give it no time, or forbid it."""
     counts: dict[str, int] = field(default_factory=dict)
     """Of the catalog at the end."""
     audit: Mapping[str, Audit] = field(default_factory=dict)
@@ -127,7 +127,8 @@ class Nightly:
             self._changes(indexer.run(read, retire_share=self.settings.retire_share, progress=progress))
         with self._step("redescribe"):
             report.changes["redescribed"] += rebuilder.describe_stale(progress)
-        if minutes := config.reading.nightly_minutes:
+        minutes = config.reading.nightly_minutes
+        if minutes and config.reading.mode != "never":
             with self._step("read"):
                 report.reading = self.stage.run(progress, minutes=minutes)
         with self._step("check"):

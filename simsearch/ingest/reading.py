@@ -23,7 +23,7 @@ from simsearch.core.code_agreement import keys
 from simsearch.core.config import Config
 from simsearch.core.errors import ConfigError, ImageError, SimsearchError
 from simsearch.core.status import PrintStatus
-from simsearch.core.threads import SingleThreaded, cores
+from simsearch.core.threads import SingleThreaded, cores, stay_on_this_thread
 from simsearch.core.types import Progress, Refusal
 from simsearch.features.base import Method, missing, pack, unpack
 from simsearch.features.codes import codes_of
@@ -199,7 +199,7 @@ class PrintStage:
         workers = self.config.indexing.workers or cores()
         waiting: deque[Future[_Seen]] = deque()
         rest = iter(todo)
-        with SingleThreaded(), ThreadPoolExecutor(workers) as pool:
+        with SingleThreaded(), ThreadPoolExecutor(workers, initializer=stay_on_this_thread) as pool:
             try:
                 while True:
                     in_time = until is None or time.perf_counter() < until

@@ -57,6 +57,16 @@ class Contender:
         return self.seen.contradicted
 
     @property
+    def contested(self) -> str:
+        """Why its code, or that of the photo, stands alone against picture and print; "" where it does not."""
+        return self.seen.printed.contested if self.seen.printed else ""
+
+    @property
+    def may_be_named(self) -> bool:
+        """Whether neither print nor a code speaks against it."""
+        return not self.contradicted and not self.contested
+
+    @property
     def alike(self) -> bool:
         """Whether it looks like the photo, whatever print says."""
         return alike(self.seen)
@@ -134,7 +144,8 @@ def _united(best: Verification, others: Sequence[Verification], *, one_photo: bo
         contradictions += [_placed(fact, own, one_photo) for fact in standing]
     features = best.printed.features if best.printed else ()
     likeness = max(one.likeness for one in found)
-    return PrintComparison(_each_once(agreements), _each_once(contradictions), likeness, features)
+    contested = next((one.contested for one in found if one.contested), "")
+    return PrintComparison(_each_once(agreements), _each_once(contradictions), likeness, features, contested)
 
 
 def _contested(fact: PrintedFact, elsewhere: Sequence[PrintedFact]) -> bool:
@@ -161,7 +172,7 @@ def _each_once(facts: Sequence[PrintedFact]) -> tuple[PrintedFact, ...]:
 
 def foremost(found: Sequence[Contender]) -> Contender | None:
     """The best product that print and codes let an answer name; None where they rule all of them out."""
-    return next((contender for contender in found if not contender.contradicted), None)
+    return next((contender for contender in found if contender.may_be_named), None)
 
 
 def best_looking(found: Sequence[Contender]) -> Contender:
@@ -193,7 +204,7 @@ def reaches(found: Sequence[Contender], thresholds: Thresholds) -> bool:
     first = foremost(found)
     if first is None:
         return False
-    equal = (c for c in found if not c.contradicted and c.seen.probability >= first.seen.probability - _ROUNDING)
+    equal = (c for c in found if c.may_be_named and c.seen.probability >= first.seen.probability - _ROUNDING)
     return any(thresholds.met(c.seen) for c in equal)
 
 

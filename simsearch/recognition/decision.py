@@ -73,10 +73,10 @@ def decide(
     disputed = _disputed(found, first, thresholds)
     if first is None or not reaches(found, thresholds):
         return _codes_alone(found, disputed) if disputed else _unknown(found, thresholds)
-    apart = {first.sku, *(c.sku for c in found if c.contradicted)}
+    apart = {first.sku, *(c.sku for c in found if not c.may_be_named)}
     filed = {facts.sku: facts for facts in twins if facts.sku not in apart}
     found = [first, *_with([c for c in found if c is not first], filed, first)]
-    rivals = [c for c in found[1:] if c.sku in filed or (not c.contradicted and _rivals(first, c, margin))]
+    rivals = [c for c in found[1:] if c.sku in filed or (c.may_be_named and _rivals(first, c, margin))]
     alike = look_alikes(first.best.facts, [(c.best.facts, c.seen) for c in found[1 : _NEAR + 1]])
     if not rivals and not disputed:
         return Conclusion(Outcome.MATCH, sure(first), _hits(found), alike, (first.sku,))
@@ -119,15 +119,16 @@ def _disputed(found: Sequence[Contender], first: Contender | None, thresholds: T
     """
     if first is not None and first.agrees("code") and thresholds.met(first.seen):
         return []
-    return [c for c in found if c.contradicted and _code_stands_alone(c, thresholds)]
+    return [c for c in found if _code_stands_alone(c, thresholds)]
 
 
 def _code_stands_alone(c: Contender, thresholds: Thresholds) -> bool:
     """Whether only the code speaks for the product, or only the code against it, where print and picture say it is."""
-    printed = c.seen.printed
-    against = {fact.kind for fact in printed.contradictions} if printed else set()
+    if c.contested:
+        return c.contradicted or thresholds.met(c.seen)
+    against = {fact.kind for fact in c.seen.printed.contradictions} if c.seen.printed else set()
     if "code" not in against:
-        return c.agrees("code")
+        return bool(against) and c.agrees("code")
     return against == {"code"} and thresholds.met(c.seen) and c.agrees("strength", "pack", "volume")
 
 

@@ -7,6 +7,7 @@ reading costs tens of milliseconds each.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date
@@ -19,7 +20,6 @@ from simsearch.catalog.images import ImageFacts
 from simsearch.core.codes import Codes, listed_codes
 from simsearch.core.config import ReadingSettings
 from simsearch.core.errors import DamagedDescriptor, ImageError
-from simsearch.core.numbers import sigmoid
 from simsearch.core.threads import in_threads
 from simsearch.core.types import Description, Descriptor, Image, PhotoPrint, PrintComparison, Verification
 from simsearch.features.base import Method, missing, unpack
@@ -28,7 +28,7 @@ from simsearch.features.reading import Reading, ReadPrint, decode
 from simsearch.indexes.manifest import TEXT, WORDS
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.contenders import Verified
-from simsearch.recognition.multi_view import log_odds
+from simsearch.recognition.multi_view import log_odds, probability
 from simsearch.recognition.printed import PRINT_FEATURES, CatalogSide, PhotoSide, PrintVerifier, photo_print
 from simsearch.recognition.retrieval import CODES
 from simsearch.recognition.scoring import Scoring
@@ -41,7 +41,10 @@ _IMAGES = 2
 _OPEN = 0.01
 """Share of the probability beside the best from which a candidate is worth comparing beyond the first ones."""
 
-_BOTH = PRINT_FEATURES.index("both_read")
+_BOTH, _CODE = PRINT_FEATURES.index("both_read"), PRINT_FEATURES.index("code")
+CODE_GAIN = 10_000.0
+"""Odds that an equal code with a sound check digit brings. So it decides for a product of which the photo shows another
+face, and leaves one in doubt that nothing else speaks for: the code may be a neighbour's or a shelf label's."""
 
 _LOG = logging.getLogger("simsearch")
 
@@ -84,9 +87,12 @@ class PrintEvidence:
         return [name for name, method in self.printed.items() if not missing(method)]
 
     def read(self, photo: Image, query: Description) -> PhotoRead:
-        """Read print and codes of a photo, on two cores; `query`: its description by appearance."""
+        """Read print and codes of a photo, on two cores; `query`: its description by appearance.
+
+        In mode "auto" a photo is not read whose very file the catalog holds: nothing could be learned from it.
+        """
         able = self.able(query)
-        if not able:
+        if not able or (self.settings.mode == "auto" and self.catalog.selection.same_file(photo.sha256)):
             return PhotoRead(query)
         try:
             sharp = photo.sharp
@@ -202,14 +208,19 @@ def worth_comparing(
 
 
 def judged(seen: Verification, printed: PrintComparison, calibration: Calibration) -> Verification:
-    """A verdict by appearance, together with what print says. Contradictions stand beside its probability.
+    """A verdict by appearance, together with what print and codes say. Contradictions stand beside its probability.
 
-    Where one side was not read, or there is no fit of print, the probability stays that of the appearance.
+    Where one side was not read, or there is no fit of print, print changes no probability; an equal code does.
     """
+    odds = log_odds(seen.probability)
+    equal_codes = bool(printed.features) and printed.features[_CODE] == 1.0
     if calibration.printed is None or not both_read(printed):
-        return replace(seen, printed=replace(printed, features=()))
-    row = np.array([[log_odds(seen.probability), *printed.features]])
-    return replace(seen, probability=float(sigmoid(calibration.printed.logits(row))[0]), printed=printed)
+        printed = replace(printed, features=())
+    else:
+        odds = float(calibration.printed.logits(np.array([[odds, *printed.features]]))[0])
+    if not (printed.features or equal_codes):
+        return replace(seen, printed=printed)
+    return replace(seen, probability=probability(odds + equal_codes * math.log(CODE_GAIN)), printed=printed)
 
 
 def both_read(printed: PrintComparison) -> bool:

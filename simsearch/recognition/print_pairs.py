@@ -20,19 +20,18 @@ from simsearch.core.types import Descriptor, Ids, Image, Pixels, PrintComparison
 from simsearch.features.base import Method, missing, unpack
 from simsearch.features.codes import codes_of
 from simsearch.features.orb import Geometry
-from simsearch.features.reading import Line, Reading, decode
+from simsearch.features.reading import Reading, decode
 from simsearch.features.reading.content import content
-from simsearch.features.reading.cuts import deciding
+from simsearch.features.reading.cuts import deciding, largest
 from simsearch.features.reading.types import Cut
-from simsearch.recognition.print_names import name_facts
+from simsearch.recognition.print_names import longer_names, name_facts
+from simsearch.recognition.print_places import extent, line_at
 from simsearch.recognition.printed import CatalogSide, PhotoSide, PrintVerifier
-from simsearch.recognition.printed.aligned import corners
-from simsearch.recognition.printed.alignment import Alignment, Points
+from simsearch.recognition.printed.aligned import SMALL, corners, stands
+from simsearch.recognition.printed.alignment import Alignment, Zone
 from simsearch.recognition.printed.lines import Relation, judge
 
 _NO_CODES = Codes()
-_LONGER = 1.6
-"""How many times as long as the other a line may be, to be the same line."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +101,9 @@ class PairPrint:
         if a.reading and b.reading:
             alignment = self._alignment(a.reading, b.reading, geometry)
             if alignment and a.pixels is None:
-                agree, against = _aligned(a.reading, b.reading, alignment, self.verifier.settings.sharpness)
+                agree, against = _aligned(a.reading, b.reading, alignment, self.verifier.settings.steady)
+            if alignment:
+                against += longer_names(a.reading, b.reading, alignment)
             if a.facts and b.facts:
                 names = name_facts((a.reading, a.facts), (b.reading, b.facts), alignment)
                 agree, against = [*names[0], *agree], [*names[1], *against]
@@ -131,49 +132,28 @@ def _unpacked(catalog: Catalog, method: Method, ids: Mapping[int, ImageFacts]) -
 # -- stored lines under a homography ---------------------------------------------------------------------------------
 
 
-def _aligned(
-    a: Reading, b: Reading, alignment: Alignment, least_sharp: float
-) -> tuple[list[PrintedFact], list[PrintedFact]]:
+def _aligned(a: Reading, b: Reading, alignment: Alignment, steady: int) -> tuple[list[PrintedFact], list[PrintedFact]]:
     """Agreements and contradictions of the lines that lie at one place of both."""
     agree: list[PrintedFact] = []
     against: list[PrintedFact] = []
+    names = largest(b.lines, b.width, b.height)
     for i in deciding(b.lines, b.width, b.height):
         theirs = b.lines[i]
         quad = theirs.quad.astype(np.float64)
-        if not theirs.cuts or content(theirs.text).varies or not alignment.explained(quad):
+        zone = alignment.zone(quad)
+        if not theirs.cuts or content(theirs.text).varies or zone is Zone.FAR:
             continue
-        ours = _at(a, alignment.to_photo(quad))
+        ours = line_at(a, alignment.to_photo(quad))
         if ours is None or content(ours.text).varies:
             continue
-        judged = judge(ours.cuts or (Cut(ours.text, ours.confidence),), theirs.cuts)
+        small = min(extent(x.on(y.width, y.height).astype(np.float64))[1] for x, y in ((ours, a), (theirs, b))) < SMALL
+        judged = judge(ours.cuts or (Cut(ours.text, ours.confidence),), theirs.cuts, small=small, name=i in names)
         fact = PrintedFact(
             judged.kind, judged.photo, judged.catalog, photo_place=corners(ours.quad.astype(np.float64)),
-            catalog_place=corners(quad), confidence=min(ours.confidence, theirs.confidence),
+            catalog_place=corners(quad), confidence=judged.confidence,
         )  # fmt: skip
         if judged.relation is Relation.AGREES:
             agree.append(fact)
-        elif judged.relation is Relation.CONTRADICTS and min(ours.sharpness, theirs.sharpness) >= least_sharp:
+        elif judged.relation is Relation.CONTRADICTS and stands(judged, zone, alignment, steady):
             against.append(fact)
     return agree, against
-
-
-def _at(reading: Reading, place: Points) -> Line | None:
-    """The line of a reading that lies at a place (4, 2), about as long and as high; None where there is none."""
-    if not np.isfinite(place).all():
-        return None
-    size = np.array([reading.width, reading.height], np.float64)
-    there = place * size
-    best, nearest = None, 0.5
-    for line in reading.lines:
-        own = line.quad.astype(np.float64) * size
-        lengths, heights = _extent(own), _extent(there)
-        ratios = [max(x, y) / max(1e-6, min(x, y)) for x, y in zip(lengths, heights, strict=True)]
-        apart = float(np.linalg.norm(own.mean(axis=0) - there.mean(axis=0))) / max(heights[1], 1e-6)
-        if max(ratios) <= _LONGER and apart < nearest:
-            best, nearest = line, apart
-    return best
-
-
-def _extent(quad: Points) -> tuple[float, float]:
-    """Length and height of a line (4, 2)."""
-    return float(np.linalg.norm(quad[1] - quad[0])), float(np.linalg.norm(quad[3] - quad[0]))

@@ -53,9 +53,14 @@ def ruled_out(contender: Contender) -> str:
 
 
 def at_odds(contender: Contender) -> str:
-    """Both reasons where a code says one thing of a contradicted product and print another."""
+    """Both reasons where a code says one thing of a product and print another."""
     printed = contender.seen.printed
     assert printed is not None
+    if printed.contested:
+        words = f"of {contender.sku} {printed.contested}, but picture and print say otherwise"
+        if contender.contradicted:
+            return f"{words}: {ruled_out(contender)}"
+        return f"{words}: {why(contender)}"
     codes = [fact.photo for fact in printed.agreements if fact.kind == "code"]
     if codes:
         others = "print says" if contender.alike else "picture and print say"

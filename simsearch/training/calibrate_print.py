@@ -26,7 +26,7 @@ from simsearch.indexes.text_terms import Terms, text_of
 from simsearch.indexes.text_weights import TextWeights
 from simsearch.recognition.calibration import LOGIT, Calibration, threshold_for_far
 from simsearch.recognition.print_evidence import both_read, worth_comparing
-from simsearch.recognition.printed import PRINT_FEATURES, RISING, CatalogSide, PhotoSide, PrintVerifier
+from simsearch.recognition.printed import FALLING, PRINT_FEATURES, RISING, CatalogSide, PhotoSide, PrintVerifier
 from simsearch.recognition.score_fusion import Bools, Floats, Fusion
 from simsearch.recognition.verification import Verifier
 from simsearch.training.calibrate import LEAST_GEOMETRY, LEAST_PRODUCTS, Lookup, Sample, asking_photos, folds
@@ -212,6 +212,12 @@ def with_print(
 
 
 def fit(rows: Floats, same: Bools, columns: Sequence[str] = COLUMNS) -> Fusion:
-    """The fusion of `columns`, of which `rows` (n, len(columns)) holds the values."""
-    rising = {LOGIT, *RISING} & {*columns}
-    return Fusion.fit(rows, same, columns, l2=1.0, prior=0.5, nonnegative=rising)
+    """The fusion of `columns`, of which `rows` (n, len(columns)) holds the values.
+
+    A column of `RISING` never makes "same product" less likely by growing, one of `FALLING` never more likely.
+    """
+    sign = np.array([-1.0 if column in FALLING else 1.0 for column in columns])
+    bounded = {LOGIT, *RISING, *FALLING} & {*columns}
+    turned = Fusion.fit(rows * sign, same, columns, l2=1.0, prior=0.5, nonnegative=bounded)
+    mean, weights = tuple((sign * turned.mean).tolist()), tuple((sign * turned.weights).tolist())
+    return replace(turned, mean=mean, weights=weights)

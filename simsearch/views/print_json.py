@@ -30,7 +30,7 @@ def printed(found: PrintComparison | None) -> Json | None:
         return None
     return {
         "agreements": facts(found.agreements), "contradictions": facts(found.contradictions),
-        "likeness": round(found.likeness, 6),
+        "likeness": round(found.likeness, 6), "contested": found.contested,
     }  # fmt: skip
 
 

@@ -99,7 +99,7 @@ def test_verify_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: Path) -> No
     [verdict] = done.objects
     assert shape(verdict) == {
         "a": str, "b": str, "same": bool, "probability": float, "similarity": float, "inliers": int,
-        "support": float, "reason": str,
+        "support": float, "printed": type(None), "reason": str,
     }  # fmt: skip
     assert (verdict["a"], verdict["b"], verdict["same"]) == (str(a), str(b), False)
     [bare] = on(tmp_path / "home", "verify", a, a, "--json", "--method", "phash").objects
@@ -131,7 +131,8 @@ def test_duplicates_as_json(on: Run, shape: Shape, indexed: Path, shop: Shop) ->
     done = on(indexed, "duplicates", "--json")
     assert (done.code, done.err) == (0, "")
     pair = {
-        "a": str, "b": str, "identical_file": bool, "kind": str, "probability": float, "reason": str, "said": type(None)
+        "a": str, "b": str, "identical_file": bool, "kind": str, "probability": float, "reason": str,
+        "said": type(None), "printed": type(None),
     }  # fmt: skip
     for group in done.objects:
         assert shape(group) == {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
         "added": int, "changed": int, "redescribed": int, "unchanged": int, "retired": int, "kept": int,
         "refused": int,
         "seconds": float, "images_per_s": float, "generation": str,
-        "refusals": [{"where": str, "code": str, "message": str}], "passed_over": list,
+        "refusals": [{"where": str, "code": str, "message": str}], "passed_over": list, "reading": type(None),
     }  # fmt: skip
     assert (report["added"], report["refused"], report["generation"]) == (2, 1, "g000001")
     assert report["refusals"][0]["code"] == "not_an_image"
@@ -44,6 +44,7 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
         "nightly": type(None),
         "fingerprints": {"phash": str, "orb": str, "siamese": str},
         "generations": [{"created_at": str, "name": str, "images": int, "state": str}], "photos": type(None),
+        "printed": {"read": int, "unread": int, "left_out": int, "why": str},
     }  # fmt: skip
     assert audit["passed"] is True
     assert (status["images_ok"], status["images_refused"], generation["state"]) == (2, 1, "built")
@@ -55,6 +56,47 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
     assert "not_an_image" in words
     assert "2 images, 1 refused, 0 retired" in on(tmp_path / "home", "status").out
     assert "not_an_image" in on(tmp_path / "home", "status", "--refused").out
+
+
+def test_what_is_printed_is_read(run: Run, shape: Shape, kit: Kit, shop: Shop, tmp_path: Path) -> None:
+    """By the project's own reader, so that this test needs the extra `read`."""
+    pytest.importorskip("rapidocr")
+    shelf, home, config = tmp_path / "shelf", tmp_path / "home", tmp_path / "own.toml"
+    shelf.mkdir()
+    for product in shop.single[:3]:
+        shutil.copy(shop.photo(product.sku), shelf / f"{product.sku}.jpg")
+    config.write_text(kit.config.read_text("utf-8").replace("never", "auto"), "utf-8")
+
+    def call(*rest: object) -> Any:
+        return run("--config", config, "--home", home, *rest)
+
+    [report] = call("index", shelf, "--no-reading", "--json").objects
+    assert report["reading"] is None
+    words = call("status").out
+    assert "print        photos: 0 read, 3 to be read\n             go on with `simsearch read`\n" in words
+    [stopped] = call("read", "--minutes", 0, "--json").objects
+    assert shape(stopped) == {
+        "read": int, "copied": int, "failed": int, "left": int, "left_out": int, "seconds": float,
+        "images_per_s": float, "why": str, "failures": list,
+    }  # fmt: skip
+    assert (stopped["read"], stopped["left"]) == (0, 3)
+    (shelf / f"{shop.single[0].sku}.jpg").write_bytes(b"another file")
+    words = call("read").out
+    assert "not read  changed" in words
+    assert "print of 2 photos read in " in words
+    assert "print of 1 photos is still to be read" in words
+    shutil.copy(shop.photo(shop.single[0].sku), shelf / f"{shop.single[0].sku}.jpg")
+    assert "print of 1 photos read in " in call("index", shelf).out
+    assert call("read").out == "all that can be read is read already\n"
+    [status] = call("status", "--json").objects
+    assert status["printed"] == {"read": 3, "unread": 0, "left_out": 0, "why": None}
+    night = call("rebuild", "--nightly", shelf)
+    assert "print        nothing to read\n" in night.out
+
+
+def test_reading_is_switched_off(on: Run, home: Path) -> None:
+    assert "nothing can be read: reading is switched off" in on(home, "read").error(2)
+    assert "             reading is switched off: set reading.mode" in on(home, "status").out
 
 
 def test_rebuild_and_rollback(on: Run, home: Path) -> None:

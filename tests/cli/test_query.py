@@ -26,12 +26,14 @@ HIT = {
     "similarity": float,
     "inliers": int,
     "support": float,
+    "printed": type(None),
 }
 
 
 ANSWER = {
     "query": str, "decision": str, "sku": str, "name": str, "probability": float, "reason": str, "hits": [HIT],
     "generation": str, "took_ms": float, "named": [str], "look_alikes": list, "id": type(None),
+    "read": type(None), "codes": list, "contradictions": list,
 }  # fmt: skip
 
 
@@ -91,7 +93,7 @@ def test_query_explains_itself(on: Run, indexed: Path, shop: Shop) -> None:
     explanation = answer.pop("explanation")
     assert {**answer, "took_ms": 0} == {**plain, "took_ms": 0}
     assert set(explanation) == {"stages_ms", "lanes", "hits"}
-    assert set(explanation["stages_ms"]) == {"describe", "lookup", "verify"}
+    assert set(explanation["stages_ms"]) == {"describe", "read", "lookup", "verify"}
     assert sum(explanation["stages_ms"].values()) == pytest.approx(answer["took_ms"], abs=0.1)
     lanes = {lane["lane"]: lane for lane in explanation["lanes"]}
     assert set(lanes) == {"phash", "siamese", "votes"}

@@ -15,7 +15,7 @@ import torch
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from simsearch.core import threads
-from simsearch.core.threads import SingleThreaded, cores, in_threads
+from simsearch.core.threads import SingleThreaded, cores, in_threads, stay_on_this_thread
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +127,16 @@ def test_work_within_work_starts_no_further_threads() -> None:
         return in_threads(lambda inner: number + inner, range(3))
 
     assert in_threads(outer, range(8)) == [[n, n + 1, n + 2] for n in range(8)]
+
+
+def test_a_pool_of_ones_own_keeps_its_work_to_its_threads() -> None:
+    def names(_: int) -> set[str]:
+        return set(in_threads(lambda _: threading.current_thread().name, range(8)))
+
+    with ThreadPoolExecutor(2, "own", initializer=stay_on_this_thread) as pool:
+        for found in pool.map(names, range(8)):
+            [name] = found
+            assert name.startswith("own")
 
 
 @pytest.mark.parametrize("place", [0, 5, 9])

@@ -20,6 +20,7 @@ from simsearch.core.types import Description, Descriptor, Image, Metric, SourceR
 from simsearch.duplicates import DuplicateFinder, DuplicateGroup, Findings
 from simsearch.features.base import NoSettings
 from simsearch.features.orb import Geometry, Orb, OrbSettings
+from simsearch.recognition.pair_scorer import StoredPrint
 from simsearch.recognition.verification import FEATURES
 
 _SMALL = 1e6
@@ -138,11 +139,12 @@ class World:
         threshold: float = 0.9,
         since: datetime | None = None,
         on_compare: Callable[[], object] = lambda: None,
+        prints: StoredPrint | None = None,
     ) -> tuple[Findings, list[str]]:
         """What is found, and whose keypoints were compared. `on_compare` runs at each comparison."""
         scorer = StubScorer(probabilities)
         scorer.on_compare = on_compare
-        finder = DuplicateFinder(self.catalog, self.methods, scorer, settings, threshold, ImageSettings())
+        finder = DuplicateFinder(self.catalog, self.methods, scorer, settings, threshold, ImageSettings(), prints)
         return finder.find(since=since), scorer.asked
 
     def find(

@@ -76,7 +76,7 @@ def test_a_first_night_builds_and_leaves_a_report(app: App, shelf: Path) -> None
         assert app.generations.current() == "g000001"
     [written] = reports(app)
     assert written == report.json
-    assert set(written["steps_s"]) == {"scan", "describe", "redescribe", "read", "check", "build", "prune", "backup"}
+    assert set(written["steps_s"]) == {"scan", "describe", "redescribe", "check", "build", "prune", "backup"}
     assert (written["exit_code"], written["images"], written["error"]) == (0, 6, None)
     assert set(written["audit"]) == {"phash", "siamese", "votes"}
     assert min(written["disk_bytes"].values()) > 0

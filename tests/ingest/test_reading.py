@@ -315,8 +315,12 @@ def test_loose_pills_are_read_only_if_always(shelf: Shelf) -> None:
 
 def test_never_reads_nothing_and_says_so(shelf: Shelf) -> None:
     with shelf.app(mode="never") as app:
-        report = app.index([shelf.folder]).reading
-        assert report == ReadingReport(why='reading is switched off: set reading.mode to "auto"')
+        assert app.index([shelf.folder]).reading is None
+        printed = app.status().printed
+        assert printed is not None
+        assert (printed.unread, printed.why) == (COUNT, 'reading is switched off: set reading.mode to "auto"')
+        assert app.nightly([shelf.folder]).reading is None
+        assert app.print_stage.run(silent) == ReadingReport(why=printed.why)
         with pytest.raises(ConfigError, match="nothing can be read: reading is switched off"):
             app.read_print()
         with pytest.raises(ConfigError, match="nothing can be read"):

@@ -283,3 +283,25 @@ def test_a_code_that_is_found_settles_what_another_code_means() -> None:
     answer = answered(read("A", 0.99, CODE, STRENGTH), read("B", 0.99, STRENGTH, against=(apart,), image=2))
     assert (answer.outcome, answer.named) == (Outcome.MATCH, ("A",))
     assert "print agrees in strength and the code agrees" in answer.reason
+
+
+def test_a_contested_code_is_ambiguous_both_ways() -> None:
+    """`PrintComparison.contested`: the comparison itself found that the code stands alone."""
+
+    def contest(v: Verified, why: str) -> Verified:
+        assert v.verification.printed is not None
+        printed = replace(v.verification.printed, contested=why)
+        return v._replace(verification=replace(v.verification, printed=printed))
+
+    against = contest(read("A", 0.99, NAME, PACK_AGREES), "the codes differ: 1 and 2")
+    answer = answered(against)
+    assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("A",))
+    assert answer.reason == (
+        "of A the codes differ: 1 and 2, but picture and print say otherwise: 20 matching points, similarity 0.80; "
+        "print agrees in name and pack"
+    )
+    assert answered(contest(read("A", 0.2, NAME, PACK_AGREES), "the codes differ")).outcome is Outcome.UNKNOWN
+    unlike = read("B", 0.01, against=(fact("name", "HEMIPAN", "Zyrtec"),), strength="")
+    answer = answered(read("A", 0.99, NAME, STRENGTH), contest(unlike, "both have the code 1"))
+    assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("A", "B"))
+    assert "; of B both have the code 1, but picture and print say otherwise: reads HEMIPAN; the" in answer.reason

@@ -11,10 +11,12 @@ import pytest
 from simsearch import open_app
 from simsearch.core.config import NEEDED, ImageSettings
 from simsearch.core.errors import ImageError, SourceError
-from simsearch.core.types import Description, Verification
+from simsearch.core.types import Description, Image, PairVerdict, PrintComparison, PrintedFact, Verification
 from simsearch.features import create
 from simsearch.features.hashes import PHash
+from simsearch.features.orb import Geometry
 from simsearch.recognition.pairs import PairVerifier, compare_pairs, read_pairs
+from simsearch.recognition.print_pairs import PrintSide
 
 if TYPE_CHECKING:
     from tests.conftest import Kit, Shop
@@ -101,3 +103,71 @@ def test_pairs_from_a_csv(tmp_path: Path) -> None:
     path.write_text("a,b\n", encoding="utf-8")
     with pytest.raises(SourceError, match="holds no pairs"):
         read_pairs(path)
+
+
+# -- print -----------------------------------------------------------------------------------------------------------
+
+
+class Prints:
+    """Reads nothing, and says of every pair what the test says."""
+
+    def __init__(self, says: PrintComparison) -> None:
+        self.says = says
+        self.looked = 0
+        self.with_pixels: list[bool] = []
+
+    def look(self, photo: Image) -> PrintSide:
+        self.looked += 1
+        return PrintSide(pixels=photo.sharp)
+
+    def compare(self, a: PrintSide, b: PrintSide, geometry: Geometry | None) -> PrintComparison:
+        self.with_pixels += [a.pixels is not None, b.pixels is not None]
+        return self.says
+
+
+AGREES = PrintComparison((PrintedFact("strength", "500 mg", "500 mg"), PrintedFact("name", "HEMIPAN", "Hemipan")))
+DIFFERS = PrintComparison(AGREES.agreements, (PrintedFact("pack", "24 tablets", "48 tablets"),))
+
+
+def verified(shop: Shop, says: PrintComparison, threshold: float = 0.9) -> tuple[PairVerdict, Prints]:
+    a, b = (str(shop.photo(p.sku)) for p in shop.single[:2])
+    prints = Prints(says)
+    verifier = PairVerifier({"phash": create("phash")}, Sure(), threshold, ImageSettings(), prints)
+    return verifier.verify([(a, b)])[0], prints
+
+
+def test_a_contradiction_in_print_beats_any_likeness(shop: Shop) -> None:
+    verdict, prints = verified(shop, DIFFERS)
+    assert verdict.same is False
+    assert verdict.verification is not None
+    assert verdict.verification.printed is DIFFERS
+    assert verdict.reason == (
+        "the first photo reads HEMIPAN 500 mg, 24 tablets; the second photo reads 48 tablets: not the same pack; "
+        "7 matching points, similarity 0.80"
+    )
+    assert (prints.looked, prints.with_pixels) == (2, [False, False])
+
+
+def test_print_that_agrees_is_a_reason(shop: Shop) -> None:
+    same, _ = verified(shop, AGREES)
+    assert (same.same, same.reason) == (True, "7 matching points, similarity 0.80; print agrees in name and strength")
+    below, _ = verified(shop, AGREES, threshold=0.95)
+    assert below.same is False
+    assert below.reason.endswith("print agrees in name and strength: 90.0% is less than the 95.0% that a pair needs")
+
+
+def test_one_file_twice_is_not_read(shop: Shop) -> None:
+    a = str(shop.photo(shop.single[0].sku))
+    prints = Prints(DIFFERS)
+    verifier = PairVerifier({"phash": create("phash")}, Sure(), 0.9, ImageSettings(), prints, always=True)
+    assert verifier.verify([(a, a)])[0].same is True
+    assert prints.looked == 0
+
+
+def test_a_pair_is_read_along_the_points_that_agree(shop: Shop) -> None:
+    resized = next(planted for planted in shop.planted if planted.kind == "resized")
+    a, copy = str(shop.photo(resized.sku_a)), str(shop.table.parent / f"images/{resized.sku_b}.jpg")
+    prints = Prints(AGREES)
+    methods = {name: create(name) for name in ("phash", "orb")}
+    PairVerifier(methods, Sure(), 0.9, ImageSettings(), prints).verify([(a, copy)])
+    assert prints.with_pixels == [True, False], "where there is a homography, the first photo is cut anew"

@@ -66,6 +66,14 @@ def test_a_calibration_without_print_keeps_the_probability_of_appearance() -> No
     assert Thresholds(0.8, 0.7).of(judged(SEEN, found, WITH_PRINT)) == 0.7
 
 
+def test_an_equal_code_decides_for_a_product_that_nothing_speaks_against() -> None:
+    coded = PrintComparison(features=tuple(float(name == "code") for name in PRINT_FEATURES))
+    assert judged(replace(SEEN, probability=0.05), coded, WITH_PRINT).probability > 0.998
+    assert 0.8 < judged(replace(SEEN, probability=0.001), coded, WITH_PRINT).probability < 0.99
+    case = PrintComparison(features=tuple(0.5 * (name == "code") for name in PRINT_FEATURES))
+    assert judged(SEEN, case, WITH_PRINT).probability == SEEN.probability
+
+
 def test_a_contradiction_stands_beside_the_probability() -> None:
     found = PrintComparison(contradictions=(TWICE,))
     seen = judged(SEEN, found, WITH_PRINT)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.features.orb import Geometry
 from simsearch.features.reading import Line, Reading
-from simsearch.recognition.print_names import name_facts
+from simsearch.recognition.print_names import longer_names, name_facts
 from simsearch.recognition.printed.alignment import Alignment
 
 SIZE = 400
@@ -62,7 +64,8 @@ def test_two_names_contradict_where_each_photo_says_its_own(one: str, other: str
 def test_a_word_of_one_name_is_missed_only_where_its_place_is_in_view() -> None:
     assert told(PLAIN, FORTE, alignment()) == ([], ["DENIVIR / DENIVIR FORTE"])
     assert told(FORTE, PLAIN, alignment()) == ([], ["DENIVIR FORTE / DENIVIR"])
-    assert told(FORTE, PLAIN) == told(FORTE, PLAIN, alignment(reach=0.05)) == ([], [])
+    assert told(FORTE, PLAIN, alignment(reach=0.05)) == ([], ["DENIVIR FORTE / DENIVIR"]), "the other name is there"
+    assert told(FORTE, PLAIN) == ([], [])
     apart = ("Denivir Forte", reading("DENIVIR", "10 mg", "FORTE"))
     assert told(apart, PLAIN, alignment(reach=0.4)) == ([], []), "the other photo ends before it"
 
@@ -80,7 +83,35 @@ def test_what_is_misread_or_unsure_contradicts_nothing() -> None:
     assert told(unsure, PLAIN, alignment()) == ([], [])
 
 
+def test_the_sign_of_a_trade_mark_belongs_to_no_name() -> None:
+    a, b = ("Rovisaran Plus", reading("Rovisaran Plus™")), ("Rovisaran Duo", reading("Rovisaran DuoT"))
+    assert told(a, b) == ([], ["Rovisaran Plus™ / Rovisaran DuoT"])
+    assert told(a, ("Rovisaran", reading("Rovisaran™M")), alignment()) == ([], ["Rovisaran Plus™ / Rovisaran™M"])
+
+
 def test_names_that_are_printed_alike_do_not_contradict() -> None:
     """The catalog's names differ, the packages do not: one product under two names."""
     both = reading("PANADOL", "Paracetamol")
     assert told(("Panadol", both), ("Paracetamol", both)) == ([], [])
+
+
+# -- without a table -------------------------------------------------------------------------------------------------
+
+
+def longer(a: Reading, b: Reading) -> list[str]:
+    return [f"{f.photo} / {f.catalog}" for f in longer_names(a, b, alignment())]
+
+
+def test_a_word_more_between_the_same_ends_is_another_name() -> None:
+    plain, forte = reading("DENIVIR®", "10 mg"), reading("DENIVIR FORTE®", "10 mg")
+    assert longer(plain, forte) == ["DENIVIR® / DENIVIR FORTE®"]
+    assert longer(forte, plain) == ["DENIVIR FORTE® / DENIVIR®"]
+    assert longer(plain, plain) == longer(plain, reading("DENIVIR TM", "10 mg")) == []
+    assert longer(plain, reading("DENIVIR FORTE", confidence=0.9)) == []
+
+
+def test_a_word_that_was_overlooked_is_none() -> None:
+    short = reading("DENIVIR")
+    cut = replace(short.lines[0], quad=short.lines[0].quad * np.array([0.6, 1.0], np.float32))
+    assert longer(replace(short, lines=(cut,)), reading("DENIVIR FORTE")) == []
+    assert longer(reading("DENIVIR tablets"), reading("DENIVIR")) == [], "a form is no name"

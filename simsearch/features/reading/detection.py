@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Pixels
-from simsearch.features.reading.models import DETECTION, session
+from simsearch.features.reading.models import DETECTION, run
 from simsearch.features.reading.quads import Quad
 
 _STEP = 32
@@ -44,7 +44,7 @@ def detect(pixels: Pixels, side: int) -> list[Quad]:
     seen = max(_STEP, round(width * scale / _STEP) * _STEP), max(_STEP, round(height * scale / _STEP) * _STEP)
     way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     picture = np.asarray(cv2.resize(pixels, seen, interpolation=way), np.uint8)
-    cores = np.asarray(session(DETECTION).run(None, {"x": tensor(picture)})[0])[0, 0]
+    cores = run(DETECTION, tensor(picture))[0, 0]
     back = np.array([width / seen[0], height / seen[1]])
     return [quad * back for quad in boxes(cores)]
 

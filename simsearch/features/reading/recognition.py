@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simsearch.core.types import Pixels
 from simsearch.features.reading.detection import tensor
-from simsearch.features.reading.models import RECOGNITION, session
+from simsearch.features.reading.models import RECOGNITION, run, session
 
 _HEIGHT = 48
 """Pixels; what the network was trained at."""
@@ -30,7 +30,7 @@ def recognise(crop: Pixels) -> tuple[str, float]:
     wide = min(max(math.ceil(width * _HEIGHT / height), _LEAST_WIDTH), _MOST_WIDTH)
     way = cv2.INTER_AREA if height > _HEIGHT else cv2.INTER_LINEAR
     line = np.asarray(cv2.resize(crop, (wide, _HEIGHT), interpolation=way), np.uint8)
-    steps = np.asarray(session(RECOGNITION).run(None, {"x": tensor(line)})[0])[0]
+    steps = run(RECOGNITION, tensor(line))[0]
     return decoded(steps, alphabet())
 
 

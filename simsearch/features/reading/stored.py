@@ -2,8 +2,8 @@
 
 Little-endian. A head: "RDG2", width and height (uint32), number of lines (uint16), CRC-32 of all that follows. Then
 each line: the quad (eight int16, in 1/16384 of the picture), confidence (uint8, in 255ths), length of the text in bytes
-(uint8), number of cuts (uint8), the text in UTF-8. Where it has cuts, their sharpness (uint8, in 255ths) follows, and
-of each its confidence and length (uint8) and its text, which is left out (length 255) where it is the line's own.
+(uint8), number of cuts (uint8), the text in UTF-8. Of each cut follow its confidence and length (uint8) and its text,
+which is left out (length 255) where it is the line's own.
 
 "RDG1" was the same without cuts, and is still read. The next format gets another first word.
 """
@@ -48,8 +48,6 @@ def _packed(line: Line) -> bytes:
     text, cuts = _bytes(line.text), line.cuts[:MOST_CUTS]
     corners = np.clip(np.rint(line.quad * _PLACE), -2 * _PLACE, 2 * _PLACE - 1).astype(int).ravel()
     parts = [_LINE.pack(*corners.tolist(), _byte(line.confidence), len(text), len(cuts)), text]
-    if cuts:
-        parts.append(bytes([_byte(line.sharpness)]))
     for cut in cuts:
         own = _bytes(cut.text)
         parts += [_CUT.pack(_byte(cut.confidence), _SAME if own == text else len(own)), b"" if own == text else own]
@@ -95,13 +93,11 @@ def _line(packed: bytes, at: int, with_cuts: bool) -> tuple[Line, int]:
     at += layout.size
     text, at = packed[at : at + length].decode(), at + length
     quad = np.array(corners, np.float32).reshape(4, 2) / np.float32(_PLACE)
-    if not count:
-        return Line(text, confidence / 255, quad), at
-    (sharpness,), at, cuts = struct.unpack_from("<B", packed, at), at + 1, []
+    cuts = []
     for _ in range(count):
         sure, length = _CUT.unpack_from(packed, at)
         at += _CUT.size
         own = text if length == _SAME else packed[at : at + length].decode()
         at += 0 if length == _SAME else length
         cuts.append(Cut(own, sure / 255))
-    return Line(text, confidence / 255, quad, tuple(cuts), sharpness / 255), at
+    return Line(text, confidence / 255, quad, tuple(cuts)), at

@@ -35,8 +35,6 @@ class Line:
     how the line is turned. A line at the edge may reach a little outside of 0 to 1."""
     cuts: tuple[Cut, ...] = ()
     """Of a catalog's line that can decide: what it says under the two cuts of `reading.cuts`. Else none."""
-    sharpness: float = 0.0
-    """Of the narrower cut, 0 to 1 (`cuts.sharpness`); 0 without cuts."""
 
     def on(self, width: int, height: int) -> NDArray[np.float32]:
         """The quad (4, 2) in pixels of a picture of that size."""

@@ -2,6 +2,7 @@
 
 - `verifier`: `PrintVerifier`, and the features that a probability is fitted on.
 - `aligned`, `alignment`, `lines`: a line of the catalog's photo, looked for at its place in the photo and judged.
+- `back`: the photo's own lines, looked for in the catalog's photo.
 - `facts`, `whole`: amounts, counts and forms of a whole reading, and what two sides say of each other without geometry.
 - `agreement`, `spelling`, `digits`: text, names and numbers, letters taken for others among them.
 
@@ -10,6 +11,15 @@ docs/reading.md has the rules and the figures behind them.
 
 from simsearch.recognition.printed.facts import photo_print
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
-from simsearch.recognition.printed.verifier import PRINT_FEATURES, RISING, PrintSettings, PrintVerifier
+from simsearch.recognition.printed.verifier import FALLING, PRINT_FEATURES, RISING, PrintSettings, PrintVerifier
 
-__all__ = ["PRINT_FEATURES", "RISING", "CatalogSide", "PhotoSide", "PrintSettings", "PrintVerifier", "photo_print"]
+__all__ = [
+    "FALLING",
+    "PRINT_FEATURES",
+    "RISING",
+    "CatalogSide",
+    "PhotoSide",
+    "PrintSettings",
+    "PrintVerifier",
+    "photo_print",
+]

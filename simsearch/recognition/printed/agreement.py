@@ -19,6 +19,8 @@ from simsearch.recognition.printed.spelling import same_word
 Weights = Callable[[str], float]
 """Rarity of an n-gram or a word of normalised text, above 0; 1.0 where there is no corpus."""
 
+_LEAST_LETTERS = 3
+"""As many as a shorter word of a name counts for: the N of `Betnesol-N`."""
 _WORD = re.compile(r"[^\W\d_]+(?:[^\W_]*[^\W\d_])?")
 
 
@@ -36,7 +38,7 @@ def _energy(of: Iterable[str], weights: Weights) -> float:
 def name_words(facts: ImageFacts) -> tuple[str, ...]:
     """Words of a product's name that are no amounts, counts or forms, normalised; all words where none is left."""
     words = _WORD.findall(normalised(without_packs(without_amounts(facts.name))))
-    kept = tuple(word for word in words if not forms(word) and len(word) >= 2)
+    kept = tuple(word for word in words if not forms(word))
     return kept or tuple(words)
 
 
@@ -56,12 +58,12 @@ def name_agreement(words: Sequence[str], printed: Sequence[tuple[str, float]], w
 
     `words`: of the name; `printed`: see :func:`sized_words`. Rare words count more.
     """
-    whole = sum(weights(word) * len(word) for word in words)
+    whole = sum(weights(word) * max(len(word), _LEAST_LETTERS) for word in words)
     if not whole:
         return 0.0
     joined = "".join(words)
     found = 0.0
     for word in words:
         sizes = [share for other, share in printed if same_word(word, other) or (len(words) > 1 and other == joined)]
-        found += weights(word) * len(word) * (0.5 + 0.5 * max(sizes)) if sizes else 0.0
+        found += weights(word) * max(len(word), _LEAST_LETTERS) * (0.5 + 0.5 * max(sizes)) if sizes else 0.0
     return found / whole

@@ -7,20 +7,23 @@ what the catalog's side reads under the same cuts was stored when it was read (`
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from simsearch.core.types import Corners, Pixels
 from simsearch.features.reading.content import content
-from simsearch.features.reading.cuts import deciding, places, sharpness
+from simsearch.features.reading.cuts import deciding, largest, places
 from simsearch.features.reading.quads import size, upright
 from simsearch.features.reading.types import Cut, Line, Reader, Reading
-from simsearch.recognition.printed.alignment import Alignment, Points
-from simsearch.recognition.printed.lines import Judgement, Relation, judge
+from simsearch.recognition.printed.alignment import Alignment, Points, Zone
+from simsearch.recognition.printed.blank import lacks_words
+from simsearch.recognition.printed.lines import Judgement, Relation, judge, same_letters
 
 LEAST_HEIGHT = 10.0
-"""Pixels of a line in the photo from which it is looked at."""
+"""Pixels of a line in the photo from which it is looked at. Half of that are letters."""
+SMALL = 18.0
+"""Pixels of a line in either photo below which digits are guessed: there `1` was read as `2` with 0.95."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,21 +36,22 @@ class Place:
 
 
 def read_along(
-    photo: Pixels, reading: Reading, alignment: Alignment, reader: Reader, lines: int, least_sharp: float
+    photo: Pixels, reading: Reading, alignment: Alignment, reader: Reader, lines: int, steady: int
 ) -> list[Place]:
     """What a photo says at the places of the catalog's lines that can decide, at most `lines` of them.
 
-    It ends with the first contradiction. A line that the catalog stored no cuts of is passed over.
+    `steady`: points from which lines beside them may contradict whatever they say. It ends with the first
+    contradiction. A line that the catalog stored no cuts of is passed over.
     """
     found: list[Place] = []
-    for line, quads in _in_view(photo, reading, alignment):
+    names = largest(reading.lines, reading.width, reading.height)
+    for i, zone, quads in _in_view(photo, reading, alignment):
         if len(found) >= lines:
             break
-        crops = [upright(photo, quad) for quad in quads]
-        said = [Cut(text, confidence) for text, confidence in reader.recognise(crops)]
-        judged = judge(said, line.cuts)
-        if judged.relation is Relation.CONTRADICTS and min(line.sharpness, sharpness(crops[0])) < least_sharp:
-            judged = Judgement(Relation.NOTHING, judged.kind, judged.photo, judged.catalog, judged.likeness)
+        line = reading.lines[i]
+        judged = _judged(photo, quads, line, reader, small=_small(line, reading, quads[0]), name=i in names)
+        if judged.relation is Relation.CONTRADICTS and not stands(judged, zone, alignment, steady):
+            judged = replace(judged, relation=Relation.NOTHING)
         there = alignment.to_photo(line.quad.astype(np.float64))
         found.append(Place(judged, corners(there), corners(line.quad.astype(np.float64))))
         if judged.relation is Relation.CONTRADICTS:
@@ -55,12 +59,46 @@ def read_along(
     return found
 
 
-def _in_view(photo: Pixels, reading: Reading, alignment: Alignment) -> Iterator[tuple[Line, list[Points]]]:
-    """Lines with cuts whose places the photo shows, and their two cuts in pixels of the photo."""
+def stands(judged: Judgement, zone: Zone, alignment: Alignment, steady: int) -> bool:
+    """Whether a contradiction at a place in that zone counts.
+
+    A line beside few points may lie on another face, in another plane: what is read at its place is then another line.
+    With the same letters around its numbers it is this one.
+    """
+    return zone is Zone.WITHIN or alignment.inliers >= steady or same_letters(judged.photo, judged.catalog)
+
+
+def _small(line: Line, reading: Reading, there: Points) -> bool:
+    """Whether a line is small print on one of the two photos; `there`: its place in pixels of the photo."""
+    own = size(line.on(reading.width, reading.height).astype(np.float64))[1]
+    return min(own, size(there)[1]) < SMALL
+
+
+def _judged(
+    photo: Pixels, quads: Sequence[Points], line: Line, reader: Reader, *, small: bool, name: bool
+) -> Judgement:
+    """What the photo says at the place of `line`. The second cut is read only where the first one does not agree."""
+    said: list[Cut] = []
+    for quad in quads:
+        crop = upright(photo, quad)
+        said += [Cut(text, confidence) for text, confidence in reader.recognise([crop])]
+        judged = judge(said, line.cuts, small=small, name=name)
+        if judged.relation is Relation.AGREES:
+            break
+    if judged.lacking and name and all(lacks_words(crop, a, b) for a, b in zip(said, line.cuts, strict=False)):
+        return replace(
+            judged, relation=Relation.CONTRADICTS, kind="name", photo=said[0].text, catalog=line.cuts[0].text
+        )
+    return judged
+
+
+def _in_view(photo: Pixels, reading: Reading, alignment: Alignment) -> Iterator[tuple[int, Zone, list[Points]]]:
+    """Indices of lines with cuts whose places the photo shows, and their two cuts in pixels of the photo."""
     height, width = photo.shape[:2]
     for i in deciding(reading.lines, reading.width, reading.height):
         line = reading.lines[i]
-        if not line.cuts or content(line.text).varies or not alignment.explained(line.quad.astype(np.float64)):
+        zone = alignment.zone(line.quad.astype(np.float64))
+        if not line.cuts or content(line.text).varies or zone is Zone.FAR:
             continue
         own = line.on(reading.width, reading.height).astype(np.float64)
         share = np.array([reading.width, reading.height])
@@ -70,7 +108,7 @@ def _in_view(photo: Pixels, reading: Reading, alignment: Alignment) -> Iterator[
             continue
         cuts = [quad * np.array([width, height]) for quad in quads]
         if size(line_there * np.array([width, height]))[1] >= LEAST_HEIGHT:
-            yield line, cuts
+            yield i, zone, cuts
 
 
 def corners(quad: Points) -> Corners:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,21 @@ from simsearch.features.orb import Geometry
 Points = NDArray[np.float64]
 """(n, 2), x and y in shares of the picture's width and height."""
 
-_ROOM = 0.04
-"""How far beyond the hull of the agreeing points a line may reach, in shares of the catalog photo's longer side."""
+_REACH = 0.04
+"""How far beyond the hull of the agreeing points a line may reach that lies within it, in shares of the catalog photo's
+longer side."""
+_NEAR = 0.15
+"""The same for the middle of a line that lies near."""
+
+
+class Zone(StrEnum):
+    """Where a line lies, seen from the points that agree."""
+
+    WITHIN = "within"
+    """Among them."""
+    NEAR = "near"
+    """Beside them: on the same face most often, but perhaps on another one, which lies in another plane."""
+    FAR = "far"
 
 
 class Alignment:
@@ -29,7 +44,9 @@ class Alignment:
         self._there = geometry.homography
         self._back = np.asarray(np.linalg.inv(geometry.homography), np.float64)
         self._photo, self._catalog = _scaled(photo, side), _scaled(catalog, side)
-        self._hulls = [cv2.convexHull(xy.astype(np.float32)) for xy in (geometry.query_xy, geometry.other_xy)]
+        self.inliers = geometry.inliers
+        """Keypoints that agree."""
+        self._hull = cv2.convexHull(geometry.other_xy.astype(np.float32))
 
     def to_photo(self, points: Points) -> Points:
         """Places of the catalog's photo, in the photo; not finite where they lie behind the camera."""
@@ -39,13 +56,14 @@ class Alignment:
         """The other way round."""
         return _carried(points, self._photo, self._there, self._catalog)
 
-    def explained(self, quad: Points, *, of_photo: bool = False) -> bool:
-        """Whether a line lies among the points that agree: another face of a box lies in another plane."""
-        size = self._photo if of_photo else self._catalog
-        hull, room = self._hulls[0 if of_photo else 1], _ROOM * float(size.max())
-        middles = [(quad[0] + quad[3]) / 2, (quad[1] + quad[2]) / 2, quad.mean(axis=0)]
-        inside = [cv2.pointPolygonTest(hull, tuple((p * size - 0.5).tolist()), True) for p in middles]
-        return min(inside) >= -room and inside[2] >= 0
+    def zone(self, quad: Points) -> Zone:
+        """Where a line of the catalog's photo lies."""
+        size = self._catalog
+        ends = [(quad[0] + quad[3]) / 2, (quad[1] + quad[2]) / 2, quad.mean(axis=0)]
+        inside = [cv2.pointPolygonTest(self._hull, tuple((p * size - 0.5).tolist()), True) / size.max() for p in ends]
+        if min(inside) >= -_REACH and inside[2] >= 0:
+            return Zone.WITHIN
+        return Zone.NEAR if inside[2] >= -_NEAR else Zone.FAR
 
 
 def _scaled(size: tuple[int, int], side: int) -> NDArray[np.float64]:

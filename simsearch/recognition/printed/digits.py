@@ -12,6 +12,7 @@ from simsearch.core.quantities.numerals import plain
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _TAKEN = str.maketrans("gqOoQlI|iSsBZz", "99000111155822")
+_CLOSE = frozenset("06 08 17 38 39 56 58 59 68 69 89".split())
 _BESIDE = re.compile(r"(?<=\d)[gqOoQlI|iSsBZz]|[gqOoQlI|iSsBZz](?=\d)")
 
 
@@ -49,6 +50,14 @@ def _compared(a: Sequence[str], b: Sequence[str]) -> Comparison:
         return Comparison.EQUAL
     cut = all(_cut(x, y) for x, y in zip(a, b, strict=True))
     return Comparison.UNKNOWN if cut else Comparison.DIFFERENT
+
+
+def look_alike(a: str, b: str) -> bool:
+    """Whether the numbers of two lines differ in nothing but digits that are easily taken for one another."""
+    ours, theirs = "".join(numbers(a)), "".join(numbers(b))
+    return len(ours) == len(theirs) and all(
+        x == y or f"{min(x, y)}{max(x, y)}" in _CLOSE for x, y in zip(ours, theirs, strict=True)
+    )
 
 
 def _cut(a: str, b: str) -> bool:

@@ -10,6 +10,7 @@ from functools import lru_cache
 
 _TAKEN = 0.2
 """Cost of a letter that is often taken for the other; any other change costs 1."""
+_HELD = 0.75
 _GROUPS = ("0oqdc", "1li|jt!", "5s", "8b", "6b", "9gq", "2z", "4a", "uv", "µmu", "ce", "nh", "ft", "fe")
 _ALIKE = frozenset((a, b) for group in _GROUPS for a in group for b in group if a != b)
 _TWO_FOR_ONE = frozenset({("rn", "m"), ("nn", "m"), ("cl", "d"), ("vv", "w"), ("ii", "u"), ("li", "h"), ("ln", "m")})
@@ -39,6 +40,14 @@ def distance(a: str, b: str) -> float:
 def likeness(a: str, b: str) -> float:
     """1 less the distance over the longer length, 0 to 1; 0 where one is empty."""
     return max(0.0, 1 - distance(a, b) / max(len(a), len(b))) if a and b else 0.0
+
+
+def held(part: str, whole: str) -> bool:
+    """Whether `part` may be a piece of `whole`: as long a piece somewhere in it is like it."""
+    length = len(part)
+    return length <= len(whole) and any(
+        likeness(part, whole[start : start + length]) >= _HELD for start in range(len(whole) - length + 1)
+    )
 
 
 def same_word(a: str, b: str) -> bool:

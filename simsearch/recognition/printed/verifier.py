@@ -6,34 +6,44 @@ from dataclasses import dataclass
 from datetime import date
 from math import log1p
 
+import numpy as np
+
+from simsearch.core.code_agreement import Agreement, contested
 from simsearch.core.code_agreement import Relation as CodeRelation
 from simsearch.core.code_agreement import compare as compare_codes
 from simsearch.core.codes import Codes
+from simsearch.core.config import setting
 from simsearch.core.types import PrintComparison, PrintedFact
 from simsearch.features.orb import Geometry, OrbSettings
 from simsearch.features.reading.types import Reader
 from simsearch.recognition.printed.agreement import Weights, name_agreement, name_words, sized_words, text_likeness
 from simsearch.recognition.printed.aligned import Place, counted, read_along
-from simsearch.recognition.printed.alignment import Alignment
+from simsearch.recognition.printed.alignment import Alignment, Zone
+from simsearch.recognition.printed.back import only_on_photo
 from simsearch.recognition.printed.facts import Said, said
 from simsearch.recognition.printed.lines import Relation
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
 from simsearch.recognition.printed.whole import against_print, against_table, stated
 
 PRINT_FEATURES = (
-    "text_likeness", "both_read", "aligned_agreeing", "aligned_likeness", "unread", "quantities", "name", "code",
+    "text_likeness", "both_read", "aligned_agreeing", "aligned_likeness", "unread", "lacking", "alone", "quantities",
+    "name", "code",
 )  # fmt: skip
 """What a comparison of print says of a pair, in this order:
 
 text_likeness: of all text of both photos, 0 to 1. both_read: 1 where both sides hold text that was compared, else 0.
 aligned_agreeing: log(1 + lines that agree at their place). aligned_likeness: how alike the lines at their places are,
 -0.5 to 0.5; 0 where none was read. unread: log(1 + lines of the catalog whose place the photo shows and where nothing
-can be read). quantities: log(1 + kinds of amounts that agree anywhere on the photo: strength, pack, volume).
+can be read). lacking: log(1 + places where one side has words more than the other: FA, Forte, 10 mg). alone: log(1 +
+lines of the photo at whose place the catalog's photo, in view and large enough, was read as nothing).
+quantities: log(1 + kinds of amounts that agree anywhere on the photo: strength, pack, volume).
 name: how much of the product's name is printed on the photo, 0 to 1. code: 1 for equal codes, 0.5 for a case of the
 product, 0 for nothing, -1 for codes that differ.
 """
 RISING = ("text_likeness", "aligned_agreeing", "aligned_likeness", "quantities", "name", "code")
 """Columns that never make "same product" less likely by growing."""
+FALLING = ("unread", "lacking", "alone")
+"""Columns that never make it more likely."""
 
 _CODES = {CodeRelation.EQUAL: 1.0, CodeRelation.CASE_OF: 0.5, CodeRelation.NOTHING: 0.0, CodeRelation.DIFFERENT: -1.0}
 _NAMED = 0.5
@@ -46,12 +56,12 @@ class PrintSettings:
 
     lines: at most this many lines of a contender are looked for in the photo.
     inliers: agreeing keypoints from which a homography carries lines.
-    sharpness: what both cuts of a line need for a contradiction (`reading.cuts.sharpness`).
+    steady: the same, from which a line beside the points that agree may contradict whatever it says.
     """
 
-    lines: int = 5
-    inliers: int = 10
-    sharpness: float = 0.02
+    lines: int = setting(4, low=0, high=60)
+    inliers: int = setting(10, low=6, high=1000)
+    steady: int = setting(25, low=6, high=1000)
 
 
 def _one(_: str) -> float:
@@ -90,10 +100,12 @@ class PrintVerifier:
 
         `geometry`: of the keypoints, photo to catalog; None where none was sought.
         """
-        places = self._along(photo, other, geometry)
-        agree, against = _told(places)
-        code, code_facts = self._codes(photo.codes, other)
-        (against if code < 0 else agree).extend(code_facts)
+        alignment = self._alignment(photo, other, geometry)
+        places = self._along(photo, other, alignment)
+        back: list[Place] = []
+        if alignment and photo.reading and other.reading:
+            back = only_on_photo(photo.reading, other.reading, alignment, other.facts)
+        agree, against = _told([*places, *back])
         likeness = name = 0.0
         both = bool(photo.reading and other.reading and photo.reading.lines and other.reading.lines)
         if photo.reading is not None and photo.reading.lines:
@@ -107,38 +119,62 @@ class PrintVerifier:
             for ours, theirs in self._whole(said(photo.reading), other):
                 agree += [fact for fact in ours if not _repeated(fact, agree)]
                 settled = {fact.kind for fact in agree}
-                against += [fact for fact in theirs if same and fact.kind not in settled]
+                theirs = [fact for fact in theirs if fact.kind not in settled and not _elsewhere(fact, alignment)]
+                against += theirs if same else []
+        listed = other.all_codes(self._today or date.today())
+        codes = compare_codes(photo.codes, listed)
+        alone = self._contested(codes, geometry, agree, against)
+        code = 0.0 if alone else _CODES[codes.relation]
+        if code:
+            kind = "case" if codes.relation is CodeRelation.CASE_OF else "code"
+            numbers = _numbers(photo.codes), _numbers(listed)
+            (against if code < 0 else agree).append(PrintedFact(kind, *numbers, from_table=not other.codes))
         features = (
             likeness,
             float(both),
             log1p(counted(places, Relation.AGREES)),
             sum(p.judgement.likeness - 0.5 for p in places) / (len(places) + 1),
             log1p(counted(places, Relation.UNREAD)),
+            log1p(sum(place.judgement.lacking for place in [*places, *back])),
+            log1p(counted(back, Relation.UNREAD)),
             log1p(len({fact.kind for fact in agree} & {"strength", "pack", "volume"})),
             name,
             code,
         )
-        return PrintComparison(tuple(agree), tuple(against), likeness, features)
+        return PrintComparison(tuple(agree), tuple(against), likeness, features, codes.text if alone else "")
 
-    def _along(self, photo: PhotoSide, other: CatalogSide, geometry: Geometry | None) -> list[Place]:
-        if self.reader is None or photo.pixels is None or other.reading is None or geometry is None:
+    def _alignment(self, photo: PhotoSide, other: CatalogSide, geometry: Geometry | None) -> Alignment | None:
+        """Where the lines of one side lie in the other; None where too few keypoints say it, or a side is unknown."""
+        if geometry is None or geometry.homography is None or geometry.inliers < self.settings.inliers:
+            return None
+        if other.reading is None or (photo.pixels is None and photo.reading is None):
+            return None
+        if photo.pixels is not None:
+            height, width = photo.pixels.shape[:2]
+        else:
+            assert photo.reading is not None
+            height, width = photo.reading.height, photo.reading.width
+        return Alignment(geometry, (width, height), (other.reading.width, other.reading.height), self._side)
+
+    def _along(self, photo: PhotoSide, other: CatalogSide, alignment: Alignment | None) -> list[Place]:
+        if self.reader is None or photo.pixels is None or other.reading is None or alignment is None:
             return []
-        if geometry.homography is None or geometry.inliers < self.settings.inliers:
-            return []
-        height, width = photo.pixels.shape[:2]
-        alignment = Alignment(geometry, (width, height), (other.reading.width, other.reading.height), self._side)
         return read_along(
-            photo.pixels, other.reading, alignment, self.reader, self.settings.lines, self.settings.sharpness
+            photo.pixels, other.reading, alignment, self.reader, self.settings.lines, self.settings.steady
         )
 
-    def _codes(self, ours: Codes, other: CatalogSide) -> tuple[float, list[PrintedFact]]:
-        theirs = other.all_codes(self._today or date.today())
-        found = compare_codes(ours, theirs)
-        if found.relation is CodeRelation.NOTHING:
-            return 0.0, []
-        kind = "case" if found.relation is CodeRelation.CASE_OF else "code"
-        fact = PrintedFact(kind, _numbers(ours), _numbers(theirs), from_table=not other.codes)
-        return _CODES[found.relation], [fact]
+    def _contested(
+        self, codes: Agreement, geometry: Geometry | None, agree: list[PrintedFact], against: list[PrintedFact]
+    ) -> bool:
+        """Whether the codes stand alone against picture and print.
+
+        A pack size has its own GTIN: print is against unequal ones where it agrees in what the package holds.
+        """
+        picture = None
+        if geometry is not None and (geometry.inliers >= self.settings.steady or not geometry.inliers):
+            picture = geometry.inliers > 0
+        held = {fact.kind for fact in agree} & {"pack", "volume"}
+        return contested(codes, picture=picture, print_=False if against else True if held else None)
 
     @staticmethod
     def _whole(photo: list[Said], other: CatalogSide) -> list[tuple[list[PrintedFact], list[PrintedFact]]]:
@@ -160,10 +196,26 @@ def _told(places: list[Place]) -> tuple[list[PrintedFact], list[PrintedFact]]:
             judged = place.judgement
             side.append(
                 PrintedFact(
-                    judged.kind, judged.photo, judged.catalog, photo_place=place.photo, catalog_place=place.catalog
+                    judged.kind,
+                    judged.photo,
+                    judged.catalog,
+                    photo_place=place.photo,
+                    catalog_place=place.catalog,
+                    confidence=judged.confidence,
                 )
             )
     return agree, against
+
+
+def _elsewhere(fact: PrintedFact, alignment: Alignment | None) -> bool:
+    """Whether the two places of a fact are known to be two: the amounts of two ingredients, say."""
+    if alignment is None or fact.photo_place is None or fact.catalog_place is None:
+        return False
+    there, line = alignment.to_catalog(np.array(fact.photo_place)), np.array(fact.catalog_place)
+    if alignment.zone(line) is Zone.FAR or not np.isfinite(there).all():
+        return False
+    height = float(np.linalg.norm(line[3] - line[0]))
+    return float(np.linalg.norm(there.mean(axis=0) - line.mean(axis=0))) > 1.5 * height
 
 
 def _repeated(fact: PrintedFact, among: list[PrintedFact]) -> bool:

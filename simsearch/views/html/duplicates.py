@@ -17,13 +17,14 @@ from simsearch.catalog.images import ImageFacts
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
-from simsearch.core.types import Pixels
-from simsearch.duplicates import KINDS, DuplicateGroup, DuplicatePair, Findings, PairKind
+from simsearch.core.types import Corners, Pixels
+from simsearch.duplicates import KINDS, DuplicateGroup, DuplicatePair, Findings, PairKind, without_print
 from simsearch.duplicates.pixel_diff import Box
 from simsearch.views.files import NewFile
 from simsearch.views.html.templates import SIDES, rendered_parts
 
 MOST_PICTURES, MOST_PAIRS = 12, 30  # of one group
+_CONTRADICTIONS = 3  # of one pair that are shown in close-ups
 _TITLES = {
     PairKind.IDENTICAL: "Identical files", PairKind.SAME_PHOTO: "One photo, changed",
     PairKind.SAME_PRODUCT: "Other photos of one product", PairKind.LOOK_ALIKE: "Look-alikes, not duplicates",
@@ -47,10 +48,12 @@ class Member:
 
 @dataclass(frozen=True)
 class Place:
-    """A close-up of the place in which two photos differ, cut out of one of them."""
+    """A close-up of a place in which two photos differ, cut out of one of them."""
 
     sku: str
     picture: Pixels
+    words: str = ""
+    """What is read there; "" where only the pixels differ."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,8 @@ def _intro(found: Findings, limit: int) -> list[str]:
     counts = f"{found.images} photos compared: {groups} groups, {conflicts} of them under several SKUs"
     rest = f"; {alike} pairs of look-alikes." if alike else "."
     cut = f"The first {limit} of each are shown here; --csv and --json hold all."
-    return [counts + rest, *([cut] if limit < max(groups, alike) else [])]
+    unread = without_print(found)
+    return [counts + rest, *([cut] if limit < max(groups, alike) else []), *([f"{unread}."] if unread else [])]
 
 
 def _parts(found: Findings, settings: ImageSettings, limit: int) -> Iterator[Part]:
@@ -165,14 +169,29 @@ def _differing(members: Sequence[ImageFacts]) -> frozenset[str]:
 
 
 def _places(pair: DuplicatePair, settings: ImageSettings) -> tuple[Place, ...]:
-    """Close-ups of both photos; empty where the place is unknown or a file is gone."""
-    if pair.places is None:
-        return ()
-    sides = zip((pair.a, pair.b), pair.places, strict=True)
+    """Close-ups of both photos: of contradictions in print, or else of where the pixels differ.
+
+    Empty where the place is unknown or a file is gone.
+    """
+    printed = pair.verification.printed if pair.verification else None
+    against = printed.contradictions[:_CONTRADICTIONS] if printed else ()
+    wanted = [
+        (image, _box(place), text)
+        for fact in against
+        for image, place, text in ((pair.a, fact.photo_place, fact.photo), (pair.b, fact.catalog_place, fact.catalog))
+        if place is not None
+    ]
+    if not wanted and pair.places is not None:
+        wanted = [(image, box, "") for image, box in zip((pair.a, pair.b), pair.places, strict=True)]
     try:
-        return tuple(Place(i.sku, _around(box, images.load(Path(i.path), settings).pixels)) for i, box in sides)
+        return tuple(Place(i.sku, _around(box, images.load(Path(i.path), settings).sharp), t) for i, box, t in wanted)
     except ImageError:
         return ()
+
+
+def _box(place: Corners) -> Box:
+    xs, ys = zip(*place, strict=True)
+    return max(0.0, min(xs)), max(0.0, min(ys)), min(1.0, max(xs)), min(1.0, max(ys))
 
 
 def _around(box: Box, pixels: Pixels) -> Pixels:

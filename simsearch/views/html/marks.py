@@ -52,13 +52,17 @@ def marks_of(printed: PrintComparison | None, *, photo: bool = True) -> list[Mar
 
 def _marks(printed: PrintComparison, photo: bool) -> Iterator[Mark]:
     sides: tuple[tuple[Says, str], ...] = (("agrees", "="), ("contradicts", "\N{NOT EQUAL TO}"))
+    told: set[tuple[int, str]] = set()
     for (says, sign), facts in zip(sides, (printed.agreements, printed.contradictions), strict=True):
         for fact in facts:
             exact = says == "contradicts"
             places = ((0, fact.photo_place if photo else None, fact.photo), (1, fact.catalog_place, fact.catalog))
             for side, place, text in places:
                 if place is not None:
-                    yield Mark(side, place, says, f"{sign} {text if exact else fact.kind}")
+                    words = text if exact else "" if fact.kind == "line" else fact.kind
+                    label = f"{sign} {words}".strip()
+                    yield Mark(side, place, says, "" if (side, label) in told and words else label)  # once a picture
+                    told.add((side, label))
 
 
 def draw(sheet: Pixels, marks: Sequence[Mark], frames: Sequence[Frame], font: ImageFont.FreeTypeFont) -> Pixels:

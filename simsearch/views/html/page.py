@@ -85,11 +85,6 @@ class AnswerView:
         answer = self.answer
         return "" if isinstance(answer, ImageError) or answer.against is None else answer.against.sku
 
-    @property
-    def compared(self) -> bool:
-        """Whether print was compared with any of the hits."""
-        return any(view.hit.verification.printed for view in self.hits)
-
 
 @dataclass(frozen=True)
 class MemberView:

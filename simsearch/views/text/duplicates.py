@@ -10,7 +10,7 @@ from typing import TextIO
 
 from simsearch.catalog.reviews import Review, Side
 from simsearch.core.text import percent
-from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings, PairKind
+from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings, PairKind, without_print
 from simsearch.views.files import NewFile
 from simsearch.views.text.output import OUT, table, text
 
@@ -38,6 +38,8 @@ def findings(found: Findings, every: Findings) -> None:
     if every.settled:
         OUT.print(f"{every.settled} more confirmed before: `simsearch duplicates reviews`")
     hidden = len(every.look_alikes) - len(found.look_alikes)
+    if unread := without_print(every):
+        OUT.print(unread)
     if hidden:
         OUT.print(f"{hidden} pair{'s' * (hidden != 1)} of look-alikes that are no duplicates: --kind look-alike")
 

@@ -12,7 +12,7 @@ from simsearch.features.reading.stored import MOST_BYTES, MOST_LINES
 
 QUAD = np.array([[0.1, 0.2], [0.5, 0.25], [0.5, 0.4], [-0.1, 1.4]], np.float32)
 CUTS = (Cut("HEMIPAN® 500 µg", 0.9), Cut("PAN® 500", 0.8))
-TWO = Reading((Line("HEMIPAN® 500 µg", 0.98, QUAD, CUTS, 0.2), Line("٥٠٠ مجم 錠", 0.6, QUAD[::-1].copy())), 1200, 1600)
+TWO = Reading((Line("HEMIPAN® 500 µg", 0.98, QUAD, CUTS), Line("٥٠٠ مجم 錠", 0.6, QUAD[::-1].copy())), 1200, 1600)
 
 
 @st.composite
@@ -22,10 +22,7 @@ def readings(draw: st.DrawFn) -> Reading:
     corner = st.floats(-1.875, 1.875, width=32)
     quads = [np.array(draw(st.tuples(*[corner] * 8)), np.float32).reshape(4, 2) for _ in texts]
     cuts = st.lists(st.builds(Cut, words, st.floats(0, 1)), max_size=2).map(tuple)
-    lines = [
-        Line(text, draw(st.floats(0, 1)), quad, draw(cuts), draw(st.floats(0, 1)))
-        for text, quad in zip(texts, quads, strict=True)
-    ]
+    lines = [Line(text, draw(st.floats(0, 1)), quad, draw(cuts)) for text, quad in zip(texts, quads, strict=True)]
     return Reading(tuple(lines), draw(st.integers(1, 89_478_485)), draw(st.integers(1, 89_478_485)))
 
 
@@ -45,7 +42,6 @@ def test_a_reading_comes_back(reading: Reading) -> None:
         assert [cut.text for cut in line.cuts] == [cut.text for cut in given_line.cuts]
         for cut, given_cut in zip(line.cuts, given_line.cuts, strict=True):
             assert cut.confidence == pytest.approx(given_cut.confidence, abs=1 / 255)
-        assert line.sharpness == pytest.approx(given_line.sharpness if given_line.cuts else 0, abs=1 / 255)
     assert np.array_equal(encode(found), data)
 
 
@@ -54,9 +50,9 @@ def test_it_is_small_and_bounded() -> None:
     assert len(encode(TWO)) < 120
     far = np.full((4, 2), 1e9, np.float32)
     cuts = (Cut("ё" * 301 + "1", 1.0), Cut("e" * 300, 1.0), Cut("one too many", 1.0))
-    long = Reading(tuple(Line("ё" * 300, 2.0, far, cuts, 7.0) for _ in range(MOST_LINES + 50)), 1, 1)
+    long = Reading(tuple(Line("ё" * 300, 2.0, far, cuts) for _ in range(MOST_LINES + 50)), 1, 1)
     data = encode(long)
-    assert len(data) <= 18 + MOST_LINES * (20 + MOST_BYTES + 2 * (2 + MOST_BYTES)) == 157_218
+    assert len(data) <= 18 + MOST_LINES * (19 + MOST_BYTES + 2 * (2 + MOST_BYTES)) == 157_018
     found = decode(data)
     assert len(found.lines) == MOST_LINES
     assert {line.text for line in found.lines} == {"ё" * 127}  # 254 bytes: no half of a character
@@ -81,14 +77,14 @@ def test_every_changed_byte_and_every_cut_is_noticed() -> None:
 
 def test_the_format_is_pinned() -> None:
     cuts = (Cut("5 mg", 0.5), Cut("15 m9", 1.0))
-    assert encode(Reading((Line("5 mg", 0.5, QUAD, cuts, 0.25),), 640, 480)).tobytes().hex() == PINNED
+    assert encode(Reading((Line("5 mg", 0.5, QUAD, cuts),), 640, 480)).tobytes().hex() == PINNED
 
 
 def test_a_reading_of_the_first_format_is_read() -> None:
     found = decode(np.frombuffer(bytes.fromhex(FIRST), np.uint8))
-    assert [(line.text, line.cuts, line.sharpness) for line in found.lines] == [("5 mg", (), 0.0)]
+    assert [(line.text, line.cuts) for line in found.lines] == [("5 mg", ())]
     assert (found.width, found.height) == (640, 480)
 
 
-PINNED = "5244473280020000e00100000100f02c963d6606cd0c0020001000209a199af99a5980040235206d674080ffff053135206d39"
+PINNED = "5244473280020000e001000001005ea192d06606cd0c0020001000209a199af99a5980040235206d6780ffff053135206d39"
 FIRST = "5244473180020000e00100000100e7ab951f6606cd0c0020001000209a199af99a59800435206d67"

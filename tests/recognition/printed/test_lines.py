@@ -43,6 +43,18 @@ def twice(text: str, confidence: float = 0.95) -> tuple[Cut, Cut]:
         ("Ointment", "Cream", CONTRADICTS, "form"),
         ("Filmtabletten", "film-coated tablets", AGREES, "form"),
         ("Eye drops", "suspension", NOTHING, None),
+        ("Each tatiet contains", "Each tablet contains:", AGREES, None),
+        ("METRO", "PANTO", CONTRADICTS, "name"),
+        ("Pantoloc", "Amlodac", CONTRADICTS, "name"),
+        ("Topiramate", "Ethambutol", CONTRADICTS, "name"),
+        ("IXIME", "CEFIXIME", NOTHING, None),  # cut off
+        ("Release table", "prolonged release tablets", NOTHING, None),
+        ("Betnesol", "Betnesol-N", NOTHING, None),
+        ("Eskofazol SR", "Eskofazol H", CONTRADICTS, "name"),
+        ("Eskofazol SR", "Eskofazol 5R", NOTHING, None),
+        ("plus Vitamin B12", "plus Vitamin B", NOTHING, None),
+        ("Eskofazol tablets", "Eskofazol H", NOTHING, None),
+        ("Amoxicilin", "arnoxicillin", AGREES, None),
     ],
 )
 def test_one_place(photo: str, catalog: str, relation: Relation, kind: str | None) -> None:
