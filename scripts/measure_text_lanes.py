@@ -28,7 +28,8 @@ from simsearch.core.images import decode_sharp
 from simsearch.core.text import title
 from simsearch.features.reading import PpOcr, ReaderSettings, encode
 from simsearch.indexes.catalog_text import print_of
-from simsearch.indexes.text import Asked, Document, TextIndex
+from simsearch.indexes.text import Document, TextIndex
+from simsearch.indexes.text_asked import Asked
 from simsearch.indexes.text_audit import exact
 from simsearch.indexes.text_terms import Text, text_of
 from simsearch.indexes.text_weights import TextWeights

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
-    from simsearch.core.status import PhotoCheck, Readiness, Status
+    from simsearch.core.status import PhotoCheck, PrintStatus, Readiness, Status
     from simsearch.core.types import (
         Decision,
         Hit,
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.passed_over import PassedOverGroup
+    from simsearch.ingest.reading_report import ReadingReport
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.feedback import DecisionDesk
     from simsearch.training.calibrate import CalibrateResult
@@ -105,10 +106,12 @@ __all__ = [
     "Plan",
     "PlannedLane",
     "PrintComparison",
+    "PrintStatus",
     "PrintedFact",
     "PrintedLine",
     "Progress",
     "Readiness",
+    "ReadingReport",
     "RecordedDecision",
     "Refusal",
     "RefusedError",
@@ -137,7 +140,7 @@ _MODULES = {
         "REFUSALS", "CatalogError", "ConfigError", "DamagedDescriptor", "GenerationError", "ImageError", "RefusedError",
         "SimsearchError", "SourceError", "TrainingError", "UsageError", "WeightsError",
     ),
-    "core.status": ("PhotoCheck", "Readiness", "Status"),
+    "core.status": ("PhotoCheck", "PrintStatus", "Readiness", "Status"),
     "core.types": (
         "Decision", "Hit", "LaneShare", "LookAlike", "Outcome", "PairVerdict", "Photo", "PhotoLike", "PhotoPrint",
         "PrintComparison", "PrintedFact", "PrintedLine", "Progress", "Refusal", "SourceRow", "Surface", "Verification",
@@ -148,6 +151,7 @@ _MODULES = {
     "ingest.index_report": ("IndexReport",),
     "ingest.nightly": ("NightlyReport",),
     "ingest.passed_over": ("PassedOverGroup",),
+    "ingest.reading_report": ("ReadingReport",),
     "ingest.build_plan": ("Plan", "PlannedLane"),
     "recognition.calibration": ("Calibration",),
     "recognition.feedback": ("DecisionDesk",),

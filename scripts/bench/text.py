@@ -1,10 +1,10 @@
 """The lanes of text by size: build, bytes, time of a query, and what the bare search of its sketches takes.
 
-    python scripts/bench/text.py [--products 10000,100000] [--queries 300]
+    python scripts/bench/text.py [--products 10000,100000] [--queries 300] [--lines 4]
 
-Drawn print: each product has a name, an ingredient and a maker of its own or shared, a strength, and a share of two
-hundred lines that many packages have, 10 to 60 lines in all. A photo shows its name and two thirds of the others, with
-one character in thirty misread. The table says name, strength, form and maker. Times are processor time of one thread.
+Drawn print: each product has a name, an ingredient and a maker of its own or shared, a strength, and `--lines` on the
+average of two hundred lines that many packages have. A photo shows its name and two thirds of the others, with one
+character in thirty misread. The table says name, strength, form and maker. Times are processor time of one thread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from simsearch.indexes.base import one_thread
-from simsearch.indexes.text import CANDIDATES, Asked, Document, TextIndex
+from simsearch.indexes.text import CANDIDATES, Document, TextIndex
+from simsearch.indexes.text_asked import Asked
 from simsearch.indexes.text_audit import audit_text
 from simsearch.indexes.text_sketch import knows, sketch
 from simsearch.indexes.text_terms import text_of
@@ -30,7 +31,7 @@ WANTED = 20
 Lines = list[str]
 
 
-def products(count: int) -> Iterator[tuple[Lines, Lines]]:
+def products(count: int, standard_lines: float) -> Iterator[tuple[Lines, Lines]]:
     """What is printed on each, and what its table says."""
     rng = np.random.default_rng(16)
     shared = [" ".join(words.brand(rng).lower() for _ in range(rng.integers(2, 6))) for _ in range(200)]
@@ -41,7 +42,7 @@ def products(count: int) -> Iterator[tuple[Lines, Lines]]:
         name = f"{words.brand(rng)}{words.brand(rng)[-4:]}"
         ingredient, maker = ingredients[rng.integers(2000)], makers[rng.integers(1500)]
         strength = f"{5 * rng.integers(1, 200)} mg"
-        lines = min(60, 10 + int(rng.exponential(12)))
+        lines = min(60, 1 + int(rng.exponential(standard_lines - 1)))
         standard = [shared[i] for i in rng.choice(200, lines, p=share / share.sum())]
         own = [f"{name} {strength}", f"{ingredient} {strength}", maker, f"Batch {rng.integers(10**6)}"]
         yield [*own, *standard], [f"{name} {strength}", "tablet", maker]
@@ -57,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--products", default="10000,100000")
     parser.add_argument("--queries", type=int, default=300)
+    parser.add_argument("--lines", type=float, default=4.0, help="standard lines of a package; a strip has 20")
     options = parser.parse_args()
     columns = (
         "products", "lane", "build, s", "bytes each", "open, ms", "terms asked", "query p50 / p99, ms",
@@ -64,12 +66,12 @@ def main() -> None:
     )  # fmt: skip
     print("| " + " | ".join(columns) + " |\n| ---: | --- |" + " ---: |" * (len(columns) - 2))
     for count in map(int, options.products.split(",")):
-        measure(count, options.queries)
+        measure(count, options.queries, options.lines)
 
 
-def measure(count: int, queries: int) -> None:
+def measure(count: int, queries: int, lines: float) -> None:
     rng = np.random.default_rng(1)
-    said = list(products(count))
+    said = list(products(count, lines))
     questions = {int(i): misread(said[i][0], rng) for i in rng.choice(count, min(queries, count), replace=False)}
     started = time.process_time()
     weights = TextWeights.of((text_of([*printed, *table]).terms for printed, table in said), count)
@@ -78,7 +80,7 @@ def measure(count: int, queries: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "lane.index"
             started = time.process_time()
-            documents = (Document(i, np.array([i], np.int64), text_of(lines[part])) for i, lines in enumerate(said))
+            documents = (Document(i, np.array([i], np.int64), text_of(of[part])) for i, of in enumerate(said))
             TextIndex.of(documents, weights).save(path)
             built = time.process_time() - started + weighed
             started = time.process_time()

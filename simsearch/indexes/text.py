@@ -16,8 +16,8 @@ Sums are of integers, so that equal catalogs give equal sketches, similarities a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -28,24 +28,21 @@ from numpy.typing import NDArray
 from simsearch.core.types import Ids
 from simsearch.indexes import text_file
 from simsearch.indexes.base import one_thread
+from simsearch.indexes.text_asked import Asked, heaviest
 from simsearch.indexes.text_sketch import BITS, knows, sketch, table
 from simsearch.indexes.text_terms import Terms, Text
 from simsearch.indexes.text_weights import TextWeights
 
-CANDIDATES = 100
+CANDIDATES = 64
 """Nearest sketches that are scored exactly."""
 MOST_TERMS = 512
 """Of a document: the heaviest ones. A box has some 200, a strip in small print up to 2,000."""
 RARE_WORDS = 24
 """Whole words by which a document can be found: the heaviest ones."""
-_ASKED_WORDS = 32
-"""Rarest words of a photo that are looked up."""
 _COMMON = 64
 """Documents from which a word is not rare."""
 _SHARING = 128
 """Documents that rare words add to the candidates, at most."""
-_MARK_BITS = 17
-"""Upper bits of a term by which it is looked for first."""
 _SHARED_WORK = 200_000
 """Documents from which FAISS shares a search between threads."""
 
@@ -57,27 +54,6 @@ class Document:
     product: int
     images: Ids
     text: Text
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """The print of a photo, weighted once for all indexes of a generation and its delta."""
-
-    terms: Terms
-    units: NDArray[np.int64]
-    """Weight of each term, in 1/64."""
-    rare: Terms
-    """Words, the rarest first."""
-
-    @classmethod
-    def of(cls, text: Text, weights: TextWeights) -> Self:
-        """`text` as it is asked for."""
-        return cls(text.terms, weights.units(text.terms), _heaviest(text.words, weights, _ASKED_WORDS))
-
-    @cached_property
-    def square(self) -> int:
-        """Of the length of its vector."""
-        return int((self.units**2).sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,10 +161,7 @@ class TextIndex:
         if not known.any():
             return np.zeros(0, np.int64)
         bits = sketch(asked.terms[known], asked.units[known])
-        if len(self) < _SHARED_WORK:
-            with one_thread():
-                _, found = self._sketches.search(bits[None], min(candidates, len(self)))
-        else:
+        with one_thread() if len(self) < _SHARED_WORK else nullcontext():
             _, found = self._sketches.search(bits[None], min(candidates, len(self)))
         return np.asarray(found[0] if self.rows is None else self.rows[found[0]], np.int64)
 
@@ -204,14 +177,8 @@ class TextIndex:
 
     def _similarities(self, asked: Asked, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         held, document = slices(self.arrays.terms, self.arrays.term_starts, rows)
-        # Most terms of a candidate are not asked for. A look at their upper bits leaves few to be searched for.
-        marked = np.zeros(1 << _MARK_BITS, bool)
-        marked[asked.terms >> (32 - _MARK_BITS)] = True
-        perhaps = np.flatnonzero(marked[held >> (32 - _MARK_BITS)])
-        held, document = held[perhaps], document[perhaps]
-        at = np.minimum(np.searchsorted(asked.terms, held), len(asked.terms) - 1)
-        shared = np.where(asked.terms[at] == held, asked.units[at] ** 2, 0).astype(np.float64)
-        dots = np.bincount(document, shared, minlength=len(rows))  # whole numbers below 2^53: exact in any order
+        at, squares = asked.shared(held)
+        dots = np.bincount(document[at], squares, minlength=len(rows))  # whole numbers below 2^53: exact in any order
         return cosines(dots.astype(np.float64), self.arrays.squares[rows], asked.square)
 
     # -- files ---------------------------------------------------------------------------------------------------------
@@ -243,11 +210,11 @@ def _gathered(documents: list[Document], weights: TextWeights) -> Arrays:
     terms: list[Terms] = [np.zeros(0, np.uint32)]
     words: list[Terms] = [np.zeros(0, np.uint32)]
     for row, document in enumerate(documents):
-        held = np.sort(_heaviest(document.text.terms, weights, MOST_TERMS))
+        held = np.sort(heaviest(document.text.terms, weights, MOST_TERMS))
         units = weights.units(held)
         bits[row], squares[row] = sketch(held, units), (units**2).sum()
         terms.append(held)
-        words.append(_heaviest(document.text.words, weights, RARE_WORDS))
+        words.append(heaviest(document.text.words, weights, RARE_WORDS))
     rare, rows = np.concatenate(words), np.repeat(np.arange(count, dtype=np.int32), [len(w) for w in words[1:]])
     order = np.argsort(rare, kind="stable")
     held = np.concatenate(terms)
@@ -258,11 +225,6 @@ def _gathered(documents: list[Document], weights: TextWeights) -> Arrays:
         terms=held, term_starts=_starts([len(t) for t in terms[1:]]),
         rare=rare[order], rare_rows=rows[order], known=table(held),
     )  # fmt: skip
-
-
-def _heaviest(terms: Terms, weights: TextWeights, most: int) -> Terms:
-    """The `most` rarest of `terms`, rarest first; of equally rare ones those of the lower number."""
-    return terms[np.lexsort((terms, -weights.units(terms)))[:most]]
 
 
 def _starts(lengths: list[int]) -> NDArray[np.int64]:

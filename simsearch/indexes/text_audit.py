@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from simsearch.core.types import Ids
 from simsearch.indexes.manifest import Audit
-from simsearch.indexes.text import CANDIDATES, Asked, TextIndex, cosines, slices
+from simsearch.indexes.text import CANDIDATES, TextIndex, cosines, slices
+from simsearch.indexes.text_asked import Asked
 from simsearch.indexes.text_terms import Text, places
 from simsearch.indexes.text_weights import TextWeights
 

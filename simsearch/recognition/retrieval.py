@@ -24,7 +24,7 @@ from simsearch.indexes.base import one_thread
 from simsearch.indexes.catalog_text import print_of
 from simsearch.indexes.keypoint_votes import Nearest, nearest
 from simsearch.indexes.manifest import TEXT, WORDS
-from simsearch.indexes.text import Asked
+from simsearch.indexes.text_asked import Asked
 from simsearch.recognition.rank_fusion import LaneHits, reciprocal_rank_fusion
 from simsearch.recognition.snapshot import VOTES, Snapshot, keypoint_method
 from simsearch.recognition.text_lanes import alike

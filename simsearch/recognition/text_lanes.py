@@ -12,7 +12,8 @@ from simsearch.catalog.catalog import Changes
 from simsearch.core.types import Ids
 from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.manifest import TEXT, WORDS
-from simsearch.indexes.text import CANDIDATES, Asked, Document, TextIndex
+from simsearch.indexes.text import CANDIDATES, Document, TextIndex
+from simsearch.indexes.text_asked import Asked
 from simsearch.indexes.text_weights import TextWeights
 from simsearch.recognition.rank_fusion import LaneHits
 from simsearch.recognition.segments import Segment, segments_of

@@ -12,7 +12,8 @@ import pytest
 
 from simsearch.core.errors import GenerationError
 from simsearch.indexes import text_file
-from simsearch.indexes.text import CANDIDATES, Asked, Document, TextIndex
+from simsearch.indexes.text import CANDIDATES, Document, TextIndex
+from simsearch.indexes.text_asked import Asked
 from simsearch.indexes.text_audit import audit_text, exact
 from simsearch.indexes.text_sketch import BITS, knows, sketch, table
 from simsearch.indexes.text_terms import Text, places, text_of
