@@ -34,7 +34,9 @@ from simsearch.features.base import pack
 from simsearch.features.description import describe
 from simsearch.features.siamese import Siamese
 from simsearch.ingest.index_report import IndexReport
+from simsearch.ingest.reading_report import ReadingReport
 from simsearch.ingest.sources import read_source
+from simsearch.synthetic.photos import jpeg_bytes
 
 Row = dict[str, Any]
 CLI = [sys.executable, "-c", "from simsearch.cli.main import main; main()"]
@@ -134,6 +136,27 @@ def queries(app: App, paths: Sequence[Path], index_ms: float) -> list[Row]:
     ]  # fmt: skip
 
 
+def printed(app: App, paths: Sequence[Path]) -> list[Row]:
+    """Reading the catalog on all cores, and queries that read their photo; nothing without the extra `read`."""
+    if app.print_stage.blocked:
+        return []
+    reports: list[ReadingReport] = []
+    processor, wall = clock(lambda: reports.append(app.read_print()))
+    count = reports[0].read
+    # Encoded anew, because a photo whose very file the catalog holds is not read.
+    settings = app.config.images
+    asked = [jpeg_bytes(images.load(path, settings).sharp, 92) for path in paths]
+    app.query(asked[0], record=False)
+    took = np.array([clock(lambda p=photo: app.query(p, record=False)) for photo in asked])  # type: ignore[misc]
+    processor_p50, p50 = (float(v) for v in np.median(took, axis=0))
+    return [
+        row("reading the catalog, photos/s", count / wall, 3.0, "/s", photos=count,
+            processor_ms=round(processor / count * 1e3, 1)),
+        row("query p50 with full reading", p50, 0.6, "s", less=True, processor_p50=round(processor_p50, 3),
+            p99=round(float(np.percentile(took[:, 1], 99)), 3)),
+    ]  # fmt: skip
+
+
 def pairs(app: App, paths: Sequence[Path]) -> list[Row]:
     """Pairs a second of one core on cached descriptors, and from files."""
     described = describe(app.methods, [images.load(path, app.config.images) for path in paths])
@@ -155,12 +178,13 @@ def pairs(app: App, paths: Sequence[Path]) -> list[Row]:
     ]
 
 
-def commands(home: Path, photo: Path) -> list[Row]:
+def commands(home: Path, config: Path, photo: Path) -> list[Row]:
     """Each call in a process of its own, in processor seconds: the best of three."""
     rows = []
+    unread = ["--config", str(config)]
     for name, call, wanted in (
         ("simsearch --help", ["--help"], 0.3),
-        ("one-shot simsearch query", ["--home", str(home), "-q", "query", "--no-record", str(photo)], 2.5),
+        ("one-shot simsearch query", ["--home", str(home), "-q", *unread, "query", "--no-record", str(photo)], 2.5),
     ):
         found = []
         for _ in range(3):
@@ -191,7 +215,9 @@ def measure(table: Path, count: int, interpreter: str | None, scratch: Path) -> 
     for number, path in enumerate(chosen):
         os.symlink(path, together / f"{number:05d}{path.suffix}")
     sample = chosen[:: max(1, len(chosen) // 48)][:48]
-    with open_app(scratch / "home") as app:
+    unread = scratch / "unread.toml"  # all rows but those of `printed` compare with floors that read nothing
+    unread.write_text('[reading]\nmode = "never"\n', encoding="utf-8")
+    with open_app(scratch / "home", unread) as app:
         floor = stages(app, sample)
         rows, each = indexing(app, listed_here, sum(floor.values()), len(chosen))
         if interpreter:
@@ -199,7 +225,9 @@ def measure(table: Path, count: int, interpreter: str | None, scratch: Path) -> 
         app.rebuild()
         rows += [*queries(app, sample, each), *pairs(app, sample)]
         size = sizes(app, sample[0])
-    rows += commands(scratch / "home", sample[0])
+    rows += commands(scratch / "home", unread, sample[0])
+    with open_app(scratch / "home") as app:
+        rows += printed(app, sample)
     machine = {"platform": platform.platform(), "cores": os.cpu_count(), "load": os.getloadavg()}
     return {"machine": machine, "floor_ms": floor, "bytes_per_image": size, "rows": rows}
 
