@@ -10,14 +10,13 @@ import logging
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import date
 from typing import Any
 
 import numpy as np
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
-from simsearch.core.codes import Codes, listed_codes
+from simsearch.core.codes import Codes
 from simsearch.core.config import ReadingSettings
 from simsearch.core.errors import DamagedDescriptor, ImageError
 from simsearch.core.threads import in_threads
@@ -159,7 +158,7 @@ class PrintEvidence:
                 readings[image_id] = _reading(descriptor)
             else:
                 codes[image_id] = codes_of(descriptor)
-        return {f.id: CatalogSide(readings.get(f.id), _both(codes.get(f.id), f), f) for f in facts}
+        return {f.id: CatalogSide(readings.get(f.id), codes.get(f.id, Codes()), f) for f in facts}
 
 
 def _reading(descriptor: Descriptor) -> Reading:
@@ -168,12 +167,6 @@ def _reading(descriptor: Descriptor) -> Reading:
 
 def _text_ranks(verified: Verified) -> list[int]:
     return [rank for lane, rank in verified.candidate.ranks.items() if lane in _BY_PRINT]
-
-
-def _both(read: Codes | None, facts: ImageFacts) -> Codes:
-    """The codes of a product: those that its row lists, or else those on its photo."""
-    listed = listed_codes(dict(facts.attributes), date.today())
-    return listed if listed.names_a_product or read is None else read
 
 
 def worth_comparing(

@@ -8,7 +8,7 @@ from datetime import date
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.codes import Codes, listed_codes
 from simsearch.core.types import Pixels
-from simsearch.features.reading.types import Reading
+from simsearch.features.reading.types import Line, Reading
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,6 +20,8 @@ class PhotoSide:
     codes: Codes = field(default_factory=Codes)
     pixels: Pixels | None = None
     """RGB at reading resolution, upright; None where nothing may be cut out of it."""
+    near: dict[int, Line] = field(default_factory=dict, repr=False)
+    """Lines that were cut out again, by the identity of the line."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import partial
 from math import log1p
 
 import numpy as np
@@ -15,7 +16,9 @@ from simsearch.core.codes import Codes
 from simsearch.core.config import setting
 from simsearch.core.types import PrintComparison, PrintedFact
 from simsearch.features.orb import Geometry, OrbSettings
-from simsearch.features.reading.types import Reader
+from simsearch.features.reading.cuts import places
+from simsearch.features.reading.quads import upright
+from simsearch.features.reading.types import Cut, Line, Reader
 from simsearch.recognition.printed.agreement import Weights, name_agreement, name_words, sized_words, text_likeness
 from simsearch.recognition.printed.aligned import Place, counted, read_along
 from simsearch.recognition.printed.alignment import Alignment, Zone
@@ -23,11 +26,11 @@ from simsearch.recognition.printed.back import only_on_photo
 from simsearch.recognition.printed.facts import Said, said
 from simsearch.recognition.printed.lines import Relation
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
-from simsearch.recognition.printed.whole import against_print, against_table, stated
+from simsearch.recognition.printed.whole import Near, against_print, against_table, differing, stated
 
 PRINT_FEATURES = (
     "text_likeness", "both_read", "aligned_agreeing", "aligned_likeness", "unread", "lacking", "alone", "quantities",
-    "name", "code",
+    "differing", "name", "code",
 )  # fmt: skip
 """What a comparison of print says of a pair, in this order:
 
@@ -37,12 +40,13 @@ aligned_agreeing: log(1 + lines that agree at their place). aligned_likeness: ho
 can be read). lacking: log(1 + places where one side has words more than the other: FA, Forte, 10 mg). alone: log(1 +
 lines of the photo at whose place the catalog's photo, in view and large enough, was read as nothing).
 quantities: log(1 + kinds of amounts that agree anywhere on the photo: strength, pack, volume).
+differing: log(1 + how many of strength and pack both name and name differently, sure or not).
 name: how much of the product's name is printed on the photo, 0 to 1. code: 1 for equal codes, 0.5 for a case of the
 product, 0 for nothing, -1 for codes that differ.
 """
 RISING = ("text_likeness", "aligned_agreeing", "aligned_likeness", "quantities", "name", "code")
 """Columns that never make "same product" less likely by growing."""
-FALLING = ("unread", "lacking", "alone")
+FALLING = ("unread", "lacking", "alone", "differing")
 """Columns that never make it more likely."""
 
 _CODES = {CodeRelation.EQUAL: 1.0, CodeRelation.CASE_OF: 0.5, CodeRelation.NOTHING: 0.0, CodeRelation.DIFFERENT: -1.0}
@@ -107,6 +111,7 @@ class PrintVerifier:
             back = only_on_photo(photo.reading, other.reading, alignment, other.facts)
         agree, against = _told([*places, *back])
         likeness = name = 0.0
+        differ = 0
         both = bool(photo.reading and other.reading and photo.reading.lines and other.reading.lines)
         if photo.reading is not None and photo.reading.lines:
             printed = sized_words(photo.reading)
@@ -116,7 +121,10 @@ class PrintVerifier:
                 assert other.reading is not None
                 likeness = text_likeness(photo.reading, other.reading, self.weights)
             same = name >= _NAMED or likeness >= _NAMED
-            for ours, theirs in self._whole(said(photo.reading), other):
+            found = said(photo.reading)
+            if both and other.reading is not None:
+                differ = differing(photo.reading, other.reading, found, said(other.reading))
+            for ours, theirs in self._whole(found, other, partial(self._near, photo)):
                 agree += [fact for fact in ours if not _repeated(fact, agree)]
                 settled = {fact.kind for fact in agree}
                 theirs = [fact for fact in theirs if fact.kind not in settled and not _elsewhere(fact, alignment)]
@@ -138,6 +146,7 @@ class PrintVerifier:
             log1p(sum(place.judgement.lacking for place in [*places, *back])),
             log1p(counted(back, Relation.UNREAD)),
             log1p(len({fact.kind for fact in agree} & {"strength", "pack", "volume"})),
+            log1p(differ),
             name,
             code,
         )
@@ -177,13 +186,24 @@ class PrintVerifier:
         return contested(codes, picture=picture, print_=False if against else True if held else None)
 
     @staticmethod
-    def _whole(photo: list[Said], other: CatalogSide) -> list[tuple[list[PrintedFact], list[PrintedFact]]]:
+    def _whole(photo: list[Said], other: CatalogSide, near: Near) -> list[tuple[list[PrintedFact], list[PrintedFact]]]:
         found = []
         if other.reading is not None:
-            found.append(against_print(photo, said(other.reading)))
+            found.append(against_print(photo, said(other.reading), near))
         if other.facts is not None:
-            found.append(against_table(photo, stated(other.facts)))
+            found.append(against_table(photo, stated(other.facts), near))
         return found
+
+    def _near(self, photo: PhotoSide, line: Line) -> Line:
+        """A line of the photo with its two cuts, which are made once a photo; as it is where nothing can be cut."""
+        if line.cuts or self.reader is None or photo.pixels is None:
+            return line
+        if id(line) not in photo.near:
+            height, width = photo.pixels.shape[:2]
+            crops = [upright(photo.pixels, q) for q in places(line.on(width, height).astype(np.float64))]
+            narrow, wide = (Cut(text, confidence) for text, confidence in self.reader.recognise(crops))
+            photo.near[id(line)] = replace(line, cuts=(narrow, wide))
+        return photo.near[id(line)]
 
 
 def _told(places: list[Place]) -> tuple[list[PrintedFact], list[PrintedFact]]:

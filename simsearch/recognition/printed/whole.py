@@ -6,8 +6,9 @@ value alone, with confidence, and that the name of the product is on the photo.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,13 +16,22 @@ from simsearch.catalog.images import ImageFacts
 from simsearch.core.forms import differ, forms
 from simsearch.core.quantities import Comparison, Pack, Strength, compare, compare_packs, doses, pack, parse
 from simsearch.core.types import PrintedFact
-from simsearch.features.reading.content import content
+from simsearch.features.reading.content import Content, content
+from simsearch.features.reading.types import Line, Reading
 from simsearch.recognition.printed import digits
 from simsearch.recognition.printed.aligned import corners
 from simsearch.recognition.printed.facts import Said
 
 SURE = 0.97
-"""Confidence of each side. Small print that was misread came with 0.93 to 0.96 (docs/reading.md)."""
+"""Confidence of a line that is believed at once. Small print that was misread came with 0.93 to 0.96 (docs/reading.md).
+A less confident one has to say the same under both of its cuts: `is_sure`."""
+_BEST, _LEAST = 0.9, 0.6
+"""Confidences of such a line: of the best of its three readings, and of each."""
+_BARE = re.compile(r"\d{1,4}(?:[.,]\d{1,3})?")
+"""A line that is a number alone: its unit stands apart, or was lost."""
+
+Near = Callable[[Line], Line]
+"""A line of the photo with its cuts."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +53,31 @@ def stated(facts: ImageFacts) -> Stated:
     return Stated(strength, packs[0] if packs else "", facts.form)
 
 
-def against_table(photo: Sequence[Said], table: Stated) -> tuple[list[PrintedFact], list[PrintedFact]]:
+def is_sure(said: Said, kind: str) -> bool:
+    """Whether a line is believed: read with confidence, or alike under both of its cuts."""
+    line = said.line
+    if line.confidence >= SURE:
+        return True
+    confidences = [line.confidence, *(cut.confidence for cut in line.cuts)]
+    return (
+        bool(line.cuts)
+        and max(confidences) >= _BEST
+        and min(confidences) >= _LEAST
+        and all(_says_the_same(content(cut.text), said.content, kind) for cut in line.cuts)
+    )
+
+
+def _says_the_same(a: Content, b: Content, kind: str) -> bool:
+    if kind == "strength":
+        return bool(a.value and b.value) and _strengths(a.value, b.value) is Comparison.EQUAL
+    return bool(a.pack and b.pack and a.pack.count == b.pack.count)
+
+
+def _sure_photo(said: Said, kind: str, near: Near) -> bool:
+    return is_sure(said, kind) or is_sure(replace(said, line=near(said.line)), kind)
+
+
+def against_table(photo: Sequence[Said], table: Stated, near: Near) -> tuple[list[PrintedFact], list[PrintedFact]]:
     """Agreements and contradictions of what a photo says with the table."""
     agree: list[PrintedFact] = []
     against: list[PrintedFact] = []
@@ -51,12 +85,12 @@ def against_table(photo: Sequence[Said], table: Stated) -> tuple[list[PrintedFac
     if table.strength and strengths:
         value = parse(table.strength, table.form)
         results = [(s, _strengths(s.content.value, value)) for s in strengths if s.content.value]
-        _sort(results, agree, against, "strength", table.strength)
+        _sort(results, agree, against, "strength", table.strength, near)
     packs = [s for s in photo if s.content.pack]
     listed = _pack(table.pack)
     if listed and packs:
         counts = [(s, compare_packs(s.content.pack, listed)) for s in packs if s.content.pack]
-        _sort(counts, agree, against, "pack", table.pack)
+        _sort(counts, agree, against, "pack", table.pack, near)
     return agree, against
 
 
@@ -82,14 +116,14 @@ def _sort(
     against: list[PrintedFact],
     kind: str,
     catalog: str,
+    near: Near,
 ) -> None:
     equal = [s for s, found in results if found is Comparison.EQUAL]
     if equal:
         agree.append(_fact(kind, equal[0], catalog))
-    elif all(found is Comparison.DIFFERENT for _, found in results):
-        sure = [s for s, _ in results if s.line.confidence >= SURE]
-        if sure and _one([s for s, _ in results], kind):
-            against.append(_fact(kind, sure[0], catalog))
+    elif all(found is Comparison.DIFFERENT for _, found in results) and _one([s for s, _ in results], kind):
+        sure = next((s for s, _ in results if _sure_photo(s, kind, near)), None)
+        against += [_fact(kind, sure, catalog)] if sure else []
 
 
 def _one(lines: Sequence[Said], kind: str) -> bool:
@@ -112,7 +146,9 @@ def _fact(kind: str, photo: Said, catalog: str) -> PrintedFact:
     )
 
 
-def against_print(photo: Sequence[Said], catalog: Sequence[Said]) -> tuple[list[PrintedFact], list[PrintedFact]]:
+def against_print(
+    photo: Sequence[Said], catalog: Sequence[Said], near: Near
+) -> tuple[list[PrintedFact], list[PrintedFact]]:
     """Agreements and contradictions of what two photos say."""
     agree: list[PrintedFact] = []
     against: list[PrintedFact] = []
@@ -123,11 +159,38 @@ def against_print(photo: Sequence[Said], catalog: Sequence[Said]) -> tuple[list[
         if equal:
             agree.append(_printed(kind, *equal))
         elif pairs and all(found is Comparison.DIFFERENT for _, _, found in pairs) and kind != "volume":
-            sure = [(a, b) for a, b, _ in pairs if min(a.line.confidence, b.line.confidence) >= SURE]
-            one = _one(ours, kind) and _one(theirs, kind)
-            if sure and one and (kind == "pack" or _of_one(*sure[0])):
-                against.append(_printed(kind, *sure[0]))
+            may = [(a, b) for a, b, _ in pairs if kind == "pack" or _of_one(a, b)]
+            if not may or not (_one(ours, kind) and _one(theirs, kind)):
+                continue
+            sure = next(((a, b) for a, b in may if is_sure(b, kind) and _sure_photo(a, kind, near)), None)
+            against += [_printed(kind, *sure)] if sure else []
     return agree, against
+
+
+def differing(photo: Reading, catalog: Reading, ours: Sequence[Said], theirs: Sequence[Said]) -> int:
+    """How many of strength and pack the two photos say, and say differently, whether or not they are sure.
+
+    Where one side has a strength and the other has none but lines that are a number alone, that number stands for it.
+    """
+    strengths = [[s.content.value for s in side if s.content.value] for side in (ours, theirs)]
+    packs = [[s.content.pack for s in side if s.content.pack] for side in (ours, theirs)]
+    apart = bool(packs[0] and packs[1]) and all(
+        _either_way(a, b) is Comparison.DIFFERENT for a in packs[0] for b in packs[1]
+    )
+    return int(apart) + int(_strengths_differ(photo, catalog, *strengths))
+
+
+def _strengths_differ(photo: Reading, catalog: Reading, a: Sequence[Strength], b: Sequence[Strength]) -> bool:
+    if a and b:
+        return all(compare(x, y) is Comparison.DIFFERENT for x in a for y in b)
+    bare = [_bare(photo), _bare(catalog)]
+    sides = [{n for value in side for n in digits.numbers(value.text)} or bare[i] for i, side in enumerate((a, b))]
+    return bool(sides[0] and sides[1]) and not sides[0] & sides[1]
+
+
+def _bare(reading: Reading) -> set[str]:
+    texts = (line.text.strip() for line in reading.lines)
+    return {number for text in texts if _BARE.fullmatch(text) for number in digits.numbers(text)}
 
 
 def _forms(side: Sequence[Said]) -> frozenset[str]:
