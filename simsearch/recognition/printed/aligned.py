@@ -6,7 +6,7 @@ what the catalog's side reads under the same cuts was stored when it was read (`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,6 +22,10 @@ from simsearch.recognition.printed.lines import Judgement, Relation, judge, same
 
 LEAST_HEIGHT = 10.0
 """Pixels of a line in the photo from which it is looked at. Half of that are letters."""
+_BESIDE = 2.5
+"""Heights of a line by which a homography may miss it."""
+_ALIKE_HEIGHT = 1.8
+"""How many times as high as the other two lines at one place may be."""
 SMALL = 18.0
 """Pixels of a line in either photo below which digits are guessed: there `1` was read as `2` with 0.95."""
 
@@ -35,13 +39,25 @@ class Place:
     catalog: Corners
 
 
+Near = Callable[[Line], Line]
+"""A line of the photo with its cuts."""
+
+
 def read_along(
-    photo: Pixels, reading: Reading, alignment: Alignment, reader: Reader, lines: int, steady: int
+    photo: Pixels,
+    reading: Reading,
+    alignment: Alignment,
+    reader: Reader,
+    lines: int,
+    steady: int,
+    own: Reading | None = None,
+    near: Near = lambda line: line,
 ) -> list[Place]:
     """What a photo says at the places of the catalog's lines that can decide, at most `lines` of them.
 
     `steady`: points from which lines beside them may contradict whatever they say. It ends with the first
-    contradiction. A line that the catalog stored no cuts of is passed over.
+    contradiction. A line that the catalog stored no cuts of is passed over. `own`: the photo's own lines; a number that
+    was found a little beside its place is taken from there. `near`: gives such a line its cuts.
     """
     found: list[Place] = []
     names = largest(reading.lines, reading.width, reading.height)
@@ -50,13 +66,57 @@ def read_along(
             break
         line = reading.lines[i]
         judged = _judged(photo, quads, line, reader, small=_small(line, reading, quads[0]), name=i in names)
+        there = alignment.to_photo(line.quad.astype(np.float64))
+        if own is not None and judged.relation in (Relation.NOTHING, Relation.UNREAD):
+            moved = beside(own, reading, i, alignment)
+            if moved is not None:
+                cut = near(moved).cuts or (Cut(moved.text, moved.confidence),)
+                again = judge(cut, line.cuts, small=_small(line, reading, quads[0]), name=False)
+                if again.relation in (Relation.AGREES, Relation.CONTRADICTS):
+                    judged, there = again, moved.quad.astype(np.float64)
         if judged.relation is Relation.CONTRADICTS and not stands(judged, zone, alignment, steady):
             judged = replace(judged, relation=Relation.NOTHING)
-        there = alignment.to_photo(line.quad.astype(np.float64))
         found.append(Place(judged, corners(there), corners(line.quad.astype(np.float64))))
         if judged.relation is Relation.CONTRADICTS:
             break
     return found
+
+
+def beside(own: Reading, reading: Reading, i: int, alignment: Alignment) -> Line | None:
+    """The photo's own line with a number that lies a little beside the place of line `i`; None where none is meant.
+
+    Packages bend and faces tilt, so that a homography of one part misses another by a line's length. The line has to be
+    of the same height, the only one so near, and this line the nearest with a number to it in the catalog's photo.
+    """
+    line = reading.lines[i]
+    size_ = np.array([own.width, own.height], np.float64)
+    there = alignment.to_photo(line.quad.astype(np.float64)) * size_
+    height = size(there)[1]
+
+    def fits(other: Line) -> bool:
+        quad = other.on(own.width, own.height).astype(np.float64)
+        ratio = size(quad)[1] / max(height, 1e-6)
+        apart = float(np.linalg.norm(quad.mean(axis=0) - there.mean(axis=0)))
+        return apart <= _BESIDE * height and 1 / _ALIKE_HEIGHT <= ratio <= _ALIKE_HEIGHT
+
+    found = [other for other in own.lines if _numbered(other) and fits(other)]
+    if not _numbered(line) or len(found) != 1:
+        return None
+    place = alignment.to_catalog(found[0].quad.astype(np.float64)).mean(axis=0)
+    if not np.isfinite(place).all():
+        return None
+    apart = [
+        float(np.linalg.norm((other.quad.mean(axis=0) - place) * [reading.width, reading.height]))
+        if _numbered(other)
+        else np.inf
+        for other in reading.lines
+    ]
+    return found[0] if int(np.argmin(apart)) == i else None
+
+
+def _numbered(line: Line) -> bool:
+    said = content(line.text)
+    return bool(said.strength or said.pack or said.number) and not said.varies
 
 
 def stands(judged: Judgement, zone: Zone, alignment: Alignment, steady: int) -> bool:

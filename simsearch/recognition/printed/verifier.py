@@ -20,13 +20,13 @@ from simsearch.features.reading.cuts import places
 from simsearch.features.reading.quads import upright
 from simsearch.features.reading.types import Cut, Line, Reader
 from simsearch.recognition.printed.agreement import Weights, name_agreement, name_words, sized_words, text_likeness
-from simsearch.recognition.printed.aligned import Place, counted, read_along
+from simsearch.recognition.printed.aligned import Near, Place, counted, read_along
 from simsearch.recognition.printed.alignment import Alignment, Zone
 from simsearch.recognition.printed.back import only_on_photo
 from simsearch.recognition.printed.facts import Said, said
 from simsearch.recognition.printed.lines import Relation
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
-from simsearch.recognition.printed.whole import Near, against_print, against_table, differing, stated
+from simsearch.recognition.printed.whole import against_print, against_table, differing, stated
 
 PRINT_FEATURES = (
     "text_likeness", "both_read", "aligned_agreeing", "aligned_likeness", "unread", "lacking", "alone", "quantities",
@@ -169,8 +169,9 @@ class PrintVerifier:
         if self.reader is None or photo.pixels is None or other.reading is None or alignment is None:
             return []
         return read_along(
-            photo.pixels, other.reading, alignment, self.reader, self.settings.lines, self.settings.steady
-        )
+            photo.pixels, other.reading, alignment, self.reader, self.settings.lines, self.settings.steady,
+            photo.reading, partial(self._near, photo),
+        )  # fmt: skip
 
     def _contested(
         self, codes: Agreement, geometry: Geometry | None, agree: list[PrintedFact], against: list[PrintedFact]

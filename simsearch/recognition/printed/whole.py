@@ -7,7 +7,7 @@ value alone, with confidence, and that the name of the product is on the photo.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,9 +17,9 @@ from simsearch.core.forms import differ, forms
 from simsearch.core.quantities import Comparison, Pack, Strength, compare, compare_packs, doses, pack, parse
 from simsearch.core.types import PrintedFact
 from simsearch.features.reading.content import Content, content
-from simsearch.features.reading.types import Line, Reading
+from simsearch.features.reading.types import Reading
 from simsearch.recognition.printed import digits
-from simsearch.recognition.printed.aligned import corners
+from simsearch.recognition.printed.aligned import Near, corners
 from simsearch.recognition.printed.facts import Said
 
 SURE = 0.97
@@ -29,9 +29,6 @@ _BEST, _LEAST = 0.9, 0.6
 """Confidences of such a line: of the best of its three readings, and of each."""
 _BARE = re.compile(r"\d{1,4}(?:[.,]\d{1,3})?")
 """A line that is a number alone: its unit stands apart, or was lost."""
-
-Near = Callable[[Line], Line]
-"""A line of the photo with its cuts."""
 
 
 @dataclass(frozen=True)
