@@ -61,6 +61,7 @@ def is_sure(said: Said, kind: str) -> bool:
         and max(confidences) >= _BEST
         and min(confidences) >= _LEAST
         and all(_says_the_same(content(cut.text), said.content, kind) for cut in line.cuts)
+        and all(digits.numbers(cut.text) == digits.numbers(line.text) for cut in line.cuts)
     )
 
 

@@ -1,0 +1,46 @@
+"""What two whole photos say of amounts, where no place is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simsearch.features.reading.content import content
+from simsearch.features.reading.types import Cut, Line, Reading
+from simsearch.recognition.printed.facts import Said, said
+from simsearch.recognition.printed.whole import differing, is_sure
+
+
+def cut_line(text: str, confidence: float, *cuts: tuple[str, float]) -> Said:
+    quad = np.array([[0.1, 0.1], [0.5, 0.1], [0.5, 0.2], [0.1, 0.2]], np.float32)
+    return Said(Line(text, confidence, quad, tuple(Cut(*cut) for cut in cuts)), content(text))
+
+
+@pytest.mark.parametrize(
+    ("line", "sure"),
+    [
+        (cut_line("250 mg", 0.98), True),
+        (cut_line("250 mg", 0.94), False),
+        (cut_line("250 mg", 0.94, ("250 mg", 0.9), ("250 mg", 0.8)), True),
+        (cut_line("250 mg", 0.94, ("250 mg", 0.9), ("250 mg", 0.5)), False),
+        (cut_line("250 mg", 0.89, ("250 mg", 0.85), ("250 mg", 0.8)), False),
+        (cut_line("250 mg", 0.94, ("260 mg", 0.9), ("250 mg", 0.9)), False),
+        (cut_line("250 mg 1", 0.94, ("250 mg", 0.9), ("250 mg", 0.9)), False),
+    ],
+)
+def test_a_line_is_believed_at_once_or_where_both_cuts_say_the_same(line: Said, sure: bool) -> None:
+    assert is_sure(line, "strength") is sure
+
+
+def test_amounts_differ_also_where_nobody_is_sure_of_them() -> None:
+    def count(a: list[Said], b: list[Said]) -> int:
+        photo, catalog = (Reading(tuple(s.line for s in side), 640, 480) for side in (a, b))
+        return differing(photo, catalog, said(photo), said(catalog))
+
+    one, two, number, tens = (cut_line(t, 0.8) for t in ("1 mg", "10 mg", "300", "10 tablets"))
+    assert count([one], [two]) == 1
+    assert count([one], [one]) == 0
+    assert count([one], [number]) == 1  # the unit was lost
+    assert count([number], [cut_line("300 mg", 0.8)]) == 0
+    assert count([one, tens], [two, cut_line("20 tablets", 0.8)]) == 2
+    assert count([one], []) == 0
