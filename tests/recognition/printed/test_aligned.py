@@ -18,7 +18,7 @@ def reading(*lines: tuple[str, float, float, float]) -> Reading:
     found = []
     for text, left, top, height in lines:
         quad = np.array([[left, top], [left + 80, top], [left + 80, top + height], [left, top + height]], np.float32)
-        found.append(Line(text, 0.99, quad / SIZE))
+        found.append(Line(text, 0.99, quad / np.float32(SIZE)))
     return Reading(tuple(found), SIZE, SIZE)
 
 
