@@ -21,6 +21,8 @@ Weights = Callable[[str], float]
 
 _LEAST_LETTERS = 3
 """As many as a shorter word of a name counts for: the N of `Betnesol-N`."""
+_FEW = 40
+"""n-grams at which a likeness counts half: those of two short words."""
 _WORD = re.compile(r"[^\W\d_]+(?:[^\W_]*[^\W\d_])?")
 
 
@@ -29,6 +31,15 @@ def text_likeness(a: Reading, b: Reading, weights: Weights) -> float:
     ours, theirs = (grams(line.text for line in reading.lines) for reading in (a, b))
     shared, own, other = (_energy(side, weights) for side in (ours & theirs, ours, theirs))
     return shared / (own * other) ** 0.5 if own and other else 0.0
+
+
+def text_evidence(a: Reading, b: Reading) -> float:
+    """How much a likeness of all text is worth, 0 to 1: the n-grams of the side with fewer, over those and `_FEW`.
+
+    Two photos with one short line each are easily equal in it: a maker, "Tablets IP".
+    """
+    fewer = min(len(grams(line.text for line in reading.lines)) for reading in (a, b))
+    return fewer / (fewer + _FEW)
 
 
 def _energy(of: Iterable[str], weights: Weights) -> float:

@@ -19,7 +19,14 @@ from simsearch.features.orb import Geometry, OrbSettings
 from simsearch.features.reading.cuts import places
 from simsearch.features.reading.quads import upright
 from simsearch.features.reading.types import Cut, Line, Reader
-from simsearch.recognition.printed.agreement import Weights, name_agreement, name_words, sized_words, text_likeness
+from simsearch.recognition.printed.agreement import (
+    Weights,
+    name_agreement,
+    name_words,
+    sized_words,
+    text_evidence,
+    text_likeness,
+)
 from simsearch.recognition.printed.aligned import Near, Place, counted, read_along
 from simsearch.recognition.printed.alignment import Alignment, Zone
 from simsearch.recognition.printed.back import only_on_photo
@@ -34,7 +41,8 @@ PRINT_FEATURES = (
 )  # fmt: skip
 """What a comparison of print says of a pair, in this order:
 
-text_likeness: of all text of both photos, 0 to 1. both_read: 1 where both sides hold text that was compared, else 0.
+text_likeness: of all text of both photos, less where one of them holds little, 0 to 1. both_read: 1 where both sides
+hold text that was compared, else 0.
 aligned_agreeing: log(1 + lines that agree at their place). aligned_likeness: how alike the lines at their places are,
 -0.5 to 0.5; 0 where none was read. unread: log(1 + lines of the catalog whose place the photo shows and where nothing
 can be read). lacking: log(1 + places where one side has words more than the other: FA, Forte, 10 mg). alone: log(1 +
@@ -110,7 +118,7 @@ class PrintVerifier:
         if alignment and photo.reading and other.reading:
             back = only_on_photo(photo.reading, other.reading, alignment, other.facts)
         agree, against = _told([*places, *back])
-        likeness = name = 0.0
+        likeness = evidence = name = 0.0
         differ = 0
         both = bool(photo.reading and other.reading and photo.reading.lines and other.reading.lines)
         if photo.reading is not None and photo.reading.lines:
@@ -120,6 +128,7 @@ class PrintVerifier:
             if both:
                 assert other.reading is not None
                 likeness = text_likeness(photo.reading, other.reading, self.weights)
+                evidence = text_evidence(photo.reading, other.reading)
             same = name >= _NAMED or likeness >= _NAMED
             found = said(photo.reading)
             if both and other.reading is not None:
@@ -138,7 +147,7 @@ class PrintVerifier:
             numbers = _numbers(photo.codes), _numbers(listed)
             (against if code < 0 else agree).append(PrintedFact(kind, *numbers, from_table=not other.codes))
         features = (
-            likeness,
+            likeness * evidence,
             float(both),
             log1p(counted(places, Relation.AGREES)),
             sum(p.judgement.likeness - 0.5 for p in places) / (len(places) + 1),

@@ -266,3 +266,14 @@ def test_what_an_answer_tells_of_a_photo() -> None:
     assert told.forms == ("tablets",)
     assert told.codes == ("00857326005543",)
     assert len(told.lines) == 5
+
+
+def test_one_short_line_in_common_says_little() -> None:
+    short, long = ("Tablets IP",), ("HEMIPAN", "Hemipanolol hydrochloride", "Manufactured by Arvenia Pharma")
+    found = []
+    for texts in (short, long):
+        photo, catalog = PhotoSide(lines(*texts, cuts=False)), CatalogSide(lines(*texts))
+        compared = PrintVerifier(None, today=TODAY).compare(photo, catalog, None)
+        assert compared.likeness == pytest.approx(1.0)
+        found.append(compared.features[PRINT_FEATURES.index("text_likeness")])
+    assert found[0] < 0.5 < 0.7 < found[1] < 1
