@@ -154,7 +154,8 @@ def opened(folder: Path, shelf: Shelf) -> Iterator[App]:
     """An App with stand-in methods, two thirds of whose shelf is indexed and built."""
     settings = folder / "settings.toml"
     query = "[query]\ncandidates = 5\nhash_candidates = 2\nvote_candidates = 3\nvote_keypoints = 6\ngeometry = 1\n"
-    settings.write_text(f"{query}[indexing]\nworkers = 1\n[catalog]\npool_size = 16\n")
+    rest = '[indexing]\nworkers = 1\n[catalog]\npool_size = 16\n[reading]\nmode = "never"\n'
+    settings.write_text(query + rest)
     with open_app(folder / "home", settings) as app:
         methods = cast("dict[str, Method]", {name: ByNumber(name) for name in ("phash", "orb", "siamese")})
         own = app.home / "calibration.json"
