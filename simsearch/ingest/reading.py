@@ -158,10 +158,11 @@ class PrintStage:
 
     def _write(self, given: Mapping[int, Mapping[str, bytes]]) -> int:
         """Write what was read, and the keys by which the codes among it are found."""
-        codes = self.all["codes"]
+        codes = self.all.get("codes")
+        if codes is None:
+            return self.catalog.readings.add(given)
         seen = {i: packed[codes.fingerprint] for i, packed in given.items() if codes.fingerprint in packed}
-        found = {i: keys(codes_of(unpack(codes, data, i))) for i, data in seen.items()}
-        return self.catalog.readings.add(given, found)
+        return self.catalog.readings.add(given, {i: keys(codes_of(unpack(codes, data, i))) for i, data in seen.items()})
 
     def _unread(self) -> list[_Content]:
         """What is to be read, in the order of the lowest image id of each content."""

@@ -49,9 +49,14 @@ class PrintPairs:
     other: NDArray[np.int64]
 
 
+_NONE = PrintPairs(
+    np.zeros((0, len(COLUMNS))), *(np.zeros(0, bool) for _ in range(2)), *(np.zeros(0, np.int64) for _ in range(2))
+)
+
+
 def print_pairs(
     sample: Sample,
-    sharp: Callable[[int], Pixels],
+    sharp: Callable[[int], Pixels | None],
     verifier: Verifier,
     reader: Reader,
     settings: QuerySettings,
@@ -62,7 +67,8 @@ def print_pairs(
 
     Args:
         sample: as for `calibrate`.
-        sharp: gives the pixels of a photo at the resolution at which it was read.
+        sharp: gives the pixels of a photo at the resolution at which it was read; None where its file is gone
+            meanwhile: it does not ask then.
         verifier: of the appearance, with its calibration.
         reader: reads lines again where a contender has them.
         settings: of queries.
@@ -84,7 +90,7 @@ class _Asks:
     def __init__(
         self,
         sample: Sample,
-        sharp: Callable[[int], Pixels],
+        sharp: Callable[[int], Pixels | None],
         verifier: Verifier,
         reader: Reader,
         settings: QuerySettings,
@@ -101,6 +107,9 @@ class _Asks:
     def pairs(self, i: int) -> PrintPairs:
         """The pairs of photo `i` with its contenders, and with the other photos of its product."""
         skus, described = self.skus, self.sample.described
+        pixels = self.sharp(i)
+        if pixels is None:
+            return _NONE
         by_text = self.texts.nearest(i, self.settings.text_candidates)
         chosen, features = self._candidates(i, by_text)
         assert self.verifier.calibration is not None
@@ -108,7 +117,7 @@ class _Asks:
         ranks = {chosen.index(j): rank for rank, j in enumerate(by_text)}
         of = skus[chosen].tolist()
         compared = worth_comparing(of, self.verifier.probability(features).tolist(), ranks, self.first)
-        photo = PhotoSide(self.texts.readings[i], self.photos[i], self.sharp(i))
+        photo = PhotoSide(self.texts.readings[i], self.photos[i], pixels)
         places = dict.fromkeys([*compared, *(place for place, sku in enumerate(of) if sku == skus[i])])
         found = {
             p: self.printed.compare(photo, self.sides[chosen[p]], self.verifier.geometry(described[i], described[j]))

@@ -127,7 +127,7 @@ def calibrate_from_table(
         made = base if print_only else _fitted(config, methods, sample, target_far, facts, progress)
         made = replace(made, printed=base.printed, thresholds={**base.thresholds, **made.thresholds})
         if not reason:
-            pairs = _print_pairs(config, methods, printed, made, sample, loaded, progress)
+            pairs = _print_pairs(config, methods, printed, made, sample, loaded, unreadable, progress)
             try:
                 about = {**facts, "reading": printed["reading"].fingerprint}
                 made = with_print(made, pairs, sample, target_far, about)
@@ -150,7 +150,7 @@ def print_pairs_of_table(
     """The photos of a labelled table and their contenders, compared by print; arguments as `calibrate_from_table`."""
     rows, _ = _rows(table)
     loaded, sample, _ = _described(config, methods, printed, rows, progress)
-    return _print_pairs(config, methods, printed, base, sample, loaded, progress), sample
+    return _print_pairs(config, methods, printed, base, sample, loaded, [], progress), sample
 
 
 def _print_pairs(
@@ -160,10 +160,17 @@ def _print_pairs(
     base: Calibration,
     sample: Sample,
     rows: Sequence[SourceRow],
+    gone: list[Refusal],
     progress: Progress,
 ) -> PrintPairs:
-    def sharp(place: int) -> Pixels:
-        return images.load(Path(rows[place].path), config.images).sharp
+    """`gone`: photos that cannot be read any more are added, and do not ask."""
+
+    def sharp(place: int) -> Pixels | None:
+        try:
+            return images.load(Path(rows[place].path), config.images).sharp
+        except ImageError as error:
+            gone.append(Refusal(rows[place].path, error.code, str(error)))
+            return None
 
     reading = printed["reading"]
     assert isinstance(reading, ReadPrint)

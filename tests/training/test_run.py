@@ -191,7 +191,10 @@ def test_calibrating_tells_what_it_left_out(app: App, shop: Shop, tmp_path: Path
     assert result.calibration.facts["photos"] == 36
 
 
-def test_a_photo_that_vanishes_while_a_calibration_runs_is_left_out(app: App, shop: Shop, tmp_path: Path) -> None:
+def test_a_photo_that_vanishes_while_a_calibration_runs_is_left_out(
+    app: App, shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simsearch.training.run._DESCRIBED", 1)
     copied = tmp_path / "shop" / shop.table.name
     shutil.copytree(shop.table.parent, copied.parent)
     [last] = copied.read_text(encoding="utf-8").splitlines()[-1:]
