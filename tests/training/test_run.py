@@ -19,7 +19,10 @@ from simsearch.core.errors import ConfigError, SourceError, TrainingError, Weigh
 from simsearch.core.files import writing
 from simsearch.features.network.weights_file import open_weights
 from simsearch.recognition.calibration import Calibration
+from simsearch.recognition.score_fusion import Fusion
+from simsearch.testing.readers import FakeReader, read_by
 from simsearch.training.calibrate import CalibrateResult
+from simsearch.training.calibrate_print import COLUMNS
 
 if TYPE_CHECKING:
     from tests.conftest import Kit, Shop
@@ -234,3 +237,26 @@ def test_a_calibration_waits_for_nobody_who_writes_in_the_home(app: App, shop: S
         path = app.calibrate(shop.table, target_far=0.05).path or Path()
         assert Calibration.load(path).thresholds["match"] == app.match_threshold
         assert app.calibrate(shop.table, target_far=0.05, out=tmp_path / "aside.json").path == tmp_path / "aside.json"
+
+
+def test_print_alone_cannot_be_calibrated_where_nothing_is_read(app: App, shop: Shop) -> None:
+    with pytest.raises(ConfigError, match=r"print cannot be calibrated: reading is off \(reading\.mode\)"):
+        app.calibrate(shop.table, print_only=True)
+
+
+def test_what_was_fitted_of_print_stays_where_too_little_can_be_read(app: App, shop: Shop, tmp_path: Path) -> None:
+    reading = replace(app.config.reading, mode="auto")
+    with App(app.home, replace(app.config, reading=reading), {}) as readable:
+        read_by(readable, FakeReader(()))
+        zeros, ones = (0.0,) * len(COLUMNS), (1.0,) * len(COLUMNS)
+        printed = Fusion(COLUMNS, zeros, ones, ones, 0.0)
+        before = readable.calibration
+        known = replace(before, printed=printed, thresholds={**before.thresholds, "match_print": 0.77})
+        readable.home.mkdir()
+        known.save(readable.home / "calibration.json")
+        made = readable.calibrate(shop.table, target_far=0.05, out=tmp_path / "made.json").calibration
+        assert made.printed == printed
+        assert made.thresholds["match_print"] == 0.77
+        assert made.fusion != before.fusion
+        with pytest.raises(TrainingError, match="the calibration of print needs 8 or more products"):
+            readable.calibrate(shop.table, print_only=True)
