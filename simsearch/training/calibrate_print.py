@@ -77,7 +77,7 @@ def print_pairs(
     """
     asks = _Asks(sample, sharp, verifier, reader, settings, first)
     asking = [i for i in asking_photos(sample) if asks.texts.readings[i].lines]
-    found: list[PrintPairs] = []
+    found: list[PrintPairs] = [_NONE]
     for start in range(0, len(asking), _AT_ONCE):
         found += in_threads(asks.pairs, asking[start : start + _AT_ONCE])
         progress(min(start + _AT_ONCE, len(asking)), len(asking), "print")
