@@ -6,6 +6,7 @@ what the catalog's side reads under the same cuts was stored when it was read (`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ from simsearch.recognition.printed.lines import Judgement, Relation, judge, same
 
 LEAST_HEIGHT = 10.0
 """Pixels of a line in the photo from which it is looked at. Half of that are letters."""
+_ALONE = re.compile(r"\d{1,4}(?:[.,]\d{1,3})?")
 _BESIDE = 2.5
 """Heights of a line by which a homography may miss it."""
 _ALIKE_HEIGHT = 1.8
@@ -99,7 +101,7 @@ def beside(own: Reading, reading: Reading, i: int, alignment: Alignment) -> Line
         apart = float(np.linalg.norm(quad.mean(axis=0) - there.mean(axis=0)))
         return apart <= _BESIDE * height and 1 / _ALIKE_HEIGHT <= ratio <= _ALIKE_HEIGHT
 
-    found = [other for other in own.lines if _numbered(other) and fits(other)]
+    found = [other for other in own.lines if _numbered(other) and fits(other) and _of_one_kind(other, line)]
     if not _numbered(line) or len(found) != 1:
         return None
     place = alignment.to_catalog(found[0].quad.astype(np.float64)).mean(axis=0)
@@ -112,6 +114,13 @@ def beside(own: Reading, reading: Reading, i: int, alignment: Alignment) -> Line
         for other in reading.lines
     ]
     return found[0] if int(np.argmin(apart)) == i else None
+
+
+def _of_one_kind(a: Line, b: Line) -> bool:
+    """Whether both may speak of the same thing: two strengths, two counts, or one of them a number alone."""
+    ours, theirs = content(a.text), content(b.text)
+    alone = any(_ALONE.fullmatch(line.text.strip()) for line in (a, b))
+    return alone or bool(ours.strength and theirs.strength) or bool(ours.pack and theirs.pack)
 
 
 def _numbered(line: Line) -> bool:

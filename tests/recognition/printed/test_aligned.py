@@ -37,6 +37,7 @@ CATALOG = reading(("APROVEL", 20, 20, 40), ("300", 200, 100, 20))
         ([("150mg", 300, 105, 22)], None),  # too far
         ([("150mg", 160, 105, 40)], None),  # too high
         ([("mg", 180, 105, 22)], None),  # no number
+        ([("28", 160, 105, 22)], "28"),  # a number alone may be anything
         ([("150mg", 160, 105, 22), ("28 tablets", 220, 130, 20)], None),  # which of the two?
         ([("Store below 30°C", 190, 105, 20)], None),  # its number says nothing
     ],
@@ -49,6 +50,12 @@ def test_a_number_of_the_same_height_nearby(lines: list[tuple[str, float, float,
 def test_a_line_that_belongs_to_another_number_of_the_catalog_is_left_to_it() -> None:
     catalog = reading(("300", 200, 100, 20), ("28 tablets", 170, 130, 20))
     assert beside(reading(("28 tablets", 172, 128, 20)), catalog, 0, same_view()) is None
+
+
+def test_a_count_is_not_taken_for_a_strength() -> None:
+    catalog = reading(("25 mg", 200, 100, 20))
+    assert beside(reading(("100 Scored Tablets", 180, 105, 20)), catalog, 0, same_view()) is None
+    assert beside(reading(("50 mg", 180, 105, 20)), catalog, 0, same_view()) is not None
 
 
 def test_a_name_is_not_looked_for_beside_its_place() -> None:
