@@ -27,6 +27,8 @@ SURE = 0.97
 A less confident one has to say the same under both of its cuts: `is_sure`."""
 _BEST, _LEAST = 0.9, 0.6
 """Confidences of such a line: of the best of its three readings, and of each."""
+_VOLUME = re.compile(r"\W*\d{1,4}(?:[.,]\d{1,3})?\s?(?:m[lL]|ML|[lL]|[gG])\W*")
+"""A line that is a volume alone. Beside other words it may be that of a dose."""
 _BARE = re.compile(r"\d{1,4}(?:[.,]\d{1,3})?")
 """A line that is a number alone: its unit stands apart, or was lost."""
 
@@ -68,6 +70,8 @@ def is_sure(said: Said, kind: str) -> bool:
 def _says_the_same(a: Content, b: Content, kind: str) -> bool:
     if kind == "strength":
         return bool(a.value and b.value) and _strengths(a.value, b.value) is Comparison.EQUAL
+    if kind == "volume":
+        return bool(a.volumes) and set(a.volumes) == set(b.volumes)
     return bool(a.pack and b.pack and a.pack.count == b.pack.count)
 
 
@@ -129,6 +133,8 @@ def _one(lines: Sequence[Said], kind: str) -> bool:
     first = lines[0].content
     if kind == "strength":
         return all(_strengths(first.value, s.content.value) is Comparison.EQUAL for s in lines[1:])
+    if kind == "volume":
+        return all(set(s.content.volumes) == set(first.volumes) for s in lines[1:])
     return all(s.content.pack and first.pack and s.content.pack.count == first.pack.count for s in lines)
 
 
@@ -156,13 +162,38 @@ def against_print(
         equal = next(((a, b) for a, b, found in pairs if found is Comparison.EQUAL), None)
         if equal:
             agree.append(_printed(kind, *equal))
-        elif pairs and all(found is Comparison.DIFFERENT for _, _, found in pairs) and kind != "volume":
-            may = [(a, b) for a, b, _ in pairs if kind == "pack" or _of_one(a, b)]
-            if not may or not (_one(ours, kind) and _one(theirs, kind)):
-                continue
-            sure = next(((a, b) for a, b in may if is_sure(b, kind) and _sure_photo(a, kind, near)), None)
-            against += [_printed(kind, *sure)] if sure else []
+        elif pairs and all(_apart(a, b, kind) for a, b, _ in pairs) and _one(ours, kind) and _one(theirs, kind):
+            against += [_printed(kind, a, b) for a, b, found in pairs if _stands(a, b, kind, found, near)][:1]
     return agree, against
+
+
+def _apart(a: Said, b: Said, kind: str) -> bool:
+    """Whether two lines say different amounts, though one of them may have been cut."""
+    if kind == "strength":
+        both = a.content.value and b.content.value
+        return bool(both) and compare(a.content.value, b.content.value) is Comparison.DIFFERENT  # type: ignore[arg-type]
+    return _compared(a, b, kind) is Comparison.DIFFERENT
+
+
+def _stands(a: Said, b: Said, kind: str, found: Comparison, near: Near) -> bool:
+    """Whether both lines are believed; by all their readings where one number may be a part of the other."""
+    if kind == "strength" and not _of_one(a, b):
+        return False
+    if kind == "volume" and not (_VOLUME.fullmatch(a.line.text) and _VOLUME.fullmatch(b.line.text)):
+        return False
+    cut = found is not Comparison.DIFFERENT or digits.compare(a.line.text, b.line.text) is not Comparison.DIFFERENT
+    if kind == "pack" or not cut:
+        return is_sure(b, kind) and _sure_photo(a, kind, near)
+    return _is_certain(b, kind) and _is_certain(replace(a, line=near(a.line)), kind)
+
+
+def _is_certain(said: Said, kind: str) -> bool:
+    line = said.line
+    return (
+        line.confidence >= SURE
+        and bool(line.cuts)
+        and all(cut.confidence >= _BEST and _says_the_same(content(cut.text), said.content, kind) for cut in line.cuts)
+    )
 
 
 def differing(photo: Reading, catalog: Reading, ours: Sequence[Said], theirs: Sequence[Said]) -> int:

@@ -8,7 +8,7 @@ import pytest
 from simsearch.features.reading.content import content
 from simsearch.features.reading.types import Cut, Line, Reading
 from simsearch.recognition.printed.facts import Said, said
-from simsearch.recognition.printed.whole import differing, is_sure
+from simsearch.recognition.printed.whole import against_print, differing, is_sure
 
 
 def cut_line(text: str, confidence: float, *cuts: tuple[str, float]) -> Said:
@@ -44,3 +44,28 @@ def test_amounts_differ_also_where_nobody_is_sure_of_them() -> None:
     assert count([number], [cut_line("300 mg", 0.8)]) == 0
     assert count([one, tens], [two, cut_line("20 tablets", 0.8)]) == 2
     assert count([one], []) == 0
+
+
+def against(ours: list[Said], theirs: list[Said]) -> list[tuple[str, str, str]]:
+    _, found = against_print(ours, theirs, lambda line: line)
+    return [(fact.kind, fact.photo, fact.catalog) for fact in found]
+
+
+def thrice(text: str, confidence: float = 0.99) -> Said:
+    return cut_line(text, confidence, (text, confidence), (text, confidence))
+
+
+def test_two_volumes_that_stand_alone_contradict() -> None:
+    assert against([thrice("60 ml")], [thrice("100 ml")]) == [("volume", "60 ml", "100 ml")]
+    assert against([thrice("60 ml")], [thrice("60 ml")]) == []
+    assert against([thrice("60 ml"), thrice("5 ml")], [thrice("100 ml")]) == []  # which of the two is it?
+    assert against([thrice("shake 60 ml well")], [thrice("100 ml")]) == []
+
+
+def test_a_number_that_may_be_a_part_of_the_other_is_believed_by_all_its_readings_alone() -> None:
+    assert against([thrice("5 ml")], [thrice("15 ml")]) == [("volume", "5 ml", "15 ml")]
+    assert against([thrice("5 ml", 0.96)], [thrice("15 ml")]) == []
+    assert against([cut_line("5 ml", 0.99)], [thrice("15 ml")]) == []
+    assert against([thrice("5 mg")], [thrice("25 mg")]) == [("strength", "5 mg", "25 mg")]
+    assert against([cut_line("5 mg", 0.99)], [thrice("25 mg")]) == []
+    assert against([cut_line("50 mg", 0.99)], [thrice("75 mg")]) == [("strength", "50 mg", "75 mg")]
