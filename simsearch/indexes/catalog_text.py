@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -49,10 +49,6 @@ class CatalogText:
     reading: Method
     skip_damaged: bool = False
     """Whether an image with a damaged reading is left out, with a warning. Else it is a DamagedDescriptor."""
-
-    def lenient(self) -> CatalogText:
-        """The same, but damaged readings are left out."""
-        return replace(self, skip_damaged=True)
 
     def printed(self, ids: Ids) -> Iterator[Document]:
         """One document for each of the images `ids` (n,) on which something was read, in their order."""

@@ -200,7 +200,7 @@ class QueryEngine:
             votes=nearest.votes([c.image_id for c in whole]) if nearest else None,
         )
         verified = [Verified(facts[c.image_id], v, c) for c, v in zip(whole, verdicts, strict=True)]
-        return self.prints.compared(photo, verified, on.snapshot, scoring)
+        return self.prints.compared(photo, verified, others, on.snapshot, scoring)
 
     # -- decision ----------------------------------------------------------------------------------------------------
 

@@ -8,31 +8,30 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.images import ImageFacts
 from simsearch.core.codes import Codes
 from simsearch.core.config import ReadingSettings
-from simsearch.core.errors import DamagedDescriptor, ImageError
+from simsearch.core.errors import ImageError
 from simsearch.core.threads import in_threads
 from simsearch.core.types import Description, Descriptor, Image, PhotoPrint, PrintComparison, Verification
-from simsearch.features.base import Method, missing, unpack
+from simsearch.features.base import Method, missing
 from simsearch.features.codes import codes_of
 from simsearch.features.reading import Reading, ReadPrint, decode, encode
 from simsearch.indexes.manifest import TEXT, WORDS
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.contenders import Verified
 from simsearch.recognition.multi_view import log_odds, probability
-from simsearch.recognition.printed import PRINT_FEATURES, CatalogSide, PhotoSide, PrintVerifier, photo_print
+from simsearch.recognition.printed import PRINT_FEATURES, PhotoSide, PrintVerifier, photo_print
 from simsearch.recognition.retrieval import CODES
 from simsearch.recognition.scoring import Scoring
 from simsearch.recognition.snapshot import Snapshot
-from simsearch.recognition.stored import stored
+from simsearch.recognition.stored import stored, stored_print
 
 _BY_PRINT = (TEXT, WORDS, CODES)
 _IMAGES = 2
@@ -44,6 +43,8 @@ _BOTH, _CODE = PRINT_FEATURES.index("both_read"), PRINT_FEATURES.index("code")
 CODE_GAIN = 10_000.0
 """Odds that an equal code with a sound check digit brings. So it decides for a product of which the photo shows another
 face, and leaves one in doubt that nothing else speaks for: the code may be a neighbour's or a shelf label's."""
+
+_NOTHING = Description({})
 
 _LOG = logging.getLogger("simsearch")
 
@@ -115,9 +116,17 @@ class PrintEvidence:
     # -- the candidates ----------------------------------------------------------------------------------------------
 
     def compared(
-        self, photo: PhotoRead, verified: Sequence[Verified], snapshot: Snapshot, scoring: Scoring
+        self,
+        photo: PhotoRead,
+        verified: Sequence[Verified],
+        known: Mapping[int, Description],
+        snapshot: Snapshot,
+        scoring: Scoring,
     ) -> list[Verified]:
-        """The candidates, in order; those that can be the product with what print says, and a new probability."""
+        """The candidates, in order; those that can be the product with what print says, and a new probability.
+
+        `known`: descriptions of candidates by image id, as far as they are read already.
+        """
         side = photo.side
         if side is None:
             return list(verified)
@@ -125,8 +134,12 @@ class PrintEvidence:
         skus, p = [v.facts.sku for v in verified], [v.verification.probability for v in verified]
         places = worth_comparing(skus, p, texts, self.settings.contenders)
         facts = {verified[i].facts.id: verified[i].facts for i in places}
-        sides, described = self._sides(facts.values()), stored(self.catalog, self.methods, facts)
-        printed = PrintVerifier(self._reader, snapshot.text_weights.weight)
+        sides = stored_print(self.catalog, self.printed, facts.values())
+        # Keypoints of the candidates whose geometry was looked at are at hand.
+        rest = {i: f for i, f in facts.items() if "orb" not in known.get(i, _NOTHING)}
+        described = {**known, **stored(self.catalog, self.methods, rest)}
+        side_of_keypoints = scoring.verifier.orb.settings.size
+        printed = PrintVerifier(self._reader, snapshot.text_weights.weight, keypoint_side=side_of_keypoints)
 
         def compare(i: int) -> Verified:
             one = verified[i]
@@ -141,24 +154,6 @@ class PrintEvidence:
         for i, one in zip(places, in_threads(compare, places), strict=True):
             out[i] = one
         return out
-
-    def _sides(self, facts: Collection[ImageFacts]) -> dict[int, CatalogSide]:
-        """The catalog's side of each image. A damaged reading is left out; a warning names it."""
-        names = {method.fingerprint: name for name, method in self.printed.items()}
-        readings: dict[int, Reading] = {}
-        codes: dict[int, Codes] = {}
-        for image_id, fingerprint, data in self.catalog.descriptors.several(list(names), [f.id for f in facts]):
-            name = names[fingerprint]
-            try:
-                descriptor = unpack(self.printed[name], data, image_id)
-            except DamagedDescriptor as error:
-                _LOG.warning("%s; it is left out of this answer", error)
-                continue
-            if name == "reading":
-                readings[image_id] = _reading(descriptor)
-            else:
-                codes[image_id] = codes_of(descriptor)
-        return {f.id: CatalogSide(readings.get(f.id), codes.get(f.id, Codes()), f) for f in facts}
 
 
 def _reading(descriptor: Descriptor) -> Reading:

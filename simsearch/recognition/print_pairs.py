@@ -15,21 +15,22 @@ import numpy as np
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.codes import Codes
-from simsearch.core.errors import DamagedDescriptor
-from simsearch.core.types import Descriptor, Ids, Image, Pixels, PrintComparison, PrintedFact
-from simsearch.features.base import Method, missing, unpack
+from simsearch.core.types import Ids, Image, Pixels, PrintComparison, PrintedFact
+from simsearch.features.base import Method, missing
 from simsearch.features.codes import codes_of
 from simsearch.features.orb import Geometry
 from simsearch.features.reading import Reading, decode
 from simsearch.features.reading.content import content
 from simsearch.features.reading.cuts import deciding, largest
+from simsearch.features.reading.quads import size
 from simsearch.features.reading.types import Cut
 from simsearch.recognition.print_names import longer_names, name_facts
-from simsearch.recognition.print_places import extent, line_at
+from simsearch.recognition.print_places import line_at
 from simsearch.recognition.printed import CatalogSide, PhotoSide, PrintVerifier
 from simsearch.recognition.printed.aligned import SMALL, corners, stands
 from simsearch.recognition.printed.alignment import Alignment, Zone
 from simsearch.recognition.printed.lines import Relation, judge
+from simsearch.recognition.stored import stored_print
 
 _NO_CODES = Codes()
 
@@ -72,16 +73,8 @@ class PairPrint:
 
     def stored(self, catalog: Catalog, facts: Mapping[int, ImageFacts]) -> dict[int, PrintSide]:
         """What the catalog holds of images: id -> side. A damaged descriptor counts as none."""
-        readings = _unpacked(catalog, self.reading, facts)
-        codes = _unpacked(catalog, self.codes, facts)
-        return {
-            i: PrintSide(
-                decode(readings[i].astype(np.uint8, copy=False)) if i in readings else None,
-                codes_of(codes[i]) if i in codes else _NO_CODES,
-                facts[i],
-            )
-            for i in facts
-        }
+        sides = stored_print(catalog, {m.name: m for m in (self.reading, self.codes)}, facts.values())
+        return {i: PrintSide(side.reading, side.codes, facts[i]) for i, side in sides.items()}
 
     def unread(self, catalog: Catalog, ids: Ids) -> int:
         """How many of the images `ids` have no stored reading."""
@@ -119,16 +112,6 @@ class PairPrint:
         return Alignment(geometry, (a.width, a.height), (b.width, b.height), self._side)
 
 
-def _unpacked(catalog: Catalog, method: Method, ids: Mapping[int, ImageFacts]) -> dict[int, Descriptor]:
-    found: dict[int, Descriptor] = {}
-    for image_id, data in catalog.descriptors.of(method.fingerprint, list(ids)).items():
-        try:
-            found[image_id] = unpack(method, data, image_id)
-        except DamagedDescriptor:
-            continue
-    return found
-
-
 # -- stored lines under a homography ---------------------------------------------------------------------------------
 
 
@@ -146,7 +129,7 @@ def _aligned(a: Reading, b: Reading, alignment: Alignment, steady: int) -> tuple
         ours = line_at(a, alignment.to_photo(quad))
         if ours is None or content(ours.text).varies:
             continue
-        small = min(extent(x.on(y.width, y.height).astype(np.float64))[1] for x, y in ((ours, a), (theirs, b))) < SMALL
+        small = min(size(x.on(y.width, y.height).astype(np.float64))[1] for x, y in ((ours, a), (theirs, b))) < SMALL
         judged = judge(ours.cuts or (Cut(ours.text, ours.confidence),), theirs.cuts, small=small, name=i in names)
         fact = PrintedFact(
             judged.kind, judged.photo, judged.catalog, photo_place=corners(ours.quad.astype(np.float64)),

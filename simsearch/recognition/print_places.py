@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simsearch.features.reading import Line, Reading
+from simsearch.features.reading.quads import size
 from simsearch.recognition.printed.alignment import Points
 
 _LONGER = 1.6
@@ -18,18 +19,13 @@ def line_at(reading: Reading, place: Points, *, higher: float = _LONGER) -> Line
     """
     if not np.isfinite(place).all():
         return None
-    size = np.array([reading.width, reading.height], np.float64)
-    there = place * size
+    whole = np.array([reading.width, reading.height], np.float64)
+    there = place * whole
     best, nearest = None, 0.5
     for line in reading.lines:
-        own = line.quad.astype(np.float64) * size
-        length, height = (max(x, y) / max(1e-6, min(x, y)) for x, y in zip(extent(own), extent(there), strict=True))
-        apart = float(np.linalg.norm(own.mean(axis=0) - there.mean(axis=0))) / max(extent(there)[1], 1e-6)
+        own = line.quad.astype(np.float64) * whole
+        length, height = (max(x, y) / max(1e-6, min(x, y)) for x, y in zip(size(own), size(there), strict=True))
+        apart = float(np.linalg.norm(own.mean(axis=0) - there.mean(axis=0))) / max(size(there)[1], 1e-6)
         if length <= _LONGER and height <= higher and apart < nearest:
             best, nearest = line, apart
     return best
-
-
-def extent(quad: Points) -> tuple[float, float]:
-    """Length and height of a line (4, 2)."""
-    return float(np.linalg.norm(quad[1] - quad[0])), float(np.linalg.norm(quad[3] - quad[0]))

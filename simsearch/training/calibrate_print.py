@@ -99,7 +99,7 @@ class _Asks:
         self.sample, self.sharp, self.verifier, self.settings, self.first = sample, sharp, verifier, settings, first
         self.skus = np.array(sample.skus)
         self.lookup, self.texts = Lookup(sample, settings), _Texts(sample)
-        self.printed = PrintVerifier(reader, self.texts.weights.weight)
+        self.printed = PrintVerifier(reader, self.texts.weights.weight, keypoint_side=verifier.orb.settings.size)
         codes = [codes_of(d["codes"]) if "codes" in d else Codes() for d in sample.described]
         self.photos = codes
         self.sides = [CatalogSide(r, c, None) for r, c in zip(self.texts.readings, codes, strict=True)]

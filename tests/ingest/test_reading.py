@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import shutil
@@ -28,6 +29,7 @@ from simsearch.features import reading
 from simsearch.features.reading import Reading
 from simsearch.ingest import reading as stage
 from simsearch.ingest.reading_report import ReadingReport, pace
+from simsearch.recognition.printed import PrintVerifier
 from simsearch.testing.readers import FakeReader, read_by
 
 if TYPE_CHECKING:
@@ -408,3 +410,22 @@ def test_progress_tells_every_photo(shelf: Shelf) -> None:
         app.index([shelf.folder], reading=False, progress=silent)
         app.read_print(progress=lambda done, total, text: told.append((done, total)))
     assert told == [(n, COUNT) for n in range(1, COUNT + 1)]
+
+
+def test_a_query_aligns_lines_by_the_size_that_keypoints_are_sought_at(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sides: list[int] = []
+
+    class Noted(PrintVerifier):
+        def __init__(self, *args: Any, keypoint_side: int, **more: Any) -> None:
+            sides.append(keypoint_side)
+            super().__init__(*args, keypoint_side=keypoint_side, **more)
+
+    monkeypatch.setattr("simsearch.recognition.print_evidence.PrintVerifier", Noted)
+    with shelf.app() as app:
+        app.index([shelf.folder])
+        encoded = io.BytesIO()
+        Pillow.open(shelf.photo(0)).save(encoded, "PNG", compress_level=1)  # another file than the catalog's
+        app.query(encoded.getvalue(), record=False)
+        assert sides == [app.verifier.orb.settings.size]

@@ -6,7 +6,6 @@ what the catalog's side reads under the same cuts was stored when it was read (`
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -17,13 +16,13 @@ from simsearch.features.reading.content import content
 from simsearch.features.reading.cuts import deciding, largest, places
 from simsearch.features.reading.quads import size, upright
 from simsearch.features.reading.types import Cut, Line, Reader, Reading
+from simsearch.recognition.printed import digits
 from simsearch.recognition.printed.alignment import Alignment, Points, Zone
 from simsearch.recognition.printed.blank import lacks_words
 from simsearch.recognition.printed.lines import Judgement, Relation, judge, same_letters
 
 LEAST_HEIGHT = 10.0
 """Pixels of a line in the photo from which it is looked at. Half of that are letters."""
-_ALONE = re.compile(r"\d{1,4}(?:[.,]\d{1,3})?")
 _BESIDE = 2.5
 """Heights of a line by which a homography may miss it."""
 _ALIKE_HEIGHT = 1.8
@@ -119,7 +118,7 @@ def beside(own: Reading, reading: Reading, i: int, alignment: Alignment) -> Line
 def _of_one_kind(a: Line, b: Line) -> bool:
     """Whether both may speak of the same thing: two strengths, two counts, or one of them a number alone."""
     ours, theirs = content(a.text), content(b.text)
-    alone = any(_ALONE.fullmatch(line.text.strip()) for line in (a, b))
+    alone = digits.is_number(a.text) or digits.is_number(b.text)
     return alone or bool(ours.strength and theirs.strength) or bool(ours.pack and theirs.pack)
 
 

@@ -16,11 +16,17 @@ _WITHIN = re.compile(r"(?<=[^\W\d_])[0158](?=[^\W\d_]{2})")
 """A letter of a word that was taken for a digit: `ESK0FAZOL`."""
 _TAKEN = str.maketrans("gqOoQlI|iSsBZz", "99000111155822")
 _CLOSE = frozenset("06 08 17 38 39 56 58 59 68 69 89".split())
+_ALONE = re.compile(r"\d{1,4}(?:[.,]\d{1,3})?")
 _LETTERS = re.compile(r"[^\W\d_]{2}|[gl%µ]")
 """Of a line beside a number: a word, or a unit. A single letter may be a misread digit."""
 _MARK = re.compile(r"[^\w\s%]")
 """A mark beside a number may be one of its digits, misread."""
 _BESIDE = re.compile(r"(?<=\d)[gqOoQlI|iSsBZz]|[gqOoQlI|iSsBZz](?=\d)")
+
+
+def is_number(text: str) -> bool:
+    """Whether a line is a number alone: its unit stands apart, or was lost."""
+    return bool(_ALONE.fullmatch(text.strip()))
 
 
 class _Number(NamedTuple):

@@ -27,10 +27,10 @@ from simsearch.recognition.printed.agreement import (
     text_evidence,
     text_likeness,
 )
-from simsearch.recognition.printed.aligned import Near, Place, counted, read_along
+from simsearch.recognition.printed.aligned import Place, counted, read_along
 from simsearch.recognition.printed.alignment import Alignment, Zone
 from simsearch.recognition.printed.back import only_on_photo
-from simsearch.recognition.printed.facts import Said, said
+from simsearch.recognition.printed.facts import said
 from simsearch.recognition.printed.lines import Relation
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
 from simsearch.recognition.printed.whole import against_print, against_table, differing, stated
@@ -118,26 +118,7 @@ class PrintVerifier:
         if alignment and photo.reading and other.reading:
             back = only_on_photo(photo.reading, other.reading, alignment, other.facts)
         agree, against = _told([*places, *back])
-        likeness = evidence = name = 0.0
-        differ = 0
-        both = bool(photo.reading and other.reading and photo.reading.lines and other.reading.lines)
-        if photo.reading is not None and photo.reading.lines:
-            printed = sized_words(photo.reading)
-            if other.facts is not None:
-                name = name_agreement(name_words(other.facts), printed, self.weights)
-            if both:
-                assert other.reading is not None
-                likeness = text_likeness(photo.reading, other.reading, self.weights)
-                evidence = text_evidence(photo.reading, other.reading)
-            same = name >= _NAMED or likeness >= _NAMED
-            found = said(photo.reading)
-            if both and other.reading is not None:
-                differ = differing(photo.reading, other.reading, found, said(other.reading))
-            for ours, theirs in self._whole(found, other, partial(self._near, photo)):
-                agree += [fact for fact in ours if not _repeated(fact, agree)]
-                settled = {fact.kind for fact in agree}
-                theirs = [fact for fact in theirs if fact.kind not in settled and not _elsewhere(fact, alignment)]
-                against += theirs if same else []
+        likeness, evidence, name, differ = self._whole(photo, other, alignment, agree, against)
         listed = other.all_codes(self._today or date.today())
         codes = compare_codes(photo.codes, listed)
         alone = self._contested(codes, geometry, agree, against)
@@ -148,7 +129,7 @@ class PrintVerifier:
             (against if code < 0 else agree).append(PrintedFact(kind, *numbers, from_table=not other.codes))
         features = (
             likeness * evidence,
-            float(both),
+            float(_both_read(photo, other)),
             log1p(counted(places, Relation.AGREES)),
             sum(p.judgement.likeness - 0.5 for p in places) / (len(places) + 1),
             log1p(counted(places, Relation.UNREAD)),
@@ -195,14 +176,41 @@ class PrintVerifier:
         held = {fact.kind for fact in agree} & {"pack", "volume"}
         return contested(codes, picture=picture, print_=False if against else True if held else None)
 
-    @staticmethod
-    def _whole(photo: list[Said], other: CatalogSide, near: Near) -> list[tuple[list[PrintedFact], list[PrintedFact]]]:
-        found = []
+    def _whole(
+        self,
+        photo: PhotoSide,
+        other: CatalogSide,
+        alignment: Alignment | None,
+        agree: list[PrintedFact],
+        against: list[PrintedFact],
+    ) -> tuple[float, float, float, int]:
+        """Likeness of all text and what it is worth, agreement of the name, and amounts that differ.
+
+        Adds to `agree` and `against` what whole photos and the table say, of kinds that are open yet.
+        """
+        if photo.reading is None or not photo.reading.lines:
+            return 0.0, 0.0, 0.0, 0
+        likeness = evidence = name = 0.0
+        differ = 0
+        ours, near = said(photo.reading), partial(self._near, photo)
+        found: list[tuple[list[PrintedFact], list[PrintedFact]]] = []
         if other.reading is not None:
-            found.append(against_print(photo, said(other.reading), near))
+            theirs = said(other.reading)
+            found.append(against_print(ours, theirs, near))
+            if other.reading.lines:
+                likeness = text_likeness(photo.reading, other.reading, self.weights)
+                evidence = text_evidence(photo.reading, other.reading)
+                differ = differing(photo.reading, other.reading, ours, theirs)
         if other.facts is not None:
-            found.append(against_table(photo, stated(other.facts), near))
-        return found
+            found.append(against_table(ours, stated(other.facts), near))
+            name = name_agreement(name_words(other.facts), sized_words(photo.reading), self.weights)
+        same = name >= _NAMED or likeness >= _NAMED
+        for agreements, contradictions in found:
+            agree += [fact for fact in agreements if not _repeated(fact, agree)]
+            settled = {fact.kind for fact in agree}
+            open_ = [f for f in contradictions if f.kind not in settled and not _elsewhere(f, alignment)]
+            against += open_ if same else []
+        return likeness, evidence, name, differ
 
     def _near(self, photo: PhotoSide, line: Line) -> Line:
         """A line of the photo with its two cuts, which are made once a photo; as it is where nothing can be cut."""
@@ -214,6 +222,10 @@ class PrintVerifier:
             narrow, wide = (Cut(text, confidence) for text, confidence in self.reader.recognise(crops))
             photo.near[id(line)] = replace(line, cuts=(narrow, wide))
         return photo.near[id(line)]
+
+
+def _both_read(photo: PhotoSide, other: CatalogSide) -> bool:
+    return all(side.reading is not None and side.reading.lines for side in (photo, other))
 
 
 def _told(places: list[Place]) -> tuple[list[PrintedFact], list[PrintedFact]]:

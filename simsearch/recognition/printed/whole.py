@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.core.forms import differ, forms
 from simsearch.core.quantities import Comparison, Pack, Strength, compare, compare_packs, doses, pack, parse
 from simsearch.core.types import PrintedFact
 from simsearch.features.reading.content import Content, content
@@ -29,8 +28,6 @@ _BEST, _LEAST = 0.9, 0.6
 """Confidences of such a line: of the best of its three readings, and of each."""
 _VOLUME = re.compile(r"\W*\d{1,4}(?:[.,]\d{1,3})?\s?(?:m[lL]|ML|[lL]|[gG])\W*")
 """A line that is a volume alone. Beside other words it may be that of a dose."""
-_BARE = re.compile(r"\d{1,4}(?:[.,]\d{1,3})?")
-"""A line that is a number alone: its unit stands apart, or was lost."""
 
 
 @dataclass(frozen=True)
@@ -169,10 +166,10 @@ def against_print(
 
 def _apart(a: Said, b: Said, kind: str) -> bool:
     """Whether two lines say different amounts, though one of them may have been cut."""
-    if kind == "strength":
-        both = a.content.value and b.content.value
-        return bool(both) and compare(a.content.value, b.content.value) is Comparison.DIFFERENT  # type: ignore[arg-type]
-    return _compared(a, b, kind) is Comparison.DIFFERENT
+    if kind != "strength":
+        return _compared(a, b, kind) is Comparison.DIFFERENT
+    ours, theirs = a.content.value, b.content.value
+    return ours is not None and theirs is not None and compare(ours, theirs) is Comparison.DIFFERENT
 
 
 def _stands(a: Said, b: Said, kind: str, found: Comparison, near: Near) -> bool:
@@ -218,12 +215,7 @@ def _strengths_differ(photo: Reading, catalog: Reading, a: Sequence[Strength], b
 
 
 def _bare(reading: Reading) -> set[str]:
-    texts = (line.text.strip() for line in reading.lines)
-    return {number for text in texts if _BARE.fullmatch(text) for number in digits.numbers(text)}
-
-
-def _forms(side: Sequence[Said]) -> frozenset[str]:
-    return frozenset(form for s in side for form in s.content.forms)
+    return {n for line in reading.lines if digits.is_number(line.text) for n in digits.numbers(line.text)}
 
 
 def _of_one(a: Said, b: Said) -> bool:
@@ -265,9 +257,3 @@ def _printed(kind: str, a: Said, b: Said) -> PrintedFact:
         catalog_place=corners(b.line.quad.astype(np.float64)),
         confidence=min(a.line.confidence, b.line.confidence),
     )
-
-
-def form_contradiction(photo: Sequence[Said], table: Stated) -> bool:
-    """Whether the photo names forms, and none that the table has."""
-    ours = _forms([s for s in photo if s.line.confidence >= SURE])
-    return differ(ours, forms(table.form))

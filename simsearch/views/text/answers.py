@@ -77,7 +77,8 @@ def _hits(hits: Sequence[Hit]) -> None:
     lines = table("SKU", "name", "probability", "similarity", "inliers", "support", *["print"] * compared, "image")
     for hit in hits:
         v = hit.verification
-        scores = (percent(v.probability), f"{v.similarity:.2f}", str(v.inliers), f"{v.support:.0f}")
+        sure = "ruled out" if v.contradicted else percent(v.probability)
+        scores = (sure, f"{v.similarity:.2f}", str(v.inliers), f"{v.support:.0f}")
         print_ = [short(v.printed)] if compared else []
         lines.add_row(*map(text, (hit.sku, hit.name, *scores, *print_, hit.image)))
     OUT.print(Padding(lines, (0, 0, 0, 2), expand=False))
