@@ -37,6 +37,7 @@ def test_an_answer_says_what_was_read_and_what_contradicts(capsys: pytest.Captur
     assert "  read  500 mg, 24 tablets; code 01\n" in said
     assert "  contradiction  pack 24 tablets, but P48 48\n" in said
     assert "not the same: pack; same: name" in said
+    assert "ruled out" in said  # and not how probable its looks alone would make it
     assert "HEMIPAN [500 mg]  0.99" in said
     assert "contradicts: pack  P48  24 tablets  48" in said
     assert "Hemipan (table)" in said
