@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch.nn import functional
 
 from simsearch.core.types import Pixels
-from simsearch.features.network.network import Network, letterbox, to_input
+from simsearch.features.network.frames import seen
+from simsearch.features.network.network import Network, to_input
 from simsearch.features.network.weights_file import SURFACES
 
 PENALTIES = (1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
@@ -43,15 +44,14 @@ class Labelled:
         return Labelled(self.features[chosen], self.surfaces[chosen], self.weights[chosen], self.groups[chosen])
 
 
-def pooled_features(network: Network, pixels: Sequence[Pixels], batch: int = 32) -> NDArray[np.float32]:
+def pooled_features(network: Network, pixels: Sequence[Pixels]) -> NDArray[np.float32]:
     """Features (n, channels) that the surface head sees, of RGB photos of any size."""
     network.eval()
-    size, out = network.architecture.input_size, [np.empty((0, network.surface.in_features), np.float32)]
+    out = np.empty((len(pixels), network.surface.in_features), np.float32)
     with torch.inference_mode():
-        for i in range(0, len(pixels), batch):
-            squares = [letterbox(p, size) for p in pixels[i : i + batch]]
-            out.append(network.features(to_input(squares)).numpy())
-    return np.concatenate(out)
+        for i, photo in enumerate(pixels):
+            out[i] = network.features(to_input([seen(photo, network.architecture)])).numpy()[0]
+    return out
 
 
 def solve(photos: Labelled, l2: float, *, steps: int = 300) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

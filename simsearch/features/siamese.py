@@ -109,9 +109,7 @@ class Siamese:
 
     def _pass(self, pixels: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Embeddings (n, d) and probabilities (n, len(SURFACES)) of n photos of any size."""
-        from simsearch.features.network.network import letterbox
-
-        return self.inference.describe([letterbox(p, self.inference.size) for p in pixels])
+        return self.inference.describe(pixels)
 
     def _look_closer(self, pixels: Sequence[Pixels], pills: NDArray[np.bool_], embeddings: NDArray[np.float32]) -> None:
         """Replace the embedding of each photo in which pills are found by that of the crop to them.

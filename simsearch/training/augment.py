@@ -6,6 +6,7 @@ strength is a setting, and 0 switches a part off. A view is a function of pixels
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from simsearch.core.config import setting
 from simsearch.core.errors import ConfigError
 from simsearch.core.types import Pixels
+from simsearch.features.network.frames import Frame
 
 
 @dataclass(frozen=True)
@@ -118,13 +120,13 @@ def with_strategy(tables: Mapping[str, Any], *, where: str) -> dict[str, Any]:
 
 
 def view(
-    pixels: Pixels, settings: AugmentSettings, size: int, rng: Generator, backdrop: Pixels | None = None
+    pixels: Pixels, settings: AugmentSettings, frame: Frame, rng: Generator, backdrop: Pixels | None = None
 ) -> Pixels:
-    """One augmented square view of `pixels`: (size, size, 3) uint8.
+    """One augmented view of `pixels`: (height, width, 3) uint8 for a `frame` of height and width.
 
     `backdrop` is another photo, put behind the warped one in `background_share` of the views.
     """
-    out = _warp(pixels, settings, size, rng, backdrop)
+    out = _warp(pixels, settings, frame, rng, backdrop)
     if rng.random() < settings.occlusion_share:
         out = _occlude(out, rng)
     out = _colour(out, settings, rng)
@@ -139,10 +141,11 @@ def view(
     return out
 
 
-def _warp(pixels: Pixels, s: AugmentSettings, size: int, rng: Generator, backdrop: Pixels | None) -> Pixels:
+def _warp(pixels: Pixels, s: AugmentSettings, frame: Frame, rng: Generator, backdrop: Pixels | None) -> Pixels:
     height, width = pixels.shape[:2]
+    high, wide = frame
     angle = 0.0 if rng.random() < s.upright_share else rng.uniform(-s.rotation, s.rotation)
-    scale = np.exp(rng.uniform(np.log(s.scale_low), np.log(s.scale_high))) * size / max(height, width)
+    scale = np.exp(rng.uniform(np.log(s.scale_low), np.log(s.scale_high))) * min(high / height, wide / width)
     stretch = np.exp(rng.uniform(-s.stretch, s.stretch))
     corners = np.array([[-width, -height], [width, -height], [width, height], [-width, height]], np.float64) / 2
     turn = np.deg2rad(angle)
@@ -150,8 +153,8 @@ def _warp(pixels: Pixels, s: AugmentSettings, size: int, rng: Generator, backdro
     target = (corners * [scale * stretch, scale / stretch]) @ rotate.T
     # Corners moved by less than a quarter of the shorter side stay convex; otherwise thin packages would fold over.
     shorter = min(width * scale * stretch, height * scale / stretch)
-    reach = min(size * s.perspective, 0.24 * shorter)
-    target += size / 2 + rng.uniform(-s.shift, s.shift, 2) * size + rng.uniform(-reach, reach, (4, 2))
+    reach = min(min(frame) * s.perspective, 0.24 * shorter)
+    target += np.array([wide, high]) * (0.5 + rng.uniform(-s.shift, s.shift, 2)) + rng.uniform(-reach, reach, (4, 2))
     origin = corners + np.array([width, height]) / 2
     matrix = cv2.getPerspectiveTransform(origin.astype(np.float32), target.astype(np.float32))
     source = _shrunk(pixels, scale)
@@ -162,12 +165,12 @@ def _warp(pixels: Pixels, s: AugmentSettings, size: int, rng: Generator, backdro
         rim = np.concatenate([source[0], source[-1], source[:, 0], source[:, -1]]).mean(axis=0)
         border = tuple(float(c) for c in rim)
         return np.asarray(
-            cv2.warpPerspective(source, matrix, (size, size), borderMode=cv2.BORDER_CONSTANT, borderValue=border),
+            cv2.warpPerspective(source, matrix, (wide, high), borderMode=cv2.BORDER_CONSTANT, borderValue=border),
             dtype=np.uint8,
         )
-    behind = _backdrop(backdrop, size, rng)
+    behind = _backdrop(backdrop, frame, rng)
     return np.asarray(
-        cv2.warpPerspective(source, matrix, (size, size), dst=behind, borderMode=cv2.BORDER_TRANSPARENT), dtype=np.uint8
+        cv2.warpPerspective(source, matrix, (wide, high), dst=behind, borderMode=cv2.BORDER_TRANSPARENT), dtype=np.uint8
     )
 
 
@@ -180,18 +183,19 @@ def _shrunk(pixels: Pixels, scale: float) -> Pixels:
     return np.asarray(cv2.resize(pixels, (w, h), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _backdrop(photo: Pixels | None, size: int, rng: Generator) -> Pixels:
+def _backdrop(photo: Pixels | None, frame: Frame, rng: Generator) -> Pixels:
+    size = frame[1], frame[0]  # as OpenCV has it
     kind = rng.integers(3)
     if kind == 0 and photo is not None:
         rows, columns = max(1, photo.shape[0] // 3), max(1, photo.shape[1] // 3)
         y, x = rng.integers(photo.shape[0] - rows + 1), rng.integers(photo.shape[1] - columns + 1)
-        return np.asarray(cv2.resize(photo[y : y + rows, x : x + columns], (size, size)), dtype=np.uint8)
+        return np.asarray(cv2.resize(photo[y : y + rows, x : x + columns], size), dtype=np.uint8)
     if kind == 1:
         cells = int(rng.integers(2, 12))
         base, spread = rng.uniform(30, 230, 3), rng.uniform(3, 60)
         coarse = np.clip(base + rng.normal(0, spread, (cells, cells, 3)), 0, 255).astype(np.uint8)
-        return np.asarray(cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
-    out = np.empty((size, size, 3), np.uint8)
+        return np.asarray(cv2.resize(coarse, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    out = np.empty((*frame, 3), np.uint8)
     out[:] = np.clip(rng.uniform(60, 255) + rng.normal(0, 12, 3), 0, 255).astype(np.uint8)
     return out
 
@@ -206,23 +210,25 @@ def _colour(pixels: Pixels, s: AugmentSettings, rng: Generator) -> Pixels:
     if s.contrast:
         mean = x.mean()
         x = mean + (x - mean) * np.float32(np.exp(rng.uniform(-s.contrast, s.contrast)))
-    size = pixels.shape[0]
+    high, wide = pixels.shape[:2]
     if rng.random() < s.light_share:
-        x *= _ramp(size, rng)[..., None]
+        x *= _ramp((high, wide), rng)[..., None]
     if rng.random() < s.glare_share:
-        x += _spot(size, rng)[..., None]
+        x += _spot((high, wide), rng)[..., None]
     return np.clip(x, 0, 255).astype(np.uint8)
 
 
-def _ramp(size: int, rng: Generator) -> NDArray[np.float32]:
+def _ramp(frame: Frame, rng: Generator) -> NDArray[np.float32]:
     low, high = np.exp(rng.uniform(-0.5, 0.3, 2))
-    line = np.linspace(low, high, size, dtype=np.float32)
-    field = np.broadcast_to(line, (size, size))
-    return np.asarray(np.rot90(field, int(rng.integers(4))), dtype=np.float32)
+    turns = int(rng.integers(4))
+    before = frame if turns % 2 == 0 else (frame[1], frame[0])
+    field = np.broadcast_to(np.linspace(low, high, before[1], dtype=np.float32), before)
+    return np.asarray(np.rot90(field, turns), dtype=np.float32)
 
 
-def _spot(size: int, rng: Generator) -> NDArray[np.float32]:
-    y, x = np.mgrid[0:size, 0:size].astype(np.float32) / size
+def _spot(frame: Frame, rng: Generator) -> NDArray[np.float32]:
+    y, x = np.mgrid[0 : frame[0], 0 : frame[1]].astype(np.float32)
+    y, x = y / frame[0], x / frame[1]
     cy, cx = rng.uniform(0, 1, 2)
     sy, sx = rng.uniform(0.04, 0.25, 2)
     spot = np.exp(-(((y - cy) / sy) ** 2 + ((x - cx) / sx) ** 2)) * rng.uniform(60, 220)
@@ -241,12 +247,12 @@ def _blur(pixels: Pixels, rng: Generator) -> Pixels:
 
 
 def _occlude(pixels: Pixels, rng: Generator) -> Pixels:
-    size = pixels.shape[0]
+    high, wide = pixels.shape[:2]
     out = pixels.copy()
     skin = rng.random() < 0.5
     colour = rng.uniform([60, 30, 20], [235, 190, 160]) if skin else rng.uniform(0, 255, 3)
-    side, along = int(rng.integers(4)), rng.uniform(0, size)
-    centre = [(along, 0), (along, size), (0, along), (size, along)][side]
-    axes = tuple(int(a) for a in rng.uniform(0.06, 0.3, 2) * size)
+    side, along = int(rng.integers(4)), rng.uniform(0, 1)
+    centre = [(along * wide, 0), (along * wide, high), (0, along * high), (wide, along * high)][side]
+    axes = tuple(int(a) for a in rng.uniform(0.06, 0.3, 2) * math.sqrt(high * wide))
     cv2.ellipse(out, (int(centre[0]), int(centre[1])), axes, rng.uniform(0, 180), 0, 360, tuple(map(float, colour)), -1)
     return out

@@ -88,7 +88,7 @@ def draw_strategy(
                 place = ((_LABEL + column * _CELL) / width, 1 - (y + _CELL) / height, _CELL / width, _CELL / height)
                 axes = figure.add_axes(_inset(place))
                 rng = np.random.default_rng([seed, number, row, column])
-                seen = view(pixels, shown if column else NONE, _SIZE, rng, behind)
+                seen = view(pixels, shown if column else NONE, (_SIZE, _SIZE), rng, behind)
                 _cell(axes, seen[70:154, 70:154] if part in _FINE else seen)
     FigureCanvasAgg(figure)
     picture = io.BytesIO()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from torch.utils.data import Dataset
 from simsearch.core.images import shrunk
 from simsearch.core.numbers import stable_share
 from simsearch.core.types import Pixels, Surface
+from simsearch.features.network.frames import frame_for
 from simsearch.features.network.pill_crop import cropped_with_outlines
 from simsearch.features.network.weights_file import SURFACES
 from simsearch.training.augment import view
@@ -43,10 +44,12 @@ class TrainingPhoto:
 class Batch:
     """Views of one training step."""
 
-    pixels: Tensor
-    """(n, 3, size, size) uint8; images 2i and 2i + 1 form a pair."""
+    views: tuple[Tensor, ...]
+    """(m, 3, h, w) uint8 of each shape, together n."""
+    order: Tensor
+    """(n,) int64: place of each view among all of `views` in a row. Views 2i and 2i + 1 form a pair."""
     labels: Tensor
-    """(n,) int64, class of each."""
+    """(n,) int64, class of each view."""
     surfaces: Tensor
     """(n,) int64 index into SURFACES, -1 where not known."""
 
@@ -94,6 +97,8 @@ class Batches(Dataset[Batch]):
 
     def __init__(self, views: Sequence[Views], photos: Sequence[TrainingPhoto], settings: TrainSettings) -> None:
         self.views, self.settings = views, settings
+        self.architecture = replace(settings.network, input_size=settings.train_size)
+        """Of the views."""
         self.neighbours: NDArray[np.int32] | None = None
         """(classes, k) the classes that look like each class; set between epochs, None before the first mining."""
         names = sorted({p.sku for p in photos})
@@ -120,10 +125,9 @@ class Batches(Dataset[Batch]):
         else:
             pairs = ALGORITHMS[s.sampling](self.images, s.optimiser.batch // 2, rng)
             chosen = np.stack([pairs.a, pairs.b], axis=1).reshape(-1)
-        views = [self._view(int(i), rng) for i in chosen]
-        stacked = torch.from_numpy(np.stack(views)).permute(0, 3, 1, 2).contiguous()
+        views, order = _by_shape([self._view(int(i), rng) for i in chosen])
         labels = torch.from_numpy(self.images.classes[chosen].astype(np.int64))
-        return Batch(stacked, labels, torch.from_numpy(self.surfaces[chosen]))
+        return Batch(views, order, labels, torch.from_numpy(self.surfaces[chosen]))
 
     def _view(self, image: int, rng: np.random.Generator) -> Pixels:
         s, own = self.settings, self.views[image]
@@ -133,4 +137,18 @@ class Batches(Dataset[Batch]):
         if pixels is own.crop and own.outlines and rng.random() < s.rearranged_share:
             pixels = copy_pasted(pixels, own.outlines, rng)
         pills = own.crop is not None or self.surfaces[image] == _PILLS
-        return view(pixels, s.augment_pills if pills else s.augment, s.train_size, rng, behind)
+        if self.architecture.frames != "square":  # phones are held upright and across
+            pixels = np.ascontiguousarray(np.rot90(pixels, int(rng.integers(4))))
+        frame = frame_for(pixels.shape[0], pixels.shape[1], self.architecture)
+        return view(pixels, s.augment_pills if pills else s.augment, frame, rng, behind)
+
+
+def _by_shape(pictures: Sequence[Pixels]) -> tuple[tuple[Tensor, ...], Tensor]:
+    """The pictures (h, w, 3) as tensors (m, 3, h, w) of one shape each, and the place (n,) of each picture in these."""
+    ids: dict[tuple[int, ...], list[int]] = {}
+    for i, picture in enumerate(pictures):
+        ids.setdefault(picture.shape, []).append(i)
+    stacked = (np.stack([pictures[i] for i in part]) for part in ids.values())
+    views = tuple(torch.from_numpy(each).permute(0, 3, 1, 2).contiguous() for each in stacked)
+    order = np.argsort(np.concatenate(list(ids.values())))
+    return views, torch.from_numpy(order)

@@ -80,8 +80,9 @@ class Loop:
             module.eval()
         labels, surfaces = batch.labels.to(self.device), batch.surfaces.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            maps = self.backbone(normalise(batch.pixels.to(self.device)))
-        embeddings, surface_logits = self.network.heads(maps)
+            maps = [self.backbone(normalise(views.to(self.device))) for views in batch.views]
+        pooled = torch.cat([self.network.pool(each) for each in maps])[batch.order.to(self.device)]
+        embeddings, surface_logits = self.network.heads(pooled)
         parts = self._losses(embeddings, labels, surface_logits, surfaces)
         total = parts["metric"] + s.pair_weight * parts["pair"] + s.surface_weight * parts["surface"]
         self.optimiser.zero_grad(set_to_none=True)

@@ -99,7 +99,7 @@ def _train(
         done = step + 1
         progress(done, total, f"loss {np.mean(losses[-20:]):.3f}")
         if done % settings.validate_every == 0 or done == total:
-            figures = validation.run(loop.average, settings.network.input_size, loop.device)
+            figures = validation.run(loop.average, loop.device)
             loop.log(run, {"step": done, "seconds": round(time.perf_counter() - started, 1), **loss, **figures})
             if figures.get("r1", 0.0) >= loop.best or not figures:
                 loop.best = figures.get("r1", 0.0)
@@ -191,7 +191,7 @@ def _neighbours(batches: Batches, loop: Loop, settings: TrainSettings) -> NDArra
 
     images = batches.images
     photos = [batches.views[int(images.order[start])].seen for start in images.starts]
-    embeddings = embed(loop.average, photos, settings.train_size, loop.device)
+    embeddings = embed(loop.average, photos, loop.device, size=settings.train_size)
     index = faiss.IndexFlatIP(embeddings.shape[1])
     index.add(embeddings)
     similarities, ids = index.search(embeddings, min(settings.hard_neighbours + 1, len(embeddings)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from simsearch.core.types import Pixels
-from simsearch.features.network.network import Inference, Network, letterbox
+from simsearch.features.network.network import Inference, Network
 from simsearch.training.batches import TrainingPhoto
 
 
@@ -51,11 +51,11 @@ class Validation:
             [pixels[i] for i in queries], [photos[i].sku for i in queries], [photos[i].group for i in queries],
         )  # fmt: skip
 
-    def run(self, network: Network, size: int, device: torch.device) -> dict[str, float]:
+    def run(self, network: Network, device: torch.device) -> dict[str, float]:
         """`r1` over all queries and `r1_<set>` for each set, 0 to 1; empty where there are no queries."""
         if not self.queries:
             return {}
-        gallery, queries = (embed(network, p, size, device) for p in (self.gallery, self.queries))
+        gallery, queries = (embed(network, p, device) for p in (self.gallery, self.queries))
         best = (queries @ gallery.T).argmax(axis=1)
         right = np.array([self.gallery_skus[g] == sku for g, sku in zip(best, self.query_skus, strict=True)])
         groups = np.array(self.query_groups)
@@ -64,12 +64,18 @@ class Validation:
 
 
 def embed(
-    network: Network, pixels: Sequence[Pixels], size: int, device: torch.device, batch: int = 64
+    network: Network, pixels: Sequence[Pixels], device: torch.device, *, size: int = 0, batch: int = 64
 ) -> NDArray[np.float32]:
-    """Embeddings (n, d) float32 of RGB photos of any size, computed as for a catalog: folded, in its precision."""
-    ready = Inference(copy.deepcopy(network).eval(), device=str(device))
+    """Embeddings (n, d) float32 of RGB photos of any size, computed as for a catalog: folded, in its precision.
+
+    `size` is another one than the network's `input_size`; 0: that.
+    """
+    copied = copy.deepcopy(network).eval()
+    if size:
+        copied.architecture = replace(copied.architecture, input_size=size)
+    ready = Inference(copied, device=str(device))
     parts = (pixels[i : i + batch] for i in range(0, len(pixels), batch))
-    return np.concatenate([ready.describe([letterbox(p, size) for p in part])[0] for part in parts])
+    return np.concatenate([ready.describe(part)[0] for part in parts])
 
 
 def draw_curves(run: Path) -> None:

@@ -101,7 +101,7 @@ def test_only_the_surface_head_changes() -> None:
     network = Network(Architecture(embedding=16, input_size=64, pair_hidden=4))
     before = {k: v.clone() for k, v in network.state_dict().items()}
     pictures = [np.random.default_rng(i).integers(0, 256, (40, 60, 3), dtype=np.uint8) for i in range(6)]
-    features = pooled_features(network, pictures, batch=4)
+    features = pooled_features(network, pictures)
     assert features.shape == (6, network.surface.in_features)
     assert pooled_features(network, []).shape == (0, network.surface.in_features)
     photos = Labelled(features, np.array([0, 1, 2] * 2), np.ones(6, np.float32), np.arange(6))

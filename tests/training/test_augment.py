@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from simsearch.core.config import parse_settings
 from simsearch.core.errors import ConfigError
 from simsearch.core.types import Pixels
-from simsearch.features.network.network import letterbox
+from simsearch.features.network.frames import framed
 from simsearch.training.augment import PARTS, STRATEGIES, AugmentSettings, strategy, view, with_strategy
 
 OFF = AugmentSettings(
@@ -64,7 +64,7 @@ def difference(a: Pixels, b: Pixels) -> float:
 def test_is_a_function_of_the_seed() -> None:
     photo, other = package(), package(seed=1)
     before = photo.copy()
-    one, same, another = (view(photo, AugmentSettings(), 96, rng(s), other) for s in (3, 3, 4))
+    one, same, another = (view(photo, AugmentSettings(), (96, 96), rng(s), other) for s in (3, 3, 4))
     assert (one == same).all()
     assert (one != another).any()
     assert (photo == before).all()
@@ -74,17 +74,17 @@ def test_is_a_function_of_the_seed() -> None:
 @pytest.mark.parametrize(("width", "height"), [(160, 120), (100, 300), (48, 48)])
 def test_strength_zero_is_the_plain_picture(width: int, height: int) -> None:
     photo = package(width, height)
-    assert difference(view(photo, OFF, 96, rng()), letterbox(photo, 96)) < 6
+    assert difference(view(photo, OFF, (96, 96), rng()), framed(photo, (96, 96))) < 6
 
 
 def test_no_two_seeds_differ_at_strength_zero() -> None:
-    assert (view(package(), OFF, 96, rng(1)) == view(package(), OFF, 96, rng(2))).all()
+    assert (view(package(), OFF, (96, 96), rng(1)) == view(package(), OFF, (96, 96), rng(2))).all()
 
 
 @pytest.mark.parametrize("part", CHANGES)
 def test_each_part_changes_the_picture(part: str) -> None:
-    photo, still = package(), view(package(), OFF, 96, rng())
-    changed = [view(photo, replace(OFF, **CHANGES[part]), 96, rng(s), package(seed=9)) for s in range(4)]
+    photo, still = package(), view(package(), OFF, (96, 96), rng())
+    changed = [view(photo, replace(OFF, **CHANGES[part]), (96, 96), rng(s), package(seed=9)) for s in range(4)]
     assert max(difference(c, still) for c in changed) > 1.0
     assert difference(changed[0], changed[1]) > 0.2
 
@@ -95,10 +95,10 @@ def test_every_setting_is_changed_by_a_test() -> None:
 
 def test_rotation_is_what_it_says() -> None:
     photo = package(100, 100)
-    turned = [view(photo, replace(OFF, rotation=180.0, upright_share=0.0), 100, rng(s)) for s in range(40)]
+    turned = [view(photo, replace(OFF, rotation=180.0, upright_share=0.0), (100, 100), rng(s)) for s in range(40)]
     # Some of the views come near a quarter turn either way, which the settings allow.
     assert min(difference(t, np.rot90(photo)) for t in turned) < min(25.0, difference(photo, np.rot90(photo)))
-    upright = view(photo, replace(OFF, rotation=180.0, upright_share=1.0), 100, rng(5))
+    upright = view(photo, replace(OFF, rotation=180.0, upright_share=1.0), (100, 100), rng(5))
     assert difference(upright, photo) < 6
 
 
@@ -106,7 +106,7 @@ def test_rotation_is_what_it_says() -> None:
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(32, 80), st.integers(0, 1000), st.booleans())
 def test_any_photo_gives_a_full_view(width: int, height: int, size: int, seed: int, behind: bool) -> None:
     photo = rng(seed).integers(0, 256, (height, width, 3), np.uint8)
-    out = view(photo, AugmentSettings(), size, rng(seed), photo if behind else None)
+    out = view(photo, AugmentSettings(), (size, size), rng(seed), photo if behind else None)
     assert out.shape == (size, size, 3)
     assert out.dtype == np.uint8
 
@@ -116,7 +116,7 @@ def test_perspective_never_folds_a_thin_package() -> None:
     strip = np.full((40, 400, 3), 255, np.uint8)
     strip[2:-2, 2:-2] = 20
     for seed in range(60):
-        out = view(strip, replace(OFF, perspective=0.4, scale_low=0.7, scale_high=0.7), 128, rng(seed))
+        out = view(strip, replace(OFF, perspective=0.4, scale_low=0.7, scale_high=0.7), (128, 128), rng(seed))
         dark = (out[:, :, 0] < 128).astype(np.uint8)
         contours, _ = cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         outline = max(contours, key=cv2.contourArea)
@@ -128,7 +128,7 @@ def test_the_backdrop_shows_around_the_package() -> None:
     photo, red = package(), np.zeros((90, 90, 3), np.uint8)
     red[:] = (255, 0, 0)
     alone = replace(OFF, background_share=1.0, scale_low=0.5, scale_high=0.5)
-    corners = {tuple(view(photo, alone, 64, rng(s), red)[0, 0].tolist()) for s in range(30)}
+    corners = {tuple(view(photo, alone, (64, 64), rng(s), red)[0, 0].tolist()) for s in range(30)}
     assert (255, 0, 0) in corners
     assert len(corners) > 5
 
@@ -145,7 +145,7 @@ PHOTO = np.kron(np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8), 
 
 def test_the_default_is_phone_and_none_changes_nothing() -> None:
     assert strategy("phone") == AugmentSettings()
-    views = [view(PHOTO, strategy("none"), 96, np.random.default_rng(s)) for s in range(3)]
+    views = [view(PHOTO, strategy("none"), (96, 96), np.random.default_rng(s)) for s in range(3)]
     assert all((v == views[0]).all() for v in views)
 
 

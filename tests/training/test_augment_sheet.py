@@ -21,8 +21,8 @@ def test_a_part_alone_does_its_work_in_every_view_and_nothing_else(part: str) ->
     moved = {f.name for f in fields(alone) if getattr(alone, f.name) != getattr(NONE, f.name)}
     assert moved <= set(PARTS[part]) | ({"scale_low", "scale_high"} if part == "background" else set())
     assert all(getattr(alone, n) == 1.0 for n in PARTS[part] if n.endswith("_share") and n != "upright_share")
-    still = view(PHOTO, NONE, 96, np.random.default_rng(0)).astype(int)
-    views = [view(PHOTO, alone, 96, np.random.default_rng(s)) for s in range(3)]
+    still = view(PHOTO, NONE, (96, 96), np.random.default_rng(0)).astype(int)
+    views = [view(PHOTO, alone, (96, 96), np.random.default_rng(s)) for s in range(3)]
     assert max(np.abs(v - still).mean() for v in views) > 0.5
     assert strengths(strategy("phone"), part)
 

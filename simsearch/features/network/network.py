@@ -23,9 +23,9 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from simsearch.core.errors import UsageError, WeightsError
-from simsearch.core.images import resized
 from simsearch.core.types import Pixels
 from simsearch.features.network.backbones import BACKBONES
+from simsearch.features.network.frames import seen
 from simsearch.features.network.onednn import fuse
 from simsearch.features.network.weights_file import SURFACES, Architecture, Weights, open_weights, write_weights
 
@@ -66,16 +66,15 @@ class Network(nn.Module):
         self.surface = nn.Linear(row.channels, len(SURFACES))
 
     def features(self, x: Tensor) -> Tensor:
-        """Normalised input (n, 3, s, s) -> pooled features (n, channels)."""
+        """Normalised input (n, 3, h, w) -> pooled features (n, channels)."""
         return cast(Tensor, self.pool(self.backbone(x)))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Normalised input (n, 3, s, s) -> embeddings (n, d) of length 1, surface logits (n, surfaces)."""
-        return self.heads(self.backbone(x))
+        """Normalised input (n, 3, h, w) -> embeddings (n, d) of length 1, surface logits (n, surfaces)."""
+        return self.heads(self.features(x))
 
-    def heads(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Output of the backbone (n, channels, h, w), any precision -> embeddings and surface logits, float32."""
-        pooled = self.pool(maps)
+    def heads(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features (n, channels) float32 -> embeddings and surface logits, float32."""
         return functional.normalize(self.embed(pooled).float(), dim=1), self.surface(pooled)
 
     def pair_logits(self, a: Tensor, b: Tensor) -> Tensor:
@@ -84,9 +83,9 @@ class Network(nn.Module):
         return cast(Tensor, self.pair((a - b).abs() * scale)).squeeze(1)
 
     def load_start(self, path: Path) -> None:
-        """Start from the weights in `path`: simsearch's own (.safetensors), or a torchvision state dict (.pth).
+        """Start from the weights in `path`: simsearch's own (.safetensors), or a state dict (.pth) as it is published.
 
-        From a torchvision classifier only the features are taken.
+        From a classifier only the features are taken.
 
         Raises:
             WeightsError: the file is missing, neither of the two, or of another backbone.
@@ -111,9 +110,8 @@ class Network(nn.Module):
         if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
             raise WeightsError(f"{path}: is no state dict of tensors; save the model's `state_dict()`")
         wanted = self.backbone.state_dict()
-        renamed = _resnet_names(state) if self.architecture.backbone == "resnet18" else state
-        own = {k.removeprefix(row.strip): v.float() for k, v in renamed.items() if k.startswith(row.strip)}
-        picked = {k: v if v.ndim else v.long() for k, v in own.items() if k in wanted and wanted[k].shape == v.shape}
+        own = row.names(state, list(wanted))
+        picked = {k: v.float() if v.ndim else v.long() for k, v in own.items() if wanted[k].shape == v.shape}
         missing = [k for k in wanted if k not in picked and not k.endswith("num_batches_tracked")]
         if missing:
             name = self.architecture.backbone
@@ -121,33 +119,14 @@ class Network(nn.Module):
         self.backbone.load_state_dict(picked, strict=False)
 
 
-def _resnet_names(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    places = {"conv1.": "0.0.", "bn1.": "0.1.", "layer1.": "1.", "layer2.": "2.", "layer3.": "3.", "layer4.": "4."}
-    return {new + k.removeprefix(old): v for k, v in state.items() for old, new in places.items() if k.startswith(old)}
-
-
-def letterbox(pixels: Pixels, size: int) -> Pixels:
-    """The photo scaled to fit a square of `size` pixels, aspect kept, padded with the mean colour of its border."""
-    small = resized(pixels, size)
-    h, w = small.shape[:2]
-    if w == h == size:
-        return small
-    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]]).mean(axis=0)
-    out = np.empty((size, size, 3), np.uint8)
-    out[:] = border.round().astype(np.uint8)
-    top, left = (size - h) // 2, (size - w) // 2
-    out[top : top + h, left : left + w] = small
-    return out
-
-
-def to_input(squares: Sequence[Pixels]) -> Tensor:
-    """n squares (s, s, 3) uint8 -> (n, 3, s, s) float32, normalised as ImageNet is, channels_last."""
-    batch = torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2)
+def to_input(pictures: Sequence[Pixels]) -> Tensor:
+    """n pictures (h, w, 3) uint8 of one shape -> (n, 3, h, w) float32, normalised as ImageNet is, channels_last."""
+    batch = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
     return normalise(batch)
 
 
 def normalise(batch: Tensor) -> Tensor:
-    """(n, 3, s, s) uint8 -> float32 with ImageNet's mean and deviation, channels_last."""
+    """(n, 3, h, w) uint8 -> float32 with ImageNet's mean and deviation, channels_last."""
     mean, std = _MEAN.to(batch.device), _STD.to(batch.device)
     x = (batch.float() / 255.0 - mean) / std
     return x.contiguous(memory_format=torch.channels_last)
@@ -247,7 +226,7 @@ class Inference:
         self.device = pick_device(device)
         use_bfloat16 = precision == "bfloat16" or (precision == "auto" and bfloat16_pays(self.device))
         self.dtype = torch.bfloat16 if use_bfloat16 else torch.float32
-        self.size = network.architecture.input_size
+        self.architecture = network.architecture
         fold(network.backbone)
         # Weights are rounded to bfloat16 in every precision, because catalogs move between machines: rounding moves
         # embeddings ten times as far (cosine 0.99) as computing in bfloat16 does (0.9996).
@@ -258,14 +237,22 @@ class Inference:
             self.at_once = _AT_ONCE
             fuse(self.network.backbone)
 
-    def describe(self, squares: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """n letterboxed squares -> embeddings (n, d) of length 1 and probabilities (n, len(SURFACES)), both float32."""
-        size = self.at_once or len(squares)
-        parts = [self._pass(squares[i : i + size]) for i in range(0, len(squares), size)]
-        return np.concatenate([e for e, _ in parts]), np.concatenate([s for _, s in parts])
+    def describe(self, photos: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """n photos of any size -> embeddings (n, d) of length 1 and probabilities (n, len(SURFACES)), both float32."""
+        pictures = [seen(photo, self.architecture) for photo in photos]
+        embeddings = np.empty((len(pictures), self.architecture.embedding), np.float32)
+        surfaces = np.empty((len(pictures), len(SURFACES)), np.float32)
+        by_shape: dict[tuple[int, ...], list[int]] = {}
+        for i, picture in enumerate(pictures):
+            by_shape.setdefault(picture.shape, []).append(i)
+        for ids in by_shape.values():
+            size = self.at_once or len(ids)
+            for part in (ids[i : i + size] for i in range(0, len(ids), size)):
+                embeddings[part], surfaces[part] = self._pass([pictures[i] for i in part])
+        return embeddings, surfaces
 
-    def _pass(self, squares: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _pass(self, pictures: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         with torch.inference_mode():
-            x = to_input(squares).to(self.device, dtype=self.dtype)
+            x = to_input(pictures).to(self.device, dtype=self.dtype)
             embeddings, surfaces = self.network(x)
             return embeddings.float().cpu().numpy(), surfaces.float().softmax(dim=1).cpu().numpy()

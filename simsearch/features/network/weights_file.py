@@ -46,6 +46,8 @@ class Architecture:
     embedding: int = setting(256, low=8, high=512)
     input_size: int = setting(224, low=64, high=512)
     pair_hidden: int = setting(128, low=1, high=4096)
+    frames: str = setting("square", choices=("square", "area"))
+    """Shapes of the input: a square of `input_size`, or the one of its area that fits the photo (`frames`)."""
 
 
 @dataclass(frozen=True)
