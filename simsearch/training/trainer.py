@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from simsearch.core.errors import ImageError, TrainingError
@@ -187,17 +188,19 @@ def _neighbours(batches: Batches, loop: Loop, settings: TrainSettings) -> NDArra
     -1 marks the class itself, and where labels may be incomplete a class whose similarity reaches `loss.doubtful`: it
     is likely the same product.
     """
-    import faiss
-
     images = batches.images
     photos = [batches.views[int(images.order[start])].seen for start in images.starts]
     embeddings = embed(loop.average, photos, loop.device, size=settings.train_size)
-    index = faiss.IndexFlatIP(embeddings.shape[1])
-    index.add(embeddings)
-    similarities, ids = index.search(embeddings, min(settings.hard_neighbours + 1, len(embeddings)))
+    similarities, ids = _nearest(torch.from_numpy(embeddings).to(loop.device), settings.hard_neighbours + 1)
     itself = ids == np.arange(len(ids))[:, None]
     unsure = batches.unsure[:, None] | batches.unsure[ids]
     return np.where(itself | (unsure & (similarities >= settings.loss.doubtful)), -1, ids).astype(np.int32)
+
+
+def _nearest(embeddings: Tensor, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Cosines and places (n, k) of the k most similar of n embeddings, itself among them; fewer where n is less."""
+    found = [(block @ embeddings.T).topk(min(k, len(embeddings)), dim=1) for block in embeddings.split(1024)]
+    return torch.cat([f.values for f in found]).cpu().numpy(), torch.cat([f.indices for f in found]).cpu().numpy()
 
 
 def _quiet_worker(worker: int) -> None:
