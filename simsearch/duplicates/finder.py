@@ -61,6 +61,7 @@ class DuplicateFinder:
                 found, start = checker.check_block(pairs, start)
                 checks |= found
                 progress(start, len(pairs), f"{len(checks)} pairs kept")
+            checks |= checker.through_copies(checks)
             groups, look_alikes, settled = self._grouped(files, checker, checks, since)
         compared = sum(i not in left_out for file in range(len(files)) for i in files.images(file))
         without_print = self.prints.unread(self.catalog, files.ids) if self.prints else len(files)
@@ -269,8 +270,7 @@ def _basis(check: PairCheck) -> str:
     """In words, the evidence that the kind of a pair rests on."""
     evidence = check.evidence
     if evidence.photo:
-        share = f"{evidence.photo.agreement:.0%} of the keypoints come back"
-        return f"one photo, {evidence.photo.placement.words}: {share}"
+        return f"one photo, {evidence.photo.words}: {'pixels' if evidence.seen else 'keypoints'} agree all over"
     if evidence.place:
         share = f"{evidence.differing:.1%}" if evidence.differing >= 0.001 else "a speck"
         return f"one photo but for {share} of it: compare what is printed there"

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -23,11 +24,13 @@ from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
 from simsearch.core.threads import cores
 from simsearch.core.types import Description, Descriptor, Verification
+from simsearch.duplicates.alignment import MISS, best_alignment
 from simsearch.duplicates.candidates import FilePairs, SelfJoin
+from simsearch.duplicates.copies import composed
 from simsearch.duplicates.pair_evidence import PairCheck, PhotoEvidence
 from simsearch.duplicates.pair_print import FilePrint
-from simsearch.duplicates.pixel_diff import SIDE, Box, Thumbnail, pixel_test, thumbnail
-from simsearch.duplicates.same_photo import PhotoTest, photo_test, placement
+from simsearch.duplicates.pixel_diff import SIDE, Box, Thumbnail, thumbnail
+from simsearch.duplicates.same_photo import PhotoTest, Placement, photo_test, placements
 from simsearch.features.orb import Geometry
 from simsearch.recognition.pair_scorer import PairScorer, StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
@@ -41,7 +44,11 @@ _THUMBNAILS = 256
 """Files whose thumbnails are held in memory: about 80 MB."""
 _MOST_SUPPORT = 500
 """Support that no pair surpasses: the number of keypoints of an image."""
-_OUTSIDE, _MISS = 6.0, 3.5  # pixels by which a frame may leave the other, and keypoints may miss their positions
+_OUTSIDE = 6.0
+"""Pixels by which a frame may leave the other where keypoints alone decide."""
+_MOST_COPIES = 40
+"""Copies of one photo that are compared each with each."""
+_FIRST = 5  # nearest neighbours of a photo of loose pills that are looked at as its copies
 _EXACT = 1.0  # pixels; above this miss, two photos were taken from nearly one viewpoint
 _PLACE = 0.1  # share of the common part; a larger difference is more than an edit in one place
 _CROP_ALLOWANCE = 0.08
@@ -66,6 +73,7 @@ class PairChecker:
         """Files whose pixels were wanted and could not be read."""
         self._keypoints: dict[int, Descriptor] = {}  # the most recently used last
         self._thumbnail = lru_cache(_THUMBNAILS)(self._read_thumbnail)
+        self._reading = [Lock() for _ in range(64)]  # so that two threads do not read one file at once
         self._threads = ThreadPoolExecutor(cores())
 
     def close(self) -> None:
@@ -79,9 +87,16 @@ class PairChecker:
         features = self._quick(block)
         rank = pairs.rank[start:end]
         near = rank < self.settings.geometry
-        closer = np.flatnonzero(near & self._undecided(block, features, rank == 0))
+        undecided = self._undecided(block, features, rank < _FIRST)
+        closer = np.flatnonzero(undecided & (near | self._may_be_one_photo(features)))
+        quick = features.copy()
         tested = self._thorough([block[row] for row in closer], features, closer)
+        # A copy is looked for among more neighbours than another photo of the product, which these say nothing of.
+        passed = [row for row, found in zip(closer.tolist(), tested, strict=True) if found and not found.photo]
+        passed = [row for row in passed if not near[row]]
+        features[passed] = quick[passed]
         evidence = {row: found for row, found in zip(closer.tolist(), tested, strict=True) if found is not None}
+        evidence = {row: found for row, found in evidence.items() if near[row] or found.photo is not None}
         wanted = self.scorer.probability(features) >= self.floor
         wanted[[row for row, found in zip(closer, tested, strict=True) if found is None]] = False
         wanted[[row for row, found in evidence.items() if found.photo is not None]] = True
@@ -122,14 +137,14 @@ class PairChecker:
     ) -> NDArray[np.bool_]:
         """(n,) True where keypoints could still lift the pair above `floor`, i.e. where maximal support would.
 
-        `first`: (n,) True where one file is the nearest neighbour of the other in some lane, as a copy is.
+        `first`: (n,) True where one file is among the nearest neighbours of the other in some lane, as a copy is.
         """
         best = quick.copy()
         best[:, FEATURES.index("root_support")] = np.sqrt(_MOST_SUPPORT)
         possible = self.scorer.probability(best) >= self.floor
         pills = np.array([self.files.pills(a) or self.files.pills(b) for a, b in pairs], np.bool_)
         alike = self._may_be_one_photo(quick)
-        # Loose pills resemble a thousand others: a copy is very similar, or the nearest neighbour.
+        # Loose pills resemble a thousand others: a copy is very similar, or among the nearest neighbours.
         surely = quick[:, FEATURES.index("cosine")] >= self.settings.same_photo_similarity - _CROP_ALLOWANCE
         return np.where(pills, alike & (surely | first), possible | alike)
 
@@ -189,27 +204,64 @@ class PairChecker:
         """Whether both show one photo, or one photo except for a place."""
         frames = self.files.sizes[pair[0]], self.files.sizes[pair[1]]
         size = self.scorer.orb.settings.size
-        placed = placement(geometry, frames, size)
-        if placed is None or placed.outside > _OUTSIDE or placed.miss > _MISS:
-            return PhotoEvidence()
-        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
         shown = [self._shown(file, photos) for file in pair]
         pixels = None
         if shown[0] is not None and shown[1] is not None:
-            pixels = pixel_test(shown[0], shown[1], placed.factor, placed.shift * SIDE / size)
+            aligned = best_alignment(shown[0], shown[1], placements(geometry, frames, size), size)
+            if aligned is None:
+                return PhotoEvidence()
+            placed, pixels = aligned
+            if pixels.same:
+                return PhotoEvidence(placed, True)
+        else:
+            by_keypoints = [
+                p for p in placements(geometry, frames, size) if p.outside <= _OUTSIDE and 0 < p.miss <= MISS
+            ]
+            if not by_keypoints:
+                return PhotoEvidence()
+            placed = by_keypoints[0]
+        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
+        if pixels is not None:
             exact = placed.miss < _EXACT and verification.probability >= self.floor
-            if pixels is None or not (pixels.same or (exact and pixels.differing < _PLACE)):
+            if not (exact and pixels.differing < _PLACE):
                 return PhotoEvidence()
         photo = photo_test(described[0]["orb"], described[1]["orb"], placed, frames, size)
-        if pixels and pixels.same:
-            return PhotoEvidence(photo)
         pills = self.files.pills(pair[0]) or self.files.pills(pair[1])
         if not one_photo(photo, verification, pills=pills, least=self.settings.same_photo_similarity):
             return PhotoEvidence()
         if pixels is None:
-            return PhotoEvidence(photo)
+            return PhotoEvidence(placed)
         printed = _among(pixels.places, shown[0], geometry, size)
-        return PhotoEvidence(None, printed or pixels.places[0], pixels.differing, printed is not None)
+        return PhotoEvidence(None, False, printed or pixels.places[0], pixels.differing, printed is not None)
+
+    # -- copies of copies --------------------------------------------------------------------------------------------
+
+    def through_copies(self, checks: Mapping[tuple[int, int], PairCheck]) -> dict[tuple[int, int], PairCheck]:
+        """Checks of the pairs that are copies of one photo by way of others, and were not found to be by themselves.
+
+        A crop and a squeezed copy of one photo need not be suspects, nor have keypoints in common. The maps through the
+        photo that both were made from say where one lies in the other. Where that photo shows all that they have in
+        common they agree; elsewhere pixels decide, as ever.
+        """
+        size = self.scorer.orb.settings.size
+        edges = {pair: check.evidence.photo for pair, check in checks.items() if check.evidence.photo is not None}
+        sides = {file: np.asarray(self.files.sizes[file], np.float64) for pair in edges for file in pair}
+        sides = {file: side * size / side.max() for file, side in sides.items()}
+        found: dict[tuple[int, int], PairCheck] = {}
+        for pair, placed, covered in composed(edges, sides, _MOST_COPIES):
+            seen = placed if covered else self._seen_under(pair, placed)
+            known = (checks.get(pair) or self.check(*pair)) if seen else None
+            if known is not None:
+                evidence = replace(known.evidence, photo=seen, seen=True, place=None, differing=0.0, printed=False)
+                found[pair] = replace(known, evidence=evidence, thorough=True)
+        return found
+
+    def _seen_under(self, pair: tuple[int, int], placed: Placement) -> Placement | None:
+        """The placement, refined, where the pixels of both files agree under it."""
+        photos = self._photos(pair)
+        a, b = (self._shown(file, photos) for file in pair)
+        aligned = None if a is None or b is None else best_alignment(a, b, [placed], self.scorer.orb.settings.size)
+        return aligned[0] if aligned and aligned[1].same else None
 
     def _photos(self, files: Iterable[int]) -> dict[int, ImageFacts]:
         """The image of each file that is still active; one query for all of them."""
@@ -219,7 +271,8 @@ class PairChecker:
     def _shown(self, file: int, photos: Mapping[int, ImageFacts]) -> Thumbnail | None:
         """The thumbnail of a file; None if the file is gone, cannot be read or has another content by now."""
         facts = photos.get(file)
-        shown = self._thumbnail(facts.path, facts.sha256) if facts else None
+        with self._reading[file % len(self._reading)]:
+            shown = self._thumbnail(facts.path, facts.sha256) if facts else None
         if shown is None:
             self.unread.add(file)  # atomic: several threads do
         return shown

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 from simsearch.core.types import PrintComparison, Verification
 from simsearch.duplicates.pixel_diff import Box
-from simsearch.duplicates.same_photo import PhotoTest
+from simsearch.duplicates.same_photo import Placement
 
 
 @dataclass(frozen=True)
 class PhotoEvidence:
     """What keypoints and pixels show about a pair."""
 
-    photo: PhotoTest | None = None
-    """Set only if both show one photo."""
+    photo: Placement | None = None
+    """Where the first lies in the second, set only if both show one photo."""
+    seen: bool = False
+    """Whether pixels show that; else keypoints alone do, since a file could not be read."""
     place: tuple[Box, Box] | None = None
     """The box in the first photo and in the second that differ; set if the photos are equal everywhere else."""
     differing: float = 0.0

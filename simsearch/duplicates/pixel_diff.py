@@ -1,11 +1,12 @@
-"""Pixel comparison of two photos that a similarity transform aligns.
+"""Pixel comparison of two photos that an affine map aligns.
 
 Keypoints cannot tell two tablets beside one ruler apart, nor two strengths in one layout: they agree except in a small
-place. If one photo was made from the other, the pixels agree everywhere, up to encoding, scaling and brightening.
+place. If one photo was made from the other, the pixels agree everywhere, up to encoding, scaling and another light.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from simsearch.core.images import resized
 from simsearch.core.types import Pixels
+from simsearch.duplicates.same_photo import Affine, Points, inverse, moved
 
 Thumbnail: TypeAlias = NDArray[np.uint8]
 """(height, width, 3) RGB, `SIDE` pixels on the longer side."""
@@ -26,10 +28,19 @@ _RIM = 4  # pixels at the border of the common part; interpolation and encoding 
 _LEAST_COMMON = 0.05  # share of the photo with less detail; a smaller common part proves nothing
 _NOISE, _CONTRAST = 12.0, 0.3  # grey levels and share of local contrast by which encoding and scaling change a pixel
 _BRIGHT, _DARK = 252.0, 3.0  # grey levels beyond which brightening may have clipped the picture
+_COLOUR, _COLOURLESS = 16.0, 0.002  # levels between two channels of a coloured pixel; share of these in a grey picture
+_FLAT = 5.0  # grey levels of local contrast below which a pixel shows one surface and no edge
+_BINS = 32  # of the curve of light
+_STEEPEST, _SHALLOWEST = 1.8, 0.55  # slope of that curve; others are made by another object and not by another light
+_CLIPPED = 4.0  # levels from the brightest and the darkest within which light was lost, and the curve may be level
+_BURNT, _SUNK = 190.0, 60.0  # levels above and below which it may be lost
+_GREY = 24.0  # levels between two channels of a surface that a white balance is read from
+_BALANCE = 1.35  # most that a white balance lifts one channel above another
 _MOST = 8  # places reported
 _LARGEST = 3e-4  # share of the common part, 20 to 30 pixels; a larger difference is no matter of encoding
 _OFFSETS = [(1, 1), (0, 1), (1, 0), (2, 1), (1, 2)]  # the transform may be off by one pixel
-_SAMPLE = 2000  # pixels used to fit the light
+_REFINING = 30  # steps at most
+_SAMPLE, _LEAST_SAMPLE = 4000, 200  # pixels that the light is fitted on
 
 
 @dataclass(frozen=True)
@@ -54,90 +65,197 @@ def thumbnail(pixels: Pixels) -> Thumbnail:
     return resized(pixels, SIDE)
 
 
-def pixel_test(a: Thumbnail, b: Thumbnail, factor: complex, shift: complex) -> PixelTest | None:
+def pixel_test(a: Thumbnail, b: Thumbnail, matrix: Affine) -> PixelTest | None:
     """Compare the common part of both; None if it is too small.
 
-    A point x + iy of `a` lies at factor * (x + iy) + shift in `b`, in pixels of the thumbnails; factor is not 0.
+    A point x, y of `a` lies at matrix @ (x, y, 1) in `b`, in pixels of the thumbnails; the map can be inverted.
     """
-    if abs(factor) > 1:  # bring the photo with more detail to the scale of the other one
-        other = pixel_test(b, a, 1 / factor, -shift / factor)
+    if abs(np.linalg.det(matrix[:, :2])) > 1:  # bring the photo with more detail to the scale of the other one
+        other = pixel_test(b, a, inverse(matrix))
         return other and PixelTest(other.largest, other.differing, tuple((x, y) for y, x in other.places))
-    moved, inside = _moved(a, b.shape[:2], factor, shift)
+    warped, inside = _warped(a, b.shape[:2], matrix)
     shown = int(inside.sum())
     if shown < _LEAST_COMMON * inside.size:
         return None
-    here, there = (_softened(pixels) for pixels in (moved, b))
-    bad = _differs(_relit(here, there, inside), there) & inside
+    bad = _unlike(_softened(warped), _softened(b), inside, _LARGEST * shown)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(bad.astype(np.uint8))
     areas = stats[1:, cv2.CC_STAT_AREA]
     large = [1 + int(i) for i in np.argsort(-areas, kind="stable")[:_MOST] if areas[i] > _LARGEST * shown]
     places = []
     for label in large:
         rows, columns = np.nonzero(labels == label)
-        points = columns + 1j * rows
-        places.append((_box((points - shift) / factor, a), _box(points, b)))
+        points = np.stack([columns, rows], axis=1).astype(np.float64)
+        places.append((_box(moved(inverse(matrix), points), a), _box(points, b)))
     return PixelTest(float(areas.max(initial=0)) / shown, float(bad.sum()) / shown, tuple(places))
 
 
-def _moved(
-    pixels: Thumbnail, shape: tuple[int, int], factor: complex, shift: complex
-) -> tuple[Thumbnail, NDArray[np.bool_]]:
+def _unlike(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_], enough: float) -> NDArray[np.bool_]:
+    """(height, width) where light explains no difference; which way light went is tried where more than `enough` do."""
+    if _grey(here) != _grey(there):
+        # A grey copy has the same grey. With a curve, another object of another colour could have it too.
+        here, there = (_without_colour(side) for side in (here, there))
+        return _differs([here.astype(np.float32)], there) & inside
+    bad = _differs(_relit(here, there, inside), there) & inside
+    if np.count_nonzero(bad) <= enough:
+        return bad
+    # What was burnt out of one photo is still in the other: a curve leads from this to that, and none leads back.
+    back = _differs(_relit(there, here, inside), here) & inside
+    return min(bad, back, key=np.count_nonzero)
+
+
+def _warped(pixels: Thumbnail, shape: tuple[int, int], matrix: Affine) -> tuple[Thumbnail, NDArray[np.bool_]]:
     """`pixels` in a frame of `shape` (height, width), and where they cover it, without a rim."""
     height, width = shape
-    matrix = np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
-    detailed = (
-        pixels if abs(factor) > 0.95 else cv2.GaussianBlur(pixels, (0, 0), 0.5 * np.sqrt(1 / abs(factor) ** 2 - 1))
-    )
-    moved = cv2.warpAffine(detailed, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    across, down = (float(np.linalg.norm(matrix[:, k])) for k in (0, 1))
+    blur = [0.5 * np.sqrt(1 / scale**2 - 1) if scale < 0.95 else 0.0 for scale in (across, down)]
+    detailed = cv2.GaussianBlur(pixels, (0, 0), max(blur[0], 0.01), sigmaY=max(blur[1], 0.01)) if any(blur) else pixels
+    warped = cv2.warpAffine(detailed, matrix, (width, height), flags=cv2.INTER_LINEAR)
     covered = cv2.warpAffine(np.ones(pixels.shape[:2], np.uint8), matrix, (width, height))
     rim = np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)
     inside = cv2.erode(covered, rim, borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
-    return np.asarray(moved, np.uint8), inside.astype(bool)
+    return np.asarray(warped, np.uint8), inside.astype(bool)
 
 
-def _softened(pixels: NDArray[np.generic]) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(pixels.astype(np.float32), (0, 0), 0.8), np.float32)
+def _grey(picture: Thumbnail) -> bool:
+    """Whether it has no colour."""
+    return float((_tint(picture) > _COLOUR).mean()) <= _COLOURLESS
 
 
-def _relit(here: NDArray[np.float32], there: NDArray[np.float32], inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """`here` in the light of `there`: one parabola a channel, fitted without the worst fifth of the pixels."""
-    out = np.empty_like(here)
-    sample = np.flatnonzero(inside)
-    sample = sample[:: max(1, len(sample) // _SAMPLE)]
-    for channel in range(3):
-        x = here.reshape(-1, 3)[sample, channel].astype(np.float64)
-        y = there.reshape(-1, 3)[sample, channel].astype(np.float64)
-        terms = np.stack([np.ones_like(x), x, x * x / 255], axis=1)
-        kept = np.ones(len(x), bool)
-        for _ in range(3):
-            # The ridge pulls towards no change of light. Without it a picture of one colour has no solution.
-            gram = terms[kept].T @ terms[kept] + np.eye(3)
-            weights = np.linalg.solve(gram, terms[kept].T @ y[kept] + [0.0, 1.0, 0.0])
-            missed = np.abs(terms @ weights - y)
-            kept = missed <= max(4.0, float(np.partition(missed, len(missed) * 4 // 5)[len(missed) * 4 // 5]))
-        plane = here[..., channel]
-        out[..., channel] = (weights[2] / 255 * plane + weights[1]) * plane + weights[0]
+def _without_colour(picture: Thumbnail) -> Thumbnail:
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.merge([grey, grey, grey]), np.uint8)
+
+
+def _tint(picture: Thumbnail) -> NDArray[np.uint8]:
+    """(height, width) levels between the highest and the lowest channel."""
+    red, green, blue = cv2.split(picture)
+    highest, lowest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
+    return np.asarray(cv2.subtract(highest, lowest), np.uint8)
+
+
+def _softened(pixels: Thumbnail) -> Thumbnail:
+    return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.8), np.uint8)
+
+
+def _relit(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> list[NDArray[np.float32]]:
+    """`here` in the light of `there`, for surfaces and for edges: a white balance, then one rising curve a kind.
+
+    A curve runs through the medians of what pixels of one level became. Beside an edge a pixel mixes two levels, and
+    where light was not changed in proportion, as where it burnt out, mixtures became other levels than surfaces.
+    """
+    flat = inside & (_contrast(here) < _FLAT) & (_contrast(there) < _FLAT)
+    gain = _balance(here, there, inside)
+    kinds = [kind for kind in (flat, inside & ~flat) if np.count_nonzero(kind) >= _LEAST_SAMPLE] or [inside]
+    out = []
+    for kind in kinds:
+        sample = np.flatnonzero(kind)
+        sample = sample[:: max(1, len(sample) // _SAMPLE)]
+        x, y = (side.reshape(-1, 3)[sample].astype(np.float32) for side in (here, there))
+        levels, curve = _curve((x * gain).ravel(), y.ravel())
+        lit = np.interp(np.arange(256)[:, None] * gain, levels, curve).astype(np.float32)
+        out.append(np.asarray(cv2.LUT(here, np.ascontiguousarray(lit[None])), np.float32))
     return out
 
 
-def _differs(here: NDArray[np.float32], there: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """(height, width) where they differ at each of `_OFFSETS` by more than noise and contrast explain."""
-    here, there = (np.clip(side, _DARK, _BRIGHT) for side in (here, there))
+def _balance(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """(3,) what each channel of `here` is multiplied by, by what is grey in it; 1 where too little is."""
+    means = [cv2.cvtColor(side, cv2.COLOR_RGB2GRAY) for side in (here, there)]
+    grey = inside & (_tint(here) < _GREY) & (means[0] > 40) & (means[0] < 235) & (means[1] < 235)
+    sample = np.flatnonzero(grey)
+    if len(sample) < _LEAST_SAMPLE:
+        return np.ones(3, np.float32)
+    sample = sample[:: max(1, len(sample) // _SAMPLE)]
+    x, y = (side.reshape(-1, 3)[sample].astype(np.float32) + 1 for side in (here, there))
+    shares = [side / side.mean(axis=1, keepdims=True) for side in (x, y)]
+    return np.asarray(np.clip(np.median(shares[1] / shares[0], axis=0), 1 / _BALANCE, _BALANCE), np.float32)
+
+
+def _curve(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Levels, and what each becomes: medians by bin, made to rise as light makes them."""
+    width = 256 / _BINS
+    bins = np.clip(x / width, 0, _BINS - 1).astype(int)
+    counts = np.bincount(bins, minlength=_BINS)
+    used = np.flatnonzero(counts >= max(5, len(x) // 2000))
+    if not len(used):
+        used = np.array([int(counts.argmax())])
+    levels = np.array([np.median(x[bins == k]) for k in used])
+    curve = np.array([np.median(y[bins == k]) for k in used])
+    first = int(counts[used].argmax())  # the ground, mostly: what is seen most is right
+    brightest, darkest = curve.max() - _CLIPPED, curve.min() + _CLIPPED
+    for step, places in ((1, range(first + 1, len(used))), (-1, range(first - 1, -1, -1))):
+        for k in places:
+            near, apart = k - step, abs(levels[k] - levels[k - step])
+            burnt = curve[near] >= brightest and levels[k] >= _BURNT
+            lost = burnt or (curve[near] <= darkest and levels[k] <= _SUNK)
+            least, most = 0.0 if lost else _SHALLOWEST * apart, _STEEPEST * apart
+            rise = float(np.clip(step * (curve[k] - curve[near]), least, most))
+            curve[k] = curve[near] + step * rise
+    ends = curve[0] - levels[0], curve[-1] + 255 * _BALANCE - levels[-1]
+    return np.array([0.0, *levels, 255 * _BALANCE]), np.array([ends[0], *curve, ends[1]])
+
+
+def _contrast(picture: NDArray[np.uint8] | NDArray[np.float32], side: int = 5) -> NDArray[np.float32]:
+    """(height, width) deviation of the grey levels in a square of `side` pixels around each pixel."""
+    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
+    mean = cv2.boxFilter(grey, -1, (side, side))
+    spread = cv2.subtract(cv2.sqrBoxFilter(grey, cv2.CV_32F, (side, side)), cv2.multiply(mean, mean))
+    return np.asarray(np.sqrt(np.maximum(spread, 0.0)), np.float32)
+
+
+def refined(a: Thumbnail, b: Thumbnail, matrix: Affine) -> Affine:
+    """The map with which the common part agrees best, near `matrix`; `matrix` where none is found.
+
+    Source: Evangelidis, Psarakis, "Parametric Image Alignment Using Enhanced Correlation Coefficient Maximization"
+    (2008); it is blind to another brightness and contrast.
+    """
+    if abs(np.linalg.det(matrix[:, :2])) > 1:
+        return inverse(refined(b, a, inverse(matrix)))
+    greys = [cv2.cvtColor(side, cv2.COLOR_RGB2GRAY) for side in (a, b)]
+    # OpenCV's map leads from the template to the input.
+    back = inverse(matrix).astype(np.float32)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _REFINING, 1e-4)
+    no_mask = np.full(greys[0].shape, 255, np.uint8)
+    try:
+        _, onto = cv2.findTransformECC(greys[1], greys[0], back, cv2.MOTION_AFFINE, stop, no_mask, 5)
+    except cv2.error:  # it does not converge
+        return matrix
+    found = np.asarray(onto, np.float64)
+    return inverse(found) if abs(np.linalg.det(found[:, :2])) > 1e-3 else matrix
+
+
+def _differs(lit: Sequence[NDArray[np.float32]], other: Thumbnail) -> NDArray[np.bool_]:
+    """(height, width) where each of `lit` differs from `other`, at each of `_OFFSETS`, by more than noise and contrast.
+
+    `lit`: the same photo in the light of the other one, for surfaces and for edges.
+    """
+    there = np.clip(other.astype(np.float32), _DARK, _BRIGHT)
+    lit = [np.clip(here, _DARK, _BRIGHT) for here in lit]
+    allowed = (_NOISE + _CONTRAST * _contrast(there, 9)) ** 2
+    bad = _missed(lit[0], there, 1, 1) > allowed
+    if not bad.any():
+        return bad
+    # Only what differs so far is looked at again, with the other curve and a pixel beside.
+    reach = cv2.dilate(bad.astype(np.uint8), np.ones((9, 9), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(reach)
+    for left, top, width, height, _ in stats[1:]:
+        box = np.s_[max(0, top - 3) : top + height + 3, max(0, left - 3) : left + width + 3]
+        found = bad[box]
+        for number, here in enumerate(lit):
+            for y, x in _OFFSETS[0 if number else 1 :]:
+                found &= _missed(here[box], there[box], y, x) > allowed[box]
+    return bad
+
+
+def _missed(here: NDArray[np.float32], there: NDArray[np.float32], y: int, x: int) -> NDArray[np.float32]:
+    """Mean square difference around each pixel, `here` moved by y - 1 and x - 1 pixels."""
     height, width = there.shape[:2]
     framed = cv2.copyMakeBorder(here, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
-    third = np.full((1, 3), 1 / 3, np.float32)
-    least = np.full((height, width), np.inf, np.float32)
-    for y, x in _OFFSETS:
-        missed = cv2.subtract(framed[y : y + height, x : x + width], there)
-        squared = cv2.transform(cv2.multiply(missed, missed), third)
-        np.minimum(least, cv2.boxFilter(squared, -1, (5, 5)), out=least)
-    grey = cv2.transform(there, third)
-    mean = cv2.boxFilter(grey, -1, (9, 9))
-    contrast = np.sqrt(np.maximum(cv2.boxFilter(grey * grey, -1, (9, 9)) - mean * mean, 0.0))
-    return np.asarray(np.sqrt(np.maximum(least, 0.0)) > _NOISE + _CONTRAST * contrast, np.bool_)
+    missed = cv2.subtract(framed[y : y + height, x : x + width], there)
+    squared = cv2.transform(cv2.multiply(missed, missed), np.full((1, 3), 1 / 3, np.float32))
+    return np.asarray(cv2.boxFilter(squared, -1, (5, 5)), np.float32)
 
 
-def _box(points: NDArray[np.complex128], frame: Thumbnail) -> Box:
+def _box(points: Points, frame: Thumbnail) -> Box:
     height, width = frame.shape[:2]
-    x, y = np.clip(points.real / width, 0, 1), np.clip(points.imag / height, 0, 1)
+    x, y = np.clip(points[:, 0] / width, 0, 1), np.clip(points[:, 1] / height, 0, 1)
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())

@@ -1,9 +1,9 @@
-"""Keypoint test: was one photo made from the other by re-encoding, resizing, cropping, turning or brightening?
+"""Where one photo lies in another, and the keypoint test: was one made from the other?
 
-A similarity transform (scale, turn and shift; Umeyama 1991; in the plane one complex factor) then maps one photo into
-the frame of the other, and keypoints reappear all over the common part. Two photos taken with one stand and ruler align
-just as exactly, but their keypoints reappear only on the ruler. So the test looks at neighbourhoods of keypoints. Where
-both files can be read, `pixel_diff` has the first word.
+An affine map (Hartley, Zisserman, "Multiple View Geometry", 2004, section 2.4) then takes one photo into the frame of
+the other: scale, turn and shift, and another aspect where it was squeezed. Two photos taken with one stand and ruler
+align just as exactly, but their keypoints reappear only on the ruler. So the test looks at neighbourhoods of keypoints.
+Where both files can be read, `pixel_diff` decides.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,10 +19,15 @@ from simsearch.core.types import Descriptor
 from simsearch.features.keypoints import column
 from simsearch.features.orb import Geometry
 
-Points: TypeAlias = NDArray[np.complex128]
-"""(n,) x + iy, in pixels of the photo scaled to `size` on its longer side."""
+Points: TypeAlias = NDArray[np.float64]
+"""(n, 2) x, y, in pixels of the photo scaled to `size` on its longer side."""
+Affine: TypeAlias = NDArray[np.float64]
+"""(2, 3): a point (x, y) goes to matrix @ (x, y, 1)."""
+Frames: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Width and height of the two files."""
 
 _LEAST_INLIERS = 15
+_NEAR_FIT = 3.0  # pixels by which a match may miss the map that it is counted for
 _MISS = 4.0  # pixels by which a keypoint may miss its predicted position
 _EDGE = 12.0  # pixels; keypoints this near the border of the other frame need not reappear
 _BITS_APART = 80  # of 256; two random keypoints differ in 128
@@ -33,37 +39,45 @@ _LOST = 1 / 3  # share of agreeing keypoints below which a neighbourhood counts 
 class Placement:
     """The frame of one photo within the frame of another."""
 
-    factor: complex
-    shift: complex
-    """A point z = x + iy of the first photo lies at factor * z + shift in the second; both scaled as `Points`."""
+    matrix: Affine
+    """From the first photo to the second; both scaled as `Points`."""
     outside: float
     """Pixels by which the inner frame leaves the outer frame; about 0 for a crop."""
     miss: float
-    """Root mean square of the inliers' distances to the transform, in pixels."""
+    """Root mean square of the matches' distances to the map, in pixels; 0 where it rests on no matches."""
 
     @property
     def scale(self) -> float:
-        """Scale of the second photo against the first; 1 if neither was cropped."""
-        return abs(self.factor)
+        """Scale of the second photo against the first: the root of how much areas grow."""
+        return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
 
     @property
     def turn(self) -> float:
         """Angle in degrees, -180 to 180."""
-        return float(np.degrees(np.angle(self.factor)))
+        (a, b), (c, d) = self.matrix[:, :2]
+        return float(np.degrees(np.arctan2(c - b, a + d)))
+
+    @property
+    def squeeze(self) -> float:
+        """How much more one direction was scaled than the one across it; 1 where the aspect is kept."""
+        most, least = np.linalg.svd(self.matrix[:, :2], compute_uv=False)
+        return float(most / max(least, 1e-9))
 
     @property
     def whole(self) -> bool:
-        """Whether the photo was neither cropped nor turned."""
-        return abs(self.scale - 1) < 0.015 and self.outside < 3 and abs(self.turn) < 1
+        """Whether the photo was neither cropped, turned nor squeezed."""
+        return abs(self.scale - 1) < 0.015 and self.outside < 3 and abs(self.turn) < 1 and self.squeeze < 1.03
 
     @property
     def words(self) -> str:
         """The edit, in words."""
         if self.whole:
             return "re-encoded, resized or brightened"
+        squeezed = "squeezed" if self.squeeze >= 1.03 else ""
         turned = f"turned by {abs(self.turn):.0f}°" if abs(self.turn) >= 1 else ""
-        cut = "cropped" if abs(self.scale - 1) >= 0.015 else ""
-        return " and ".join(filter(None, (turned, cut))) or "cropped"
+        cut = "cropped" if self.outside >= 3 or (abs(self.scale - 1) >= 0.015 and not squeezed) else ""
+        done = [word for word in (squeezed, turned, cut) if word] or ["cropped"]
+        return " and ".join(filter(None, (", ".join(done[:-1]), done[-1])))
 
 
 @dataclass(frozen=True)
@@ -79,37 +93,81 @@ class PhotoTest:
     """Median over the keypoints of the least Hamming distance (0 to 256) to a keypoint at the same position."""
 
 
-Frames: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Width and height of the two files."""
+def placements(geometry: Geometry, frames: Frames, size: int) -> list[Placement]:
+    """The maps from the first to the second photo that may be right, the likelier first.
 
-
-def placement(geometry: Geometry, frames: Frames, size: int) -> Placement | None:
-    """The transform that the matches from the first to the second photo fit; None without a similarity transform.
-
-    `size`: `OrbSettings.size`.
+    Args:
+        geometry: matches of the two photos.
+        frames: width and height of the two files.
+        size: `OrbSettings.size`.
     """
-    if geometry.inliers < _LEAST_INLIERS:
-        return None
-    z, w = _complex(geometry.query_xy), _complex(geometry.other_xy)
-    z0, w0 = z.mean(), w.mean()
-    spread = float((np.abs(z - z0) ** 2).sum())
-    factor = complex((np.conj(z - z0) * (w - w0)).sum()) / max(spread, 1e-9)
-    if not 1 / 8 < abs(factor) < 8:
-        return None
-    shift = complex(w0 - factor * z0)
+    found = []
+    if geometry.inliers >= _LEAST_INLIERS:
+        z, w = (xy.astype(np.float64) for xy in (geometry.query_xy, geometry.other_xy))
+        kept = _similarity(z, w)
+        found.append(_placed(kept, z, w, frames, size))
+        _, agree = cv2.estimateAffine2D(z, w, method=cv2.RANSAC, ransacReprojThreshold=_NEAR_FIT)
+        near = np.zeros(len(z), bool) if agree is None else np.asarray(agree).ravel().astype(bool)
+        if near.sum() >= _LEAST_INLIERS:
+            placed = _placed(_affine(z[near], w[near]), z[near], w[near], frames, size)
+            if placed.miss < found[0].miss - 0.5:
+                found.insert(0, placed)
     sides = _scaled(frames, size)
-    corners = (_corners(sides[1]) - shift) / factor, factor * _corners(sides[0]) + shift
-    inner = min(_outside(corners[0], sides[0]), _outside(corners[1], sides[1]))
-    miss = float(np.sqrt((np.abs(factor * z + shift - w) ** 2).mean())) / max(1.0, abs(factor))
-    return Placement(factor, shift, inner, miss)
+    squeezed = np.array([[sides[1][0] / sides[0][0], 0, 0], [0, sides[1][1] / sides[0][1], 0]])
+    found.append(Placement(squeezed, 0.0, 0.0))
+    return [p for p in found if 1 / 8 < p.scale < 8 and p.squeeze < 4]
+
+
+def _similarity(z: Points, w: Points) -> Affine:
+    """Scale, turn and shift of least squares (Umeyama 1991; in the plane one complex factor)."""
+    a, b = z[:, 0] + 1j * z[:, 1], w[:, 0] + 1j * w[:, 1]
+    a0, b0 = a.mean(), b.mean()
+    factor = complex((np.conj(a - a0) * (b - b0)).sum()) / max(float((np.abs(a - a0) ** 2).sum()), 1e-9)
+    shift = complex(b0 - factor * a0)
+    return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
+
+
+def _affine(z: Points, w: Points) -> Affine:
+    """The affine map of least squares."""
+    terms = np.concatenate([z, np.ones((len(z), 1))], axis=1)
+    return np.asarray(np.linalg.lstsq(terms, w, rcond=None)[0].T, np.float64)
+
+
+def _placed(matrix: Affine, z: Points, w: Points, frames: Frames, size: int) -> Placement:
+    sides = _scaled(frames, size)
+    scale = max(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1e-9)
+    miss = float(np.sqrt((np.linalg.norm(moved(matrix, z) - w, axis=1) ** 2).mean())) / max(1.0, scale)
+    if abs(np.linalg.det(matrix[:, :2])) < 1e-6:
+        return Placement(matrix, np.inf, miss)
+    inward, onward = moved(inverse(matrix), _corners(sides[1])), moved(matrix, _corners(sides[0]))
+    inner = min(_outside(inward, sides[0]), _outside(onward, sides[1]))
+    return Placement(matrix, inner, miss)
+
+
+def moved(matrix: Affine, points: Points) -> Points:
+    """The points under the map."""
+    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], np.float64)
+
+
+def inverse(matrix: Affine) -> Affine:
+    """The map back."""
+    back = np.linalg.inv(matrix[:, :2])
+    return np.concatenate([back, (-back @ matrix[:, 2])[:, None]], axis=1)
+
+
+def chained(first: Affine, then: Affine) -> Affine:
+    """The map that goes `first` and `then` the other way."""
+    linear = then[:, :2] @ first[:, :2]
+    return np.concatenate([linear, (then[:, :2] @ first[:, 2] + then[:, 2])[:, None]], axis=1)
 
 
 def photo_test(a: Descriptor, b: Descriptor, placed: Placement, frames: Frames, size: int) -> PhotoTest:
-    """Compare the keypoints `a` and `b` under `placed`. Other arguments as for `placement`."""
-    points = _complex(column(a, "xy") / 32.0), _complex(column(b, "xy") / 32.0)
+    """Compare the keypoints `a` and `b` under `placed`. Other arguments as for `placements`."""
+    points = column(a, "xy") / 32.0, column(b, "xy") / 32.0
     sides = _scaled(frames, size)
-    to_b, to_a = placed.factor * points[0] + placed.shift, (points[1] - placed.shift) / placed.factor
-    i, j = np.nonzero(np.abs(to_b[:, None] - points[1][None]) < _MISS * max(1.0, placed.scale))
+    to_b, to_a = moved(placed.matrix, points[0]), moved(inverse(placed.matrix), points[1])
+    apart_by = np.linalg.norm(to_b[:, None] - points[1][None], axis=2)
+    i, j = np.nonzero(apart_by < _MISS * max(1.0, placed.scale))
     apart = np.bitwise_count(column(a, "bits")[i] ^ column(b, "bits")[j]).sum(axis=1, dtype=np.int64)
     good = apart < _BITS_APART
     agreeing = np.isin(np.arange(len(a)), i[good]), np.isin(np.arange(len(b)), j[good])
@@ -126,30 +184,24 @@ def _scaled(frames: Frames, size: int) -> Frames:
     return frames[0] * size / frames[0].max(), frames[1] * size / frames[1].max()
 
 
-def _complex(xy: NDArray[np.floating]) -> Points:
-    return np.asarray(xy[:, 0] + 1j * xy[:, 1], np.complex128)
-
-
 def _corners(sides: NDArray[np.float64]) -> Points:
     x, y = sides
-    return np.array([0, x, 1j * y, x + 1j * y], np.complex128)
+    return np.array([[0, 0], [x, 0], [0, y], [x, y]], np.float64)
 
 
 def _outside(corners: Points, sides: NDArray[np.float64]) -> float:
-    x, y = corners.real, corners.imag
-    return max(0.0, float(-x.min()), float(x.max() - sides[0]), float(-y.min()), float(y.max() - sides[1]))
+    return max(0.0, float(-corners.min()), float((corners - sides).max()))
 
 
 def _within(points: Points, sides: NDArray[np.float64]) -> NDArray[np.bool_]:
-    x, y = points.real, points.imag
-    return np.asarray((x > _EDGE) & (x < sides[0] - _EDGE) & (y > _EDGE) & (y < sides[1] - _EDGE))
+    return np.asarray(((points > _EDGE) & (points < sides - _EDGE)).all(axis=1))
 
 
 def _shares(points: Points, agreeing: NDArray[np.bool_]) -> tuple[float, float]:
     """Share of the points that agree, and share of the neighbourhoods that are lost."""
     if len(points) < _FEW:
         return 0.0, 1.0
-    x, y = points.real.astype(np.float32), points.imag.astype(np.float32)
+    x, y = points[:, 0].astype(np.float32), points[:, 1].astype(np.float32)
     apart = (x[:, None] - x[None]) ** 2 + (y[:, None] - y[None]) ** 2
     # Partitioned, not sorted: sorting took longer than all other work on a pair.
     nearest = np.argpartition(apart, min(_CROWD, len(points)) - 1, axis=1)[:, :_CROWD]

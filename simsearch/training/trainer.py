@@ -199,7 +199,7 @@ def _neighbours(batches: Batches, loop: Loop, settings: TrainSettings) -> NDArra
 
 def _nearest(embeddings: Tensor, k: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Cosines and places (n, k) of the k most similar of n embeddings, itself among them; fewer where n is less."""
-    found = [(block @ embeddings.T).topk(min(k, len(embeddings)), dim=1) for block in embeddings.split(1024)]
+    found = [(block @ embeddings.T).topk(min(k, len(embeddings)), dim=1) for block in torch.split(embeddings, 1024)]
     return torch.cat([f.values for f in found]).cpu().numpy(), torch.cat([f.indices for f in found]).cpu().numpy()
 
 

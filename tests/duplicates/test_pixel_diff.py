@@ -13,12 +13,21 @@ from numpy.typing import NDArray
 
 from simsearch import open_app
 from simsearch.core.types import Pixels
-from simsearch.duplicates.pixel_diff import SIDE, pixel_test, thumbnail
+from simsearch.duplicates.pixel_diff import SIDE, pixel_test, refined, thumbnail
+from simsearch.duplicates.same_photo import Affine
 
 if TYPE_CHECKING:
     from tests.conftest import Kit
 
 WIDTH, HEIGHT = 640, 480
+
+
+def moved(z: complex, t: complex = 0j) -> Affine:
+    """Points x + iy go to z * (x + iy) + t."""
+    return np.array([[z.real, -z.imag, t.real], [z.imag, z.real, t.imag]])
+
+
+SAME = moved(1 + 0j)
 
 
 def package(strength: str = "50 mg", seed: int = 3) -> Pixels:
@@ -47,17 +56,40 @@ def smaller(pixels: Pixels) -> Pixels:
     return np.asarray(cv2.resize(pixels, None, fx=0.45, fy=0.45, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def burnt(pixels: Pixels) -> Pixels:
+    """Brighter, with less contrast: what was burnt out is grey then, and no longer white."""
+    brighter = np.clip(pixels.astype(np.float64) * 1.25, 0, 255)
+    return np.asarray(brighter.mean() + (brighter - brighter.mean()) * 0.85, np.uint8)
+
+
+def grey(pixels: Pixels) -> Pixels:
+    return np.asarray(cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB), np.uint8)
+
+
+def warmer(pixels: Pixels) -> Pixels:
+    return np.clip(pixels * [1.12, 1.0, 0.88], 0, 255).astype(np.uint8)
+
+
 Change = Callable[[Pixels], Pixels]
 
 
 @pytest.mark.parametrize(
     "changed",
-    [lambda p: p, lambda p: encoded(p, 35), brightened, smaller, lambda p: encoded(brightened(smaller(p)), 60)],
-    ids=["nothing", "re-encoded", "brightened", "resized", "all"],
+    [
+        lambda p: p,
+        lambda p: encoded(p, 35),
+        brightened,
+        lambda p: encoded(burnt(p), 85),
+        grey,
+        warmer,
+        smaller,
+        lambda p: encoded(brightened(smaller(p)), 60),
+    ],
+    ids=["nothing", "re-encoded", "brightened", "burnt", "grey", "warmer", "resized", "all"],
 )
 def test_a_photo_made_from_another_differs_nowhere(changed: Change) -> None:
     made = changed(package())
-    test = pixel_test(thumbnail(package()), thumbnail(made), 1 + 0j, 0j)
+    test = pixel_test(thumbnail(package()), thumbnail(made), SAME)
     assert test is not None
     assert test.same
 
@@ -68,20 +100,58 @@ def test_a_crop_and_a_turn_are_followed_in_both_directions() -> None:
     factor = WIDTH / 500  # both are scaled to SIDE: the crop's pixels are larger
     shift = -(100 + 60j) * SIDE / 500
     for a, b, z, t in ((whole, crop, factor, shift), (crop, whole, 1 / factor, -shift / factor)):
-        test = pixel_test(thumbnail(a), thumbnail(b), complex(z), t)
+        test = pixel_test(thumbnail(a), thumbnail(b), moved(complex(z), t))
         assert test is not None
         assert test.same
     turned = np.ascontiguousarray(np.rot90(whole))  # (x, y) -> (y, WIDTH - x), z -> -iz + i * WIDTH
-    test = pixel_test(thumbnail(whole), thumbnail(turned), -1j, 1j * (SIDE - 1))
+    test = pixel_test(thumbnail(whole), thumbnail(turned), moved(-1j, 1j * (SIDE - 1)))
     assert test is not None
     assert test.same
+
+
+def test_a_squeezed_copy_is_followed_in_both_directions() -> None:
+    whole = thumbnail(package())
+    square = thumbnail(np.asarray(cv2.resize(package(), (300, 300), interpolation=cv2.INTER_AREA), np.uint8))
+    matrix = np.array([[SIDE / SIDE, 0.0, 0.0], [0.0, SIDE / whole.shape[0], 0.0]])
+    back = np.array([[1.0, 0.0, 0.0], [0.0, whole.shape[0] / SIDE, 0.0]])
+    for a, b, way in ((whole, square, matrix), (square, whole, back)):
+        test = pixel_test(a, b, way)
+        assert test is not None
+        assert test.same
+
+
+def test_a_map_that_is_off_by_pixels_is_refined() -> None:
+    whole, crop = thumbnail(package()), thumbnail(package()[60:440, 100:600])
+    right = moved(complex(WIDTH / 500), -(100 + 60j) * SIDE / 500)
+    off = right + np.array([[0.004, -0.003, 2.5], [0.003, 0.004, -2.0]])
+    before, after = pixel_test(whole, crop, off), pixel_test(whole, crop, refined(whole, crop, off))
+    assert before is not None
+    assert after is not None
+    assert (before.same, after.same) == (False, True)
+    strange = thumbnail(package(seed=8))
+    assert refined(np.zeros_like(whole), strange, SAME).shape == (2, 3)  # nothing to align: the map comes back
+
+
+def test_no_light_makes_one_object_of_two() -> None:
+    """Two tablets of other colours, at one place on one ground, are two."""
+    tablets = []
+    for colour in ((235, 235, 230), (240, 215, 120), (170, 170, 168)):
+        ground = np.full((HEIGHT, WIDTH, 3), 246, np.uint8)
+        cv2.ellipse(ground, (320, 240), (60, 40), 0, 0, 360, colour, -1)
+        for x in range(60, 600, 12):
+            cv2.line(ground, (x, 400), (x, 420), (20, 20, 20), 1)
+        tablets.append(thumbnail(encoded(ground, 90)))
+    for a, b in ((0, 1), (1, 0), (0, 2), (2, 0), (1, 2)):
+        test = pixel_test(tablets[a], tablets[b], SAME)
+        assert test is not None
+        assert not test.same, (a, b)
 
 
 def test_another_strength_is_a_place_that_differs() -> None:
     a, b = package("50 mg"), encoded(package("75 mg"), 70)
     for test in (
-        pixel_test(thumbnail(a), thumbnail(b), 1 + 0j, 0j),
-        pixel_test(thumbnail(b), thumbnail(a), 1 + 0j, 0j),
+        pixel_test(thumbnail(a), thumbnail(b), SAME),
+        pixel_test(thumbnail(b), thumbnail(a), SAME),
     ):
         assert test is not None
         assert not test.same
@@ -93,12 +163,12 @@ def test_another_strength_is_a_place_that_differs() -> None:
 
 def test_another_picture_differs_all_over_and_what_lies_elsewhere_says_nothing() -> None:
     a, b = thumbnail(package()), thumbnail(package(seed=8))
-    test = pixel_test(a, b, 1 + 0j, 0j)
+    test = pixel_test(a, b, SAME)
     assert test is not None
     assert test.differing > 0.1
-    assert pixel_test(a, b, 1 + 0j, complex(SIDE - 10)) is None  # a strip of ten pixels in common
+    assert pixel_test(a, b, moved(1 + 0j, complex(SIDE - 10))) is None  # a strip of ten pixels in common
     flat = np.full((240, 320, 3), 128, np.uint8)
-    same = pixel_test(flat, flat, 1 + 0j, 0j)
+    same = pixel_test(flat, flat, SAME)
     assert same is not None
     assert same.same
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from simsearch.duplicates.same_photo import photo_test, placement
+from simsearch.duplicates.same_photo import chained, inverse, moved, photo_test, placements
 from simsearch.features import create
 from simsearch.features.orb import KEYPOINT, Orb
 
@@ -31,8 +31,7 @@ def test_a_crop_is_one_photo_and_a_common_ruler_is_not() -> None:
     inside = ((xy > [52, 42]) & (xy < [460, 342])).all(axis=1)
     crop = keypoints((xy[inside] - [40, 30]) * 512 / 432, bits[inside])
     cut_frames = frame, np.array([432.0, 324.0])
-    placed = placement(orb.geometry(whole, crop), cut_frames, 512)
-    assert placed is not None
+    placed = placements(orb.geometry(whole, crop), cut_frames, 512)[0]
     assert placed.scale == pytest.approx(512 / 432, abs=0.01)
     assert (placed.whole, placed.words, placed.outside < 2) == (False, "cropped", True)
     test = photo_test(whole, crop, placed, cut_frames, 512)
@@ -42,8 +41,23 @@ def test_a_crop_is_one_photo_and_a_common_ruler_is_not() -> None:
     bits_of_another = bits.copy()
     bits_of_another[pill] = rng.integers(0, 256, (int(pill.sum()), 32), dtype=np.uint8)
     other = keypoints(xy, bits_of_another)
-    placed = placement(orb.geometry(whole, other), (frame, frame), 512)
-    assert placed is not None
+    placed = placements(orb.geometry(whole, other), (frame, frame), 512)[0]
     assert placed.whole
     assert photo_test(whole, other, placed, (frame, frame), 512).lost > 0.05
-    assert placement(orb.geometry(whole, whole[:5]), (frame, frame), 512) is None
+    [whole_frame] = placements(orb.geometry(whole, whole[:5]), (frame, frame), 512)
+    assert (whole_frame.whole, whole_frame.miss) == (True, 0.0)
+
+
+def test_a_squeezed_and_turned_photo_is_placed_and_named() -> None:
+    rng = np.random.default_rng(2)
+    orb = create("orb")
+    assert isinstance(orb, Orb)
+    xy, bits = rng.uniform(20, [490, 360], (300, 2)), rng.integers(0, 256, (300, 32), dtype=np.uint8)
+    matrix = np.array([[0.6, -0.2, 150.0], [0.3, 0.9, 20.0]])
+    a, b = keypoints(xy, bits), keypoints(moved(matrix, xy), bits)
+    frames = np.array([512.0, 384.0]), np.array([512.0, 512.0])
+    placed = placements(orb.geometry(a, b), frames, 512)[0]
+    assert placed.miss < 1
+    assert np.allclose(placed.matrix, matrix, atol=0.02 * 150)
+    assert placed.words.startswith("squeezed, turned by ")
+    assert np.allclose(chained(matrix, inverse(matrix)), np.eye(3)[:2], atol=1e-9)

@@ -1,0 +1,51 @@
+"""Maps through a photo that others were made from."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simsearch.duplicates.copies import composed
+from simsearch.duplicates.same_photo import Affine, Placement, moved
+
+
+def placed(*rows: tuple[float, float, float]) -> Placement:
+    return Placement(np.array(rows, np.float64), 0.0, 0.0)
+
+
+CROP = placed((1.25, 0.0, -40.0), (0.0, 1.25, -20.0))
+SQUARE = placed((1.0, 0.0, 0.0), (0.0, 2.0, 0.0))
+POINTS = np.array([[100.0, 50.0], [200.0, 120.0]])
+
+
+def goes(matrix: Affine) -> list[list[float]]:
+    found: list[list[float]] = moved(matrix, POINTS).round(6).tolist()
+    return found
+
+
+FRAMES = {k: np.array([512.0, 384.0]) for k in range(40)}
+
+
+def test_a_crop_lies_in_a_squeezed_copy_by_way_of_the_photo() -> None:
+    [(pair, through, covered)] = composed({(0, 1): CROP, (0, 2): SQUARE}, {**FRAMES, 2: np.array([512.0, 768.0])}, 40)
+    assert pair == (1, 2)
+    in_crop = moved(CROP.matrix, POINTS)
+    assert moved(through.matrix, in_crop).round(6).tolist() == goes(SQUARE.matrix)
+    assert covered  # the photo shows all of the crop
+
+
+def test_what_a_crop_does_not_show_two_photos_may_differ_in() -> None:
+    """Photos 1 and 2 agree with a crop of both; the strength may stand outside of it."""
+    [(pair, _, covered)] = composed({(1, 5): CROP, (2, 5): CROP}, FRAMES, 40)
+    assert (pair, covered) == ((1, 2), False)
+
+
+def test_only_pairs_of_one_set_that_are_not_joined_are_given() -> None:
+    edges = {(0, 1): CROP, (0, 2): SQUARE, (1, 2): SQUARE, (5, 6): CROP}
+    assert list(composed(edges, FRAMES, 40)) == []
+    chain = {(0, 1): CROP, (1, 2): CROP, (2, 3): CROP}
+    assert [pair for pair, _, _ in composed(chain, FRAMES, 40)] == [(0, 2), (0, 3), (1, 3)]
+
+
+def test_a_large_set_is_cut_off() -> None:
+    star = {(0, k): CROP for k in range(1, 30)}
+    assert len(list(composed(star, FRAMES, 5))) == 4 * 3 // 2
