@@ -298,9 +298,9 @@ def test_workers_are_as_many_as_the_cores_that_this_process_may_use(
     made: list[int] = []
 
     class Pool(ThreadPoolExecutor):
-        def __init__(self, workers: int) -> None:
+        def __init__(self, workers: int, **more: Any) -> None:
             made.append(workers)
-            super().__init__(workers)
+            super().__init__(workers, **more)
 
     monkeypatch.setattr(indexer, "ThreadPoolExecutor", Pool)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
