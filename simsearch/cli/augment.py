@@ -83,5 +83,5 @@ def _photos(paths: list[Path], seed: int) -> tuple[list[tuple[str, Pixels]], Pix
     package, other = sorted(made, key=lambda p: p.package != "box")[:2]
     rng = np.random.default_rng(seed)
     drawn = [studio_photo(p, surfaces(p)[0], rng) for p in (package, other)]
-    found = [(str(p), images.load(p, ImageSettings()).pixels) for p in paths]
+    found = [(str(p), images.load(p, ImageSettings(), keep=False).pixels) for p in paths]
     return found or [("a rendered package", drawn[0])], drawn[1]

@@ -12,7 +12,7 @@ whose process is its own, silences them (`cli.context`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -25,11 +25,11 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
-from simsearch.core.formats import Unfit, jpeg, kinds, libtiff, opening
-from simsearch.core.formats.flatten import resized, rgb, shrunk
+from simsearch.core.formats import Unfit, heif, jpeg, kinds, libtiff, opening
+from simsearch.core.formats.flatten import at_sides, resized, rgb, shrunk
 from simsearch.core.types import Image, Photo, PhotoLike, Pixels
 
-__all__ = ["SUFFIXES", "decode", "decode_sharp", "load", "load_or_error", "read", "resized", "shrunk"]
+__all__ = ["SUFFIXES", "decode", "decode_sharp", "load", "load_or_error", "load_sharp", "read", "resized", "shrunk"]
 
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff .avif .avifs .heic .heics .heif .heifs .hif "
@@ -52,21 +52,32 @@ _TURNS = {  # EXIF orientation -> how to make it upright; from 5 on, width and h
 }
 
 
-def load(path: Path, settings: ImageSettings) -> Image:
-    """The photo in `path`.
+def load(path: Path, settings: ImageSettings, *, keep: bool = True) -> Image:
+    """The photo in `path`; `keep` as for :func:`decode`.
 
     Raises:
         ImageError: it cannot be read or decoded; `code` says why.
     """
-    return decode(read(path, settings), settings, str(path))
+    return decode(read(path, settings), settings, str(path), keep=keep)
 
 
-def load_or_error(photo: PhotoLike, settings: ImageSettings) -> Image | ImageError:
+def load_sharp(path: Path, settings: ImageSettings) -> Pixels:
+    """`Image.sharp` of the photo in `path`, for who needs nothing else of it.
+
+    Raises:
+        ImageError: as :func:`load`.
+    """
+    return decode_sharp(read(path, settings), settings, str(path)).pixels
+
+
+def load_or_error(photo: PhotoLike, settings: ImageSettings, *, keep: bool = True) -> Image | ImageError:
     """The photo, or why it cannot be read. Its name is its path; "-" where there are only bytes."""
     try:
         if isinstance(photo, Photo):
-            return decode(photo.data, settings, photo.name)
-        return decode(photo, settings, "-") if isinstance(photo, bytes) else load(Path(photo), settings)
+            return decode(photo.data, settings, photo.name, keep=keep)
+        if isinstance(photo, bytes):
+            return decode(photo, settings, "-", keep=keep)
+        return load(Path(photo), settings, keep=keep)
     except ImageError as error:
         return error
 
@@ -94,20 +105,28 @@ def decode(
 ) -> Image:
     """The photo in `data`.
 
+    `pixels` do not depend on `keep`. A JPEG that can be decoded at a reduced scale is, so that `Image.sharp` costs a
+    second decode when it is asked for: the coarse scale leaves out detail rather than averaging it, and cannot be made
+    from the finer one. Of all else, one decode gives both.
+
     Args:
         data: content of an image file.
         settings: limits, and the side in pixels that the photo is brought down to.
         name: of the photo, for messages and records.
         sha256: of `data`, where the caller knows it already.
-        keep: whether the image keeps `data`, so that `Image.sharp` can be decoded. Who never asks for it, and holds
-            many images, does without.
+        keep: whether the image keeps what `Image.sharp` is made from: `data` of such a JPEG, else the pixels. Who never
+            asks for it does without.
 
     Raises:
         ImageError: it cannot be decoded; `code` says why.
     """
-    image = _image(data, settings, name, sha256, settings.working_size)
-    if not keep or max(image.width, image.height) <= settings.working_size:  # of a small photo `pixels` is all
+    side = settings.working_size
+    image, *more = _images(data, settings, name, sha256, (side, settings.sharp_size) if keep else (side,))
+    if not keep or max(image.width, image.height) <= side:  # of a small photo `pixels` is all
         return image
+    if more:
+        sharp = more[0].pixels
+        return replace(image, larger=lambda: sharp)
     return replace(image, larger=_Later(data, settings, image.name, image.sha256))
 
 
@@ -117,11 +136,11 @@ def decode_sharp(data: bytes, settings: ImageSettings, name: str = "<bytes>", sh
     Raises:
         ImageError: as :func:`decode`.
     """
-    return _image(data, settings, name, sha256, settings.sharp_size)
+    return _images(data, settings, name, sha256, (settings.sharp_size,))[0]
 
 
 class _Later:
-    """A photo that is decoded at the size for reading when somebody asks; the bytes are let go of then."""
+    """A JPEG that is decoded at the scale for reading when somebody asks; the bytes are let go of then."""
 
     def __init__(self, data: bytes, settings: ImageSettings, name: str, sha256: str) -> None:
         self._waiting: tuple[bytes, ImageSettings, str, str] | None = (data, settings, name, sha256)
@@ -137,27 +156,27 @@ class _Later:
             return self._pixels
 
 
-def _image(data: bytes, settings: ImageSettings, name: str, sha256: str, side: int) -> Image:
-    """The photo, at most `side` pixels on the longer side."""
+def _images(data: bytes, settings: ImageSettings, name: str, sha256: str, sides: Sequence[int]) -> list[Image]:
+    """The photo with at most so many pixels on the longer side, for each of `sides`; see :func:`_decoded`."""
     if not data:
         raise ImageError("zero_size", f"{name}: the file is empty")
     if len(data) > settings.max_bytes:
         raise ImageError("too_large", f"{name}: has more than {settings.max_bytes} bytes (images.max_bytes)")
     try:
-        pixels, width, height = _heard(data, settings, side)
+        found, width, height = _heard(data, settings, sides)
     except Unfit as error:
         raise ImageError(error.code, f"{name}: {error}") from None
     except MemoryError:
         raise ImageError("too_large", f"{name}: does not fit into memory") from None
     digest = sha256 or hashlib.sha256(data).hexdigest()
-    return Image(np.ascontiguousarray(pixels), digest, width, height, name)
+    return [Image(np.ascontiguousarray(pixels), digest, width, height, name) for pixels in found]
 
 
-def _heard(data: bytes, settings: ImageSettings, side: int) -> tuple[Pixels, int, int]:
+def _heard(data: bytes, settings: ImageSettings, sides: Sequence[int]) -> tuple[list[Pixels], int, int]:
     """As :func:`_decoded`; whatever a decoder raises, or libtiff reports, becomes the reason."""
     with libtiff.listening() as errors:
         try:
-            found = _decoded(data, settings, side)
+            found = _decoded(data, settings, sides)
         except (Unfit, MemoryError):
             raise
         except Exception as error:  # on damaged data decoders raise whatever they stumble over
@@ -167,24 +186,32 @@ def _heard(data: bytes, settings: ImageSettings, side: int) -> tuple[Pixels, int
     return found
 
 
-def _decoded(data: bytes, settings: ImageSettings, side: int) -> tuple[Pixels, int, int]:
-    """RGB, at most `side` pixels on the longer side; width and height of the whole picture when it is upright."""
+def _decoded(data: bytes, settings: ImageSettings, sides: Sequence[int]) -> tuple[list[Pixels], int, int]:
+    """RGB with at most so many pixels on the longer side, for each of `sides`, the smallest first; and width and height
+    of the whole picture when it is upright.
+
+    A JPEG that is decoded at a reduced scale gives the first side alone.
+    """
     found = opening.picture(data)
     opened, page = found.opened, found.page
     width, height = opened.size
-    opening.fit(found, settings, side)
+    if opening.fit(found, settings, sides[0]):
+        sides = sides[:1]
     for key in ("xmp", "XML:com.adobe.xmp"):  # browsers do not turn a picture by what its XMP says
         opened.info.pop(key, None)
     loaded = jpeg.load(opened, found.data) if isinstance(opened, JpegImageFile) else opened
     if opened.info.get("default_image"):  # an APNG's picture for programs that know no animations
         opened.seek(1)
 
-    def flat() -> Pixels:
+    def flat() -> list[Pixels]:
+        if opened.format == "HEIF" and (whole := heif.pixels(opened)) is not None:
+            flat = at_sides(whole, found.profile, sides)
+            return [pixels.copy() if np.may_share_memory(pixels, whole) else pixels for pixels in flat]
         loaded.load()
         turn = _TURNS.get(_orientation(opened))
         upright = loaded if turn is None else loaded.transpose(turn)
         signed, inverted = (page.signed, page.white_is_zero) if page else (0, False)
-        return rgb(upright, found.profile, side, signed=signed, inverted=inverted)
+        return rgb(upright, found.profile, sides, signed=signed, inverted=inverted)
 
     pixels = _not_blank(opened, flat)
     if loaded is opened and opened.format == "TIFF":  # Pillow turns it while loading
@@ -192,20 +219,24 @@ def _decoded(data: bytes, settings: ImageSettings, side: int) -> tuple[Pixels, i
     return (pixels, height, width) if _orientation(opened) >= 5 else (pixels, width, height)
 
 
-def _not_blank(opened: ImageFile, flat: Callable[[], Pixels]) -> Pixels:
+def _not_blank(opened: ImageFile, flat: Callable[[], list[Pixels]]) -> list[Pixels]:
     """The first frame; of an animation that begins with one colour, the first with more."""
     first = flat()
     if opened.format not in ("GIF", "PNG", "WEBP", "AVIF") or not getattr(opened, "is_animated", False):
         return first
-    pixels, frame = first, opened.tell()
+    frames, frame = first, opened.tell()
     try:
-        while (pixels == pixels[0, 0]).all() and frame < _FRAMES:
+        while _one_colour(frames[0]) and frame < _FRAMES:
             frame += 1
             opened.seek(frame)
-            pixels = flat()
+            frames = flat()
     except Exception:  # the animation ends, or is damaged further on
         return first
-    return first if (pixels == pixels[0, 0]).all() else pixels
+    return first if _one_colour(frames[0]) else frames
+
+
+def _one_colour(pixels: Pixels) -> bool:
+    return bool((pixels == pixels[0, 0]).all())
 
 
 def _orientation(opened: ImageFile) -> int:

@@ -58,6 +58,7 @@ def in_threads(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
     if len(items) < 2 or cores() < 2 or getattr(_WITHIN, "pool", False):
         return [work(item) for item in items]
     futures = [_pool().submit(work, item) for item in items[1:]]
+    outer, _WITHIN.shared = getattr(_WITHIN, "shared", False), True
     try:
         out = [work(items[0])]
         # The calling thread takes items that nobody has begun, from the end, until it meets the pool in the middle.
@@ -67,8 +68,15 @@ def in_threads(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
                 late[place] = work(items[place + 1])
         return out + [late[place] if place in late else future.result() for place, future in enumerate(futures)]
     finally:
+        _WITHIN.shared = outer
         for future in futures:
             future.cancel()
+
+
+def threads_here() -> int:
+    """How many threads a library may use for the work of the calling thread: one where other threads have work too."""
+    shared = getattr(_WITHIN, "pool", False) or getattr(_WITHIN, "shared", False)
+    return 1 if shared else cores()
 
 
 _WITHIN = threading.local()

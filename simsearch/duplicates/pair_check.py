@@ -279,7 +279,7 @@ class PairChecker:
 
     def _read_thumbnail(self, path: str, sha256: str) -> Thumbnail | None:
         try:
-            image = images.load(Path(path), self.reading)
+            image = images.load(Path(path), self.reading, keep=False)
         except ImageError:
             return None
         return thumbnail(image.pixels) if image.sha256 == sha256 else None

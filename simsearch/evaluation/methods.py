@@ -230,7 +230,7 @@ def load_photos(paths: Sequence[str], settings: ImageSettings) -> tuple[list[Ima
     found, places, refused = [], [], []
     for i, path in enumerate(paths):
         try:
-            found.append(images.load(Path(path), settings))
+            found.append(images.load(Path(path), settings, keep=False))
             places.append(i)
         except ImageError as error:
             refused.append(Refusal(path, error.code, str(error)))

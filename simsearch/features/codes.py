@@ -1,11 +1,13 @@
 """Codes: the barcodes of an image, compared by the product numbers in them.
 
 The library is zxing-cpp (Apache-2.0), of the extra `read`. It looks along rows and columns, so a long code that lies
-askew is sought again in turned copies; small photos are sought again enlarged.
+askew is sought again in turned copies; small photos are sought again enlarged. Among other print it passes codes over
+that it reads in a cut-out of their package, so they are sought in overlapping parts of the photo, too.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -35,6 +37,11 @@ _LINEAR = ("EANUPC", "Code128", "Code39", "ITF", "DataBar")
 _MATRIX = ("DataMatrix", "QRCode")
 _SMALL = 0.75
 """Share of `size` up to which a photo counts as small."""
+_OVERLAP = 0.4
+"""Share of a part that its neighbour shows too."""
+_BUSY = 41, 10
+"""Side of a square of pixels, and the mean step between neighbours (0 to 255) in it, below which it shows no code. Of
+drawn codes with a contrast of 60 levels or more, blurred as photos are, none that could be read had less than 18."""
 
 _SIMILARITY = {Relation.EQUAL: 1.0, Relation.CASE_OF: 0.75, Relation.NOTHING: 0.5, Relation.DIFFERENT: 0.0}
 
@@ -48,11 +55,14 @@ class CodeSettings:
         degrees, which finds an EAN at any angle.
     enlarge: whether a photo of at most three quarters of `size` is looked at enlarged twice where no product number was
         found.
+    parts: rows, and as many columns, of overlapping parts that are looked at by themselves where no product number was
+        found, and half as many after them; those without steps from pixel to pixel are left out. 0: none.
     """
 
     size: int = setting(2000, low=64, high=4000)
     turns: int = setting(2, low=0, high=5)
     enlarge: bool = True
+    parts: int = setting(4, low=0, high=8)
 
 
 def available() -> bool:
@@ -153,26 +163,61 @@ def read(grey: Grey, settings: CodeSettings) -> list[ReadCode]:
     """
     found: list[ReadCode] = []
     today = date.today()
-    for picture, back, formats in _looks(shrunk(grey, settings.size), settings):
+    for look in _looks(shrunk(grey, settings.size), settings):
         known = {(code.text, code.symbology) for code in found}
-        read_here = [_code(barcode, back, picture, today) for barcode in _barcodes(picture, formats)]
+        read_here = [_code(barcode, look.back, today) for barcode in _barcodes(look)]
         found += [code for code in read_here if (code.text, code.symbology) not in known]
         if read_codes(((code.text, code.symbology) for code in found), today).names_a_product:
             break
     return found
 
 
-def _looks(grey: Grey, settings: CodeSettings) -> Iterator[tuple[Grey, NDArray[np.float64], tuple[str, ...]]]:
-    """Pictures to look at, each with the map (2, 3) of its pixels to 0 to 1 of the photo, and what to look for."""
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """A picture to look at."""
+
+    picture: Grey
+    back: NDArray[np.float64]
+    """Map (2, 3) of its pixels to 0 to 1 of the photo."""
+    formats: tuple[str, ...] = _LINEAR + _MATRIX
+    again: bool = False
+    """Whether the same was looked at as part of a larger picture, where smaller copies and light codes on dark were
+    sought, too."""
+
+
+def _looks(grey: Grey, settings: CodeSettings) -> Iterator[_Look]:
+    """Pictures to look at, in turn."""
     height, width = grey.shape
     whole = np.diag([1 / width, 1 / height, 1.0])
-    yield grey, whole[:2], _LINEAR + _MATRIX
+    yield _Look(grey, whole[:2])
     for turn in range(1, settings.turns + 1):
         picture, there = _turned(grey, 90 * turn / (settings.turns + 1))
-        yield picture, (whole @ np.linalg.inv(there))[:2], _LINEAR
+        yield _Look(picture, (whole @ np.linalg.inv(there))[:2], _LINEAR)
     if settings.enlarge and max(height, width) <= _SMALL * settings.size:
         picture = np.asarray(cv2.resize(grey, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC), np.uint8)
-        yield picture, (whole @ np.diag([0.5, 0.5, 1.0]))[:2], _LINEAR + _MATRIX
+        yield _Look(picture, (whole @ np.diag([0.5, 0.5, 1.0]))[:2])
+    for top, left, part in itertools.chain(_parts(grey, settings.parts), _parts(grey, settings.parts // 2)):
+        yield _Look(part, (whole @ np.array([[1.0, 0, left], [0, 1, top], [0, 0, 1]]))[:2], again=True)
+
+
+def _parts(grey: Grey, count: int) -> Iterator[tuple[int, int, Grey]]:
+    """Top, left and pixels of `count` by `count` overlapping parts, without those that show no code."""
+    if count < 2:
+        return
+    height, width = (max(1, round(side / (1 + (count - 1) * (1 - _OVERLAP)))) for side in grey.shape)
+    for top in np.linspace(0, grey.shape[0] - height, count).round().astype(int).tolist():
+        for left in np.linspace(0, grey.shape[1] - width, count).round().astype(int).tolist():
+            part = np.ascontiguousarray(grey[top : top + height, left : left + width])
+            if _is_busy(part):
+                yield top, left, part
+
+
+def _is_busy(part: Grey) -> bool:
+    side, least = _BUSY
+    if min(part.shape) < 2:
+        return False
+    steps = cv2.max(cv2.absdiff(part[1:, 1:], part[1:, :-1]), cv2.absdiff(part[1:, 1:], part[:-1, 1:]))
+    return int(cv2.blur(steps, (side, side)).max()) >= least
 
 
 def _turned(grey: Grey, angle: float) -> tuple[Grey, NDArray[np.float64]]:
@@ -187,16 +232,19 @@ def _turned(grey: Grey, angle: float) -> tuple[Grey, NDArray[np.float64]]:
     return np.asarray(picture, np.uint8), np.vstack([turn, [0.0, 0.0, 1.0]])
 
 
-def _barcodes(picture: Grey, formats: tuple[str, ...]) -> list[zxingcpp.Barcode]:
+def _barcodes(look: _Look) -> list[zxingcpp.Barcode]:
     import zxingcpp
 
-    chosen = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat[name] for name in formats])
+    chosen = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat[name] for name in look.formats])
     # Plain: FNC1 between elements stays as U+001D. With errors left out, a symbol whose own check fails is no code.
-    found = zxingcpp.read_barcodes(picture, chosen, text_mode=zxingcpp.TextMode.Plain, return_errors=False)
+    found = zxingcpp.read_barcodes(
+        look.picture, chosen, text_mode=zxingcpp.TextMode.Plain, return_errors=False,
+        try_downscale=not look.again, try_invert=not look.again,
+    )  # fmt: skip
     return [barcode for barcode in found if barcode.valid and 0 < len(barcode.text) <= MOST_BYTES]
 
 
-def _code(barcode: zxingcpp.Barcode, back: NDArray[np.float64], picture: Grey, today: date) -> ReadCode:
+def _code(barcode: zxingcpp.Barcode, back: NDArray[np.float64], today: date) -> ReadCode:
     at = barcode.position
     corners = np.array([(p.x, p.y, 1.0) for p in (at.top_left, at.top_right, at.bottom_right, at.bottom_left)])
     quad = tuple((float(x), float(y)) for x, y in np.clip(corners @ back.T, 0.0, 1.0))

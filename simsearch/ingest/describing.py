@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from threading import Lock
 
 from simsearch.catalog.images import KnownImage
 from simsearch.core import images
@@ -45,15 +47,25 @@ class Seen:
 
 
 class Describer:
-    """Takes batches of photos through all stages, each batch on one thread."""
+    """Takes batches of photos through all stages, in the threads of a pool."""
 
     def __init__(self, methods: Mapping[str, Method], settings: ImageSettings) -> None:
         self.settings = settings
         self.batched, self.others = split(methods)
 
-    def described(self, batch: Sequence[Job]) -> list[Seen]:
-        """Read and describe each photo, then run the batched methods on those that were decoded."""
-        seen = [self._look(job) for job in batch]
+    def submit(self, pool: Executor, batch: Sequence[Job]) -> Future[list[Seen]]:
+        """Read and describe each photo, then run the batched methods on those that were decoded.
+
+        Photos are shared out one by one, because a large one takes tenths of a second: of a batch on one thread, the
+        others would wait for its end. Whichever thread is done with the last photo of a batch runs the batched methods.
+        """
+        found = _Batch(self, batch)
+        for place in range(len(batch)):
+            pool.submit(found.look, place)
+        return found.done
+
+    def _described(self, seen: Sequence[Seen]) -> list[Seen]:
+        """Run the batched methods on the photos that were decoded."""
         todo = [one for one in seen if one.image is not None]
         done = iter(self._complete(todo))
         return [one if one.image is None else next(done) for one in seen]
@@ -93,6 +105,30 @@ class Describer:
             for one, rest in zip(seen, found, strict=True)
             if one.description is not None
         ]
+
+
+class _Batch:
+    """Photos that go through the batched methods together."""
+
+    def __init__(self, describer: Describer, jobs: Sequence[Job]) -> None:
+        self.done: Future[list[Seen]] = Future()
+        self._describer, self._jobs = describer, jobs
+        self._seen: dict[int, Seen] = {}
+        self._lock = Lock()
+
+    def look(self, place: int) -> None:
+        """Take one photo as far as it goes alone, and the batch to its end where it is the last one."""
+        try:
+            seen = self._describer._look(self._jobs[place])
+            with self._lock:
+                self._seen[place] = seen
+                last = len(self._seen) == len(self._jobs)
+            if last:
+                self.done.set_result(self._describer._described([self._seen[i] for i in range(len(self._jobs))]))
+        except BaseException as error:
+            with self._lock:  # of several errors the first is told
+                if not self.done.done():
+                    self.done.set_exception(error)
 
 
 def unexpected(path: str, error: Exception) -> ImageError:

@@ -16,7 +16,7 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.images import KnownImage, NewImage
 from simsearch.core.config import ImageSettings, IndexingSettings
 from simsearch.core.stamps import Stamp
-from simsearch.core.threads import SingleThreaded, cores
+from simsearch.core.threads import SingleThreaded, cores, stay_on_this_thread
 from simsearch.core.types import Description, Progress, Refusal, SourceRow
 from simsearch.features.base import Method, pack
 from simsearch.ingest.describing import Describer, Job, Seen
@@ -149,18 +149,17 @@ class Indexer:
     def _work(self, jobs: Sequence[Job]) -> Iterator[Seen]:
         """Do every job, and yield the results in order. At most one batch more than there are threads is read ahead.
 
-        Each thread takes a batch through all stages on one core. So no thread waits for another, and pixels stay in the
-        cache of the core that decoded them.
+        Each thread computes on one core, and takes the next photo when it is done with one (`Describer.submit`).
         """
         workers = self.settings.workers or cores()
         size = self.settings.batch
         waiting: deque[Future[list[Seen]]] = deque()
         batches = (jobs[i : i + size] for i in range(0, len(jobs), size))
-        with SingleThreaded(), ThreadPoolExecutor(workers) as pool:
+        with SingleThreaded(), ThreadPoolExecutor(workers, initializer=stay_on_this_thread) as pool:
             try:
                 while True:
                     while len(waiting) <= workers and (batch := next(batches, None)) is not None:
-                        waiting.append(pool.submit(self.describer.described, batch))
+                        waiting.append(self.describer.submit(pool, batch))
                     if not waiting:
                         break
                     yield from waiting.popleft().result()

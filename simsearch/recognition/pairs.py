@@ -121,7 +121,7 @@ class PairVerifier:
         geometry = orb.geometry(left["orb"], right["orb"]) if isinstance(orb, Orb) else None
         if geometry is not None and geometry.homography is not None:
             with suppress(ImageError):
-                a = replace(a, pixels=images.load(Path(pair[0]), self.reading).sharp)
+                a = replace(a, pixels=images.load_sharp(Path(pair[0]), self.reading))
         return self.prints.compare(a, sides[pair[1]], geometry)
 
 
@@ -147,7 +147,8 @@ def _describe(
     paths = list(dict.fromkeys(path for pair in pairs for path in pair))
     for start in range(0, len(paths), _DECODED):
         part = paths[start : start + _DECODED]
-        loaded = dict(zip(part, in_threads(lambda path: images.load_or_error(path, reading), part), strict=True))
+        found = in_threads(lambda path: images.load_or_error(path, reading, keep=False), part)
+        loaded = dict(zip(part, found, strict=True))
         sound = {path: image for path, image in loaded.items() if not isinstance(image, ImageError)}
         described |= {path: image for path, image in loaded.items() if isinstance(image, ImageError)}
         described |= dict(zip(sound, describe(methods, list(sound.values())), strict=True))

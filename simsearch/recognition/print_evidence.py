@@ -77,6 +77,11 @@ class PrintEvidence:
         """The method that reads print; None where nothing is ever read."""
         return None if self.settings.mode == "never" else self.printed.get("reading")
 
+    @property
+    def reads(self) -> bool:
+        """Whether any photo is read: then its picture at the size for reading is wanted."""
+        return self.settings.mode != "never" and not all(map(missing, self.printed.values()))
+
     # -- the photo ---------------------------------------------------------------------------------------------------
 
     def able(self, query: Description) -> list[str]:

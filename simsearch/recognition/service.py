@@ -70,7 +70,8 @@ class QueryService:
         return decision, unreadable
 
     def _loaded(self, photos: Sequence[PhotoLike]) -> list[Image | ImageError]:
-        return in_threads(lambda photo: images.load_or_error(photo, self.config.images), photos)
+        keep = self.engine.prints.reads
+        return in_threads(lambda photo: images.load_or_error(photo, self.config.images, keep=keep), photos)
 
     # -- records -----------------------------------------------------------------------------------------------------
 

@@ -167,7 +167,7 @@ def _print_pairs(
 
     def sharp(place: int) -> Pixels | None:
         try:
-            return images.load(Path(rows[place].path), config.images).sharp
+            return images.load_sharp(Path(rows[place].path), config.images)
         except ImageError as error:
             gone.append(Refusal(rows[place].path, error.code, str(error)))
             return None
@@ -240,7 +240,7 @@ def _photo(row: SourceRow, settings: ImageSettings) -> TrainingPhoto:
 
 
 def _pixels(path: str, settings: ImageSettings) -> Pixels:
-    return images.load(Path(path), settings).pixels
+    return images.load(Path(path), settings, keep=False).pixels
 
 
 def _rendered(settings: TrainSettings) -> list[TrainingPhoto]:

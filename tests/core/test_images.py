@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from PIL import features
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import REFUSALS, ImageError
-from simsearch.core.formats import flatten, opening
+from simsearch.core.formats import flatten, heif
 from simsearch.core.types import Image, Photo, Pixels
 
 # Pillow warns of odd metadata. The command line drops these warnings; a test run would make them errors.
@@ -449,7 +449,7 @@ def samples() -> dict[str, bytes]:
     picture, other = smooth(3), Pillow.fromarray(smooth(4))
     found = {}
     for kind, (name, options) in KINDS.items():
-        if (name != "AVIF" or features.check("avif")) and (name != "HEIF" or opening.has_heif()):
+        if (name != "AVIF" or features.check("avif")) and (name != "HEIF" or heif.available()):
             found[kind] = encoded(picture, name, **options)
     animated: dict[str, Any] = {"save_all": True, "append_images": [other]}
     found |= {f"animated {kind}": encoded(picture, kind, **animated) for kind in ("GIF", "PNG", "WEBP")}
@@ -577,7 +577,7 @@ def test_what_is_decodable_only_at_a_smaller_scale_is_no_crash(monkeypatch: pyte
         with pytest.raises(ImageError, match="test: 1500 x 1000 pixels are more than") as caught:
             _ = image.sharp
         assert caught.value.code == "too_large"
-    scarce = decoded(encoded(smooth(8, 1000, 1500), "PNG"))
+    scarce = decoded(encoded(smooth(8, 1000, 1500), "JPEG"))
 
     def no_memory(*_: Any) -> Any:
         raise MemoryError
@@ -590,16 +590,53 @@ def test_what_is_decodable_only_at_a_smaller_scale_is_no_crash(monkeypatch: pyte
 
 
 def test_many_threads_ask_for_one_decode(monkeypatch: pytest.MonkeyPatch) -> None:
-    image = decoded(encoded(smooth(9, 700, 1000), "PNG"))
-    calls: list[int] = []
-    real = images._heard
-
-    def counted(data: bytes, settings: ImageSettings, side: int) -> Any:
-        calls.append(side)
-        return real(data, settings, side)
-
-    monkeypatch.setattr(images, "_heard", counted)
+    image = decoded(encoded(smooth(9, 1000, 1500), "JPEG"))
+    calls = counted_decodes(monkeypatch)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: image.sharp, range(32)))
-    assert calls == [2000]
+    assert calls == [(2000,)]
     assert all(one is found[0] for one in found)
+
+
+def counted_decodes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    """The sides that each decode from now on is asked for."""
+    calls: list[tuple[int, ...]] = []
+    real = images._heard
+
+    def counted(data: bytes, settings: ImageSettings, sides: Sequence[int]) -> Any:
+        calls.append(tuple(sides))
+        return real(data, settings, sides)
+
+    monkeypatch.setattr(images, "_heard", counted)
+    return calls
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "HEIF", "JPEG2000", "AVIF"])
+@pytest.mark.parametrize("size", [(900, 1500), (700, 701), (2500, 1400)])
+def test_one_decode_gives_both_pictures(kind: str, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    if (kind == "AVIF" and not features.check("avif")) or (kind == "HEIF" and not heif.available()):
+        pytest.skip("not built in")
+    data = encoded(smooth(11, *size), kind)
+    calls = counted_decodes(monkeypatch)
+    image = decoded(data)
+    sharp = image.sharp
+    assert calls == [(640, 2000)]
+    assert max(sharp.shape) == min(2000, max(size))
+    assert np.array_equal(sharp, images.decode_sharp(data, DEFAULTS).pixels)
+    assert np.array_equal(image.pixels, images.decode(data, DEFAULTS, keep=False).pixels)
+
+
+@pytest.mark.parametrize(("size", "decodes"), [((900, 1279), 1), ((900, 1280), 2), ((3000, 4000), 2)])
+def test_pixels_of_a_jpeg_do_not_depend_on_reading(
+    size: tuple[int, int], decodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is decoded once more only where the working picture comes from a reduced scale."""
+    data = encoded(smooth(12, *size), "JPEG", quality=90)
+    alone = images.decode(data, DEFAULTS, keep=False).pixels
+    calls = counted_decodes(monkeypatch)
+    image = decoded(data)
+    assert np.array_equal(image.pixels, alone)
+    sharp = image.sharp
+    assert len(calls) == decodes
+    assert np.array_equal(image.pixels, alone)
+    assert np.array_equal(sharp, images.decode_sharp(data, DEFAULTS).pixels)

@@ -15,7 +15,7 @@ import torch
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from simsearch.core import threads
-from simsearch.core.threads import SingleThreaded, cores, in_threads, stay_on_this_thread
+from simsearch.core.threads import SingleThreaded, cores, in_threads, stay_on_this_thread, threads_here
 
 
 @pytest.fixture(autouse=True)
@@ -147,3 +147,13 @@ def test_an_error_in_a_thread_comes_out(place: int) -> None:
 
     with pytest.raises(ValueError, match=str(place)):
         in_threads(odd, range(10))
+
+
+def test_a_library_gets_one_thread_where_others_have_work_too() -> None:
+    assert threads_here() == cores()
+    assert in_threads(lambda _: threads_here(), range(3)) == [1] * 3
+    assert in_threads(lambda _: threads_here(), [0]) == [cores()]  # alone
+    assert threads_here() == cores()
+    with pytest.raises(ZeroDivisionError):
+        in_threads(lambda number: 1 // number, range(3))
+    assert threads_here() == cores()

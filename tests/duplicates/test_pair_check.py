@@ -40,9 +40,9 @@ def test_files_of_a_block_are_looked_up_at_once(indexed: Path, kit: Kit, monkeyp
     read: list[Path] = []
     load = images.load
 
-    def counted_load(path: Path, settings: Any) -> Any:
+    def counted_load(path: Path, settings: Any, **options: Any) -> Any:
         read.append(path)
-        return load(path, settings)
+        return load(path, settings, **options)
 
     with open_app(indexed, kit.config) as app:
         facts = app.catalog.images.facts
@@ -61,7 +61,7 @@ def test_files_of_a_block_are_looked_up_at_once(indexed: Path, kit: Kit, monkeyp
 def test_files_that_cannot_be_read_are_counted(indexed: Path, kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_app(indexed, kit.config) as app:
         assert app.find_duplicates().unread == 0
-        monkeypatch.setattr(images, "load", lambda path, settings: images.decode(b"", settings, str(path)))
+        monkeypatch.setattr(images, "load", lambda path, settings, **_: images.decode(b"", settings, str(path)))
         found = app.find_duplicates()
     assert found.unread > 0
     assert found.left_out == 0

@@ -143,9 +143,41 @@ def test_a_code_in_a_turned_copy_is_found_where_it_lies() -> None:
 )
 def test_a_small_code_is_read_enlarged(code: Grey, blur: float) -> None:
     photo = laid(code, blur=blur)  # two pixels a module
-    assert read(photo, CodeSettings(enlarge=False)) == []
+    assert read(photo, CodeSettings(enlarge=False, parts=0)) == []
+    [found] = read(photo, CodeSettings(parts=0))
+    assert np.abs(np.mean(found.quad, axis=0) - (0.5, 0.5)).max() < 0.05
+
+
+@pytest.mark.parametrize(
+    ("code", "angle", "blur"), [(drawn(EAN, "EAN13", 2), 0, 1.2), (drawn(ELEMENTS, "DataMatrix", 2, gs1=True), 20, 0.6)]
+)
+def test_a_code_that_the_whole_photo_does_not_give_is_read_in_a_part(code: Grey, angle: float, blur: float) -> None:
+    noise = np.random.default_rng(0).integers(-25, 26, (1600, 1200))
+    photo = np.clip(laid(code, angle=angle, blur=blur, size=(1600, 1200)) + noise, 0, 255).astype(np.uint8)
+    assert read(photo, CodeSettings(parts=0)) == []
     [found] = read(photo, CodeSettings())
     assert np.abs(np.mean(found.quad, axis=0) - (0.5, 0.5)).max() < 0.05
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 8])
+@pytest.mark.parametrize("shape", [(1600, 1200), (97, 211), (1, 700)])
+def test_parts_overlap_and_cover_the_photo(count: int, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codes, "_is_busy", lambda part: True)
+    seen = np.zeros(shape, int)
+    for top, left, part in codes._parts(np.zeros(shape, np.uint8), count):
+        seen[top : top + part.shape[0], left : left + part.shape[1]] += 1
+    assert seen.min() >= 1
+    if min(shape) > 50:
+        assert (seen >= 2).mean() > 0.3
+
+
+def test_parts_without_steps_are_not_looked_at() -> None:
+    photo = np.full((1600, 1200), 128, np.uint8)
+    photo[100:300, 100:350] = drawn(EAN, "EAN13", 2)[:200, :250].mean().astype(np.uint8)  # an even patch
+    assert list(codes._parts(photo, 4)) == []
+    code = drawn(EAN, "EAN13", 2)
+    photo[: code.shape[0], : code.shape[1]] = code
+    assert [(top, left) for top, left, _ in codes._parts(photo, 4)] == [(0, 0)]
 
 
 @pytest.mark.parametrize("blur", [0.5, 1.0, 1.5])

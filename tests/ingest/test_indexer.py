@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event, Lock
 from typing import Any
 
 import numpy as np
@@ -291,6 +292,30 @@ def test_reading_ahead_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch)
     assert most[0] <= (2 + 1 + 1) * 4
 
 
+def test_a_slow_photo_holds_up_no_other(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of its batch goes on in another thread."""
+    for number in range(7):
+        paint(world.shop / "many" / f"{number}.png", 100 + number)
+    world.settings = IndexingSettings(workers=2, batch=6)
+    others, lock = [0], Lock()
+    waited: list[bool] = []
+    go_on = Event()
+    look = Describer._look
+
+    def slow(self: Describer, job: Any) -> Any:
+        with lock:
+            first, others[0] = not waited and not others[0], others[0] + 1
+        if first:
+            waited.append(go_on.wait(30))
+        elif others[0] == 12:
+            go_on.set()
+        return look(self, job)
+
+    monkeypatch.setattr(Describer, "_look", slow)
+    assert counts(world.index()) == {"added": 12}
+    assert waited == [True]
+
+
 def test_workers_are_as_many_as_the_cores_that_this_process_may_use(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,9 +323,9 @@ def test_workers_are_as_many_as_the_cores_that_this_process_may_use(
     made: list[int] = []
 
     class Pool(ThreadPoolExecutor):
-        def __init__(self, workers: int) -> None:
+        def __init__(self, workers: int, **more: Any) -> None:
             made.append(workers)
-            super().__init__(workers)
+            super().__init__(workers, **more)
 
     monkeypatch.setattr(indexer, "ThreadPoolExecutor", Pool)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)

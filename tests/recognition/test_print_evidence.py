@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
+from simsearch.catalog import Catalog
+from simsearch.core.config import ReadingSettings
 from simsearch.core.types import PhotoPrint, PrintComparison, PrintedFact, PrintedLine, Verification
+from simsearch.features.codes import CodeMethod, CodeSettings
 from simsearch.recognition.calibration import LOGIT, Calibration
 from simsearch.recognition.contenders import Thresholds
-from simsearch.recognition.print_evidence import judged, together, worth_comparing
+from simsearch.recognition.print_evidence import PrintEvidence, judged, together, worth_comparing
 from simsearch.recognition.printed import PRINT_FEATURES
 from simsearch.recognition.score_fusion import Fusion, Monotone
 
@@ -87,3 +91,14 @@ def test_several_photos_tell_each_thing_once() -> None:
     back = PhotoPrint(strengths=("500 mg",), packs=("24 tablets",))
     assert together([front, None, back]) == PhotoPrint((line,), ("500 mg",), ("24 tablets",))
     assert together([None]) is None
+
+
+@pytest.mark.parametrize(
+    ("mode", "installed", "reads"),
+    [("auto", True, True), ("always", True, True), ("never", True, False), ("auto", False, False)],
+)
+def test_photos_keep_their_larger_picture_only_where_some_are_read(mode: str, installed: bool, reads: bool) -> None:
+    codes = CodeMethod(CodeSettings())
+    codes.missing = "" if installed else "reading codes needs zxing-cpp"
+    evidence = PrintEvidence(cast(Catalog, None), {}, {"codes": codes}, ReadingSettings(mode=mode))
+    assert evidence.reads is reads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -17,8 +18,10 @@ _STRIP = 256  # rows
 _GREY = ("1", "L", "LA", "La", *_DEEP)
 
 
-def rgb(image: Pillow.Image, profile: bytes, side: int, *, signed: int = 0, inverted: bool = False) -> Pixels:
-    """`image` in sRGB, at most `side` pixels on the longer side.
+def rgb(
+    image: Pillow.Image, profile: bytes, sides: Sequence[int], *, signed: int = 0, inverted: bool = False
+) -> list[Pixels]:
+    """`image` in sRGB, once for each of `sides`: at most so many pixels on the longer side.
 
     Transparent pixels are laid on white. Where no pixel is visible at all, but colours differ, transparency is taken to
     mean nothing, as browsers take it in BMP.
@@ -26,7 +29,7 @@ def rgb(image: Pillow.Image, profile: bytes, side: int, *, signed: int = 0, inve
     Args:
         image: of any Pillow mode.
         profile: ICC profile of its colours; empty for sRGB.
-        side: limit of the result.
+        sides: limits of the results.
         signed: bits of a stored value with a sign; 0 where values have none. Where a value is below zero, zero is
             mid-grey.
         inverted: whether zero is white.
@@ -37,12 +40,17 @@ def rgb(image: Pillow.Image, profile: bytes, side: int, *, signed: int = 0, inve
         pixels = np.asarray(255 - pixels, np.uint8) if inverted else pixels
     elif image.has_transparency_data:
         with_alpha = image if image.mode == "RGBA" else image.convert("RGBA")
-        return shrunk(_on_white(with_alpha, profile, grey), side)
+        pixels, profile = _on_white(with_alpha, profile, grey), b""
     elif image.mode in ("CMYK", "LAB"):
         pixels, profile = np.asarray(colour.ink_to_rgb(image, profile), np.uint8), b""
     else:
         pixels = np.asarray(image if image.mode == "RGB" else image.convert("RGB"), np.uint8)
-    return colour.srgb(shrunk(pixels, side), profile, grey=grey)
+    return at_sides(pixels, profile, sides, grey=grey)
+
+
+def at_sides(pixels: Pixels, profile: bytes, sides: Sequence[int], *, grey: bool = False) -> list[Pixels]:
+    """Pixels of that profile in sRGB, once for each of `sides`."""
+    return [colour.srgb(shrunk(pixels, side), profile, grey=grey) for side in sides]
 
 
 def resized(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

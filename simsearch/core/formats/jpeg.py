@@ -18,6 +18,8 @@ from PIL import JpegImagePlugin
 from simsearch.core.formats import Unfit
 
 _END = b"\xff\xd9"
+_BLOCK = 1 << 20
+"""Bytes that are searched for markers at once, so that a file of nothing but markers takes no memory to speak of."""
 _SPARE = 64
 """Bytes left over that are still taken for the carelessness of an encoder. libjpeg tells of 1 to 18 from webcams."""
 _LOOKAHEAD = 8
@@ -49,17 +51,18 @@ def load(opened: JpegImagePlugin.JpegImageFile, data: bytes) -> Pillow.Image:
     if scan is None or opened.size[0] < 8:  # so narrow that _Feed might mistake a row
         opened.load()
         return opened
-    end = data.find(_END, scan.start)
+    end, ordered = _scanned(data, scan.start)
     if end < 0:
         return _without_end(opened, data)
     if not scan.whole:
         opened.load()
         return opened
-    _check_markers(data[scan.start : end])
+    if not ordered:
+        raise Unfit("unreadable", "the image data is damaged (markers where there should be none)")
     feed = _Feed(opened)
     with feed:
-        almost = max(scan.start, scan.start + len(data[scan.start : end].rstrip(b"\0")) - _SPARE)
-        if feed.push(data[:almost]):
+        almost = max(scan.start, _stripped(data, scan.start, end) - _SPARE)
+        if feed.push(memoryview(data)[:almost]):
             raise Unfit("unreadable", "the image data is damaged (more of it than the picture has)")
         if not feed.push(data[almost:end] + bytes(_LOOKAHEAD)):
             raise Unfit("truncated", "the image data ends before the picture does")
@@ -114,13 +117,13 @@ class _Feed:
     def __exit__(self, *_: object) -> None:
         self._decoder.cleanup()
 
-    def push(self, data: bytes) -> bool:
+    def push(self, data: bytes | memoryview) -> bool:
         """Decode on; whether the last row has been written."""
-        data = self._rest + data
+        data = self._rest + bytes(data) if self._rest else data
         used, error = self._decoder.decode(data)
         if error < 0:
             raise OSError(f"JPEG decoder error {error}")
-        self._rest = b"" if used < 0 else data[used:]
+        self._rest = b"" if used < 0 else bytes(data[used:])
         width, height = self.picture.size
         return self.picture.crop((0, height - 1, width, height)).tobytes() != self._last.tobytes()
 
@@ -141,11 +144,28 @@ def _first_scan(data: bytes) -> _Scan | None:
     return None
 
 
-def _check_markers(codes: bytes) -> None:
-    """Refuse markers between the codes that are no restarts, and restarts out of order."""
-    values = np.frombuffer(codes, np.uint8)
-    after = values[1:][values[:-1] == 0xFF]
-    after = after[(after != 0) & (after != 0xFF)]
-    restarts = (after >= 0xD0) & (after <= 0xD7)
-    if not restarts.all() or not np.array_equal(after, 0xD0 + np.arange(len(after)) % 8):
-        raise Unfit("unreadable", "the image data is damaged (markers where there should be none)")
+def _scanned(data: bytes, start: int) -> tuple[int, bool]:
+    """Where the end marker stands behind `start`, -1 where there is none; and whether all before it are restarts that
+    count up."""
+    values = np.frombuffer(data, np.uint8)
+    ordered, restarts = True, 0
+    for at in range(start, len(data) - 1, _BLOCK):
+        block = values[at : at + _BLOCK + 1]
+        places = np.flatnonzero(block[:-1] == 0xFF)
+        after = block[places + 1]
+        ends = np.flatnonzero(after == _END[1])
+        after = after[: ends[0]] if len(ends) else after
+        found = after[(after != 0) & (after != 0xFF)]
+        ordered = ordered and np.array_equal(found, 0xD0 + (restarts + np.arange(len(found))) % 8)
+        restarts += len(found)
+        if len(ends):
+            return at + int(places[ends[0]]), ordered
+    return -1, ordered
+
+
+def _stripped(data: bytes, start: int, end: int) -> int:
+    """Where the zeros begin with which `data[start:end]` ends; `end` where it ends otherwise."""
+    while end > start and data[end - 1] == 0:
+        tail = max(start, end - _BLOCK)
+        end = tail + len(data[tail:end].rstrip(b"\0"))
+    return end

@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
-from functools import cache
 
 from PIL import (  # each import registers a kind
     AvifImagePlugin,  # noqa: F401
@@ -24,7 +23,7 @@ from PIL.ImageFile import ImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 
 from simsearch.core.config import ImageSettings
-from simsearch.core.formats import Unfit, colour, jpeg, kinds, png, tiff, webp
+from simsearch.core.formats import Unfit, colour, heif, jpeg, kinds, png, tiff, webp
 
 _READ = ("PNG", "WEBP", "GIF", "BMP", "DIB", "AVIF", "JPEG2000", "PPM")
 """Pillow's names, beside JPEG and TIFF. EPS would start Ghostscript, TGA and PCX accept files that are no images."""
@@ -47,17 +46,6 @@ class Picture:
     """ICC profile of its colours; empty for sRGB."""
     page: tiff.Page | None = None
     """Where the file is a TIFF."""
-
-
-@cache
-def has_heif() -> bool:
-    """Register HEIC with Pillow, once; whether that was possible."""
-    try:
-        import pillow_heif
-    except ImportError:
-        return False
-    pillow_heif.register_heif_opener()
-    return True
 
 
 def picture(data: bytes) -> Picture:
@@ -84,15 +72,15 @@ def picture(data: bytes) -> Picture:
 
 def _opened(data: bytes) -> ImageFile:
     damage: SyntaxError | None = None
-    for kind in (*_READ, "HEIF") if has_heif() else _READ:
+    for kind in (*_READ, "HEIF") if heif.available() else _READ:
         factory, accepts = Pillow.OPEN[kind]
         if accepts is None or accepts(data[:16].ljust(16)) is not True:  # a text: Pillow was built without the kind
             continue
         try:
-            return factory(io.BytesIO(data), "")
+            return heif.opened(data) if kind == "HEIF" else factory(io.BytesIO(data), "")
         except SyntaxError as error:
             damage = damage or (None if kind in _LOOSE else error)
-    raise damage or kinds.refusal(data, has_heif())
+    raise damage or kinds.refusal(data, heif.available())
 
 
 def _profile(opened: ImageFile) -> bytes:
@@ -100,8 +88,10 @@ def _profile(opened: ImageFile) -> bytes:
     return found if isinstance(found, bytes) else b""
 
 
-def fit(found: Picture, settings: ImageSettings, side: int) -> None:
+def fit(found: Picture, settings: ImageSettings, side: int) -> bool:
     """Check the size of a picture, and have a JPEG decoded at the least scale that is not below `side` pixels.
+
+    Returns whether it will be decoded at a reduced scale.
 
     Raises:
         Unfit: "zero_size", or "too_large": more pixels than decoding may hold.
@@ -119,3 +109,4 @@ def fit(found: Picture, settings: ImageSettings, side: int) -> None:
             most, limit = times * most, f"{times} x {limit}"
     if width * height > most:
         raise Unfit("too_large", f"{width} x {height} pixels are more than {limit}")
+    return found.opened.size != (width, height)

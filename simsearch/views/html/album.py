@@ -139,7 +139,7 @@ class Album:
         return image.pixels if image else None
 
     def _image(self, photo: Path | bytes) -> Image | None:
-        image = images.load_or_error(photo, self.settings)
+        image = images.load_or_error(photo, self.settings, keep=False)
         return None if isinstance(image, ImageError) else image
 
 

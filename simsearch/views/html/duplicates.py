@@ -151,7 +151,7 @@ def _more(count: int, of: str) -> str:
 
 
 def _member(image: ImageFacts, settings: ImageSettings) -> Member:
-    loaded = images.load_or_error(Path(image.path), settings)
+    loaded = images.load_or_error(Path(image.path), settings, keep=False)
     picture, gap = (None, loaded.code) if isinstance(loaded, ImageError) else (loaded.pixels, "")
     return Member(image.sku, image.title, image.image, picture, gap, _data(image))
 
@@ -184,7 +184,7 @@ def _places(pair: DuplicatePair, settings: ImageSettings) -> tuple[Place, ...]:
     if not wanted and pair.places is not None:
         wanted = [(image, box, "") for image, box in zip((pair.a, pair.b), pair.places, strict=True)]
     try:
-        return tuple(Place(i.sku, _around(box, images.load(Path(i.path), settings).sharp), t) for i, box, t in wanted)
+        return tuple(Place(i.sku, _around(box, images.load_sharp(Path(i.path), settings)), t) for i, box, t in wanted)
     except ImageError:
         return ()
 

@@ -17,7 +17,7 @@ from PIL import ImageCms, features
 
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
-from simsearch.core.formats import colour, opening
+from simsearch.core.formats import colour, heif
 
 RGB = np.kron(np.random.default_rng(3).integers(0, 256, (6, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -61,7 +61,7 @@ EXPECTED = {
 @pytest.mark.parametrize("name", EXPECTED)
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "WEBP", "JPEG", "AVIF", "HEIF"])
 def test_profiles_are_converted(name: str, kind: str) -> None:
-    if (kind == "AVIF" and not features.check("avif")) or (kind == "HEIF" and not opening.has_heif()):
+    if (kind == "AVIF" and not features.check("avif")) or (kind == "HEIF" and not heif.available()):
         pytest.skip("not read here")
     profile, expected = EXPECTED[name]
     exact: dict[str, Any] = {"WEBP": {"lossless": True}, "JPEG": {"quality": 100, "subsampling": 0}}

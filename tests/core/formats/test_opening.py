@@ -16,7 +16,7 @@ from PIL import features
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
-from simsearch.core.formats import opening
+from simsearch.core.formats import heif
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
@@ -50,11 +50,11 @@ def saved(image: Pillow.Image, kind: str, **options: Any) -> bytes:
 
 @pytest.mark.parametrize("primary", [0, 1, 2])
 def test_of_a_heic_the_primary_picture(primary: int) -> None:
-    heif = pytest.importorskip("pillow_heif")
-    opening.has_heif()
+    pillow_heif = pytest.importorskip("pillow_heif")
+    heif.available()
     made = [OTHER.resize((70, 50)), OTHER.resize((30, 90)), OTHER]
     made[primary] = SHOWN
-    file = heif.from_pillow(made[0])
+    file = pillow_heif.from_pillow(made[0])
     for image in made[1:]:
         file.add_from_pillow(image)
     stream = io.BytesIO()
@@ -64,10 +64,10 @@ def test_of_a_heic_the_primary_picture(primary: int) -> None:
 
 def test_a_thumbnail_does_not_stand_for_its_picture() -> None:
     """Even where it has the working size: what an editor changed may have left it as it was."""
-    heif = pytest.importorskip("pillow_heif")
-    opening.has_heif()
+    pillow_heif = pytest.importorskip("pillow_heif")
+    heif.available()
     fine = np.random.default_rng(1).integers(0, 256, (160, 200, 3)).astype(np.uint8)
-    file = heif.from_pillow(Pillow.fromarray(fine))
+    file = pillow_heif.from_pillow(Pillow.fromarray(fine))
     found = []
     for options in ({}, {"thumbnails": [100]}):
         stream = io.BytesIO()
@@ -79,7 +79,7 @@ def test_a_thumbnail_does_not_stand_for_its_picture() -> None:
 @pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
 @pytest.mark.parametrize("orientation", range(2, 9))
 def test_turned_once(kind: str, orientation: int) -> None:
-    if kind == "HEIF" and not opening.has_heif():
+    if kind == "HEIF" and not heif.available():
         pytest.skip("no pillow-heif here")
     exif = Pillow.Exif()
     exif[0x112] = orientation

@@ -21,7 +21,7 @@ from PIL import features
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
-from simsearch.core.formats import opening
+from simsearch.core.formats import heif
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
@@ -222,7 +222,7 @@ def lab() -> bytes:
 def test_is_read_as_it_is_shown(kind: str) -> None:
     if "avif" in kind and not features.check("avif"):
         pytest.skip("this Pillow was built without AVIF")
-    if kind == "heic" and not opening.has_heif():
+    if kind == "heic" and not heif.available():
         pytest.skip("no pillow-heif here")
     make, expected = READ[kind]
     found = images.decode(make(), ImageSettings(), "test").pixels
