@@ -120,7 +120,6 @@ class App(Parts):
             SourceError: a source cannot be read at all, or more is no longer listed than may be retired at once;
                 nothing was changed.
         """
-        from simsearch.ingest.indexer import Indexer
         from simsearch.ingest.known_sources import forget_source, forgettable
         from simsearch.ingest.sources import read_sources
 
@@ -131,7 +130,7 @@ class App(Parts):
         if going:
             self.require_catalog()
         with self.writing():
-            indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
+            indexer = self.indexer
             share = 1.0 if prune_all else self.config.nightly.retire_share if prune else None
             forgotten = [forgettable(self.catalog, source) for source in going]
             report = indexer.run(read, retire_share=share, reread=reread, progress=progress)
@@ -201,7 +200,7 @@ class App(Parts):
         self.require_catalog()
         from simsearch.recognition.feedback import DecisionDesk
 
-        return DecisionDesk(self.catalog)
+        return DecisionDesk(self.catalog, self.faces, self.writing)
 
     def verify(
         self,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from simsearch.catalog import Catalog
     from simsearch.features.base import Method, MetricMethod
     from simsearch.indexes.generations import Generations
+    from simsearch.ingest.faces import Faces
+    from simsearch.ingest.indexer import Indexer
     from simsearch.ingest.reading import PrintStage
     from simsearch.ingest.rebuild import Rebuilder
     from simsearch.recognition.calibration import Calibration
@@ -134,6 +136,21 @@ class Parts:
         from simsearch.ingest.reading import PrintStage
 
         return PrintStage(self.catalog, self.print_methods, self.config)
+
+    @property
+    def indexer(self) -> Indexer:
+        """What describes photos for the catalog."""
+        from simsearch.ingest.indexer import Indexer
+
+        return Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
+
+    @property
+    def faces(self) -> Faces:
+        """The photos that people added to products."""
+        from simsearch.ingest.faces import Faces
+
+        folder = self.home / "faces"
+        return Faces(folder, self.catalog, self.config.images, lambda: self.indexer, lambda: self.print_stage)
 
     @property
     def reading(self) -> Method | None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from simsearch.catalog.database import Part, now
 from simsearch.catalog.tables import DecisionReviewRow, DecisionRow
-from simsearch.core.types import Decision, Hit, PhotoPrint, PrintComparison, PrintedFact
+from simsearch.core.types import Decision, Hit, PhotoPrint, PrintAlone, PrintComparison, PrintedFact
 
 _LINES, _FACTS, _LONGEST = 40, 8, 120
 """Of what was read, a record keeps so many lines of a photo, agreements or contradictions of a hit, letters of a text:
@@ -57,6 +57,8 @@ class RecordedDecision:
     evidence: Mapping[str, Any]
     """See :meth:`Decisions.record`. Decisions of older versions lack some keys."""
     review: DecisionReview | None = None
+    face: str = ""
+    """Name of the image that was added to a product from its photo, as answers give it; "" where none was."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,12 @@ def _printed(printed: PrintComparison) -> dict[str, Any]:
         "agreements": _facts(printed.agreements), "contradictions": _facts(printed.contradictions),
         "likeness": round(printed.likeness, 6), "contested": printed.contested[:_LONGEST],
         "features": [round(x, 6) for x in printed.features],
+        **({"alone": _alone(printed.alone)} if printed.alone else {}),
     }  # fmt: skip
+
+
+def _alone(alone: PrintAlone) -> dict[str, Any]:
+    return {"features": [round(x, 6) for x in alone.features], "words": _texts(alone.words), "named": alone.named}
 
 
 def _facts(facts: Sequence[PrintedFact]) -> list[dict[str, Any]]:

@@ -25,6 +25,11 @@ class Sources(Part):
         with self.database.read() as c:
             return list(c.scalars(sa.select(ImageRow.id).where(*_of(source))))
 
+    def images(self, source: str) -> list[tuple[int, str]]:
+        """Id and file of each active image of a source, accepted or refused."""
+        with self.database.read() as c:
+            return [(i, path) for i, path in c.execute(sa.select(ImageRow.id, ImageRow.path).where(*_of(source)))]
+
     def first_paths(self, source: str, count: int) -> list[str]:
         """The files of the first `count` active images of a source."""
         with self.database.read() as c:

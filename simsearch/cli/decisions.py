@@ -15,6 +15,10 @@ commands = typer.Typer(rich_markup_mode=None, no_args_is_help=False, invoke_with
 
 Id = Annotated[int, Argument(help="As `decisions` and the answer give it.", metavar="ID")]
 Note = Annotated[str, Option(help="Why, for those who ask later.")]
+Face = Annotated[
+    str | None,
+    Option(help="The photo that was asked: it becomes another image of the product, until `forget`.", metavar="PHOTO"),
+]
 LIMIT = 50
 
 
@@ -69,13 +73,14 @@ def confirm(
     decision: Id,
     sku: Annotated[str | None, Argument(help="Of an ambiguous answer: which of the named it is.")] = None,
     note: Note = "",
+    face: Face = None,
     as_json: Json = False,
 ) -> None:
     """Say that an answer was right."""
     from simsearch.views.text import decisions as printing
 
     with opened_app(context) as app:
-        show(app.decisions.confirm(decision, sku, note), shapes.decision, printing.said, as_json)
+        show(app.decisions.confirm(decision, sku, note, face), shapes.decision, printing.said, as_json)
 
 
 @commands.command()
@@ -84,18 +89,19 @@ def correct(
     decision: Id,
     sku: Annotated[str | None, Argument(help="What the photo shows.", show_default="none of the catalog")] = None,
     note: Note = "",
+    face: Face = None,
     as_json: Json = False,
 ) -> None:
     """Say that an answer was wrong, and which product it is, or without SKU that the catalog has none of it."""
     from simsearch.views.text import decisions as printing
 
     with opened_app(context) as app:
-        show(app.decisions.correct(decision, sku, note), shapes.decision, printing.said, as_json)
+        show(app.decisions.correct(decision, sku, note, face), shapes.decision, printing.said, as_json)
 
 
 @commands.command()
 def forget(context: Context, decision: Id, as_json: Json = False) -> None:
-    """Take back what was said of an answer."""
+    """Take back what was said of an answer, and the face that was added with it."""
     from simsearch.views.text import decisions as printing
 
     with opened_app(context) as app:

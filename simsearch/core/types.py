@@ -201,6 +201,18 @@ class PrintedFact:
 
 
 @dataclass(frozen=True)
+class PrintAlone:
+    """What print says of a photo and a product by itself, whatever their pictures have in common."""
+
+    features: tuple[float, ...] = ()
+    """What the probability was computed from: the columns `recognition.print_alone.ALONE_FEATURES`."""
+    words: tuple[str, ...] = ()
+    """Words that both sides say, normalised, the most telling first."""
+    named: bool = False
+    """Whether both sides say one name: large in print, and rare among the products of the catalog."""
+
+
+@dataclass(frozen=True)
 class PrintComparison:
     """What print and codes say of a photo and one image of the catalog. What could not be read is in neither list."""
 
@@ -213,6 +225,8 @@ class PrintComparison:
     """What the probability was computed from: the columns `recognition.printed.PRINT_FEATURES`."""
     contested: str = ""
     """Why a code stands alone against picture and print, in words. No code decides alone: the answer is AMBIGUOUS."""
+    alone: PrintAlone | None = None
+    """What the probability rests on where the picture shows another face of the package; else None."""
 
 
 @dataclass(frozen=True)

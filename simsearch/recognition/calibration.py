@@ -82,7 +82,7 @@ class Calibration:
     """Of the fusion's logit; the identity in every calibration that is fitted now."""
     thresholds: Mapping[str, float]
     """Purpose -> the smallest probability that is accepted, 0 to NOTHING: `match` for answers, `match_print` for those
-    that rest on print, too, `pair` for pairs."""
+    that rest on print, too, `match_alone` for those that rest on print alone, `pair` for pairs."""
     fingerprints: Mapping[str, str]
     """Method -> its fingerprint when its scores were fitted; with another fingerprint probabilities mean nothing."""
     facts: Mapping[str, Any]
@@ -90,6 +90,9 @@ class Calibration:
     printed: Fusion | None = None
     """For pairs whose print was compared: over the logit of the appearance, `LOGIT`, and what print says. None: such
     pairs keep the probability of their appearance, and print only contradicts."""
+    alone: Fusion | None = None
+    """For pairs whose pictures do not agree in any point: over what print says alone (`print_alone.ALONE_FEATURES`).
+    None: no product is found by print where its face is not in the catalog."""
 
     def __post_init__(self) -> None:
         for name, value in self.thresholds.items():
@@ -118,6 +121,8 @@ class Calibration:
         parts = {"fusion": asdict(self.fusion), "correction": asdict(self.correction)}
         if self.printed is not None:
             parts["printed"] = asdict(self.printed)
+        if self.alone is not None:
+            parts["alone"] = asdict(self.alone)
         text = json.dumps({**parts, "thresholds": dict(self.thresholds)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

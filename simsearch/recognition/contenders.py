@@ -15,6 +15,7 @@ from typing import NamedTuple
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import Candidate, PrintComparison, PrintedFact, Verification
 from simsearch.recognition import multi_view
+from simsearch.recognition.calibration import NOTHING
 from simsearch.recognition.look_alikes import LIKE_POINTS, alike
 
 _AGAINST = 4.6
@@ -142,10 +143,10 @@ def _united(best: Verification, others: Sequence[Verification], *, one_photo: bo
         agreements += [_placed(fact, own, one_photo) for fact in one.agreements]
         standing = (fact for fact in one.contradictions if not _contested(fact, elsewhere))
         contradictions += [_placed(fact, own, one_photo) for fact in standing]
-    features = best.printed.features if best.printed else ()
+    features, alone = (best.printed.features, best.printed.alone) if best.printed else ((), None)
     likeness = max(one.likeness for one in found)
     contested = next((one.contested for one in found if one.contested), "")
-    return PrintComparison(_each_once(agreements), _each_once(contradictions), likeness, features, contested)
+    return PrintComparison(_each_once(agreements), _each_once(contradictions), likeness, features, contested, alone)
 
 
 def _contested(fact: PrintedFact, elsewhere: Sequence[PrintedFact]) -> bool:
@@ -189,14 +190,32 @@ class Thresholds:
     """On appearance alone."""
     match_print: float
     """On print, too."""
+    match_alone: float = NOTHING
+    """On print alone."""
 
     def of(self, seen: Verification) -> float:
         """The one that counts for a pair."""
-        return self.match_print if seen.printed is not None and seen.printed.features else self.match
+        if seen.printed is None:
+            return self.match
+        if seen.printed.alone is not None:
+            return self.match_alone
+        return self.match_print if seen.printed.features else self.match
 
     def met(self, seen: Verification) -> bool:
-        """Whether a pair reaches its threshold."""
-        return seen.probability >= self.of(seen)
+        """Whether a pair reaches its threshold; by print alone, whether name and strength were read, too."""
+        return seen.probability >= self.of(seen) and not lacking(seen)
+
+
+def lacking(seen: Verification) -> tuple[str, ...]:
+    """What must have been read, and was not, before print alone names a product; empty where print is not alone.
+
+    Siblings agree in nearly everything that is printed, and no picture tells them apart here.
+    """
+    printed = seen.printed
+    if printed is None or printed.alone is None:
+        return ()
+    read = {"name": printed.alone.named, "strength": any(fact.kind == "strength" for fact in printed.agreements)}
+    return tuple(what for what, was_read in read.items() if not was_read)
 
 
 def reaches(found: Sequence[Contender], thresholds: Thresholds) -> bool:

@@ -17,6 +17,7 @@ from simsearch.recognition.contenders import (
     contenders,
     contenders_together,
     foremost,
+    lacking,
     reaches,
     share,
 )
@@ -100,6 +101,9 @@ def _unknown(found: Sequence[Contender], thresholds: Thresholds) -> Conclusion:
     may = foremost(found)
     needed = thresholds.of(may.seen) if may else 1.0
     best = f"{below(may.seen.probability, needed)}, a match needs {percent(needed)}" if may else ""
+    if may and may.seen.probability >= needed:  # only print alone falls short in another way
+        unread = listed(lacking(may.seen), "or")
+        best = f"{percent(may.seen.probability)} {why(may)}; a match by print alone needs its {unread} read, too"
     if not (nearest.contradicted and nearest.alike):
         all_of_them = "" if best else f"print rules out all that was found: {ruled_out(nearest)}"
         reason = all_of_them or f"the nearest product reaches {best}"

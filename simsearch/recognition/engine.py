@@ -45,6 +45,7 @@ class Basis:
             "indexes": self.snapshot.digest, "revision": self.snapshot.revision,
             "calibration": self.scoring.digest, "features": list(FEATURES),
             "match_threshold": self.scoring.match_threshold, "print_threshold": self.scoring.print_threshold,
+            "alone_threshold": self.scoring.alone_threshold,
             "margin": settings.margin,
             **({"where": where} if where else {}),
         }  # fmt: skip

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.database import now
 from simsearch.catalog.decisions import DecisionFilter, DecisionVerdict, RecordedDecision
 from simsearch.core.errors import UsageError
 from simsearch.core.types import Outcome
+
+if TYPE_CHECKING:
+    from simsearch.ingest.faces import Faces
 
 _SPAN = re.compile(r"(\d+)\s*(h|d|w)")
 _SPANS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -20,8 +26,19 @@ _SPANS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=
 class DecisionDesk:
     """Lists recorded answers and writes down what people say about them."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self.catalog = catalog
+    def __init__(
+        self,
+        catalog: Catalog,
+        faces: Faces | None = None,
+        writing: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        """
+        Args:
+            catalog: of the records.
+            faces: photos that were added to products; None: none can be.
+            writing: holds the lock of the home while one is added or taken back.
+        """
+        self.catalog, self.faces, self._writing = catalog, faces, writing
 
     def listed(
         self,
@@ -48,19 +65,32 @@ class DecisionDesk:
         if outcome is not None and outcome not in outcomes:
             raise UsageError(f"--outcome {outcome}: is none of {', '.join(outcomes)}")
         wanted = DecisionFilter(None if since is None else moment(since), outcome, sku, reviewed)
-        return self.catalog.decisions.find(wanted, limit=limit)
+        faces = self.faces.all() if self.faces else {}
+        found = self.catalog.decisions.find(wanted, limit=limit)
+        return (replace(d, face=faces[d.id].image) if d.id in faces else d for d in found)
 
     def get(self, decision_id: int) -> RecordedDecision:
         """One recorded answer. UsageError where there is no such decision."""
         found = self.catalog.decisions.get(decision_id)
         if found is None:
             raise UsageError(f"decision {decision_id}: there is none; `simsearch decisions` lists them")
-        return found
+        face = self.faces.all().get(decision_id) if self.faces else None
+        return replace(found, face=face.image) if face else found
 
-    def confirm(self, decision_id: int, sku: str | None = None, note: str = "") -> RecordedDecision:
+    def confirm(
+        self, decision_id: int, sku: str | None = None, note: str = "", face: str | Path | None = None
+    ) -> RecordedDecision:
         """Say that the answer was right.
 
-        `sku`: of an AMBIGUOUS answer, the product that the photo shows. UsageError where the answer does not name it.
+        Args:
+            decision_id: of the answer.
+            sku: of an AMBIGUOUS answer, the product that the photo shows.
+            note: for those who ask later.
+            face: the photo that was asked, which becomes an image of the product; see `ingest.faces`.
+
+        Raises:
+            UsageError: the answer does not name `sku`, or `face` cannot be added.
+            ImageError: `face` cannot be read.
         """
         decision = self.get(decision_id)
         named = named_by(decision)
@@ -71,12 +101,15 @@ class DecisionDesk:
             says = f"names {', '.join(named)}" if named else "names no product"
             way = f"use `simsearch decisions correct {decision_id} {sku}`"
             raise UsageError(f"decision {decision_id} {says}, not {sku}; {way}")
-        return self._say(decision, DecisionVerdict.CONFIRMED, sku or decision.sku, note)
+        return self._say(decision, DecisionVerdict.CONFIRMED, sku or decision.sku, note, face)
 
-    def correct(self, decision_id: int, sku: str | None = None, note: str = "") -> RecordedDecision:
+    def correct(
+        self, decision_id: int, sku: str | None = None, note: str = "", face: str | Path | None = None
+    ) -> RecordedDecision:
         """Say that the answer was wrong: the photo shows `sku`, or where that is None no product of the catalog.
 
-        UsageError where the answer names that product, or the catalog lacks it.
+        `note`, `face`: as for `confirm`. UsageError where the answer names that product, the catalog lacks it, or
+        `face` cannot be added.
         """
         decision = self.get(decision_id)
         if sku == decision.sku and decision.outcome != Outcome.AMBIGUOUS.value:
@@ -88,20 +121,39 @@ class DecisionDesk:
             raise UsageError(f"decision {decision_id} names {sku}, among others; {way}")
         if sku is not None and not self.catalog.selection.has_product(sku):
             raise UsageError(f"{sku}: is no SKU of the catalog; leave it out to say that the photo shows none of it")
-        return self._say(decision, DecisionVerdict.CORRECTED, sku, note)
+        return self._say(decision, DecisionVerdict.CORRECTED, sku, note, face)
 
     def forget(self, decision_id: int) -> RecordedDecision:
-        """Delete the review of a decision. UsageError where there is none."""
+        """Delete the review of a decision, and the face that came with it. UsageError where there is none."""
         decision = self.get(decision_id)
-        if not self.catalog.decisions.forget_review(decision_id):
+        if decision.review is None:
             raise UsageError(f"decision {decision_id}: nothing was said of it")
-        return replace(decision, review=None)
+        self._take_back(decision)
+        self.catalog.decisions.forget_review(decision_id)
+        return replace(decision, review=None, face="")
 
     def _say(
-        self, decision: RecordedDecision, verdict: DecisionVerdict, sku: str | None, note: str
+        self, decision: RecordedDecision, verdict: DecisionVerdict, sku: str | None, note: str, face: str | Path | None
     ) -> RecordedDecision:
+        """Write down what was said, in place of what was said before: also of the face that was added then."""
+        if face is None:
+            self._take_back(decision)
+        else:
+            self._add(decision, sku, Path(face))
         self.catalog.decisions.review(decision.id, verdict, sku, note)
         return self.get(decision.id)
+
+    def _add(self, decision: RecordedDecision, sku: str | None, photo: Path) -> None:
+        if self.faces is None or sku is None:
+            raise UsageError(f"{photo}: shows no product of the catalog by what you say, and can be no face of one")
+        data = self.faces.content(photo, decision.query_sha256, decision.id)
+        with self._writing():
+            self.faces.add(decision.id, sku, photo, data)
+
+    def _take_back(self, decision: RecordedDecision) -> None:
+        if self.faces is not None and decision.face:
+            with self._writing():
+                self.faces.remove(decision.id)
 
 
 def named_by(decision: RecordedDecision) -> list[str]:

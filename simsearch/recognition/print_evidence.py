@@ -8,25 +8,36 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 
 from simsearch.catalog import Catalog
+from simsearch.catalog.images import ImageFacts
 from simsearch.core.codes import Codes
 from simsearch.core.config import ReadingSettings
 from simsearch.core.errors import ImageError
 from simsearch.core.threads import in_threads
-from simsearch.core.types import Description, Descriptor, Image, PhotoPrint, PrintComparison, Verification
+from simsearch.core.types import (
+    Description,
+    Descriptor,
+    Image,
+    PhotoPrint,
+    PrintAlone,
+    PrintComparison,
+    Verification,
+)
 from simsearch.features.base import Method, missing
 from simsearch.features.codes import codes_of
 from simsearch.features.reading import Reading, ReadPrint, decode, encode
 from simsearch.indexes.manifest import TEXT, WORDS
+from simsearch.indexes.text_weights import TextWeights
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.contenders import Verified
 from simsearch.recognition.multi_view import log_odds, probability
+from simsearch.recognition.print_alone import Said, alone, said, together_said
 from simsearch.recognition.printed import PRINT_FEATURES, PhotoSide, PrintVerifier, photo_print
 from simsearch.recognition.retrieval import CODES
 from simsearch.recognition.scoring import Scoring
@@ -36,6 +47,8 @@ from simsearch.recognition.stored import stored, stored_print
 _BY_PRINT = (TEXT, WORDS, CODES)
 _IMAGES = 2
 """Images of one product that are compared. Further ones show the same print, or another face."""
+_FACES = 6
+"""Images of one product whose words are taken together, where its print stands alone."""
 _OPEN = 0.01
 """Share of the probability beside the best from which a candidate is worth comparing beyond the first ones."""
 
@@ -59,6 +72,15 @@ class PhotoRead:
     """What is compared with the catalog; None where it was not read."""
     summary: PhotoPrint | None = None
     """What was read, for people."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Words:
+    """The words of a photo, and those of the products that it is compared with."""
+
+    photo: Said
+    of: Mapping[str, Said]
+    """By SKU."""
 
 
 class PrintEvidence:
@@ -145,6 +167,7 @@ class PrintEvidence:
         described = {**known, **stored(self.catalog, self.methods, rest)}
         side_of_keypoints = scoring.verifier.orb.settings.size
         printed = PrintVerifier(self._reader, snapshot.text_weights.weight, keypoint_side=side_of_keypoints)
+        words = self._words(side, facts.values(), snapshot.text_weights) if scoring.calibration.alone else None
 
         def compare(i: int) -> Verified:
             one = verified[i]
@@ -153,12 +176,30 @@ class PrintEvidence:
             if other is not None and not (photo.description.loose_pills or other.loose_pills):
                 geometry = scoring.verifier.geometry(photo.description, other)
             found = printed.compare(side, sides[one.facts.id], geometry)
-            return one._replace(verification=judged(one.verification, found, scoring.calibration))
+            other_face = geometry is not None and geometry.inliers < printed.settings.inliers
+            by_words = alone(words.photo, words.of[one.facts.sku], found) if words and other_face else None
+            return one._replace(verification=judged(one.verification, found, scoring.calibration, by_words))
 
         out = list(verified)
         for i, one in zip(places, in_threads(compare, places), strict=True):
             out[i] = one
         return out
+
+    def _words(self, photo: PhotoSide, facts: Collection[ImageFacts], weights: TextWeights) -> _Words | None:
+        """The words of the photo, and those of all faces and rows of the products of `facts`; None without any."""
+        if photo.reading is None or not photo.reading.lines:
+            return None
+        products = set(self.catalog.selection.products_of(f.id for f in facts).values())
+        every = self.catalog.images.facts(self.catalog.selection.images_of(products).tolist())
+        faces: dict[str, list[ImageFacts]] = {f.sku: [f] for f in facts}
+        for face in every.values():
+            if face not in faces.get(face.sku, [face]) and len(faces[face.sku]) < _FACES:
+                faces[face.sku].append(face)
+        sides = stored_print(self.catalog, self.printed, [f for each in faces.values() for f in each])
+        told = {}
+        for sku, each in faces.items():
+            told[sku] = together_said([said(sides[f.id].reading, f, weights.word) for f in each])
+        return _Words(said(photo.reading, None, weights.word), told)
 
 
 def _reading(descriptor: Descriptor) -> Reading:
@@ -205,11 +246,26 @@ def worth_comparing(
     return list(chosen)
 
 
-def judged(seen: Verification, printed: PrintComparison, calibration: Calibration) -> Verification:
+def judged(
+    seen: Verification, printed: PrintComparison, calibration: Calibration, by_words: PrintAlone | None = None
+) -> Verification:
     """A verdict by appearance, together with what print and codes say. Contradictions stand beside its probability.
 
     Where one side was not read, or there is no fit of print, print changes no probability; an equal code does.
+
+    `by_words`: what print says alone, where the pictures agree in no points. The photo may then show a face that the
+    catalog lacks, of which appearance knows nothing: the likelier of the two views counts.
     """
+    beside = _by_appearance(seen, printed, calibration)
+    if by_words is None or calibration.alone is None:
+        return beside
+    odds = float(calibration.alone.logits(np.array([by_words.features]))[0])
+    if probability(odds) <= beside.probability:
+        return beside
+    return replace(seen, probability=probability(odds), printed=replace(printed, alone=by_words))
+
+
+def _by_appearance(seen: Verification, printed: PrintComparison, calibration: Calibration) -> Verification:
     odds = log_odds(seen.probability)
     equal_codes = bool(printed.features) and printed.features[_CODE] == 1.0
     if calibration.printed is None or not both_read(printed):

@@ -12,6 +12,8 @@ from simsearch.recognition.look_alikes import in_the_catalog, strength, to_check
 
 _ALIKE = 0.5
 """Cosine from which two photos are said to look alike."""
+_TOLD = 3
+"""Words of print that are told where it stands alone."""
 
 
 def sure(first: Contender) -> str:
@@ -28,6 +30,10 @@ def sure(first: Contender) -> str:
 def why(contender: Contender) -> str:
     """What a probability rests on: points, likeness, and print that agrees."""
     v = contender.seen
+    if v.printed is not None and v.printed.alone is not None:
+        words = ", ".join(v.printed.alone.words[:_TOLD])
+        by = f"by its print{f' ({words})' if words else ''}; no picture of this face is known"
+        return "; ".join(filter(None, (by, agreed(v.printed))))
     doubt = ", though it looks less alike" if v.inliers and v.similarity < _ALIKE else ""
     return "; ".join(filter(None, (f"{basis(v)}{doubt}", agreed(v.printed))))
 

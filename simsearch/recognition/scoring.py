@@ -13,6 +13,7 @@ from simsearch.core.errors import WeightsError
 from simsearch.features.base import Method, PairNetwork
 from simsearch.recognition.calibration import LOGIT, NOTHING, Calibration
 from simsearch.recognition.contenders import Thresholds
+from simsearch.recognition.print_alone import ALONE_FEATURES
 from simsearch.recognition.printed import PRINT_FEATURES
 from simsearch.recognition.verification import FEATURES, Verifier
 
@@ -32,11 +33,13 @@ class Scoring:
     """Of everything that a probability and a threshold come from."""
     print_threshold: float = NOTHING
     """Smallest probability of a MATCH where print was compared, too."""
+    alone_threshold: float = NOTHING
+    """Smallest probability of a MATCH by print alone."""
 
     @property
     def thresholds(self) -> Thresholds:
-        """Both."""
-        return Thresholds(self.match_threshold, self.print_threshold)
+        """All three."""
+        return Thresholds(self.match_threshold, self.print_threshold, self.alone_threshold)
 
 
 class CurrentScoring:
@@ -103,6 +106,8 @@ class CurrentScoring:
             calibration = replace(calibration, fusion=calibration.fusion.on(FEATURES))
             if calibration.printed is not None:
                 calibration = replace(calibration, printed=calibration.printed.on((LOGIT, *PRINT_FEATURES)))
+            if calibration.alone is not None:
+                calibration = replace(calibration, alone=calibration.alone.on(ALONE_FEATURES))
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}") from None
         except ValueError as error:
@@ -110,5 +115,6 @@ class CurrentScoring:
         threshold = self._wanted or calibration.thresholds["match"]
         # Without a fit of print, pairs whose print was compared keep the probability of their appearance.
         printed = self._wanted or calibration.thresholds.get("match_print", threshold)
+        alone = self._wanted or calibration.thresholds.get("match_alone", NOTHING)
         verifier = self._verifier(self.methods, calibration)
-        return Scoring(verifier, calibration, threshold, calibration.digest(), printed)
+        return Scoring(verifier, calibration, threshold, calibration.digest(), printed, alone)

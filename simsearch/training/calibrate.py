@@ -47,6 +47,14 @@ class Sample:
     described: Sequence[Description]
     distractors: frozenset[int] = frozenset()
     """Places of photos that are candidates and do not ask: unlabelled, so they may show what another photo shows."""
+    faces: frozenset[int] = frozenset()
+    """Places of photos of other faces of packages: only print alone can tell what they show."""
+
+    def without_faces(self) -> tuple[Sample, list[int]]:
+        """The sample without them, and the place of each of its photos in this one."""
+        kept = [i for i in range(len(self.skus)) if i not in self.faces]
+        distractors = frozenset(new for new, i in enumerate(kept) if i in self.distractors)
+        return Sample([self.skus[i] for i in kept], [self.described[i] for i in kept], distractors), kept
 
     @property
     def several(self) -> list[str]:

@@ -7,7 +7,7 @@ contradicts take no part: they are ruled out whatever their probability. The thr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -98,7 +98,7 @@ class _Asks:
     ) -> None:
         self.sample, self.sharp, self.verifier, self.settings, self.first = sample, sharp, verifier, settings, first
         self.skus = np.array(sample.skus)
-        self.lookup, self.texts = Lookup(sample, settings), _Texts(sample)
+        self.lookup, self.texts = Lookup(sample, settings), Texts(sample)
         self.printed = PrintVerifier(reader, self.texts.weights.weight, keypoint_side=verifier.orb.settings.size)
         codes = [codes_of(d["codes"]) if "codes" in d else Codes() for d in sample.described]
         self.photos = codes
@@ -150,7 +150,7 @@ class _Asks:
         return chosen, features
 
 
-class _Texts:
+class Texts:
     """The readings of a sample, and which are most alike: what the lane of text finds in a catalog."""
 
     def __init__(self, sample: Sample) -> None:
@@ -225,8 +225,15 @@ def fit(rows: Floats, same: Bools, columns: Sequence[str] = COLUMNS) -> Fusion:
 
     A column of `RISING` never makes "same product" less likely by growing, one of `FALLING` never more likely.
     """
-    sign = np.array([-1.0 if column in FALLING else 1.0 for column in columns])
-    bounded = {LOGIT, *RISING, *FALLING} & {*columns}
+    return directed_fit(rows, same, columns, rising=(LOGIT, *RISING), falling=FALLING)
+
+
+def directed_fit(
+    rows: Floats, same: Bools, columns: Sequence[str], *, rising: Collection[str], falling: Collection[str]
+) -> Fusion:
+    """A fusion of `columns` (values: `rows`) in which those of `rising` never count against, of `falling` never for."""
+    sign = np.array([-1.0 if column in falling else 1.0 for column in columns])
+    bounded = {*rising, *falling} & {*columns}
     turned = Fusion.fit(rows * sign, same, columns, l2=1.0, prior=0.5, nonnegative=bounded)
     mean, weights = tuple((sign * turned.mean).tolist()), tuple((sign * turned.weights).tolist())
     return replace(turned, mean=mean, weights=weights)

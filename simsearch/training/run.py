@@ -30,6 +30,7 @@ from simsearch.synthetic import TrainingPhotos, make_products
 from simsearch.training.augment import with_strategy
 from simsearch.training.batches import TrainingPhoto, held_out
 from simsearch.training.calibrate import CalibrateResult, Sample, calibrate
+from simsearch.training.calibrate_alone import alone_pairs, with_alone
 from simsearch.training.calibrate_print import PrintPairs, print_pairs, with_print
 from simsearch.training.settings import TrainSettings
 from simsearch.training.trainer import TrainResult, train
@@ -124,13 +125,19 @@ def calibrate_from_table(
     loaded, sample, unreadable = _described(config, methods, {} if reason else printed, rows, progress)
     facts = {"table": table.name, "date": datetime.now(UTC).date().isoformat()}
     try:
-        made = base if print_only else _fitted(config, methods, sample, target_far, facts, progress)
-        made = replace(made, printed=base.printed, thresholds={**base.thresholds, **made.thresholds})
+        alike, places = sample.without_faces()
+        made = base if print_only else _fitted(config, methods, alike, target_far, facts, progress)
+        made = replace(
+            made, printed=base.printed, alone=base.alone, thresholds={**base.thresholds, **made.thresholds}
+        )  # fmt: skip
         if not reason:
-            pairs = _print_pairs(config, methods, printed, made, sample, loaded, unreadable, progress)
+            rows = [loaded[place] for place in places]
+            pairs = _print_pairs(config, methods, printed, made, alike, rows, unreadable, progress)
             try:
                 about = {**facts, "reading": printed["reading"].fingerprint}
-                made = with_print(made, pairs, sample, target_far, about)
+                made = with_print(made, pairs, alike, target_far, about)
+                told = alone_pairs(sample, Verifier(methods, None), config.query.text_candidates, progress)
+                made = with_alone(made, told, sample, target_far, about)
             except TrainingError:
                 if print_only:
                     raise  # else what was known of print stays
@@ -149,8 +156,10 @@ def print_pairs_of_table(
 ) -> tuple[PrintPairs, Sample]:
     """The photos of a labelled table and their contenders, compared by print; arguments as `calibrate_from_table`."""
     rows, _ = _rows(table)
-    loaded, sample, _ = _described(config, methods, printed, rows, progress)
-    return _print_pairs(config, methods, printed, base, sample, loaded, [], progress), sample
+    loaded, whole, _ = _described(config, methods, printed, rows, progress)
+    sample, places = whole.without_faces()
+    used = [loaded[place] for place in places]
+    return _print_pairs(config, methods, printed, base, sample, used, [], progress), sample
 
 
 def _print_pairs(
@@ -215,8 +224,10 @@ def _described(
         described += describe(by, [image for image in loaded if not isinstance(image, ImageError)])
         progress(start + len(part), len(rows), "describing")
     roles = [row.attributes.get("role", "").lower() for row in used]
-    distractors = frozenset(i for i, role in enumerate(roles) if role == "distractor")
-    return used, Sample([row.sku for row in used], described, distractors), refusals
+    distractors, faces = (
+        frozenset(i for i, role in enumerate(roles) if role == wanted) for wanted in ("distractor", "face")
+    )
+    return used, Sample([row.sku for row in used], described, distractors, faces), refusals
 
 
 def _fitted(

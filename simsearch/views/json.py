@@ -124,7 +124,7 @@ def decision(d: RecordedDecision) -> Json:
     return {
         "id": d.id, "at": instant(d.at), "query": d.query, "query_sha256": d.query_sha256, "decision": d.outcome,
         "sku": d.sku, "probability": round(d.probability, 6), "generation": d.generation, **d.evidence,
-        "review": review,
+        "review": review, **({"face": d.face} if d.face else {}),
     }  # fmt: skip
 
 

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from simsearch.core.types import Corners, Decision, PhotoPrint, PrintComparison, PrintedFact
 
 Json = dict[str, Any]
+_WORDS = 20
+"""Words of print that are told where it stands alone."""
 
 
 def read(found: PhotoPrint | None) -> Json | None:
@@ -31,6 +33,7 @@ def printed(found: PrintComparison | None) -> Json | None:
     return {
         "agreements": facts(found.agreements), "contradictions": facts(found.contradictions),
         "likeness": round(found.likeness, 6), "contested": found.contested,
+        "alone": list(found.alone.words[:_WORDS]) if found.alone else None,
     }  # fmt: skip
 
 

@@ -38,7 +38,7 @@ def _found_out(d: RecordedDecision) -> str:
         return ""
     right = d.review.verdict.value == "confirmed"
     shows = "" if right and d.review.sku == d.sku else f": {d.review.sku or 'none of the catalog'}"
-    words = f"{'right' if right else 'wrong'}{shows}"
+    words = f"{'right' if right else 'wrong'}{shows}{f', added as {d.face}' if d.face else ''}"
     return f"{words} ({d.review.note})" if d.review.note else words
 
 
