@@ -20,22 +20,23 @@ from simsearch.core.types import PrintAlone, PrintComparison
 from simsearch.features.reading.quads import size
 from simsearch.features.reading.text import normalised
 from simsearch.features.reading.types import Line, Reading
+from simsearch.indexes.text_terms import word_term
+from simsearch.indexes.text_weights import TextWeights
 from simsearch.recognition.printed import PRINT_FEATURES
 from simsearch.recognition.printed.lines import names_sibling
 from simsearch.recognition.printed.spelling import same_word
 
-ALONE_FEATURES = ("shared", "of_photo", "of_catalog", "title", "unlike", "beside", "quantities", "differing", "code")
+ALONE_FEATURES = ("of_photo", "of_catalog", "title", "beside", "quantities", "differing", "code")
 """What print alone says of a pair, in this order:
 
-shared: log(1 + rarity of all words that both sides say). of_photo, of_catalog: the share of that in the rarity of all
-words of one side, 0 to 1, less where that side says little. title: rarity of the word that both sides print large, by
-how large the smaller of the two is, 0 to 1. unlike: log(1 + rarity of large words of one side that the other does not
-say), the less of both sides. beside: log(1 + words beside that one which the other side does not say: Forte, Junior).
+of_photo, of_catalog: the rarity of all words that both sides say, as a share of that of all words of one side, 0 to 1,
+less where that side says little. title: rarity of the word that both sides print large, by how large the smaller of the
+two is, 0 to 1. beside: log(1 + words beside that one which the other side does not say: Forte, Junior).
 quantities, differing, code: as in `PRINT_FEATURES`.
 """
-ALONE_RISING = ("shared", "of_photo", "of_catalog", "title", "quantities", "code")
+ALONE_RISING = ("of_photo", "of_catalog", "title", "quantities", "code")
 """Columns that never make "same product" less likely by growing."""
-ALONE_FALLING = ("unlike", "beside", "differing")
+ALONE_FALLING = ("beside", "differing")
 """Columns that never make it more likely."""
 
 NAMED = 0.3
@@ -43,6 +44,11 @@ NAMED = 0.3
 _ANY = re.compile(r"[^\W\d_]+")
 _LETTERS = 4
 """Of a word by which faces are told to be of one package; a shorter one only tells siblings apart."""
+_NO_SIBLING = frozenset(
+    "pharma pharmaceutical pharmaceuticals laboratory laboratories labs lab limited ltd pvt private inc gmbh ag co"
+    " company healthcare industries ip bp usp ph eur rx mg g kg ml l mcg µg iu tm".split()
+)
+"""Words beside a name that tell no sibling: those of makers, pharmacopoeias and units."""
 _MARKS = dict.fromkeys(map(ord, "™®©"), " ")
 _LONGEST = 400
 """Characters of a field of a row that are looked at."""
@@ -51,6 +57,8 @@ _MOST_RARE = 6.0
 be rarer, and is met by chance more often."""
 _RARE = 2.0
 """Rarity from which a word can be a name: one product of seven says it, or fewer."""
+_TELLING, _MANY = 3.0, 100
+"""Rarity of a word that one product of twenty says; products that a catalog must have before that is few."""
 _LARGE = 0.5
 """Height beside the largest line from which words are large."""
 _TITLES = 8
@@ -113,6 +121,18 @@ def said(reading: Reading | None, facts: ImageFacts | None, weight: Callable[[st
     return _said(sizes, rarity, beside)
 
 
+def telling(photo: Said, weights: TextWeights) -> bool:
+    """Whether a photo says a word that few products of the catalog say.
+
+    A strip seen from afar gives a line such as "Tablets IP", which is printed on many others: where no word tells
+    anything, print must not move one product above another. Among fewer than `_MANY` products every word is rare.
+    """
+    rare = [word for word, rarity in photo.rarity.items() if rarity >= _TELLING]
+    if weights.documents < _MANY:
+        return True
+    return bool(rare) and bool(weights.held(np.array([word_term(word) for word in rare], np.uint32)).any())
+
+
 def together_said(faces: Sequence[Said]) -> Said:
     """The words of all faces (one or more) of a product, each as large as where it is largest."""
     if len(faces) == 1:
@@ -149,15 +169,22 @@ def alone(photo: Said, catalog: Said, printed: PrintComparison) -> PrintAlone:
     title = best / _MOST_RARE
     names = [(a, b) for value, a, b in large if value >= _NEARLY * best]
     more = max((_more(photo, a, catalog, b) + _more(catalog, b, photo, a) for a, b in names), default=0)
-    apart = min(_unsaid(photo, catalog), _unsaid(catalog, photo))
     features = (
-        log1p(common), common / (photo.whole + _LITTLE), common / (catalog.whole + _LITTLE), title,
-        log1p(apart), log1p(more),
+        common / (photo.whole + _LITTLE), common / (catalog.whole + _LITTLE), title, log1p(more),
         *((printed.features[i] for i in _KEPT) if printed.features else (0.0,) * len(_KEPT)),
     )  # fmt: skip
     words = dict.fromkeys([word for _, word, _ in sorted(large, reverse=True)])
     words |= dict.fromkeys(sorted(shared, key=lambda word: (-photo.rarity[word] * photo.sizes[word], word)))
-    return PrintAlone(features, tuple(words), title >= NAMED and not more)
+    return PrintAlone(
+        features, tuple(words), title >= NAMED and not more and _led(photo, catalog) and _led(catalog, photo)
+    )
+
+
+def _led(one: Said, other: Said) -> bool:
+    """Whether the other side says what is most telling on one side: an ingredient alone is no name of a brand."""
+    told = [(one.rarity[word] * one.sizes[word], word) for word in one.titles]
+    first = [word for value, word in told if value >= _NEARLY * told[0][0]]
+    return all(word in other.sizes or any(same_word(word, b) for b in other.titles) for word in first)
 
 
 def _more(one: Said, name: str, other: Said, same: str) -> int:
@@ -166,14 +193,5 @@ def _more(one: Said, name: str, other: Said, same: str) -> int:
     `same`: the name as the other side says it, beside which such a word may have been misread.
     """
     theirs = [*other.beside.get(same, ())]
-    return sum(
-        word != name and word not in other.sizes and names_sibling(word, theirs) for word in one.beside.get(name, ())
-    )
-
-
-def _unsaid(one: Said, other: Said) -> float:
-    """Rarity of the large words of one side that the other does not say, by their size."""
-    missing = (word for word in one.titles if word not in other.rarity)
-    return sum(
-        one.rarity[word] * one.sizes[word] for word in missing if not any(same_word(word, b) for b in other.titles)
-    )
+    beside = (word for word in one.beside.get(name, ()) if word != name and word not in _NO_SIBLING)
+    return sum(word not in other.sizes and names_sibling(word, theirs) for word in beside)

@@ -37,7 +37,7 @@ from simsearch.indexes.text_weights import TextWeights
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.contenders import Verified
 from simsearch.recognition.multi_view import log_odds, probability
-from simsearch.recognition.print_alone import Said, alone, said, together_said
+from simsearch.recognition.print_alone import Said, alone, said, telling, together_said
 from simsearch.recognition.printed import PRINT_FEATURES, PhotoSide, PrintVerifier, photo_print
 from simsearch.recognition.retrieval import CODES
 from simsearch.recognition.scoring import Scoring
@@ -167,7 +167,8 @@ class PrintEvidence:
         described = {**known, **stored(self.catalog, self.methods, rest)}
         side_of_keypoints = scoring.verifier.orb.settings.size
         printed = PrintVerifier(self._reader, snapshot.text_weights.weight, keypoint_side=side_of_keypoints)
-        words = self._words(side, facts.values(), snapshot.text_weights) if scoring.calibration.alone else None
+        words = self._words(side, facts.values(), snapshot.text_weights)
+        tells = words is None or telling(words.photo, snapshot.text_weights)
 
         def compare(i: int) -> Verified:
             one = verified[i]
@@ -178,7 +179,8 @@ class PrintEvidence:
             found = printed.compare(side, sides[one.facts.id], geometry)
             other_face = geometry is not None and geometry.inliers < printed.settings.inliers
             by_words = alone(words.photo, words.of[one.facts.sku], found) if words and other_face else None
-            return one._replace(verification=judged(one.verification, found, scoring.calibration, by_words))
+            judge = judged(one.verification, found, scoring.calibration, by_words, tells=tells)
+            return one._replace(verification=judge)
 
         out = list(verified)
         for i, one in zip(places, in_threads(compare, places), strict=True):
@@ -247,17 +249,23 @@ def worth_comparing(
 
 
 def judged(
-    seen: Verification, printed: PrintComparison, calibration: Calibration, by_words: PrintAlone | None = None
+    seen: Verification,
+    printed: PrintComparison,
+    calibration: Calibration,
+    by_words: PrintAlone | None = None,
+    *,
+    tells: bool = True,
 ) -> Verification:
     """A verdict by appearance, together with what print and codes say. Contradictions stand beside its probability.
 
-    Where one side was not read, or there is no fit of print, print changes no probability; an equal code does.
+    Where one side was not read, or there is no fit of print, print changes no probability; an equal code does. So it is
+    where the photo `tells` nothing; see `print_alone.telling`.
 
     `by_words`: what print says alone, where the pictures agree in no points. The photo may then show a face that the
     catalog lacks, of which appearance knows nothing: the likelier of the two views counts.
     """
-    beside = _by_appearance(seen, printed, calibration)
-    if by_words is None or calibration.alone is None:
+    beside = _by_appearance(seen, printed, calibration if tells else replace(calibration, printed=None))
+    if by_words is None or calibration.alone is None or not tells:
         return beside
     odds = float(calibration.alone.logits(np.array([by_words.features]))[0])
     if probability(odds) <= beside.probability:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.core.types import Candidate, Outcome, PrintComparison, PrintedFact, Verification
+from simsearch.core.types import Candidate, Outcome, PrintAlone, PrintComparison, PrintedFact, Verification
 from simsearch.recognition.decision import Conclusion, Thresholds, Verified, contenders, contenders_together, decide
 
 PLACE = ((0.1, 0.1), (0.3, 0.1), (0.3, 0.2), (0.1, 0.2))
@@ -305,3 +305,53 @@ def test_a_contested_code_is_ambiguous_both_ways() -> None:
     answer = answered(read("A", 0.99, NAME, STRENGTH), contest(unlike, "both have the code 1"))
     assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("A", "B"))
     assert "; of B both have the code 1, but picture and print say otherwise: reads HEMIPAN; the" in answer.reason
+
+
+# -- by print alone ----------------------------------------------------------------------------------------------------
+
+
+def by_print(sku: str, p: float, *kinds: str, named: bool = True) -> Verified:
+    agreements = tuple(PrintedFact(kind, "500 mg", "500 mg") for kind in kinds)
+    printed = PrintComparison(agreements, features=(0.0,), alone=PrintAlone((0.5,), ("hemipan", "xantheon"), named))
+    return verified(sku, p)._replace(verification=replace(looks(p, 0), printed=printed))
+
+
+def by_itself(*found: Verified) -> Conclusion:
+    return decide(contenders(found), thresholds=Thresholds(0.9, 0.9, 0.95), margin=0.15)
+
+
+def test_a_face_that_the_catalog_lacks_is_matched_by_its_print() -> None:
+    answer = by_itself(by_print("a", 0.99, "strength"), verified("b", 0.3))
+    assert (answer.outcome, answer.named) == (Outcome.MATCH, ("a",))
+    assert "by its print (hemipan, xantheon); no picture of this face is known; print agrees in strength" in (
+        answer.reason
+    )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "named", "unread"),
+    [((), True, "strength"), (("strength",), False, "name"), ((), False, "name or strength")],
+)
+def test_print_alone_without_name_and_strength_is_no_match(kinds: tuple[str, ...], named: bool, unread: str) -> None:
+    answer = by_itself(by_print("a", 0.99, *kinds, named=named), verified("b", 0.3))
+    assert (answer.outcome, answer.hits[0].sku) == (Outcome.UNKNOWN, "a")
+    assert answer.reason.endswith(f"a match by print alone needs its {unread} read, too")
+
+
+def test_print_alone_below_its_threshold_is_listed_first() -> None:
+    answer = by_itself(by_print("a", 0.93, "strength"), verified("b", 0.3))
+    assert (answer.outcome, answer.hits[0].sku) == (Outcome.UNKNOWN, "a")
+    assert "reaches 93.0%, a match needs 95.0%" in answer.reason
+
+
+def test_two_products_that_say_the_same_are_ambiguous() -> None:
+    answer = by_itself(by_print("a", 0.99, "strength"), by_print("b", 0.985, "strength"))
+    assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("a", "b"))
+
+
+def test_what_print_contradicts_is_not_matched_by_print_alone() -> None:
+    ruled = by_print("a", 0.999, "strength")
+    assert ruled.verification.printed is not None
+    printed = replace(ruled.verification.printed, contradictions=(PrintedFact("pack", "10", "20"),))
+    answer = by_itself(ruled._replace(verification=replace(ruled.verification, printed=printed)), verified("b", 0.3))
+    assert answer.outcome is Outcome.UNKNOWN

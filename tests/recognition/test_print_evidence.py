@@ -10,10 +10,11 @@ import pytest
 
 from simsearch.catalog import Catalog
 from simsearch.core.config import ReadingSettings
-from simsearch.core.types import PhotoPrint, PrintComparison, PrintedFact, PrintedLine, Verification
+from simsearch.core.types import PhotoPrint, PrintAlone, PrintComparison, PrintedFact, PrintedLine, Verification
 from simsearch.features.codes import CodeMethod, CodeSettings
 from simsearch.recognition.calibration import LOGIT, Calibration
-from simsearch.recognition.contenders import Thresholds
+from simsearch.recognition.contenders import Thresholds, lacking
+from simsearch.recognition.print_alone import ALONE_FEATURES
 from simsearch.recognition.print_evidence import PrintEvidence, judged, together, worth_comparing
 from simsearch.recognition.printed import PRINT_FEATURES
 from simsearch.recognition.score_fusion import Fusion, Monotone
@@ -24,6 +25,8 @@ ONES = (1.0,) * len(NAMES)
 PRINTED = Fusion(NAMES, (0.0,) * len(NAMES), ONES, (1.0, *(0.5 for _ in PRINT_FEATURES)), 0.0)
 APPEARANCE = Fusion(("cosine",), (0.0,), (1.0,), (1.0,), 0.0)
 WITH_PRINT = Calibration(APPEARANCE, Monotone(), {"match": 0.9, "match_print": 0.8, "pair": 0.5}, {}, {}, PRINTED)
+ALONE = Fusion(ALONE_FEATURES, (0.0,) * len(ALONE_FEATURES), (1.0,) * len(ALONE_FEATURES), (2.0,) * 7, -1.0)
+WITH_ALONE = replace(WITH_PRINT, alone=ALONE, thresholds={**WITH_PRINT.thresholds, "match_alone": 0.95})
 TWICE = PrintedFact("strength", "500 mg", "250 mg")
 
 
@@ -83,6 +86,56 @@ def test_a_contradiction_stands_beside_the_probability() -> None:
     seen = judged(SEEN, found, WITH_PRINT)
     assert seen.contradicted
     assert seen.probability == SEEN.probability
+
+
+def words(value: float, *, named: bool = True) -> PrintAlone:
+    return PrintAlone((value,) * len(ALONE_FEATURES), ("hemipan",), named)
+
+
+def test_print_alone_counts_where_it_says_more_than_the_picture() -> None:
+    unlike = replace(SEEN, probability=0.01, inliers=0)
+    found = PrintComparison((PrintedFact("strength", "500 mg", "500 mg"),), features=(0.0,) * len(PRINT_FEATURES))
+    seen = judged(unlike, found, WITH_ALONE, words(0.5))
+    assert seen.probability == pytest.approx(1 / (1 + math.exp(-6.0)))
+    assert seen.printed is not None
+    assert seen.printed.alone == words(0.5)
+    less = judged(unlike, found, WITH_ALONE, words(-1.0))
+    assert less == judged(unlike, found, WITH_ALONE)
+    assert less.probability == pytest.approx(0.01)
+
+
+def test_a_photo_that_says_nothing_telling_is_judged_by_appearance() -> None:
+    found = PrintComparison((TWICE,), features=(0.5,) * len(PRINT_FEATURES))
+    seen = judged(SEEN, found, WITH_ALONE, words(9.0), tells=False)
+    assert seen == replace(SEEN, printed=replace(found, features=()))
+    against = replace(found, agreements=(), contradictions=(TWICE,))
+    assert judged(SEEN, against, WITH_ALONE, tells=False).contradicted
+    coded = PrintComparison(features=tuple(float(name == "code") for name in PRINT_FEATURES))
+    assert judged(replace(SEEN, probability=0.05), coded, WITH_ALONE, tells=False).probability > 0.998
+
+
+def test_print_alone_needs_a_calibration_of_its_own() -> None:
+    found = PrintComparison(features=(0.0,) * len(PRINT_FEATURES))
+    assert judged(SEEN, found, WITH_PRINT, words(9.0)) == judged(SEEN, found, WITH_PRINT)
+    assert judged(SEEN, found, WITH_ALONE, None) == judged(SEEN, found, WITH_PRINT)
+
+
+def test_print_alone_has_a_threshold_of_its_own_and_needs_name_and_strength() -> None:
+    thresholds = Thresholds(0.1, 0.2, 0.95)
+    dose = PrintedFact("strength", "500 mg", "500 mg")
+
+    def seen(p: float, *agreements: PrintedFact, named: bool = True) -> Verification:
+        printed = PrintComparison(agreements, features=(0.0,), alone=words(0.5, named=named))
+        return replace(SEEN, probability=p, printed=printed)
+
+    assert thresholds.of(seen(0.9)) == 0.95
+    assert thresholds.met(seen(0.96, dose))
+    assert not thresholds.met(seen(0.94, dose))
+    assert not thresholds.met(seen(0.96))
+    assert not thresholds.met(seen(0.96, dose, named=False))
+    assert (lacking(seen(0.5)), lacking(seen(0.5, named=False))) == (("strength",), ("name", "strength"))
+    assert (lacking(seen(0.5, dose)), lacking(SEEN)) == ((), ())
+    assert not Thresholds(0.1, 0.2).met(seen(1.0, dose)), "without a calibration it never matches"
 
 
 def test_several_photos_tell_each_thing_once() -> None:

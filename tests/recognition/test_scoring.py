@@ -13,7 +13,9 @@ import pytest
 from simsearch.core.errors import WeightsError
 from simsearch.features import create
 from simsearch.features.base import Method
-from simsearch.recognition.calibration import Calibration
+from simsearch.recognition.calibration import NOTHING, Calibration
+from simsearch.recognition.print_alone import ALONE_FEATURES
+from simsearch.recognition.score_fusion import Fusion
 from simsearch.recognition.scoring import CurrentScoring
 
 if TYPE_CHECKING:
@@ -48,6 +50,18 @@ def test_a_new_calibration_is_in_force_at_once(kit: Kit, methods: dict[str, Meth
     assert first.match_threshold == 0.8  # what an answer under way goes by
     own.unlink()
     assert scoring.current().digest == beside.digest
+
+
+def test_without_a_fit_of_print_alone_nothing_is_matched_by_it(kit: Kit, methods: dict[str, Method], own: Path) -> None:
+    write(kit, own, 0.8)
+    scoring = CurrentScoring(methods, own)
+    assert scoring.current().alone_threshold == NOTHING
+    found, ones = Calibration.load(own), (1.0,) * len(ALONE_FEATURES)
+    fused = Fusion(ALONE_FEATURES, ones, ones, ones, 0.0)
+    replace(found, alone=fused, thresholds={**found.thresholds, "match_alone": 0.7}).save(own)
+    now = scoring.current()
+    assert (now.alone_threshold, now.thresholds.match_alone, now.calibration.alone) == (0.7, 0.7, fused)
+    assert now.digest != found.digest()
 
 
 def test_the_setting_goes_over_the_calibration(kit: Kit, methods: dict[str, Method], own: Path) -> None:

@@ -83,6 +83,7 @@ def test_an_answer_tells_what_was_read_and_what_contradicts() -> None:
         "P48", "pack", "24 tablets", "48",
     )  # fmt: skip
     printed = told["hits"][0]["printed"]
+    assert printed["alone"] is None
     assert (printed["likeness"], printed["agreements"][0]["from_table"]) == (0.876543, True)
     assert (printed["agreements"][0]["photo_place"][0], printed["agreements"][0]["catalog_place"]) == ([0.1, 0.2], None)
     assert json.loads(json.dumps(told, allow_nan=False)) == told
