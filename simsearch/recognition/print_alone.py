@@ -7,7 +7,6 @@ one package the largest rare words are the same ones.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log1p
@@ -41,7 +40,6 @@ ALONE_FALLING = ("beside", "differing")
 
 NAMED = 0.3
 """`title` from which a name was read on both sides."""
-_ANY = re.compile(r"[^\W\d_]+")
 _LETTERS = 4
 """Of a word by which faces are told to be of one package; a shorter one only tells siblings apart."""
 _NO_SIBLING = frozenset(
@@ -59,12 +57,14 @@ _RARE = 2.0
 """Rarity from which a word can be a name: one product of seven says it, or fewer."""
 _TELLING, _MANY = 3.0, 100
 """Rarity of a word that one product of twenty says; products that a catalog must have before that is few."""
+_SURE = 0.9
+"""Confidence of a line that can say a name."""
 _LARGE = 0.5
 """Height beside the largest line from which words are large."""
 _TITLES = 8
 """Large rare words of a side that are compared letter by letter."""
-_NEARLY = 0.7
-"""How telling another word may be beside the most telling one, so that it may be the name as well."""
+_AS_LARGE = 0.8
+"""Size beside the name from which another word may be the name."""
 _NAME, _ROW = 1.0, 0.4
 """Sizes of the words of a row: of the name, and of all else."""
 _LITTLE = 10.0
@@ -80,7 +80,8 @@ class Said:
     """The words of one side."""
 
     sizes: Mapping[str, float]
-    """Word as normalised -> how large it is printed beside the largest, 0 to 1; also short ones."""
+    """Word as normalised -> how large it is printed beside the largest, 0 to 1; also short ones. A word that was read
+    with little confidence has size 0: it may be said, and is no name."""
     rarity: Mapping[str, float]
     """Word of `_LETTERS` letters and more -> how rare it is, 0 to `_MOST_RARE`."""
     titles: tuple[str, ...]
@@ -102,9 +103,9 @@ def said(reading: Reading | None, facts: ImageFacts | None, weight: Callable[[st
         facts: the product; None for a photo that is asked about.
         weight: of a whole word, 1 upwards (`TextWeights.word`).
     """
-    lines = [(line.text, _height(line, reading)) for line in reading.lines] if reading is not None else []
-    largest = max((height for _, height in lines), default=1.0)
-    texts = [(text, height / largest) for text, height in lines]
+    lines = [(line.text, _height(line, reading), line.confidence) for line in reading.lines] if reading else []
+    largest = max((height for _, height, _ in lines), default=1.0)
+    texts = [(text, height / largest * (sure >= _SURE)) for text, height, sure in lines]
     if facts is not None:
         rest = (facts.form, facts.manufacturer, *map(str, facts.attributes.values()))
         name = without_packs(without_amounts(facts.name))
@@ -112,7 +113,7 @@ def said(reading: Reading | None, facts: ImageFacts | None, weight: Callable[[st
     sizes: dict[str, float] = {}
     beside: dict[str, frozenset[str]] = {}
     for text, large in texts:
-        words = frozenset(_ANY.findall(normalised(text.translate(_MARKS))))
+        words = frozenset(filter(str.isalpha, normalised(text.translate(_MARKS)).split()))
         for word in words:
             sizes[word] = max(sizes.get(word, 0.0), large)
             if large >= _LARGE:
@@ -165,9 +166,10 @@ def alone(photo: Said, catalog: Said, printed: PrintComparison) -> PrintAlone:
     common = sum(photo.rarity[word] for word in shared)
     pairs = [(a, b) for a in photo.titles for b in catalog.titles if a == b or same_word(a, b)]
     large = [(min(photo.rarity[a], catalog.rarity[b]) * min(photo.sizes[a], catalog.sizes[b]), a, b) for a, b in pairs]
-    best = max((value for value, _, _ in large), default=0.0)
+    best, name, same = max(large, default=(0.0, "", ""))
     title = best / _MOST_RARE
-    names = [(a, b) for value, a, b in large if value >= _NEARLY * best]
+    ours, theirs = (_AS_LARGE * side.sizes.get(word, 0.0) for side, word in ((photo, name), (catalog, same)))
+    names = [(a, b) for _, a, b in large if photo.sizes[a] >= ours or catalog.sizes[b] >= theirs]
     more = max((_more(photo, a, catalog, b) + _more(catalog, b, photo, a) for a, b in names), default=0)
     features = (
         common / (photo.whole + _LITTLE), common / (catalog.whole + _LITTLE), title, log1p(more),
@@ -175,16 +177,18 @@ def alone(photo: Said, catalog: Said, printed: PrintComparison) -> PrintAlone:
     )  # fmt: skip
     words = dict.fromkeys([word for _, word, _ in sorted(large, reverse=True)])
     words |= dict.fromkeys(sorted(shared, key=lambda word: (-photo.rarity[word] * photo.sizes[word], word)))
-    return PrintAlone(
-        features, tuple(words), title >= NAMED and not more and _led(photo, catalog) and _led(catalog, photo)
-    )
+    led = _led(photo, name, catalog) and _led(catalog, same, photo)
+    return PrintAlone(features, tuple(words), title >= NAMED and not more and led)
 
 
-def _led(one: Said, other: Said) -> bool:
-    """Whether the other side says what is most telling on one side: an ingredient alone is no name of a brand."""
-    told = [(one.rarity[word] * one.sizes[word], word) for word in one.titles]
-    first = [word for value, word in told if value >= _NEARLY * told[0][0]]
-    return all(word in other.sizes or any(same_word(word, b) for b in other.titles) for word in first)
+def _led(one: Said, name: str, other: Said) -> bool:
+    """Whether the other side says all rare words that one side prints about as large as the name, or larger.
+
+    Two brands of one drug have its ingredient in common: that is no name.
+    """
+    least = _AS_LARGE * one.sizes.get(name, 0.0)
+    leading = [word for word in one.titles if one.sizes[word] >= least]
+    return all(word in other.sizes or any(same_word(word, b) for b in other.titles) for word in leading)
 
 
 def _more(one: Said, name: str, other: Said, same: str) -> int:
