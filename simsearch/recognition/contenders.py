@@ -63,6 +63,11 @@ class Contender:
         return self.seen.printed.contested if self.seen.printed else ""
 
     @property
+    def by_print_alone(self) -> bool:
+        """Whether its probability rests on print alone, as the photo shows a face that the catalog lacks."""
+        return self.seen.printed is not None and self.seen.printed.alone is not None
+
+    @property
     def may_be_named(self) -> bool:
         """Whether neither print nor a code speaks against it."""
         return not self.contradicted and not self.contested

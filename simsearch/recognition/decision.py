@@ -100,7 +100,8 @@ def _unknown(found: Sequence[Contender], thresholds: Thresholds) -> Conclusion:
     nearest, listing = best_looking(found), _nearest(found)
     may = foremost(found)
     needed = thresholds.of(may.seen) if may else 1.0
-    best = f"{below(may.seen.probability, needed)}, a match needs {percent(needed)}" if may else ""
+    by = f" {why(may)};" if may and may.by_print_alone else ","
+    best = f"{below(may.seen.probability, needed)}{by} a match needs {percent(needed)}" if may else ""
     if may and may.seen.probability >= needed:  # only print alone falls short in another way
         unread = listed(lacking(may.seen), "or")
         best = f"{percent(may.seen.probability)} {why(may)}; a match by print alone needs its {unread} read, too"

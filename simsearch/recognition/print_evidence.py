@@ -49,6 +49,8 @@ _IMAGES = 2
 """Images of one product that are compared. Further ones show the same print, or another face."""
 _FACES = 6
 """Images of one product whose words are taken together, where its print stands alone."""
+_SPEAKS = 0.5
+"""Probability by print alone from which it counts. Below, print knows as little as the picture."""
 _OPEN = 0.01
 """Share of the probability beside the best from which a candidate is worth comparing beyond the first ones."""
 
@@ -262,15 +264,16 @@ def judged(
     where the photo `tells` nothing; see `print_alone.telling`.
 
     `by_words`: what print says alone, where the pictures agree in no points. The photo may then show a face that the
-    catalog lacks, of which appearance knows nothing: the likelier of the two views counts.
+    catalog lacks, of which appearance knows nothing: the likelier of the two views counts, that of print alone only
+    where it is for the product.
     """
     beside = _by_appearance(seen, printed, calibration if tells else replace(calibration, printed=None))
     if by_words is None or calibration.alone is None or not tells:
         return beside
-    odds = float(calibration.alone.logits(np.array([by_words.features]))[0])
-    if probability(odds) <= beside.probability:
+    p = float(calibration.alone.probability(np.array([by_words.features]))[0])
+    if p <= max(_SPEAKS, beside.probability):
         return beside
-    return replace(seen, probability=probability(odds), printed=replace(printed, alone=by_words))
+    return replace(seen, probability=p, printed=replace(printed, alone=by_words))
 
 
 def _by_appearance(seen: Verification, printed: PrintComparison, calibration: Calibration) -> Verification:

@@ -30,7 +30,9 @@ def sure(first: Contender) -> str:
 def why(contender: Contender) -> str:
     """What a probability rests on: points, likeness, and print that agrees."""
     v = contender.seen
-    if v.printed is not None and v.printed.alone is not None:
+    if contender.by_print_alone:
+        assert v.printed is not None
+        assert v.printed.alone is not None
         words = ", ".join(v.printed.alone.words[:_TOLD])
         by = f"by its print{f' ({words})' if words else ''}; no picture of this face is known"
         return "; ".join(filter(None, (by, agreed(v.printed))))

@@ -129,8 +129,8 @@ def test_amounts_and_codes_come_from_the_comparison_of_print() -> None:
 
 def test_where_nothing_is_rare_nothing_is_said() -> None:
     """Without a generation every word weighs 1: print then finds no face by itself."""
-    none = [said(reading("QUIVIRAN\n40 mg"), None, lambda _: 1.0) for _ in range(2)]
-    found = alone(*none, NOTHING)
+    none = said(reading("QUIVIRAN\n40 mg"), None, lambda _: 1.0)
+    found = alone(none, none, NOTHING)
     assert found.features[:3] == (0.0, 0.0, 0.0)
     assert not found.named
     empty = said(reading(""), None, weight)

@@ -99,6 +99,8 @@ def test_print_alone_counts_where_it_says_more_than_the_picture() -> None:
     assert seen.probability == pytest.approx(1 / (1 + math.exp(-6.0)))
     assert seen.printed is not None
     assert seen.printed.alone == words(0.5)
+    against = judged(unlike, found, WITH_ALONE, words(0.05))  # below a half: it does not speak for the product
+    assert against == judged(unlike, found, WITH_ALONE)
     less = judged(unlike, found, WITH_ALONE, words(-1.0))
     assert less == judged(unlike, found, WITH_ALONE)
     assert less.probability == pytest.approx(0.01)
