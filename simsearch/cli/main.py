@@ -157,7 +157,11 @@ def train(
 def calibrate(
     context: Context,
     table: Annotated[
-        Path | None, Argument(help="Photos, two or more a product: folder, CSV or JSONL with sku and image.")
+        Path | None,
+        Argument(
+            help="Photos, two or more a product: folder, CSV or JSONL with sku and image. A column role says which are "
+            "a distractor (does not ask), or a face that only its print can tell (a strip beside its carton)."
+        ),
     ] = None,
     from_decisions: Annotated[
         bool, Option("--from-decisions", help="Learn from answers that were confirmed or corrected, not from a table.")
