@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from simsearch.catalog.database import Part, now
 from simsearch.catalog.tables import DecisionReviewRow, DecisionRow
-from simsearch.core.types import Decision, Hit, PhotoPrint, PrintAlone, PrintComparison, PrintedFact
+from simsearch.core.types import Decision, Hit, Package, PhotoPrint, PrintAlone, PrintComparison, PrintedFact
 
 _LINES, _FACTS, _LONGEST = 40, 8, 120
 """Of what was read, a record keeps so many lines of a photo, agreements or contradictions of a hit, letters of a text:
@@ -97,6 +97,7 @@ class Decisions(Part):
                     "named": list(d.named), "shown": len(d.hits), "hits": [_hit(h) for h in d.considered or d.hits],
                     **(_read(d.read) if d.read else {}),
                     **({"contradictions": _facts(d.contradictions)} if d.contradictions else {}),
+                    **({"packages": [_package(p) for p in d.packages]} if len(d.packages) > 1 else {}),
                 },
             }
             for (d, sha256), more in zip(decisions, own or [{}] * len(decisions), strict=True)
@@ -166,6 +167,14 @@ class Decisions(Part):
         with self.database.write() as c:
             gone = sa.delete(DecisionReviewRow).where(DecisionReviewRow.decision_id == decision_id)
             return c.execute(gone).rowcount > 0
+
+
+def _package(package: Package) -> dict[str, Any]:
+    answer, outline = package.answer, package.outline
+    return {
+        "decision": answer.outcome.value, "sku": answer.sku, "probability": answer.probability,
+        "named": list(answer.named), "outline": outline and [[round(x, 4), round(y, 4)] for x, y in outline],
+    }  # fmt: skip
 
 
 def _hit(hit: Hit) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from simsearch.indexes.keypoint_votes import Nearest
 from simsearch.recognition import decision
 from simsearch.recognition.decision import Contender, Verified
 from simsearch.recognition.filter_cache import FilterCache, Where
+from simsearch.recognition.packages import Look, PartAsker, Parting, answered
 from simsearch.recognition.print_evidence import PhotoRead, PrintEvidence, together
 from simsearch.recognition.retrieval import Lanes, Retrieval, Retrieved, timed
 from simsearch.recognition.scoring import Scoring
@@ -132,12 +133,33 @@ class QueryEngine:
         stages = {"describe": describe_ms}
         with timed(stages, "read"):
             read = self.prints.read(photo, query)
+        whole = self._looked(photo, read, known, k, on, stages)
+        with timed(stages, "packages"):
+            answer = self._parted(whole, k, on)
+        return replace(answer, stages_ms=stages, took_ms=sum(stages.values()))
+
+    def _looked(
+        self, photo: Image, read: PhotoRead, known: Lanes | None, k: int | None, on: Basis, stages: dict[str, float]
+    ) -> Look:
+        """A photo that was read, or a part of one, looked up, verified and decided on."""
         with timed(stages, "lookup"):
             found = self.retrieval.search(read.description, on.snapshot, known)
         with timed(stages, "verify"):
             verified = self._verified(read, found.candidates, found.nearest, on)
         answer = self._decided(photo.name, decision.contenders(verified), k, on, found.lanes, stages, len(verified))
-        return replace(answer, read=read.summary)
+        return Look(photo, read, verified, replace(answer, read=read.summary))
+
+    def _parted(self, whole: Look, k: int | None, on: Basis) -> Decision:
+        """The answer with the packages that the photo shows. What was not read, and loose pills, are not parted."""
+        side, pills = whole.read.side, whole.read.description.loose_pills
+        if side is None or side.reading is None or not side.reading.lines or pills:
+            return answered(whole.answer, (), (1, 1))
+        asker = PartAsker(
+            self.catalog, self.methods, self.prints, on.scoring.verifier.orb,
+            lambda photo, read: self._looked(photo, read, None, k, on, {}),
+        )  # fmt: skip
+        parting = Parting(whole, asker)
+        return answered(whole.answer, parting.parts(), parting.size)
 
     def candidates(self, query: Description) -> list[Candidate]:
         """Images that at least one lane returned, retired ones left out; most promising first."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
@@ -13,11 +14,12 @@ from simsearch.core.errors import ImageError, SourceError
 from simsearch.core.print_wording import agreed, says_otherwise
 from simsearch.core.text import basis, below, percent
 from simsearch.core.threads import SingleThreaded, in_threads
-from simsearch.core.types import Description, PairVerdict, PrintComparison, Refusal, Verification
+from simsearch.core.types import Description, Outline, PairVerdict, PrintComparison, Refusal, Verification
 from simsearch.features.base import Method
 from simsearch.features.description import describe
 from simsearch.features.orb import Orb
 from simsearch.ingest.sources import read_table
+from simsearch.recognition.packages import compared as packages
 from simsearch.recognition.pair_scorer import CandidateScorer, PhotoReader
 from simsearch.recognition.print_pairs import PrintSide
 
@@ -25,6 +27,9 @@ _DECODED = 64
 """Photos that are held decoded at once."""
 _WORTH_READING = 0.1
 """Probability from which photos are read: below it they do not look like one product, whatever is printed on them."""
+
+_Compared: TypeAlias = tuple[PrintComparison | None, tuple[Outline | None, Outline | None]]
+"""What print says of a pair, and which packages of the two photos were compared."""
 
 
 class PairVerifier:
@@ -62,9 +67,10 @@ class PairVerifier:
             looks = in_threads(lambda pair: self._looks(pair, described), pairs)
             wanted = [i for i, v in enumerate(looks) if v is not None and self._to_be_read(pairs[i], v, described)]
             sides = self._read({path for i in wanted for path in pairs[i]})
-            compared = in_threads(lambda i: self._compared(pairs[i], sides, described), wanted)
-        printed = dict(zip(wanted, compared, strict=True))
-        return [self._verdict(pair, looks[i], printed.get(i), described) for i, pair in enumerate(pairs)]
+            found = in_threads(lambda i: self._compared(pairs[i], sides, described), wanted)
+        printed = dict(zip(wanted, found, strict=True))
+        nothing: _Compared = (None, (None, None))
+        return [self._verdict(pair, looks[i], printed.get(i, nothing), described) for i, pair in enumerate(pairs)]
 
     def _looks(self, pair: tuple[str, str], described: Mapping[str, Description | ImageError]) -> Verification | None:
         a, b = (described[path] for path in pair)
@@ -76,14 +82,16 @@ class PairVerifier:
         self,
         pair: tuple[str, str],
         looks: Verification | None,
-        printed: PrintComparison | None,
+        compared: _Compared,
         described: Mapping[str, Description | ImageError],
     ) -> PairVerdict:
         if looks is None:
             return _unreadable(pair, *(described[path] for path in pair))
+        printed, outlines = compared
         verification = replace(looks, printed=printed)
         same = verification.probability >= self.threshold and not verification.contradicted
-        return PairVerdict(*pair, same, verification, reason=reason(verification, self.threshold))
+        words = "; ".join(filter(None, (reason(verification, self.threshold), packages.in_words(outlines))))
+        return PairVerdict(*pair, same, verification, reason=words, outlines=outlines)
 
     # -- print -------------------------------------------------------------------------------------------------------
 
@@ -112,7 +120,7 @@ class PairVerifier:
         pair: tuple[str, str],
         sides: Mapping[str, PrintSide],
         described: Mapping[str, Description | ImageError],
-    ) -> PrintComparison | None:
+    ) -> _Compared:
         assert self.prints is not None
         left, right = (described[path] for path in pair)
         assert isinstance(left, Description)
@@ -122,7 +130,8 @@ class PairVerifier:
         if geometry is not None and geometry.homography is not None:
             with suppress(ImageError):
                 a = replace(a, pixels=images.load_sharp(Path(pair[0]), self.reading))
-        return self.prints.compare(a, sides[pair[1]], geometry)
+        b, side = sides[pair[1]], orb.settings.size if isinstance(orb, Orb) else 0
+        return self.prints.compare(a, b, geometry), packages.compared(a.reading, b.reading, geometry, side)
 
 
 def compare_pairs(pairs: Sequence[tuple[str, str]], method: Method, reading: ImageSettings) -> list[PairVerdict]:

@@ -1,19 +1,25 @@
 """The shape of every result as JSON, for the command line's `--json` and for servers. docs/json.md names every key.
 
 Each function takes a result and returns what `json.dumps` can write without further help: plain types, no NaN.
-Probabilities and similarities are rounded to six digits.
+Probabilities and similarities are rounded to six digits. `answer_json` has the shapes of answers; their names are here
+too.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from simsearch.core.errors import ImageError
 from simsearch.views import print_json
+from simsearch.views.answer_json import answer as answer
+from simsearch.views.answer_json import error as error
+from simsearch.views.answer_json import explanation as explanation
+from simsearch.views.answer_json import scores as scores
+from simsearch.views.answer_json import together as together
+from simsearch.views.answer_json import verdict as verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from simsearch.catalog.reviews import Review, Side
     from simsearch.core.config import Config
     from simsearch.core.status import PhotoCheck, Status
-    from simsearch.core.types import Decision, Hit, LookAlike, PairVerdict, Refusal, Verification
+    from simsearch.core.types import Refusal
     from simsearch.duplicates import DuplicateGroup, DuplicatePair
     from simsearch.evaluation.methods import MethodsReport
     from simsearch.evaluation.tables import Report
@@ -36,82 +42,6 @@ if TYPE_CHECKING:
     from simsearch.training.trainer import TrainResult
 
 Json = dict[str, Any]
-
-# -- answers ---------------------------------------------------------------------------------------------------------
-
-
-def answer(query: str, found: Decision | ImageError, *, explain: bool = False) -> Json:
-    """The answer to one photo, which the caller calls `query`."""
-    if isinstance(found, ImageError):
-        return {"query": query, "error": error(found)}
-    return {
-        "query": query, "decision": found.outcome.value, "sku": found.sku, "name": found.name,
-        "probability": round(found.probability, 6), "reason": found.reason, "named": list(found.named),
-        "hits": [_hit(h) for h in found.hits], "look_alikes": [_look_alike(a) for a in found.look_alikes],
-        "read": print_json.read(found.read), "codes": list(found.read.codes) if found.read else [],
-        "contradictions": print_json.contradictions(found),
-        "generation": found.generation, "took_ms": round(found.took_ms, 2), "id": found.record_id,
-        **({"explanation": explanation(found)} if explain else {}),
-    }  # fmt: skip
-
-
-def together(
-    photos: Sequence[str], found: Decision | None, unreadable: Sequence[ImageError], *, explain: bool = False
-) -> Json:
-    """One answer to several photos, and which of them could not be read."""
-    name = " + ".join(photos)
-    body = answer(name, found, explain=explain) if found else {"query": name}
-    return {**body, "photos": list(photos), "errors": [error(e) for e in unreadable]}
-
-
-def error(refused: ImageError) -> Json:
-    """Why a photo was refused."""
-    return {"code": refused.code, "message": str(refused)}
-
-
-def explanation(found: Decision) -> Json:
-    """How an answer came about. `hits` are those of the answer, in their order."""
-    return {
-        "stages_ms": {stage: round(ms, 2) for stage, ms in found.stages_ms.items()},
-        "lanes": [
-            {"lane": s.name, "took_ms": round(s.took_ms, 2), "found": s.found, "alone": s.alone} for s in found.lanes
-        ],
-        "hits": [{"sku": h.sku, "ranks": dict(h.ranks)} for h in found.hits],
-    }
-
-
-def _hit(hit: Hit) -> Json:
-    v = hit.verification
-    return {
-        "sku": hit.sku, "name": hit.name, "image": hit.image,
-        **_scores(v), "printed": print_json.printed(v.printed),
-    }  # fmt: skip
-
-
-def _scores(v: Verification) -> Json:
-    return {
-        "probability": round(v.probability, 6), "similarity": round(v.similarity, 6), "inliers": v.inliers,
-        "support": round(v.support, 2),
-    }  # fmt: skip
-
-
-def _look_alike(alike: LookAlike) -> Json:
-    differences = [{"field": field, "named": ours, "other": theirs} for field, ours, theirs in alike.differences]
-    return {
-        "sku": alike.sku, "name": alike.name, "kind": alike.kind, "differences": differences, "warning": alike.warning
-    }  # fmt: skip
-
-
-def verdict(v: PairVerdict, where: str = "") -> Json:
-    """The verdict on a pair of files; `where` is the line of the list that named it."""
-    names = {"a": v.a, "b": v.b, **({"where": where} if where else {})}
-    if v.error is not None:
-        return {**names, "error": error(v.error)}
-    if v.verification is None:
-        return {**names, "similarity": v.similarity}
-    print_ = print_json.printed(v.verification.printed)
-    return {**names, "same": v.same, **_scores(v.verification), "printed": print_, "reason": v.reason}
-
 
 # -- recorded decisions ----------------------------------------------------------------------------------------------
 
@@ -159,9 +89,9 @@ def _image(i: ImageFacts) -> Json:
 
 def _pair(p: DuplicatePair) -> Json:
     """Identical files are not compared: their scores are null."""
-    scores = _scores(p.verification) if p.verification else dict.fromkeys(("similarity", "inliers", "support"))
+    compared = scores(p.verification) if p.verification else dict.fromkeys(("similarity", "inliers", "support"))
     return {
-        "a": p.a.image, "b": p.b.image, "identical_file": p.identical_file, "kind": p.kind.value, **scores,
+        "a": p.a.image, "b": p.b.image, "identical_file": p.identical_file, "kind": p.kind.value, **compared,
         "printed": print_json.printed(p.verification.printed if p.verification else None),
         "probability": round(p.probability, 6), "reason": p.reason, "said": p.said.value if p.said else None,
     }  # fmt: skip

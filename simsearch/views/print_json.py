@@ -19,7 +19,7 @@ def read(found: PhotoPrint | None) -> Json | None:
         return None
     return {
         "lines": [
-            {"text": line.text, "confidence": round(line.confidence, 4), "place": _place(line.place)}
+            {"text": line.text, "confidence": round(line.confidence, 4), "place": place(line.place)}
             for line in found.lines
         ],
         "strengths": list(found.strengths), "packs": list(found.packs), "forms": list(found.forms),
@@ -42,8 +42,8 @@ def facts(found: Iterable[PrintedFact]) -> list[Json]:
     return [
         {
             "kind": fact.kind, "photo": fact.photo, "catalog": fact.catalog, "from_table": fact.from_table,
-            "confidence": round(fact.confidence, 4), "photo_place": _place(fact.photo_place),
-            "catalog_place": _place(fact.catalog_place),
+            "confidence": round(fact.confidence, 4), "photo_place": place(fact.photo_place),
+            "catalog_place": place(fact.catalog_place),
         }
         for fact in found
     ]  # fmt: skip
@@ -54,5 +54,6 @@ def contradictions(found: Decision) -> list[Json]:
     return [{"sku": found.against.sku, **fact} for fact in facts(found.contradictions)] if found.against else []
 
 
-def _place(corners: Corners | None) -> list[list[float]] | None:
+def place(corners: Corners | None) -> list[list[float]] | None:
+    """Corners on a picture, x and y in shares of its width and height; None where there are none."""
     return None if corners is None else [[round(x, 4), round(y, 4)] for x, y in corners]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from simsearch.core.types import (
     Decision,
     Hit,
     Outcome,
+    Package,
     PhotoPrint,
     PrintComparison,
     PrintedFact,
@@ -59,6 +61,20 @@ def test_an_sku_is_found_among_candidates_to_the_letter(catalog: Catalog, sku: s
     near = sku.swapcase() + "1", "x" + sku, sku[:-1] + "?"
     wanted = record(catalog, answer(None, "other", sku), answer(sku, sku), answer(None, *near), answer(None))[:2]
     assert [d.id for d in catalog.decisions.find(DecisionFilter(sku=sku))] == wanted[::-1]
+
+
+def test_packages_are_kept_where_there_are_several(catalog: Catalog) -> None:
+    first, second = answer("A", "A"), answer(None, "B")
+    outline = ((0.123456, 0.0), (1.0, 0.0), (1.0, 1.0))
+    alone = replace(first, packages=(Package(None, first),))
+    both = replace(first, packages=(Package(outline, first), Package(None, second)))
+    record(catalog, alone, both)
+    kept, without = (one.evidence for one in catalog.decisions.find(DecisionFilter()))
+    assert "packages" not in without
+    assert kept["packages"] == [
+        {"decision": "match", "sku": "A", "probability": 0.5, "named": [], "outline": [[0.1235, 0], [1, 0], [1, 1]]},
+        {"decision": "unknown", "sku": None, "probability": 0.5, "named": [], "outline": None},
+    ]
 
 
 def test_an_sku_is_looked_for_by_the_database(catalog: Catalog) -> None:

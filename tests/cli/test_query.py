@@ -33,13 +33,15 @@ HIT = {
 ANSWER = {
     "query": str, "decision": str, "sku": str, "name": str, "probability": float, "reason": str, "hits": [HIT],
     "generation": str, "took_ms": float, "named": [str], "look_alikes": list, "id": type(None),
-    "read": type(None), "codes": list, "contradictions": list,
+    "read": type(None), "codes": list, "contradictions": list, "packages": list,
 }  # fmt: skip
 
 
 def answer_shape(shape: Shape, answer: Any) -> Any:
-    """How many look-alikes there are depends on the rendered names."""
-    return {**shape(answer), "look_alikes": type(answer["look_alikes"])}
+    """How many look-alikes there are depends on the rendered names. The one package says what the answer says."""
+    [package] = answer["packages"]
+    assert package == {"outline": None, **{key: answer[key] for key in package if key != "outline"}}
+    return {**shape(answer), "look_alikes": type(answer["look_alikes"]), "packages": list}
 
 
 def test_query_as_json(on: Run, shape: Shape, indexed: Path, shop: Shop, tmp_path: Path) -> None:
@@ -93,7 +95,7 @@ def test_query_explains_itself(on: Run, indexed: Path, shop: Shop) -> None:
     explanation = answer.pop("explanation")
     assert {**answer, "took_ms": 0} == {**plain, "took_ms": 0}
     assert set(explanation) == {"stages_ms", "lanes", "hits"}
-    assert set(explanation["stages_ms"]) == {"describe", "read", "lookup", "verify"}
+    assert set(explanation["stages_ms"]) == {"describe", "read", "lookup", "verify", "packages"}
     assert sum(explanation["stages_ms"].values()) == pytest.approx(answer["took_ms"], abs=0.1)
     lanes = {lane["lane"]: lane for lane in explanation["lanes"]}
     assert set(lanes) == {"phash", "siamese", "votes"}

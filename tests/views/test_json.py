@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from simsearch.catalog.images import ImageFacts
@@ -13,6 +14,7 @@ from simsearch.core.types import (
     Decision,
     Hit,
     Outcome,
+    Package,
     PairVerdict,
     PhotoPrint,
     PrintComparison,
@@ -99,3 +101,31 @@ def test_a_verdict_tells_what_print_says() -> None:
     seen = Verification(0.99, 0.8, 0.9, 42, 0.7, printed=PRINTED)
     told = shapes.verdict(PairVerdict("a", "b", False, seen, reason="not the same pack"))
     assert (told["same"], told["printed"]["contradictions"][0]["kind"]) == (False, "pack")
+
+
+# -- packages --------------------------------------------------------------------------------------------------------
+
+
+def test_packages_say_what_an_answer_says_and_where_they_lie() -> None:
+    outline = ((0.12345, 0.2), (0.3, 0.2), (0.3, 0.25))
+    inner = Decision("q", Outcome.MATCH, "A", "Ibu", 0.99, (), "g", 1.0, "sure", named=("A",))
+    alone = shapes.answer("q", replace(inner, packages=(Package(None, inner),)), explain=True)
+    assert [package["outline"] for package in alone["packages"]] == [None]
+    assert "explanation" not in alone["packages"][0]
+    both = (Package(outline, inner), Package(outline, replace(inner, outcome=Outcome.UNKNOWN, sku=None)))
+    found = shapes.answer("q", replace(inner, packages=both), explain=True)
+    first, second = found["packages"]
+    assert first["outline"] == [[0.1235, 0.2], [0.3, 0.2], [0.3, 0.25]]
+    assert (first["decision"], first["sku"], second["decision"], second["sku"]) == ("match", "A", "unknown", None)
+    assert set(first) == {
+        "outline", "decision", "sku", "name", "probability", "reason", "named", "hits", "look_alikes", "read", "codes",
+        "contradictions", "explanation",
+    }  # fmt: skip
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_a_verdict_says_which_package_was_compared() -> None:
+    outline = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0))
+    seen = Verification(0.9, 0.8, 0.7, 42, 0.9)
+    found = shapes.verdict(PairVerdict("a", "b", True, seen, outlines=(outline, None)))
+    assert found["outlines"] == [[[0.0, 0.0], [0.5, 0.0], [0.5, 1.0]], None]

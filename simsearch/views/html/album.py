@@ -22,6 +22,7 @@ from simsearch.features.reading import decode
 from simsearch.recognition.verification import Verifier
 from simsearch.views.html.evidence import side_by_side
 from simsearch.views.html.marks import Mark, marks_of
+from simsearch.views.html.outlines import cut_out, outlined
 from simsearch.views.html.page import AnswerView, Figure, GroupView, HitView, MemberView
 
 
@@ -48,13 +49,36 @@ class Album:
         name = name or (photo.name if isinstance(photo, Path) else "-")
         if isinstance(answer, ImageError):
             return AnswerView(title, name, answer, None, (), (), truth, remark)
-        hits = self._hits(answer)
         asked = self._image(photo)
+        if len(answer.packages) > 1:
+            return self._several(title, name, asked, answer, truth, remark)
+        hits, evidence = self._shown(asked, answer)
+        return AnswerView(title, name, answer, asked.pixels if asked else None, evidence, hits, truth, remark)
+
+    def _several(
+        self, title: str, name: str, asked: Image | None, answer: Decision, truth: str, remark: str
+    ) -> AnswerView:
+        """The photo with its packages outlined, and a view of each package, cut out of it."""
+        parts = []
+        for number, package in enumerate(answer.packages, 1):
+            own, said = (None, package.answer) if asked is None else cut_out(asked, package)
+            hits, evidence = self._shown(own, said, f"{number}  ")
+            parts.append(AnswerView(f"Package {number}", name, said, own.pixels if own else None, evidence, hits))
+        if asked is None:
+            return AnswerView(title, name, answer, None, (), (), truth, remark, tuple(parts))
+        picture = outlined(asked.pixels, answer.packages)
+        figure = Figure(picture, f"{len(answer.packages)} packages in reading order")
+        return AnswerView(title, name, answer, picture, (figure,), (), truth, remark, tuple(parts))
+
+    def _shown(
+        self, asked: Image | None, answer: Decision, number: str = ""
+    ) -> tuple[tuple[HitView, ...], tuple[Figure, ...]]:
+        """The hits of an answer, and the first of them beside the photo. `number`: begins the captions."""
+        hits = self._hits(answer)
         # An ambiguous answer asks which of several products it is: the first two are shown.
         shown = hits[: 2 if answer.outcome is Outcome.AMBIGUOUS else 1]
-        evidence = [self._evidence(asked, view, answer) for view in shown] if asked else []
-        pixels = asked.pixels if asked else None
-        return AnswerView(title, name, answer, pixels, tuple(f for f in evidence if f), hits, truth, remark)
+        evidence = [self._evidence(asked, view, answer, number=number) for view in shown] if asked else []
+        return hits, tuple(figure for figure in evidence if figure)
 
     def answer_together(
         self, title: str, names: Sequence[str], photos: Sequence[Path | bytes], answer: Decision
@@ -82,11 +106,11 @@ class Album:
     def _hit(self, hit: Hit, facts: ImageFacts | None) -> HitView:
         return HitView(hit, self.picture(Path(facts.path)) if facts else None)
 
-    def _evidence(self, asked: Image, view: HitView, answer: Decision, of: str = "") -> Figure | None:
+    def _evidence(self, asked: Image, view: HitView, answer: Decision, of: str = "", number: str = "") -> Figure | None:
         """Photo and catalog picture side by side; None where the catalog's file is gone.
 
         With several photos, `of` names this one, and the caption counts its own points: the verification of the hit
-        belongs to the best photo.
+        belongs to the best photo. Of several packages `number` says which one this is.
         """
         if view.picture is None:
             return None
@@ -97,7 +121,7 @@ class Album:
             rests += "; for information, not an answer"
         print_ = _print(hit)
         caption = (
-            _heading(hit, answer),
+            f"{number}{_heading(hit, answer)}",
             f"{hit.sku}  {hit.name}".strip(),
             f"{of}{rests}",
             *([print_] if print_ else []),

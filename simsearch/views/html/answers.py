@@ -62,10 +62,11 @@ class AnswerFiles:
         if self._page is not None and self.html is not None:
             with writable(f"--html {self.html}", _REMEDY):
                 self._page.add(view)
-        if self.folder is not None and view.evidence:
+        figures = [*view.evidence, *(figure for part in view.parts for figure in part.evidence)]
+        if self.folder is not None and figures:
             path = self.folder / self._free(Path(title).stem)
             with writable(f"--evidence {path}", _REMEDY):
-                write_output(path, _png(stacked([figure.picture for figure in view.evidence])))
+                write_output(path, _png(stacked([figure.picture for figure in figures])))
             self._pictures += 1
 
     def _free(self, stem: str) -> str:

@@ -64,7 +64,7 @@ def side_by_side(
         pictures = zip((left, right), starts, strict=True)
         frames = [Frame(x, top, picture.shape[1], picture.shape[0]) for picture, x in pictures]
         written = [replace(mark, words=writable(mark.words)) for mark in marks]
-        sheet = draw(sheet, written, frames, _font(_MARK))
+        sheet = draw(sheet, written, frames, lettering(_MARK))
     texts = [(x, MARGIN, label, _LABEL, _FAINT) for x, label in zip(starts, labels, strict=True)]
     for text, font, ink in lines:
         texts.append((MARGIN, below, text, font, ink))
@@ -116,7 +116,8 @@ def _font_path(bold: bool) -> Path:
 
 
 @cache
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def lettering(size: int) -> ImageFont.FreeTypeFont:
+    """The font of all pictures, `size` in pixels; headings are bold."""
     return ImageFont.truetype(str(_font_path(size == _HEADING)), size, layout_engine=ImageFont.Layout.BASIC)
 
 
@@ -146,7 +147,7 @@ def _wrapped(caption: Sequence[str], width: int) -> Iterator[tuple[str, int, tup
     """(line, font size, ink), each line at most `width` pixels wide."""
     for number, text in enumerate(caption):
         size, ink = (_HEADING, _INK) if number == 0 else (_TEXT, _FAINT)
-        for line in _lines(writable(text), _font(size), width):
+        for line in _lines(writable(text), lettering(size), width):
             yield line, size, ink
 
 
@@ -173,5 +174,5 @@ def _written(sheet: Pixels, texts: Sequence[tuple[int, int, str, int, tuple[int,
     picture = Image.fromarray(sheet)
     draw = ImageDraw.Draw(picture)
     for x, y, text, size, ink in texts:
-        draw.text((x, y), writable(text), fill=ink, font=_font(size))
+        draw.text((x, y), writable(text), fill=ink, font=lettering(size))
     return np.asarray(picture, np.uint8)

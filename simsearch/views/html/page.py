@@ -45,22 +45,30 @@ class AnswerView:
     """The product that the photo really shows; "" where that is unknown."""
     remark: str = ""
     """How the answer compares with the truth."""
+    parts: tuple[AnswerView, ...] = ()
+    """Of a photo of several packages a view for each, in reading order; it has no hits of its own then."""
 
     template: ClassVar[str] = "answer.html.j2"
 
     @property
     def outcome(self) -> str:
-        """Word and colour of the badge."""
+        """Word and colour of the badge; "" where each part has one of its own."""
+        if self.parts:
+            return ""
         return "unreadable" if isinstance(self.answer, ImageError) else self.answer.outcome.value
 
     @property
     def headline(self) -> str:
         """What the answer says, in a few words."""
-        return "refused, no answer" if isinstance(self.answer, ImageError) else text.headline(self.answer)
+        if isinstance(self.answer, ImageError):
+            return "refused, no answer"
+        return f"{len(self.parts)} packages" if self.parts else text.headline(self.answer)
 
     @property
     def reason(self) -> str:
-        """Why it says so."""
+        """Why it says so. Of several packages each has a reason of its own."""
+        if self.parts:
+            return ""
         return str(self.answer) if isinstance(self.answer, ImageError) else self.answer.reason
 
     @property

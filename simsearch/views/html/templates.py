@@ -15,7 +15,7 @@ from simsearch.core.print_wording import kinds
 from simsearch.core.text import percent
 from simsearch.core.types import Pixels
 
-SIDES = {"photo": 480, "thumbnail": 144, "member": 360, "place": 180}
+SIDES = {"photo": 480, "thumbnail": 144, "member": 360, "place": 180, "packages": 960}
 """Longer sides of embedded pictures in pixels. Screens show them at half of that or more."""
 _QUALITY = 82
 

@@ -10,7 +10,7 @@ from simsearch.core.errors import ImageError
 from simsearch.core.print_wording import short
 from simsearch.core.text import headline, percent
 from simsearch.core.types import Decision, Hit, Outcome, PhotoPrint
-from simsearch.views.text.explain import explanation
+from simsearch.views.text.explain import explanation, took
 from simsearch.views.text.output import OUT, table, text
 
 _COLOURS = {Outcome.MATCH: "green", Outcome.AMBIGUOUS: "yellow", Outcome.UNKNOWN: "red"}
@@ -40,8 +40,26 @@ def together(
 
 
 def _words(found: Decision, explain: bool) -> None:
+    if len(found.packages) > 1:
+        OUT.print(f"  {len(found.packages)} packages in the photo, in reading order")
+        for number, package in enumerate(found.packages, 1):
+            _said(package.answer, number)
+            if explain:
+                explanation(package.answer)
+    else:
+        _said(found)
+    if found.record_id is not None:
+        OUT.print(f"  [dim]recorded as decision {found.record_id}[/]")
+    if explain:
+        explanation(found) if len(found.packages) < 2 else took(found)
+    OUT.print()
+
+
+def _said(found: Decision, number: int | None = None) -> None:
+    """What an answer says, and on what it rests; `number` is that of the package in the photo."""
     colour = _COLOURS[found.outcome]
-    OUT.print(f"  [{colour} bold]{found.outcome.value.upper()}[/]  {text(headline(found))}")
+    which = f"[bold]{number}[/]  " if number else ""
+    OUT.print(f"  {which}[{colour} bold]{found.outcome.value.upper()}[/]  {text(headline(found))}")
     OUT.print(f"  {text(found.reason)}")
     _read(found.read)
     for fact in found.contradictions:
@@ -53,11 +71,6 @@ def _words(found: Decision, explain: bool) -> None:
         if found.outcome is Outcome.UNKNOWN:
             OUT.print("  nearest, for information only, not an answer:")
         _hits(found.hits)
-    if found.record_id is not None:
-        OUT.print(f"  [dim]recorded as decision {found.record_id}[/]")
-    if explain:
-        explanation(found)
-    OUT.print()
 
 
 def _read(read: PhotoPrint | None) -> None:

@@ -10,8 +10,7 @@ from simsearch.views.text.output import OUT, table, text
 
 def explanation(answer: Decision) -> None:
     """Small tables: the lanes, the lines that were read, what print says of the hits, their place in each lane."""
-    stages = ", ".join(f"{stage} {ms:.1f} ms" for stage, ms in answer.stages_ms.items())
-    OUT.print(f"  took {answer.took_ms:.1f} ms: {stages}")
+    took(answer)
     lanes = table("lane", "ms", "images found", "by no other lane")
     for share in answer.lanes:
         lanes.add_row(text(share.name), f"{share.took_ms:.1f}", str(share.found), str(share.alone))
@@ -42,3 +41,9 @@ def _facts(answer: Decision) -> None:
                     facts.add_row(*map(text, (f"{words}: {fact.kind}", hit.sku, fact.photo, other)))
     if facts.row_count:
         OUT.print(Padding(facts, (0, 0, 0, 2), expand=False))
+
+
+def took(answer: Decision) -> None:
+    """The time of each stage."""
+    stages = ", ".join(f"{stage} {ms:.1f} ms" for stage, ms in answer.stages_ms.items())
+    OUT.print(f"  took {answer.took_ms:.1f} ms: {stages}")

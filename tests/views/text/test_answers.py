@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -11,6 +12,7 @@ from simsearch.core.types import (
     Decision,
     Hit,
     Outcome,
+    Package,
     PhotoPrint,
     PrintComparison,
     PrintedFact,
@@ -66,3 +68,30 @@ def test_records_with_and_without_print_are_shown(capsys: pytest.CaptureFixture[
     assert "  read: 500 mg, in 1 lines\n  codes: 01\n" in second
     assert "  contradiction  pack 24 tablets, but in the catalog 48\n" in second
     assert "not the same: pack" in second
+
+
+# -- several packages ------------------------------------------------------------------------------------------------
+
+
+def several() -> Decision:
+    first = answer(None, None, HIT)
+    second = replace(answer(READ, None), outcome=Outcome.MATCH, sku="P9", name="Otherin")
+    packages = (Package(PLACE, replace(first, reason="too far")), Package(PLACE, second))
+    return replace(second, packages=packages, record_id=12)
+
+
+def test_packages_are_numbered_in_reading_order(capsys: pytest.CaptureFixture[str]) -> None:
+    answers.answer("q", several())
+    said = capsys.readouterr().out
+    assert "  2 packages in the photo, in reading order\n" in said
+    assert "  1  UNKNOWN  not in the catalog" in said
+    assert "  2  MATCH  P9  Otherin\n" in said
+    assert said.index("too far") < said.index("  2  MATCH") < said.index("read  500 mg") < said.index("decision 12")
+    assert said.count("recorded as") == 1
+
+
+def test_each_package_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    answers.answer("q", several(), explain=True)
+    said = capsys.readouterr().out
+    assert said.count("  took ") == 3
+    assert said.count("HEMIPAN [500 mg]  0.99") == 1

@@ -1,0 +1,90 @@
+"""A photo of packages without any picture: lines of print, candidates at places, and answers to the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from simsearch.catalog.images import ImageFacts
+from simsearch.core.codes import Codes
+from simsearch.core.types import Candidate, Decision, Description, Hit, Image, Outcome, Surface, Verification
+from simsearch.features.orb import Geometry
+from simsearch.features.reading import Line, Reading
+from simsearch.recognition.contenders import Verified
+from simsearch.recognition.packages import Look
+from simsearch.recognition.print_evidence import PhotoRead
+from simsearch.recognition.printed import CatalogSide, PhotoSide, photo_print
+
+SIZE = (400, 200)
+SIDE = 512
+
+
+def line(text: str, left: float, top: float, right: float, bottom: float) -> Line:
+    quad = np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
+    return Line(text, 0.99, np.asarray(quad / np.array(SIZE), np.float32))
+
+
+def reading(*lines: Line) -> Reading:
+    return Reading(lines, *SIZE)
+
+
+def read(found: Reading) -> PhotoRead:
+    return PhotoRead(Description({}), PhotoSide(found, Codes()), photo_print(found))
+
+
+def image() -> Image:
+    return Image(np.full((SIZE[1], SIZE[0], 3), 128, np.uint8), "photo", *SIZE, "photo.jpg")
+
+
+def facts(sku: str, image_id: int = 1) -> ImageFacts:
+    return ImageFacts(image_id, f"{sku}.jpg", "", "", sku, sku, sku, "", "", "", {})
+
+
+def verified(sku: str, image_id: int, points: int, probability: float = 0.99) -> Verified:
+    seen = Verification(probability, 0.8, 0.8, points, 0.5, support=float(points))
+    return Verified(facts(sku, image_id), seen, Candidate(image_id, {}))
+
+
+def answer(outcome: Outcome, sku: str, probability: float, name: str = "photo.jpg") -> Decision:
+    hit = Hit(sku, sku, 1, f"{sku}.jpg", Verification(probability, 0.8, 0.8, 20, 0.5))
+    named = sku if outcome is not Outcome.UNKNOWN else None
+    return Decision(name, outcome, named, named, probability, (hit,), "g", 1.0, reason=f"because of {sku}")
+
+
+def geometry(left: float, top: float, right: float, bottom: float) -> Geometry:
+    """Points of a photo of :data:`SIZE` that agree with a picture of the catalog at the same place."""
+    x, y = np.meshgrid(np.linspace(left, right, 5), np.linspace(top, bottom, 4))
+    points = np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32)
+    return Geometry(points, points, len(points), np.eye(3))
+
+
+@dataclass
+class FakeAsker:
+    """Answers a part by the first word that was read on it."""
+
+    answers: Mapping[str, Decision]
+    geometries: Mapping[int, Geometry] = field(default_factory=dict)
+    surfaces: Surface = Surface.FRONT
+    asked: list[str] = field(default_factory=list)
+    near: int = 0
+
+    keypoint_side: int = SIDE
+
+    def described(self, photo: Image) -> Description:
+        return Description({}, self.surfaces, 0.9)
+
+    def look(self, photo: Image, read: PhotoRead) -> Look:
+        words = [one.text for one in read.summary.lines] if read.summary else []
+        self.asked.append(" ".join(words))
+        first = next((self.answers[word] for word in words if word in self.answers), None)
+        said = replace(first or answer(Outcome.UNKNOWN, "nothing", 0.01), read=read.summary)
+        return Look(photo, read, [], said)
+
+    def read_again(self, photo: Image, read: PhotoRead) -> PhotoRead:
+        self.near += 1
+        return read
+
+    def references(self, query: Description, facts: Sequence[ImageFacts]) -> list[tuple[Geometry | None, CatalogSide]]:
+        return [(self.geometries.get(f.id), CatalogSide()) for f in facts]

@@ -1,0 +1,119 @@
+"""Parting a photo, with an engine that answers by the first word of a part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from simsearch.core.types import Decision, Image, Outcome, Surface
+from simsearch.features.reading import Line
+from simsearch.recognition.contenders import Verified
+from simsearch.recognition.packages import Look, Parting, answered
+from simsearch.recognition.packages.parting import LOOKS
+from tests.recognition.packages.scene import (
+    SIZE,
+    FakeAsker,
+    answer,
+    geometry,
+    image,
+    line,
+    read,
+    reading,
+    verified,
+)
+
+MATCH, UNKNOWN = Outcome.MATCH, Outcome.UNKNOWN
+ANSWERS = {"Examplin": answer(MATCH, "a", 0.999), "Otherine": answer(MATCH, "b", 0.998)}
+EXAMPLIN = [line("Examplin", 20, 20, 120, 50), line("500 mg tablets", 20, 60, 120, 80)]
+OTHERINE = [line("Otherine", 250, 20, 350, 50), line("250 mg capsules", 250, 60, 350, 80)]
+OVER_EXAMPLIN = {1: geometry(20, 20, 130, 100)}
+
+
+def whole(lines: Sequence[Line], said: Decision, found: Sequence[Verified] = ()) -> Look:
+    return Look(image(), read(reading(*lines)), found, said)
+
+
+def parted(look: Look, asker: FakeAsker) -> tuple[list[str | None], Parting]:
+    parting = Parting(look, asker)
+    return [part.sku for part in parting.parts()], parting
+
+
+def test_one_package_is_not_looked_at_again() -> None:
+    asker = FakeAsker(ANSWERS, OVER_EXAMPLIN)
+    found, parting = parted(whole(EXAMPLIN, ANSWERS["Examplin"], [verified("a", 1, 20)]), asker)
+    assert (found, parting.looks, asker.asked) == (["a"], 0, [])
+
+
+def test_what_lies_outside_of_an_outline_is_asked_by_itself() -> None:
+    asker = FakeAsker(ANSWERS, OVER_EXAMPLIN)
+    look = whole([*EXAMPLIN, *OTHERINE], ANSWERS["Examplin"], [verified("a", 1, 20)])
+    found, _ = parted(look, asker)
+    assert found == ["a", "b"]
+    assert asker.asked == ["Otherine 250 mg capsules", "Examplin 500 mg tablets"]
+    assert asker.near == 0  # both are matched
+
+
+def test_where_nothing_verified_blocks_of_print_are_asked() -> None:
+    asker = FakeAsker(ANSWERS)
+    found, _ = parted(whole([*OTHERINE, *EXAMPLIN], answer(UNKNOWN, "a", 0.5)), asker)
+    assert found == ["a", "b"]
+
+
+def test_two_candidates_at_two_places_are_two_packages() -> None:
+    asker = FakeAsker(ANSWERS, {**OVER_EXAMPLIN, 2: geometry(250, 20, 350, 100)})
+    candidates = [verified("a", 1, 20), verified("b", 2, 18)]
+    found, _ = parted(whole([*EXAMPLIN, *OTHERINE], answer(Outcome.AMBIGUOUS, "a", 0.99), candidates), asker)
+    assert found == ["a", "b"]
+
+
+def test_a_part_that_is_not_matched_is_read_from_near() -> None:
+    asker = FakeAsker({**ANSWERS, "Otherine": answer(UNKNOWN, "b", 0.9)}, OVER_EXAMPLIN)
+    found, _ = parted(whole([*EXAMPLIN, *OTHERINE], ANSWERS["Examplin"], [verified("a", 1, 20)]), asker)
+    assert (found, asker.near) == (["a", "b"], 1)
+
+
+def test_a_scribble_beside_a_package_is_none() -> None:
+    asker = FakeAsker(ANSWERS, OVER_EXAMPLIN)
+    look = whole([*EXAMPLIN, line("scribbles", 250, 20, 350, 50)], ANSWERS["Examplin"], [verified("a", 1, 20)])
+    found, parting = parted(look, asker)
+    assert (found, parting.looks, asker.near) == (["a"], 1, 0)
+    decided = answered(look.answer, parting.parts(), parting.size)
+    assert (decided.reason, len(decided.packages)) == (look.answer.reason, 1)
+    assert decided.packages[0].outline is not None
+
+
+def test_there_is_an_end_to_looking() -> None:
+    lines = [
+        line(f"Something {n}", 10 + 95 * (n % 4), 5 + 40 * (n // 4), 30 + 95 * (n % 4), 10 + 40 * (n // 4))
+        for n in range(20)
+    ]
+    _, parting = parted(whole(lines, answer(UNKNOWN, "a", 0.1)), FakeAsker({}))
+    assert parting.looks <= 2 * LOOKS
+
+
+def test_a_loose_pill_beside_a_package_is_one_too() -> None:
+    pixels = np.full((SIZE[1], SIZE[0], 3), 235, np.uint8)
+    pixels[20:100, 20:130] = (40, 90, 160)
+    y, x = np.mgrid[: SIZE[1], : SIZE[0]]
+    pixels[(x - 300) ** 2 + (y - 110) ** 2 < 22**2] = (170, 60, 50)
+    look = Look(Image(pixels, "photo", *SIZE), read(reading(*EXAMPLIN)), [verified("a", 1, 20)], ANSWERS["Examplin"])
+    found, _ = parted(look, FakeAsker(ANSWERS, OVER_EXAMPLIN, Surface.PILLS))
+    assert found == ["a", "nothing"]
+    found, _ = parted(look, FakeAsker(ANSWERS, OVER_EXAMPLIN, Surface.OTHER))
+    assert found == ["a"]
+
+
+def test_the_answer_is_that_to_the_surest_package() -> None:
+    asker = FakeAsker({**ANSWERS, "Examplin": answer(UNKNOWN, "a", 0.9)}, OVER_EXAMPLIN)
+    look = whole([*EXAMPLIN, *OTHERINE], answer(UNKNOWN, "a", 0.9), [verified("a", 1, 20)])
+    parting = Parting(look, asker)
+    decided = answered(look.answer, parting.parts(), parting.size)
+    assert (decided.outcome, decided.sku) == (MATCH, "b")
+    assert decided.reason == "2 packages in the photo; number 2, the surest of them: because of b"
+    assert [package.answer.outcome for package in decided.packages] == [UNKNOWN, MATCH]
+    assert all(package.answer.packages == () for package in decided.packages)
+    read_there = decided.packages[1].answer.read
+    assert read_there is not None
+    assert [one.text for one in read_there.lines] == ["Otherine", "250 mg capsules"]
+    assert np.allclose(read_there.lines[0].place, OTHERINE[0].quad, atol=1e-5)
