@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.core.quantities import Comparison, Pack, Strength, compare, compare_packs, doses, pack, parse
+from simsearch.core.quantities import Comparison, Pack, Quantity, Strength, compare, compare_packs, doses, pack, parse
 from simsearch.core.types import PrintedFact
-from simsearch.features.reading.content import Content, content
+from simsearch.features.reading.content import Content, content, lasting
 from simsearch.features.reading.types import Reading
 from simsearch.recognition.printed import digits
 from simsearch.recognition.printed.aligned import Near, corners
@@ -28,6 +28,16 @@ _BEST, _LEAST = 0.9, 0.6
 """Confidences of such a line: of the best of its three readings, and of each."""
 _VOLUME = re.compile(r"\W*\d{1,4}(?:[.,]\d{1,3})?\s?(?:m[lL]|ML|[lL]|[gG])\W*")
 """A line that is a volume alone. Beside other words it may be that of a dose."""
+
+
+@dataclass
+class Facts:
+    """What is found of amounts, while it is gathered."""
+
+    agree: list[PrintedFact] = field(default_factory=list)
+    against: list[PrintedFact] = field(default_factory=list)
+    doubts: list[PrintedFact] = field(default_factory=list)
+    """Amounts that differ, of which a side is not sure."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +55,8 @@ def stated(facts: ImageFacts) -> Stated:
     attributes = {key.casefold(): str(value) for key, value in facts.attributes.items()}
     columns = ("pack", "pack_size", "pack size", "packsize", "package", "packaging", "count", "quantity")
     listed = [attributes[key] for key in columns if attributes.get(key, "").strip()]
-    packs = [text for text in listed if _pack(text)] or [facts.name for _ in (0,) if content(facts.name).pack]
+    packs = [text for text in listed if _pack(text) or content(text, facts.form).volumes]
+    packs += [facts.name] if content(facts.name).pack else []
     return Stated(strength, packs[0] if packs else "", facts.form)
 
 
@@ -60,7 +71,7 @@ def is_sure(said: Said, kind: str) -> bool:
         and max(confidences) >= _BEST
         and min(confidences) >= _LEAST
         and all(_says_the_same(content(cut.text), said.content, kind) for cut in line.cuts)
-        and all(digits.numbers(cut.text) == digits.numbers(line.text) for cut in line.cuts)
+        and all(digits.numbers(lasting(cut.text)) == digits.numbers(lasting(line.text)) for cut in line.cuts)
     )
 
 
@@ -76,21 +87,37 @@ def _sure_photo(said: Said, kind: str, near: Near) -> bool:
     return is_sure(said, kind) or is_sure(replace(said, line=near(said.line)), kind)
 
 
-def against_table(photo: Sequence[Said], table: Stated, near: Near) -> tuple[list[PrintedFact], list[PrintedFact]]:
-    """Agreements and contradictions of what a photo says with the table."""
-    agree: list[PrintedFact] = []
-    against: list[PrintedFact] = []
+def _believed(photo: Said, kind: str, near: Near, catalog: str) -> bool:
+    """Whether a line of the photo is believed against `catalog`: where their digits look alike, by all its readings."""
+    text = photo.content.strength if kind == "strength" else photo.line.text
+    if digits.look_alike(text, catalog):
+        return _is_certain(replace(photo, line=near(photo.line)), kind)
+    return _sure_photo(photo, kind, near)
+
+
+def against_table(photo: Sequence[Said], table: Stated, near: Near) -> Facts:
+    """What the amounts of a photo and those of the table say of each other."""
+    found = Facts()
     strengths = [s for s in photo if s.content.strength]
     if table.strength and strengths:
         value = parse(table.strength, table.form)
-        results = [(s, _strengths(s.content.value, value)) for s in strengths if s.content.value]
-        _sort(results, agree, against, "strength", table.strength, near)
+        results = [
+            (s, _strengths(s.content.value, value), compare(s.content.value, value) is Comparison.DIFFERENT)
+            for s in strengths
+            if s.content.value
+        ]
+        _sort(results, found, "strength", table.strength, near)
     packs = [s for s in photo if s.content.pack]
     listed = _pack(table.pack)
     if listed and packs:
         counts = [(s, compare_packs(s.content.pack, listed)) for s in packs if s.content.pack]
-        _sort(counts, agree, against, "pack", table.pack, near)
-    return agree, against
+        _sort([(s, each, each is Comparison.DIFFERENT) for s, each in counts], found, "pack", table.pack, near)
+    held = content(table.pack, table.form).volumes
+    volumes = [s for s in photo if s.content.volumes and _VOLUME.fullmatch(s.line.text)]
+    if held and volumes and not listed:
+        amounts = [(s, _volumes(s.content.volumes, held)) for s in volumes]
+        _sort([(s, each, each is Comparison.DIFFERENT) for s, each in amounts], found, "volume", table.pack, near)
+    return found
 
 
 def _pack(text: str) -> Pack | None:
@@ -109,20 +136,15 @@ def _strengths(ours: Strength | None, theirs: Strength | None) -> Comparison:
     return found
 
 
-def _sort(
-    results: Sequence[tuple[Said, Comparison]],
-    agree: list[PrintedFact],
-    against: list[PrintedFact],
-    kind: str,
-    catalog: str,
-    near: Near,
-) -> None:
-    equal = [s for s, found in results if found is Comparison.EQUAL]
+def _sort(results: Sequence[tuple[Said, Comparison, bool]], found: Facts, kind: str, catalog: str, near: Near) -> None:
+    """Adds to `found`. `results`: lines with what each says of `catalog`, and whether it names another amount."""
+    equal = [s for s, said_, _ in results if said_ is Comparison.EQUAL]
     if equal:
-        agree.append(_fact(kind, equal[0], catalog))
-    elif all(found is Comparison.DIFFERENT for _, found in results) and _one([s for s, _ in results], kind):
-        sure = next((s for s, _ in results if _sure_photo(s, kind, near)), None)
-        against += [_fact(kind, sure, catalog)] if sure else []
+        found.agree.append(_fact(kind, equal[0], catalog))
+    elif all(apart for *_, apart in results) and _one([s for s, *_ in results], kind):
+        apart = all(said_ is Comparison.DIFFERENT for _, said_, _ in results)
+        sure = next((s for s, *_ in results if _believed(s, kind, near, catalog)), None) if apart else None
+        (found.against if sure else found.doubts).append(_fact(kind, sure or results[0][0], catalog))
 
 
 def _one(lines: Sequence[Said], kind: str) -> bool:
@@ -147,21 +169,19 @@ def _fact(kind: str, photo: Said, catalog: str) -> PrintedFact:
     )
 
 
-def against_print(
-    photo: Sequence[Said], catalog: Sequence[Said], near: Near
-) -> tuple[list[PrintedFact], list[PrintedFact]]:
-    """Agreements and contradictions of what two photos say."""
-    agree: list[PrintedFact] = []
-    against: list[PrintedFact] = []
+def against_print(photo: Sequence[Said], catalog: Sequence[Said], near: Near) -> Facts:
+    """What the amounts of two photos say of each other."""
+    said_ = Facts()
     for kind in ("strength", "pack", "volume"):
         ours, theirs = ([s for s in side if _holds(s, kind)] for side in (photo, catalog))
         pairs = [(a, b, _compared(a, b, kind)) for a in ours for b in theirs]
         equal = next(((a, b) for a, b, found in pairs if found is Comparison.EQUAL), None)
         if equal:
-            agree.append(_printed(kind, *equal))
+            said_.agree.append(_printed(kind, *equal))
         elif pairs and all(_apart(a, b, kind) for a, b, _ in pairs) and _one(ours, kind) and _one(theirs, kind):
-            against += [_printed(kind, a, b) for a, b, found in pairs if _stands(a, b, kind, found, near)][:1]
-    return agree, against
+            standing = next(((a, b) for a, b, found in pairs if _stands(a, b, kind, found, near)), None)
+            (said_.against if standing else said_.doubts).append(_printed(kind, *(standing or pairs[0][:2])))
+    return said_
 
 
 def _apart(a: Said, b: Said, kind: str) -> bool:
@@ -173,13 +193,15 @@ def _apart(a: Said, b: Said, kind: str) -> bool:
 
 
 def _stands(a: Said, b: Said, kind: str, found: Comparison, near: Near) -> bool:
-    """Whether both lines are believed; by all their readings where one number may be a part of the other."""
+    """Whether both lines are believed; by all their readings where one number may be the other, misread or cut."""
     if kind == "strength" and not _of_one(a, b):
         return False
     if kind == "volume" and not (_VOLUME.fullmatch(a.line.text) and _VOLUME.fullmatch(b.line.text)):
         return False
-    cut = found is not Comparison.DIFFERENT or digits.compare(a.line.text, b.line.text) is not Comparison.DIFFERENT
-    if kind == "pack" or not cut:
+    as_digits = digits.compare(lasting(a.line.text), lasting(b.line.text))
+    cut = found is not Comparison.DIFFERENT or as_digits is not Comparison.DIFFERENT
+    misread = digits.look_alike(lasting(a.line.text), lasting(b.line.text))
+    if not misread and (kind == "pack" or not cut):
         return is_sure(b, kind) and _sure_photo(a, kind, near)
     return _is_certain(b, kind) and _is_certain(replace(a, line=near(a.line)), kind)
 
@@ -193,8 +215,8 @@ def _is_certain(said: Said, kind: str) -> bool:
     )
 
 
-def differing(photo: Reading, catalog: Reading, ours: Sequence[Said], theirs: Sequence[Said]) -> int:
-    """How many of strength and pack the two photos say, and say differently, whether or not they are sure.
+def differing(photo: Reading, catalog: Reading, ours: Sequence[Said], theirs: Sequence[Said]) -> frozenset[str]:
+    """Which of strength and pack the two photos say, and say differently, whether or not they are sure.
 
     Where one side has a strength and the other has none but lines that are a number alone, that number stands for it.
     """
@@ -203,7 +225,8 @@ def differing(photo: Reading, catalog: Reading, ours: Sequence[Said], theirs: Se
     apart = bool(packs[0] and packs[1]) and all(
         _either_way(a, b) is Comparison.DIFFERENT for a in packs[0] for b in packs[1]
     )
-    return int(apart) + int(_strengths_differ(photo, catalog, *strengths))
+    found = {"pack": apart, "strength": _strengths_differ(photo, catalog, *strengths)}
+    return frozenset(kind for kind, differs in found.items() if differs)
 
 
 def _strengths_differ(photo: Reading, catalog: Reading, a: Sequence[Strength], b: Sequence[Strength]) -> bool:
@@ -237,7 +260,11 @@ def _compared(a: Said, b: Said, kind: str) -> Comparison:
         assert a.content.pack
         assert b.content.pack
         return _either_way(a.content.pack, b.content.pack)
-    return Comparison.EQUAL if set(a.content.volumes) == set(b.content.volumes) else Comparison.DIFFERENT
+    return _volumes(a.content.volumes, b.content.volumes)
+
+
+def _volumes(ours: Sequence[Quantity], theirs: Sequence[Quantity]) -> Comparison:
+    return Comparison.EQUAL if set(ours) == set(theirs) else Comparison.DIFFERENT
 
 
 def _either_way(a: Pack, b: Pack) -> Comparison:
