@@ -60,7 +60,7 @@ def in_doubt(contender: Contender) -> str:
 
 
 def _open(fact: PrintedFact) -> str:
-    noun = "strength" if fact.kind == "strength" else "content"
+    noun = fact.kind if fact.kind in ("strength", "form") else "content"
     where = "the catalog" if fact.from_table else "the catalog's photo"
     says = f'seems to say "{fact.photo}"' if any(map(str.isalnum, fact.photo)) else "could not be read"
     return f"its {noun} {says}, where {where} says {fact.catalog}"

@@ -22,7 +22,7 @@ from simsearch.recognition.printed.aligned import Place, corners
 from simsearch.recognition.printed.alignment import Alignment, Zone
 from simsearch.recognition.printed.facts import form_of
 from simsearch.recognition.printed.lines import Judgement, Relation
-from simsearch.recognition.printed.whole import stated
+from simsearch.recognition.printed.table import stated
 
 AMOUNTS = ("strength", "pack", "volume")
 """Kinds of facts that a package states once, and in which siblings differ."""

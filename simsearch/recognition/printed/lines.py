@@ -38,7 +38,7 @@ _MISREAD = 0.55
 _STEADY = 0.9
 """Likeness of the two readings of a side."""
 _OTHER_THING = 0.3
-"""The same of what is counted: `tabs` and `Tablets` are one thing."""
+"""Likeness below which the two sides count other things; `tabs` and `Tablets` are one."""
 _OTHER_WORDS = 0.7
 """Likeness of two sides below which they are other words."""
 SURE_OF_CLOSE, LEAST_OF_CLOSE = 0.97, 0.9
@@ -82,7 +82,7 @@ def judge(
         photo: what it says at that place.
         catalog: the same.
         small: whether the print is so small on one side that digits are guessed.
-        name: whether the line may hold the product's name. Other words change from one printing to the next.
+        name: whether it may hold the product's name. Other words change from one printing to the next.
         form: of the product, where known: grams of a tube are no strength.
     """
     sure = min(max(cut.confidence for cut in side) for side in (photo, catalog))
@@ -98,7 +98,6 @@ def _judge(photo: Sequence[Cut], catalog: Sequence[Cut], small: bool, name: bool
         unread = max(cut.confidence for cut in photo) < LEAST or not any(map(str.isalnum, pairs[0][0].text))
         relation, text = (Relation.UNREAD, "") if unread else (Relation.NOTHING, best[0].text)
         return Judgement(relation, "line", text, best[1].text, alike)
-    says = content(best[1].text)
     if any(content(cut.text).varies for cut in (*photo, *catalog)):
         return Judgement(Relation.NOTHING, "line", best[0].text, best[1].text, alike)
     ours, theirs = pairs[0][0].text, pairs[0][1].text
@@ -122,7 +121,7 @@ def _judge(photo: Sequence[Cut], catalog: Sequence[Cut], small: bool, name: bool
     if alike >= _ALIKE and _lacking(photo, catalog):
         return Judgement(Relation.NOTHING, kind, best[0].text, best[1].text, alike, lacking=True)
     if alike >= 0.8 and not _has_numbers(photo, catalog):
-        told = "form" if says.forms else "line"
+        told = "form" if content(best[1].text).forms else "line"
         return Judgement(Relation.AGREES, told, best[0].text, best[1].text, alike)
     return Judgement(Relation.NOTHING, kind, best[0].text, best[1].text, alike)
 
@@ -270,11 +269,8 @@ def _amounts(a: str, b: str) -> Comparison:
             return as_strengths
         # One digit after another the same and two units: one of them was misread.
         return Comparison.UNKNOWN if as_strengths is Comparison.UNKNOWN or as_digits is Comparison.EQUAL else as_digits
-    if ours.pack and theirs.pack:
-        if ours.pack.count == theirs.pack.count:
-            return compare_packs(ours.pack, theirs.pack)
-        if as_digits is Comparison.EQUAL and compare_packs(ours.pack, theirs.pack) is Comparison.DIFFERENT:
-            return Comparison.DIFFERENT
+    if ours.pack and theirs.pack and ours.pack.count == theirs.pack.count:
+        return compare_packs(ours.pack, theirs.pack)
     return as_digits
 
 

@@ -31,11 +31,12 @@ from simsearch.recognition.printed.agreement import (
 from simsearch.recognition.printed.aligned import Place, counted, read_along
 from simsearch.recognition.printed.alignment import Alignment, Zone
 from simsearch.recognition.printed.back import only_on_photo
-from simsearch.recognition.printed.doubts import differ, not_settled
+from simsearch.recognition.printed.doubts import AMOUNTS, differ, not_settled
 from simsearch.recognition.printed.facts import form_of, said
 from simsearch.recognition.printed.lines import Relation
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
-from simsearch.recognition.printed.whole import Facts, against_print, against_table, differing, stated
+from simsearch.recognition.printed.table import against_table, stated
+from simsearch.recognition.printed.whole import Facts, against_print, differing
 
 PRINT_FEATURES = (
     "text_likeness", "both_read", "aligned_agreeing", "aligned_likeness", "unread", "lacking", "alone", "quantities",
@@ -127,7 +128,7 @@ class PrintVerifier:
         if alignment and other.reading:
             in_place = not_settled(places, other.reading, other.facts, alignment, agree)
         doubts = _open(found, in_place)
-        apart |= {fact.kind for fact in doubts if differ(fact)}
+        apart |= {fact.kind for fact in doubts if fact.kind in AMOUNTS and differ(fact)}
         listed = other.all_codes(self._today or date.today())
         codes = compare_codes(photo.codes, listed)
         alone = self._contested(codes, geometry, agree, against)
@@ -258,6 +259,8 @@ def _told(places: list[Place]) -> tuple[list[PrintedFact], list[PrintedFact]]:
 
 def _elsewhere(fact: PrintedFact, alignment: Alignment | None) -> bool:
     """Whether the two places of a fact are known to be two: the amounts of two ingredients, say."""
+    if fact.kind == "form":
+        return False  # all forms of both sides were compared
     if alignment is None or fact.photo_place is None or fact.catalog_place is None:
         return False
     there, line = alignment.to_catalog(np.array(fact.photo_place)), np.array(fact.catalog_place)

@@ -8,7 +8,8 @@ import pytest
 from simsearch.features.reading.content import content
 from simsearch.features.reading.types import Cut, Line, Reading
 from simsearch.recognition.printed.facts import Said, said
-from simsearch.recognition.printed.whole import Stated, against_print, against_table, differing, is_sure
+from simsearch.recognition.printed.table import Stated, against_table
+from simsearch.recognition.printed.whole import against_print, differing, is_sure
 
 
 def cut_line(text: str, confidence: float, *cuts: tuple[str, float]) -> Said:
@@ -81,7 +82,17 @@ def test_amounts_that_differ_without_confidence_are_a_doubt() -> None:
     assert doubts([cut_line("24 tablets", 0.8)], [thrice("48 tablets")]) == ["pack"]
     assert doubts([thrice("60 ml", 0.8)], [thrice("100 ml")]) == ["volume"]
     assert doubts([thrice("60 ml")], [thrice("100 ml")]) == []  # a contradiction
+    assert doubts([thrice("shake 60 ml well", 0.8)], [thrice("100 ml")]) == []  # a dose
     assert doubts([thrice("5 mg", 0.96), thrice("65 mg", 0.9)], [thrice("25 mg")]) == []  # which of the two is it?
+
+
+def test_forms_contradict_where_no_form_of_one_side_is_one_of_the_other() -> None:
+    tablets, drops = thrice("Tablets BP"), thrice("Eye drops")
+    assert against([tablets], [drops]) == [("form", "Tablets BP", "Eye drops")]
+    assert against([tablets], [drops, thrice("tablets")]) == []
+    assert against([tablets], [thrice("Prednisolone")]) == []
+    assert against([thrice("Oral drops")], [thrice("Suspension")]) == []  # drops that are a suspension
+    assert doubts([cut_line("Tablets", 0.9)], [drops]) == ["form"]
 
 
 def test_digits_that_look_alike_are_believed_by_all_their_readings_alone() -> None:
