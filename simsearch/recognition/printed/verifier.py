@@ -51,7 +51,8 @@ aligned_agreeing: log(1 + lines that agree at their place). aligned_likeness: ho
 can be read). lacking: log(1 + places where one side has words more than the other: FA, Forte, 10 mg). alone: log(1 +
 lines of the photo at whose place the catalog's photo, in view and large enough, was read as nothing).
 quantities: log(1 + kinds of amounts that agree anywhere on the photo: strength, pack, volume).
-differing: log(1 + how many of strength, pack and volume both name and name differently, sure or not).
+differing: log(1 + how many of strength, pack and volume both name and name differently, sure or not, and agree in
+nowhere).
 name: how much of the product's name is printed on the photo, 0 to 1. code: 1 for equal codes, 0.5 for a case of the
 product, 0 for nothing, -1 for codes that differ.
 """
