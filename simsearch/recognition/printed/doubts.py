@@ -72,17 +72,22 @@ def not_settled(
 
 
 def _amounts(catalog: Reading, facts: ImageFacts | None) -> Iterator[tuple[int, str, Content]]:
-    """The lines that surely state an amount, by their indices, with its kind; the largest first."""
+    """The lines that surely state an amount, by their indices, with its kind; the largest first.
+
+    One is sure by its readings, or because the table states the same strength.
+    """
     form = form_of(catalog, facts.form if facts else "")
     strength = parse(stated(facts).strength, facts.form) if facts else None
     for i in deciding(catalog.lines, catalog.width, catalog.height):
         line = catalog.lines[i]
         said = content(line.text, form)
         kind = amount(said)
-        if not (kind and line.cuts and _sure(line)):
+        if not (kind and line.cuts):
             continue
-        another = strength and said.value and compare(said.value, strength) is Comparison.DIFFERENT
-        if not (kind == "strength" and another):
+        by_table = Comparison.UNKNOWN
+        if kind == "strength" and strength and said.value:
+            by_table = compare(said.value, strength)
+        if by_table is not Comparison.DIFFERENT and (_sure(line) or by_table is Comparison.EQUAL):
             yield i, kind, said
 
 

@@ -90,6 +90,8 @@ def test_what_the_catalog_is_not_sure_of_or_the_table_does_not_state_leaves_no_d
     assert kinds(catalog("500 mg", confidence=0.7), ("", 0.1)) == []
     here, row = catalog("65 mg"), ImageFacts(1, "", "", "front", "", "sku", "Hemipan", "500 mg", "", "", {})
     assert not_settled(places(here, ("", 0.1)), here, row, shifted(), []) == []
+    guessed = catalog("500 mg", confidence=0.7)  # but the table says so, too
+    assert [f.kind for f in not_settled(places(guessed, ("", 0.1)), guessed, row, shifted(), [])] == ["strength"]
 
 
 def test_a_line_out_of_view_leaves_no_doubt_and_a_strength_that_is_cut_off_does() -> None:
