@@ -152,7 +152,7 @@ class PrintVerifier:
             code,
         )
         contested = codes.text if alone else ""
-        return PrintComparison(tuple(agree), tuple(against), likeness, features, contested, tuple(doubts))
+        return PrintComparison(tuple(agree), tuple(against), likeness, features, contested, doubts=tuple(doubts))
 
     def _alignment(self, photo: PhotoSide, other: CatalogSide, geometry: Geometry | None) -> Alignment | None:
         """Where the lines of one side lie in the other; None where too few keypoints say it, or a side is unknown."""
