@@ -17,6 +17,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simsearch import App, open_app
 from simsearch.recognition.calibration import LOGIT, threshold_for_far
@@ -48,12 +49,16 @@ def shares(pairs: PrintPairs, sample: Sample, columns: tuple[str, ...], *, contr
         p[out] = fit(pairs.rows[learn][:, places], pairs.same[learn], columns).probability(pairs.rows[out][:, places])
     several = set(sample.several)
     asking = np.unique(pairs.query)
-    worst = np.array([p[(pairs.query == q) & ~pairs.same].max(initial=0.0) for q in asking])
-    threshold = threshold_for_far(worst, np.zeros(len(worst), bool), far).threshold
-    right = np.array([p[(pairs.query == q) & pairs.same].max(initial=0.0) for q in asking])
+    sure = ~pairs.doubted if contradict else np.ones(len(pairs.same), bool)
+
+    def best(of: NDArray[np.bool_]) -> Floats:
+        return np.array([p[(pairs.query == q) & of].max(initial=0.0) for q in asking])
+
+    threshold = threshold_for_far(best(~pairs.same & sure), np.zeros(len(asking), bool), far).threshold
+    right, worst = best(pairs.same), best(~pairs.same)
     known = np.array([sample.skus[q] in several for q in asking])
     first = (right > worst)[known].mean()
-    matched = ((right > worst) & (right >= threshold))[known].mean()
+    matched = ((right > worst) & (best(pairs.same & sure) >= threshold))[known].mean()
     return f"{first:.3f} | {matched:.3f} | {threshold:.4f}"
 
 
@@ -86,7 +91,8 @@ def main() -> None:
         pairs, sample = kept(app, options.table, options.pairs)
     print(f"{len(np.unique(pairs.query))} photos ask; {len(pairs.same)} pairs, {int(pairs.same.sum())} of one product")
     for name, of in (("one product", pairs.same), ("two products", ~pairs.same)):
-        print(f"contradicted, {name}: {int((of & pairs.contradicted).sum())} of {int(of.sum())}")
+        counts = [int((of & which).sum()) for which in (pairs.contradicted, pairs.doubted, of)]
+        print(f"{name}: contradicted {counts[0]}, in doubt {counts[1]}, of {counts[2]}")
     print("\n| fitted on | first | first and above the threshold | threshold |\n| --- | ---: | ---: | ---: |")
     for name, columns in PARTS.items():
         print(f"| {name} | {shares(pairs, sample, columns, contradict=True, far=options.far)} |", flush=True)

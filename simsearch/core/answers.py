@@ -83,6 +83,9 @@ class PrintComparison:
     """Why a code stands alone against picture and print, in words. No code decides alone: the answer is AMBIGUOUS."""
     alone: PrintAlone | None = None
     """What the probability rests on where the picture shows another face of the package; else None."""
+    doubts: tuple[PrintedFact, ...] = ()
+    """Amounts of the catalog that the photo has in view, and that were not read there (`photo` is then empty or says
+    nothing of it) or read as others without confidence. They bar a MATCH: a sibling looks the same but for them."""
 
 
 @dataclass(frozen=True)

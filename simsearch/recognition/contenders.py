@@ -73,6 +73,11 @@ class Contender:
         return not self.contradicted and not self.contested
 
     @property
+    def doubts(self) -> tuple[PrintedFact, ...]:
+        """Amounts of the catalog that the photo has in view, and that were not settled: they bar a MATCH."""
+        return self.seen.printed.doubts if self.seen.printed else ()
+
+    @property
     def alike(self) -> bool:
         """Whether it looks like the photo, whatever print says."""
         return alike(self.seen)
@@ -141,17 +146,20 @@ def _united(best: Verification, others: Sequence[Verification], *, one_photo: bo
     found = [each.printed for each in (best, *others) if each.printed is not None]
     if not found:
         return None
-    agreements, contradictions = [], []
+    agreements, contradictions, doubts = [], [], []
     for one in found:
         elsewhere = [fact for other in found if other is not one for fact in other.agreements]
         own = one is best.printed
         agreements += [_placed(fact, own, one_photo) for fact in one.agreements]
         standing = (fact for fact in one.contradictions if not _contested(fact, elsewhere))
         contradictions += [_placed(fact, own, one_photo) for fact in standing]
+        settled = {fact.kind for fact in elsewhere}
+        doubts += [_placed(fact, own, one_photo) for fact in one.doubts if fact.kind not in settled]
     features, alone = (best.printed.features, best.printed.alone) if best.printed else ((), None)
     likeness = max(one.likeness for one in found)
     contested = next((one.contested for one in found if one.contested), "")
-    return PrintComparison(_each_once(agreements), _each_once(contradictions), likeness, features, contested, alone)
+    agree, against, open_ = map(_each_once, (agreements, contradictions, doubts))
+    return PrintComparison(agree, against, likeness, features, contested, alone, open_)
 
 
 def _contested(fact: PrintedFact, elsewhere: Sequence[PrintedFact]) -> bool:

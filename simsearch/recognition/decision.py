@@ -23,7 +23,7 @@ from simsearch.recognition.contenders import (
 )
 from simsearch.recognition.look_alikes import MOST, kind, look_alike_by_print, look_alikes
 from simsearch.recognition.rank_fusion import reciprocal_rank
-from simsearch.recognition.reasons import at_odds, ruled_out, strength_was_read, sure, why
+from simsearch.recognition.reasons import at_odds, in_doubt, ruled_out, strength_was_read, sure, why
 
 __all__ = [
     "RECORDED", "Conclusion", "Contender", "Thresholds", "Verified", "contenders", "contenders_together", "decide",
@@ -58,8 +58,10 @@ def decide(
 ) -> Conclusion:
     """A MATCH from its threshold on, unless another product keeps a share of more than `margin`.
 
-    What print or a code contradicts is neither matched nor a rival; it becomes a look-alike. Only where a code stands
-    against print (`_disputed`) the answer is AMBIGUOUS and says both.
+    What print or a code contradicts is neither matched nor a rival; it becomes a look-alike. Where a code stands
+    against print (`_disputed`) the answer is AMBIGUOUS and says both. It is AMBIGUOUS, too, where the best product
+    states an amount that the photo has in view and that was not read there: a sibling that the catalog lacks would look
+    the same.
 
     Args:
         found: the products, best first.
@@ -79,7 +81,7 @@ def decide(
     found = [first, *_with([c for c in found if c is not first], filed, first)]
     rivals = [c for c in found[1:] if c.sku in filed or (c.may_be_named and _rivals(first, c, margin))]
     alike = look_alikes(first.best.facts, [(c.best.facts, c.seen) for c in found[1 : _NEAR + 1]])
-    if not rivals and not disputed:
+    if not rivals and not disputed and not first.doubts:
         return Conclusion(Outcome.MATCH, sure(first), _hits(found), alike, (first.sku,))
     # The rivals first: what the answer names stands above what it only lists.
     named = (first.sku, *(c.sku for c in rivals), *(c.sku for c in disputed))
@@ -87,7 +89,7 @@ def decide(
     near = [c.sku for c in rivals if c.sku in filed or share(first, c) > margin]
     strengths = [c.sku for c in rivals if c.sku not in near]
     words = _between(first, near, strengths, [sku for sku in filed if sku in near])
-    reason = "; ".join([words, *map(at_odds, disputed)])
+    reason = "; ".join([words, *filter(None, [in_doubt(first)]), *map(at_odds, disputed)])
     against = _hit(disputed[0]) if disputed else None
     return Conclusion(Outcome.AMBIGUOUS, reason, _hits(found), alike, named, against)
 

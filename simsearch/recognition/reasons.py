@@ -54,6 +54,18 @@ def _says_strength(fact: PrintedFact, facts: ImageFacts) -> bool:
     return bool(amount) and compare(parse(amount, facts.form), parse(stated, facts.form)) is Comparison.EQUAL
 
 
+def in_doubt(contender: Contender) -> str:
+    """What of the package was not settled: "the catalog's photo says 500 mg where nothing could be read"."""
+    return listed(list(dict.fromkeys(_open(fact) for fact in contender.doubts)))
+
+
+def _open(fact: PrintedFact) -> str:
+    noun = fact.kind if fact.kind in ("strength", "form") else "content"
+    where = "the catalog" if fact.from_table else "the catalog's photo"
+    says = f'seems to say "{fact.photo}"' if any(map(str.isalnum, fact.photo)) else "could not be read"
+    return f"its {noun} {says}, where {where} says {fact.catalog}"
+
+
 def ruled_out(contender: Contender) -> str:
     """What print or codes hold against a contradicted product."""
     assert contender.seen.printed is not None

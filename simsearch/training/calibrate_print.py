@@ -2,7 +2,8 @@
 
 The photos of the sample ask once more. Their candidates are judged by appearance, the contenders are compared by print
 as in a query, and a second fusion is fitted over the log-odds of the appearance and what print says. Pairs that print
-contradicts take no part: they are ruled out whatever their probability. The threshold is that of photos with print.
+contradicts take no part: they are ruled out whatever their probability. The threshold is that of photos with print;
+pairs in doubt are never matched, and do not raise it.
 """
 
 from __future__ import annotations
@@ -44,13 +45,15 @@ class PrintPairs:
     """(n, len(COLUMNS))"""
     same: Bools
     contradicted: Bools
+    doubted: Bools
+    """Whether an amount in view was not settled: such a pair is no match, however probable."""
     query: NDArray[np.int64]
     """Index of the asking photo in the sample."""
     other: NDArray[np.int64]
 
 
 _NONE = PrintPairs(
-    np.zeros((0, len(COLUMNS))), *(np.zeros(0, bool) for _ in range(2)), *(np.zeros(0, np.int64) for _ in range(2))
+    np.zeros((0, len(COLUMNS))), *(np.zeros(0, bool) for _ in range(3)), *(np.zeros(0, np.int64) for _ in range(2))
 )
 
 
@@ -129,6 +132,7 @@ class _Asks:
             rows=np.array([[logits[p], *found[p].features] for p in told]).reshape(-1, len(COLUMNS)),
             same=np.array([of[p] == skus[i] for p in told], bool),
             contradicted=np.array([bool(found[p].contradictions) for p in told], bool),
+            doubted=np.array([bool(found[p].doubts) for p in told], bool),
             query=np.full(len(told), i, np.int64),
             other=np.array([chosen[p] for p in told], np.int64),
         )
@@ -193,6 +197,7 @@ def with_print(
     """
     open_ = ~pairs.contradicted
     rows, same, query = pairs.rows[open_], pairs.same[open_], pairs.query[open_]
+    may_match = ~same & ~pairs.doubted[open_]
     products = {sample.skus[i] for i in query[same]}
     if len(products) < LEAST_PRODUCTS or same.all():
         raise TrainingError(
@@ -205,13 +210,15 @@ def with_print(
         out = fold == number
         p[out] = fit(rows[~out], same[~out]).probability(rows[out])
     asking = np.unique(pairs.query)
-    worst = np.array([p[(query == q) & ~same].max(initial=0.0) for q in asking])
+    worst = np.array([p[(query == q) & may_match].max(initial=0.0) for q in asking])
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
     facts = {
         **facts, "photos": len(asking), "products": len(products), "pairs": len(pairs.same),
         "right_pairs": int(pairs.same.sum()),
         "contradicted_right_pairs": int((pairs.same & pairs.contradicted).sum()),
         "contradicted_wrong_pairs": int((~pairs.same & pairs.contradicted).sum()),
+        "doubted_right_pairs": int((pairs.same & pairs.doubted).sum()),
+        "doubted_wrong_pairs": int((~pairs.same & pairs.doubted).sum()),
         "target_far": target_far, "far_shown": chosen.shown,
     }  # fmt: skip
     return replace(

@@ -32,13 +32,13 @@ def printed(found: PrintComparison | None) -> Json | None:
         return None
     return {
         "agreements": facts(found.agreements), "contradictions": facts(found.contradictions),
-        "likeness": round(found.likeness, 6), "contested": found.contested,
+        "doubts": facts(found.doubts), "likeness": round(found.likeness, 6), "contested": found.contested,
         "alone": list(found.alone.words[:_WORDS]) if found.alone else None,
     }  # fmt: skip
 
 
 def facts(found: Iterable[PrintedFact]) -> list[Json]:
-    """Agreements or contradictions."""
+    """Agreements, contradictions or doubts."""
     return [
         {
             "kind": fact.kind, "photo": fact.photo, "catalog": fact.catalog, "from_table": fact.from_table,

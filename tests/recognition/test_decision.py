@@ -110,11 +110,17 @@ PACK_AGREES, PACK_DIFFERS = fact("pack", "24 tablets"), fact("pack", "24 tablets
 
 
 def read(
-    sku: str, p: float, *facts_: PrintedFact, against: tuple[PrintedFact, ...] = (), image: int = 1, **more: Any
+    sku: str,
+    p: float,
+    *facts_: PrintedFact,
+    against: tuple[PrintedFact, ...] = (),
+    doubts: tuple[PrintedFact, ...] = (),
+    image: int = 1,
+    **more: Any,
 ) -> Verified:
     """A product called Hemipan; `facts_` agree."""
     known = facts(sku, "Hemipan", **{"strength": "500 mg", **more})
-    seen = replace(looks(p), printed=PrintComparison(facts_, against, 0.9))
+    seen = replace(looks(p), printed=PrintComparison(facts_, against, 0.9, doubts=doubts))
     return Verified(replace(known, id=image), seen, Candidate(image, {}))
 
 
@@ -356,3 +362,35 @@ def test_what_print_contradicts_is_not_matched_by_print_alone() -> None:
     printed = replace(ruled.verification.printed, contradictions=(PrintedFact("pack", "10", "20"),))
     answer = by_itself(ruled._replace(verification=replace(ruled.verification, printed=printed)), verified("b", 0.3))
     assert answer.outcome is Outcome.UNKNOWN
+
+
+# -- doubts ----------------------------------------------------------------------------------------------------------
+
+UNREAD, SEEMS = fact("strength", "", "500 mg"), fact("strength", "490 mg", "400 mg", 0.9)
+
+
+def test_an_amount_in_view_that_was_not_read_bars_a_match() -> None:
+    answer = answered(read("A", 0.99, NAME, doubts=(UNREAD,)), verified("other", 0.02))
+    assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("A",))
+    assert answer.reason.endswith("; its strength could not be read, where the catalog's photo says 500 mg")
+    answer = answered(read("A", 0.99, NAME, doubts=(SEEMS, fact("volume", "5", "15 ml", from_table=True))))
+    assert answer.reason.endswith(
+        '; its strength seems to say "490 mg", where the catalog\'s photo says 400 mg '
+        'and its content seems to say "5", where the catalog says 15 ml'
+    )
+
+
+def test_below_the_threshold_a_doubt_changes_nothing() -> None:
+    assert answered(read("A", 0.5, doubts=(UNREAD,))).outcome is Outcome.UNKNOWN
+
+
+def test_a_doubt_of_another_product_bars_no_match() -> None:
+    answer = answered(read("A", 0.99, NAME, STRENGTH), read("B", 0.2, doubts=(UNREAD,), strength="250 mg"))
+    assert (answer.outcome, answer.named) == (Outcome.MATCH, ("A",))
+
+
+def test_another_image_of_the_product_settles_a_doubt() -> None:
+    first = read("A", 0.99, NAME, doubts=(UNREAD,))
+    assert answered(first, read("A", 0.4, STRENGTH, image=2)).outcome is Outcome.MATCH
+    assert answered(first, read("A", 0.4, NAME, image=2)).outcome is Outcome.AMBIGUOUS
+    assert answered(read("A", 0.99, NAME, STRENGTH), read("A", 0.4, doubts=(UNREAD,), image=2)).outcome is Outcome.MATCH

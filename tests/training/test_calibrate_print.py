@@ -29,7 +29,7 @@ def pairs(seed: int = 7) -> PrintPairs:
     rows = rng.normal(0.0, 1.0, (len(same), len(COLUMNS)))
     rows[:, COLUMNS.index("text_likeness")] += 6.0 * same
     none = np.zeros(len(same), bool)
-    return PrintPairs(rows, same, none, np.concatenate([photos, photos]), np.concatenate([right, wrong]))
+    return PrintPairs(rows, same, none, none, np.concatenate([photos, photos]), np.concatenate([right, wrong]))
 
 
 def test_print_separates_what_looks_alike() -> None:
@@ -78,7 +78,7 @@ def test_what_print_contradicts_takes_no_part() -> None:
         found,
         **{
             name: np.concatenate([getattr(ruled_out, name), getattr(found, name)])
-            for name in ("rows", "same", "contradicted", "query", "other")
+            for name in ("rows", "same", "contradicted", "doubted", "query", "other")
         },
     )
     made = with_print(BASE, kept, SAMPLE, 0.05, {})
@@ -87,10 +87,23 @@ def test_what_print_contradicts_takes_no_part() -> None:
     assert (made.printed.probability(found.rows[~found.same]) < 0.5).mean() > 0.9
 
 
+def test_pairs_in_doubt_teach_and_do_not_raise_the_threshold() -> None:
+    found = pairs()
+    rows = found.rows.copy()
+    wrong = np.flatnonzero(~found.same)[:6]
+    rows[wrong, COLUMNS.index("text_likeness")] += 8.0  # as alike as right ones
+    plain, doubted = np.zeros(len(rows), bool), np.zeros(len(rows), bool)
+    doubted[wrong] = True
+    made = [with_print(BASE, replace(found, rows=rows, doubted=each), SAMPLE, 0.02, {}) for each in (plain, doubted)]
+    assert made[0].printed == made[1].printed
+    assert made[1].thresholds["match_print"] < made[0].thresholds["match_print"]
+    assert (made[1].facts["print"]["doubted_right_pairs"], made[1].facts["print"]["doubted_wrong_pairs"]) == (0, 6)
+
+
 def test_too_few_products_are_refused() -> None:
     few = Sample([f"p{i // EACH}" for i in range(6)], [])
     found = pairs()
     here = np.flatnonzero((found.query < 6) & (found.other < 6))
-    part = PrintPairs(*(getattr(found, n)[here] for n in ("rows", "same", "contradicted", "query", "other")))
+    part = PrintPairs(*(getattr(found, n)[here] for n in ("rows", "same", "contradicted", "doubted", "query", "other")))
     with pytest.raises(TrainingError, match="the calibration of print needs 8 or more products"):
         with_print(BASE, part, few, 0.01, {})

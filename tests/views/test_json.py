@@ -66,8 +66,9 @@ READ = PhotoPrint(
     (PrintedLine("HEMIPAN 500 mg", 0.98765, PLACE),), ("500 mg",), ("24 tablets",), ("tablet",), ("00078000003864",)
 )
 PRINTED = PrintComparison(
-    (PrintedFact("name", "HEMIPAN", "Hemipan", True, PLACE),), (PrintedFact("pack", "24 tablets", "48"),), 0.87654321
-)
+    (PrintedFact("name", "HEMIPAN", "Hemipan", True, PLACE),), (PrintedFact("pack", "24 tablets", "48"),), 0.87654321,
+    doubts=(PrintedFact("strength", "", "500 mg"),),
+)  # fmt: skip
 
 
 def test_an_answer_tells_what_was_read_and_what_contradicts() -> None:
@@ -87,6 +88,9 @@ def test_an_answer_tells_what_was_read_and_what_contradicts() -> None:
     printed = told["hits"][0]["printed"]
     assert printed["alone"] is None
     assert (printed["likeness"], printed["agreements"][0]["from_table"]) == (0.876543, True)
+    assert [(fact["kind"], fact["photo"], fact["catalog"]) for fact in printed["doubts"]] == [
+        ("strength", "", "500 mg")
+    ]
     assert (printed["agreements"][0]["photo_place"][0], printed["agreements"][0]["catalog_place"]) == ([0.1, 0.2], None)
     assert json.loads(json.dumps(told, allow_nan=False)) == told
 

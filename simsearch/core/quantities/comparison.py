@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from fractions import Fraction
 from itertools import product
 
 from simsearch.core.quantities.model import Part, Quantity, Reading, Strength
@@ -22,14 +23,17 @@ class Comparison(StrEnum):
 
 
 _EQUAL, _DIFFERENT, _UNKNOWN = Comparison.EQUAL, Comparison.DIFFERENT, Comparison.UNKNOWN
+_DOSES = frozenset(map(Fraction, ("1", "2.5", "5", "10", "15", "100", "1000")))
+"""Millilitres that a concentration is stated in. Any other volume is what an ampoule or a syringe holds."""
 
 
 def compare(a: Strength, b: Strength) -> Comparison:
     """Compare two strengths; the order of the two does not matter.
 
     A text that can be read in several ways equals another where one of its readings does, as long as the other has
-    only one. Of two such texts, readings of one way are compared. EQUAL is an equivalence between texts with one
-    reading, one alternative a part, and units. What the packages hold makes two strengths different where both say it.
+    only one. Of two such texts, readings of one way are compared. What the packages hold makes two strengths different
+    where both say it, and so does an ampoule or a syringe that the amounts are in: `40 mg/0.4 ml`, `60 mg/0.6 ml`. But
+    for these, EQUAL is an equivalence between texts with one reading, one alternative a part, and units.
     """
     if said(a.text) == said(b.text) and a.readings == b.readings:
         return _EQUAL
@@ -133,10 +137,15 @@ def _quantities(a: Quantity, b: Quantity) -> Comparison:
     if (a.dimension, a.per) != (b.dimension, b.per):
         return _UNKNOWN
     if (a.low, a.high) == (b.low, b.high):
-        return _EQUAL
+        return _DIFFERENT if _held_apart(a, b) else _EQUAL
     ranges = a.low < a.high, b.low < b.high
     within = any(ranges) and not all(ranges) and a.low <= b.high and b.low <= a.high
     return _UNKNOWN if within else _DIFFERENT  # an amount within a range may be what it comes to
+
+
+def _held_apart(a: Quantity, b: Quantity) -> bool:
+    """Whether two equal concentrations are given in the volumes of two ampoules: `4 mg/2 ml` and `8 mg/4 ml`."""
+    return a.per == "ml" and a.within != b.within and not {a.within, b.within} & _DOSES
 
 
 def _may_be(bare: Quantity, amount: Quantity) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 from simsearch.core.quantities.comparison import Comparison
@@ -12,7 +12,8 @@ from simsearch.core.quantities.numerals import plain
 from simsearch.core.quantities.strengths import parse
 
 _PIECE = (
-    r"(?:(?:film|retard|brause|kau|hart|weich|schmelz|film[- ]?coated |soft |hard |chewable |effervescent |coated )*"
+    r"(?:(?:film|retard|brause|kau|hart|weich|schmelz|film[- ]?coated |soft |hard |chewable |effervescent |coated "
+    r"|pre-?filled )*"
     r"(?:tab(?:s|l|lets?|lette[ns]?)?|tbl|fta|kap|hkp|drg|cap(?:s|sules?)?|kapseln?|compresse|compressa|comprim[eéi]s?|comprimidos?|"
     r"g[eé]lules?|c[aá]psulas?|dragees?|dragées?|pastill\w*|lozenges?|caplets?|pills?|vials?|amp(?:s|ou?les?|ullen?|uls?)?|"
     r"sachets?|beutel|zäpfchen|suppositor(?:y|ies)|pessar(?:y|ies)|patch(?:es)?|pflaster|syringes?|pens?|fertigspritzen?|"
@@ -50,6 +51,12 @@ _NUMBERED = re.compile(r"(?<![\w.№])(?:N\s?[°º]?|№|#)\s*(\d{1,4})(?![\w/])
 _REGISTERED = re.compile(r"(?:lic|licen[cs]e|reg|batch|lot|b|mfg|iso|серия|рег)\W*$", re.IGNORECASE)
 
 
+_CONTAINERS = {
+    "syringe": re.compile(r"syringes?\b|spritzen?\b|\bpens?\b", re.IGNORECASE),
+    "vial": re.compile(r"\bvials?\b|\bamp(?:s|ou?les?|ullen?|uls?)?\b", re.IGNORECASE),
+}
+
+
 @dataclass(frozen=True)
 class Pack:
     """How many pieces a package holds."""
@@ -58,6 +65,8 @@ class Pack:
     """From the outside in: (10, 15) are ten strips of fifteen."""
     each: Quantity | None = None
     """What a piece holds, where the text says it: 2 ml of an ampoule."""
+    container: str = ""
+    """"syringe" or "vial" (an ampoule, too), where the text names what an injection is in."""
 
     @property
     def count(self) -> int:
@@ -70,8 +79,9 @@ def pack(text: str) -> Pack | None:
 
     A number before `tablets` is taken for a count, which it need not be in a name: `Calpol 650 tablets`.
     """
-    found = _found(plain(text)[0])
-    return found if found and found.count else None
+    said = plain(text)[0]
+    found = _found(said)
+    return replace(found, container=_container(said)) if found and found.count else None
 
 
 def _found(said: str) -> Pack | None:
@@ -93,6 +103,11 @@ def _found(said: str) -> Pack | None:
     return None
 
 
+def _container(said: str) -> str:
+    named = [name for name, pattern in _CONTAINERS.items() if pattern.search(said)]
+    return named[0] if len(named) == 1 else ""
+
+
 def _layers(product: str) -> tuple[int, ...]:
     return tuple(map(int, re.findall(r"\d+", product)))
 
@@ -104,7 +119,12 @@ def pack_count(text: str) -> int | None:
 
 
 def compare_packs(shown: Pack, whole: Pack) -> Comparison:
-    """Compare what a photo shows with what the catalog lists: a strip of the carton does not contradict it."""
+    """Compare what a photo shows with what the catalog lists: a strip of the carton does not contradict it.
+
+    A syringe is another package than a vial.
+    """
+    if shown.container and whole.container and shown.container != whole.container:
+        return Comparison.DIFFERENT
     if shown.count == whole.count:
         return Comparison.EQUAL
     inner = {prod(whole.layers[i:]) for i in range(1, len(whole.layers))} | set(whole.layers[1:])

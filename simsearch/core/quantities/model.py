@@ -16,6 +16,8 @@ class Quantity:
     """Dimension of what it is in; "" for an amount by itself."""
     low: Fraction
     high: Fraction
+    within: Fraction = field(default=Fraction(1), compare=False)
+    """How much of it the text names, in its base unit: 2 of `4 mg/2 ml`."""
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,9 @@ class Reader:
     @staticmethod
     def _divide(draft: _Draft, by: Quantity) -> None:
         draft.alternatives = [
-            q if q.per or q.dimension == "%" else Quantity(q.dimension, by.dimension, q.low / by.low, q.high / by.low)
+            q
+            if q.per or q.dimension == "%"
+            else Quantity(q.dimension, by.dimension, q.low / by.low, q.high / by.low, by.low)
             for q in draft.alternatives
         ]
 

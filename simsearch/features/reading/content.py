@@ -41,6 +41,10 @@ _TAKING = re.compile(
 _LONE = re.compile(r"(?<![\w.,/])\d{1,4}(?:[.,]\d{1,3})?(?![\w,/]|\.\d)")
 _OF_A_NAME = re.compile(r"\b[^\W\d_]{3,}[- ]?(\d{1,4}(?:[.,]\d{1,2})?)(?![\w.,/])")
 _JUST_BEFORE = re.compile(r"([^\W\d_]{2,})\s+\d+\s*$")
+_LOST_SLASH = re.compile(r"(?<=\d)(\s?(?:mg|mcg|µg|g|iu))(\d{1,3})\s?m[lI1|]?\b", re.IGNORECASE)
+"""Between an amount and what it is dissolved in: `15mg5ml`, `4mg2m`. Two amounts are never set so close."""
+_LOST_POINT = re.compile(r"(?<![\d.,])0(?=0*[1-9]\d*\s?(?:mg|mcg|µg|g|%)(?!\w))", re.IGNORECASE)
+"""Before the decimals of an amount below one: `05mg`."""
 _COUNTED = frozenset(
     "of contains contain containing pack box blister strip bottle x with size holds contents net qty".split()
 )
@@ -75,13 +79,14 @@ class Content:
 def content(text: str, form: str = "") -> Content:
     """What the line `text` speaks of; `form` of the product, where known, tells grams of a tube from a strength."""
     named = forms(text)
-    if varies(text):
+    said = lasting(text)
+    if varies(said):
         return Content(forms=named, varies=True)
-    if not any(character.isdigit() for character in text):
+    if not any(character.isdigit() for character in said):
         return Content(forms=named)
-    said = text
-    strength = doses(said, form)
+    said = mended(said)
     value = parse(said, form, bare=False)
+    strength = doses(said, form) if _is_some(value) else ""
     held = tuple(q for q in value.readings[0].content if q.dimension in ("ml", "mg"))
     if re.match(r"\s*(?:each|jede|per)\b", said, re.IGNORECASE):
         held = ()
@@ -91,6 +96,24 @@ def content(text: str, form: str = "") -> Content:
     if taken:
         return Content(forms=named)
     return Content(strength, value if strength else None, found, held, named, number=number)
+
+
+@lru_cache(maxsize=8192)
+def lasting(text: str) -> str:
+    """A line without the date or lot that stands behind a strength in it: `HEMILEX 100 mg EXP 11/27`; else the line."""
+    found = _VARYING.search(text)
+    before = text[: found.start()].rstrip() if found else ""
+    return before if before and doses(before) and not _TAKING.search(before) else text
+
+
+def mended(text: str) -> str:
+    """`text` with the slash or the point that an amount lost: `15mg5ml` is 15 mg/5 ml, and `05mg` is 0.5 mg."""
+    return _LOST_POINT.sub("0.", _LOST_SLASH.sub(r"\1/\2 ml", text))
+
+
+def _is_some(value: Strength) -> bool:
+    """Whether no amount is 0: what was cut to `0 mg` was 10 or 500."""
+    return all(q.high for reading in value.readings for part in reading.parts for q in part.alternatives)
 
 
 def varies(text: str) -> bool:

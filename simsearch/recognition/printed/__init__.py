@@ -3,7 +3,9 @@
 - `verifier`: `PrintVerifier`, and the features that a probability is fitted on.
 - `aligned`, `alignment`, `lines`: a line of the catalog's photo, looked for at its place in the photo and judged.
 - `back`: the photo's own lines, looked for in the catalog's photo.
-- `facts`, `whole`: amounts, counts and forms of a whole reading, and what two sides say of each other without geometry.
+- `facts`, `whole`, `table`: amounts, counts and forms of a whole reading, and what it says of another one and of the
+  table without geometry.
+- `doubts`: amounts that the photo has in view, and that were not settled.
 - `agreement`, `spelling`, `digits`: text, names and numbers, letters taken for others among them.
 
 docs/reading.md has the rules and the figures behind them.

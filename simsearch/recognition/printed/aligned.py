@@ -38,6 +38,8 @@ class Place:
     judgement: Judgement
     photo: Corners
     catalog: Corners
+    line: int = -1
+    """Index of the catalog's line; -1 where the line is the photo's own."""
 
 
 Near = Callable[[Line], Line]
@@ -53,12 +55,13 @@ def read_along(
     steady: int,
     own: Reading | None = None,
     near: Near = lambda line: line,
+    form: str = "",
 ) -> list[Place]:
     """What a photo says at the places of the catalog's lines that can decide, at most `lines` of them.
 
     `steady`: points from which lines beside them may contradict whatever they say. It ends with the first
     contradiction. A line that the catalog stored no cuts of is passed over. `own`: the photo's own lines; a number that
-    was found a little beside its place is taken from there. `near`: gives such a line its cuts.
+    was found a little beside its place is taken from there. `near`: gives such a line its cuts. `form`: as for `judge`.
     """
     found: list[Place] = []
     names = largest(reading.lines, reading.width, reading.height)
@@ -66,18 +69,19 @@ def read_along(
         if len(found) >= lines:
             break
         line = reading.lines[i]
-        judged = _judged(photo, quads, line, reader, small=_small(line, reading, quads[0]), name=i in names)
+        small = _small(line, reading, quads[0])
+        judged = _judged(photo, quads, line, reader, small=small, name=i in names, form=form)
         there = alignment.to_photo(line.quad.astype(np.float64))
         if own is not None and judged.relation in (Relation.NOTHING, Relation.UNREAD):
             moved = beside(own, reading, i, alignment)
             if moved is not None:
                 cut = near(moved).cuts or (Cut(moved.text, moved.confidence),)
-                again = judge(cut, line.cuts, small=_small(line, reading, quads[0]), name=False)
+                again = judge(cut, line.cuts, small=small, name=False, form=form)
                 if again.relation in (Relation.AGREES, Relation.CONTRADICTS):
                     judged, there = again, moved.quad.astype(np.float64)
         if judged.relation is Relation.CONTRADICTS and not stands(judged, zone, alignment, steady):
             judged = replace(judged, relation=Relation.NOTHING)
-        found.append(Place(judged, corners(there), corners(line.quad.astype(np.float64))))
+        found.append(Place(judged, corners(there), corners(line.quad.astype(np.float64)), i))
         if judged.relation is Relation.CONTRADICTS:
             break
     return found
@@ -143,14 +147,14 @@ def _small(line: Line, reading: Reading, there: Points) -> bool:
 
 
 def _judged(
-    photo: Pixels, quads: Sequence[Points], line: Line, reader: Reader, *, small: bool, name: bool
+    photo: Pixels, quads: Sequence[Points], line: Line, reader: Reader, *, small: bool, name: bool, form: str
 ) -> Judgement:
     """What the photo says at the place of `line`. The second cut is read only where the first one does not agree."""
     said: list[Cut] = []
     for quad in quads:
         crop = upright(photo, quad)
         said += [Cut(text, confidence) for text, confidence in reader.recognise([crop])]
-        judged = judge(said, line.cuts, small=small, name=name)
+        judged = judge(said, line.cuts, small=small, name=name, form=form)
         if judged.relation is Relation.AGREES:
             break
     if judged.lacking and name and all(lacks_words(crop, a, b) for a, b in zip(said, line.cuts, strict=False)):

@@ -10,18 +10,19 @@ from typing import NamedTuple
 
 from simsearch.core.quantities import Comparison
 from simsearch.core.quantities.numerals import plain
+from simsearch.features.reading.content import mended
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _WITHIN = re.compile(r"(?<=[^\W\d_])[0158](?=[^\W\d_]{2})")
 """A letter of a word that was taken for a digit: `ESK0FAZOL`."""
-_TAKEN = str.maketrans("gqOoQlI|iSsBZz", "99000111155822")
-_CLOSE = frozenset("06 08 17 38 39 56 58 59 68 69 89".split())
+_TAKEN = str.maketrans("%gqOoQlI|iSsBZz", "999000111155822")
+_CLOSE = frozenset("06 08 09 17 38 39 56 58 59 68 69 89".split())
 _ALONE = re.compile(r"\d{1,4}(?:[.,]\d{1,3})?")
 _LETTERS = re.compile(r"[^\W\d_]{2}|[gl%µ]")
 """Of a line beside a number: a word, or a unit. A single letter may be a misread digit."""
 _MARK = re.compile(r"[^\w\s%]")
 """A mark beside a number may be one of its digits, misread."""
-_BESIDE = re.compile(r"(?<=\d)[gqOoQlI|iSsBZz]|[gqOoQlI|iSsBZz](?=\d)")
+_BESIDE = re.compile(r"(?<=\d)[%gqOoQlI|iSsBZz]|[gqOoQlI|iSsBZz](?=\d)")
 
 
 def is_number(text: str) -> bool:
@@ -44,7 +45,7 @@ def numbers(text: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=8192)
 def _read(text: str) -> tuple[_Number, ...]:
-    said = _WITHIN.sub("", plain(text)[0])
+    said = _WITHIN.sub("", plain(mended(text))[0])
     found = _NUMBER.finditer(said)
     return tuple(_Number(m[0].replace(",", "."), said[: m.start()], said[m.end() :]) for m in found)
 
@@ -52,7 +53,7 @@ def _read(text: str) -> tuple[_Number, ...]:
 @lru_cache(maxsize=8192)
 def _folded(text: str) -> tuple[_Number, ...]:
     """The numbers if letters beside digits are digits: `5O0` is 500, and `15g` is 159."""
-    said = plain(text)[0]
+    said = plain(mended(text))[0]
     while (changed := _BESIDE.sub(lambda match: match[0].translate(_TAKEN), said)) != said:
         said = changed
     return _read(said)

@@ -28,9 +28,17 @@ class Said:
     content: Content
 
 
-def said(reading: Reading, least: float = _LEAST) -> list[Said]:
-    """The lines that can decide and were read with at least that confidence, most confident first."""
-    form = " ".join(word for line in reading.lines for word in form_words(line.text))
+def form_of(reading: Reading, stated: str = "") -> str:
+    """The words of a reading that name a form, behind what a table states of it."""
+    return " ".join([*filter(None, [stated]), *(word for line in reading.lines for word in form_words(line.text))])
+
+
+def said(reading: Reading, least: float = _LEAST, *, form: str = "") -> list[Said]:
+    """The lines that can decide and were read with at least that confidence, most confident first.
+
+    `form`: of the product by its table; "" where it is not known.
+    """
+    form = form_of(reading, form)
     lines = [Said(line, content(line.text, form)) for line in reading.lines if line.confidence >= least]
     kept = [each for each in lines if each.content.decides and not each.content.varies]
     return sorted(kept, key=lambda each: -each.line.confidence)

@@ -13,9 +13,9 @@ from enum import StrEnum
 from itertools import product
 
 from simsearch.core.forms import differ, forms
-from simsearch.core.quantities import Comparison
+from simsearch.core.quantities import Comparison, compare_packs
 from simsearch.core.quantities import compare as compare_strengths
-from simsearch.features.reading.content import Content, content
+from simsearch.features.reading.content import Content, content, lasting
 from simsearch.features.reading.text import normalised
 from simsearch.features.reading.types import Cut
 from simsearch.recognition.printed import digits
@@ -37,6 +37,8 @@ _MISREAD = 0.55
 """Likeness from which two words may be one, misread or spelt in another way."""
 _STEADY = 0.9
 """Likeness of the two readings of a side."""
+_OTHER_THING = 0.3
+"""Likeness below which the two sides count other things; `tabs` and `Tablets` are one."""
 _OTHER_WORDS = 0.7
 """Likeness of two sides below which they are other words."""
 SURE_OF_CLOSE, LEAST_OF_CLOSE = 0.97, 0.9
@@ -71,35 +73,41 @@ class Judgement:
     """Whether one side has words or numbers beside those of both: `Forte`, `-N`, `10 mg`."""
 
 
-def judge(photo: Sequence[Cut], catalog: Sequence[Cut], *, small: bool = False, name: bool = True) -> Judgement:
+def judge(
+    photo: Sequence[Cut], catalog: Sequence[Cut], *, small: bool = False, name: bool = True, form: str = ""
+) -> Judgement:
     """Compare one place; at least one reading a side. With one alone a side can agree, and contradict nothing.
 
     Args:
         photo: what it says at that place.
         catalog: the same.
         small: whether the print is so small on one side that digits are guessed.
-        name: whether the line may hold the product's name. Other words change from one printing to the next.
+        name: whether it may hold the product's name. Other words change from one printing to the next.
+        form: of the product, where known: grams of a tube are no strength.
     """
     sure = min(max(cut.confidence for cut in side) for side in (photo, catalog))
-    return replace(_judge(photo, catalog, small, name), confidence=sure)
+    ours, theirs = ([replace(cut, text=lasting(cut.text)) for cut in side] for side in (photo, catalog))
+    return replace(_judge(ours, theirs, small, name, form), confidence=sure)
 
 
-def _judge(photo: Sequence[Cut], catalog: Sequence[Cut], small: bool, name: bool) -> Judgement:
+def _judge(photo: Sequence[Cut], catalog: Sequence[Cut], small: bool, name: bool, form: str) -> Judgement:
     pairs = sorted(product(photo, catalog), key=lambda pair: -pair[0].confidence * pair[1].confidence)
     best = max(pairs, key=lambda pair: likeness(normalised(pair[0].text), normalised(pair[1].text)))
     alike = likeness(normalised(best[0].text), normalised(best[1].text))
     if max(cut.confidence for cut in photo) < _WELL_READ or not any(map(str.isalnum, best[0].text)):
         unread = max(cut.confidence for cut in photo) < LEAST or not any(map(str.isalnum, pairs[0][0].text))
-        return Judgement(Relation.UNREAD if unread else Relation.NOTHING, likeness=alike)
-    says = content(best[1].text)
+        relation, text = (Relation.UNREAD, "") if unread else (Relation.NOTHING, best[0].text)
+        return Judgement(relation, "line", text, best[1].text, alike)
     if any(content(cut.text).varies for cut in (*photo, *catalog)):
         return Judgement(Relation.NOTHING, "line", best[0].text, best[1].text, alike)
     ours, theirs = pairs[0][0].text, pairs[0][1].text
-    kind = _kind(content(ours), content(theirs))
+    kind = _kind(content(ours, form), content(theirs, form))
     numbers = _numbers(photo, catalog)
     if numbers is Comparison.EQUAL:
-        return Judgement(Relation.AGREES, kind, best[0].text, best[1].text, alike)
-    doubtful = small or digits.look_alike(ours, theirs) or not _comparable(ours, theirs)
+        relation = Relation.NOTHING if kind == "pack" and _of_other_things(*best) else Relation.AGREES
+        return Judgement(relation, kind, best[0].text, best[1].text, alike)
+    misread = digits.numbers(ours) != digits.numbers(theirs) and digits.look_alike(ours, theirs)
+    doubtful = small or misread or not _comparable(ours, theirs)
     sure = (SURE_OF_CLOSE, LEAST_OF_CLOSE) if doubtful else (SURE, LEAST)
     if numbers is Comparison.DIFFERENT and all(_sure(side, *sure) for side in (photo, catalog)):
         return Judgement(Relation.CONTRADICTS, kind, ours, theirs, alike)
@@ -113,7 +121,7 @@ def _judge(photo: Sequence[Cut], catalog: Sequence[Cut], small: bool, name: bool
     if alike >= _ALIKE and _lacking(photo, catalog):
         return Judgement(Relation.NOTHING, kind, best[0].text, best[1].text, alike, lacking=True)
     if alike >= 0.8 and not _has_numbers(photo, catalog):
-        told = "form" if says.forms else "line"
+        told = "form" if content(best[1].text).forms else "line"
         return Judgement(Relation.AGREES, told, best[0].text, best[1].text, alike)
     return Judgement(Relation.NOTHING, kind, best[0].text, best[1].text, alike)
 
@@ -124,6 +132,12 @@ def _comparable(a: str, b: str) -> bool:
     kinds = ((ours.value, theirs.value), (ours.pack, theirs.pack), (ours.volumes, theirs.volumes))
     bare = not any(map(str.isalpha, a + b))
     return bare or same_letters(a, b) or any(x and y for x, y in kinds)
+
+
+def _of_other_things(a: Cut, b: Cut) -> bool:
+    """Whether what is counted has another name on each side: `1 vip` and `1 pre-filled syringe`."""
+    ours, theirs = (_LETTERS.sub("", normalised(cut.text)) for cut in (a, b))
+    return min(len(ours), len(theirs)) >= 3 and likeness(ours, theirs) < _OTHER_THING
 
 
 def _sure(side: Sequence[Cut], best: float, least: float) -> bool:
@@ -256,7 +270,7 @@ def _amounts(a: str, b: str) -> Comparison:
         # One digit after another the same and two units: one of them was misread.
         return Comparison.UNKNOWN if as_strengths is Comparison.UNKNOWN or as_digits is Comparison.EQUAL else as_digits
     if ours.pack and theirs.pack and ours.pack.count == theirs.pack.count:
-        return Comparison.EQUAL
+        return compare_packs(ours.pack, theirs.pack)
     return as_digits
 
 

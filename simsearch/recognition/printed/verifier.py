@@ -19,6 +19,7 @@ from simsearch.features.orb import Geometry, OrbSettings
 from simsearch.features.reading.cuts import places
 from simsearch.features.reading.quads import upright
 from simsearch.features.reading.types import Cut, Line, Reader
+from simsearch.recognition.printed import digits
 from simsearch.recognition.printed.agreement import (
     Weights,
     name_agreement,
@@ -30,10 +31,12 @@ from simsearch.recognition.printed.agreement import (
 from simsearch.recognition.printed.aligned import Place, counted, read_along
 from simsearch.recognition.printed.alignment import Alignment, Zone
 from simsearch.recognition.printed.back import only_on_photo
-from simsearch.recognition.printed.facts import said
+from simsearch.recognition.printed.doubts import AMOUNTS, differ, not_settled
+from simsearch.recognition.printed.facts import form_of, said
 from simsearch.recognition.printed.lines import Relation
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
-from simsearch.recognition.printed.whole import against_print, against_table, differing, stated
+from simsearch.recognition.printed.table import against_table, stated
+from simsearch.recognition.printed.whole import Facts, against_print, differing
 
 PRINT_FEATURES = (
     "text_likeness", "both_read", "aligned_agreeing", "aligned_likeness", "unread", "lacking", "alone", "quantities",
@@ -48,7 +51,8 @@ aligned_agreeing: log(1 + lines that agree at their place). aligned_likeness: ho
 can be read). lacking: log(1 + places where one side has words more than the other: FA, Forte, 10 mg). alone: log(1 +
 lines of the photo at whose place the catalog's photo, in view and large enough, was read as nothing).
 quantities: log(1 + kinds of amounts that agree anywhere on the photo: strength, pack, volume).
-differing: log(1 + how many of strength and pack both name and name differently, sure or not).
+differing: log(1 + how many of strength, pack and volume both name and name differently, sure or not, and agree in
+nowhere).
 name: how much of the product's name is printed on the photo, 0 to 1. code: 1 for equal codes, 0.5 for a case of the
 product, 0 for nothing, -1 for codes that differ.
 """
@@ -118,7 +122,14 @@ class PrintVerifier:
         if alignment and photo.reading and other.reading:
             back = only_on_photo(photo.reading, other.reading, alignment, other.facts)
         agree, against = _told([*places, *back])
-        likeness, evidence, name, differ = self._whole(photo, other, alignment, agree, against)
+        found = Facts(agree, against)
+        likeness, evidence, name, apart = self._whole(photo, other, alignment, found)
+        against[:] = [fact for fact in against if not _outvoted(fact, agree)]
+        in_place: list[PrintedFact] = []
+        if alignment and other.reading:
+            in_place = not_settled(places, other.reading, other.facts, alignment, agree)
+        doubts = _open(found, in_place)
+        apart |= {fact.kind for fact in doubts if fact.kind in AMOUNTS and differ(fact)}
         listed = other.all_codes(self._today or date.today())
         codes = compare_codes(photo.codes, listed)
         alone = self._contested(codes, geometry, agree, against)
@@ -136,11 +147,12 @@ class PrintVerifier:
             log1p(sum(place.judgement.lacking for place in [*places, *back])),
             log1p(counted(back, Relation.UNREAD)),
             log1p(len({fact.kind for fact in agree} & {"strength", "pack", "volume"})),
-            log1p(differ),
+            log1p(len(apart - {fact.kind for fact in agree})),
             name,
             code,
         )
-        return PrintComparison(tuple(agree), tuple(against), likeness, features, codes.text if alone else "")
+        contested = codes.text if alone else ""
+        return PrintComparison(tuple(agree), tuple(against), likeness, features, contested, doubts=tuple(doubts))
 
     def _alignment(self, photo: PhotoSide, other: CatalogSide, geometry: Geometry | None) -> Alignment | None:
         """Where the lines of one side lie in the other; None where too few keypoints say it, or a side is unknown."""
@@ -158,9 +170,10 @@ class PrintVerifier:
     def _along(self, photo: PhotoSide, other: CatalogSide, alignment: Alignment | None) -> list[Place]:
         if self.reader is None or photo.pixels is None or other.reading is None or alignment is None:
             return []
+        form = form_of(other.reading, other.facts.form if other.facts else "")
         return read_along(
             photo.pixels, other.reading, alignment, self.reader, self.settings.lines, self.settings.steady,
-            photo.reading, partial(self._near, photo),
+            photo.reading, partial(self._near, photo), form,
         )  # fmt: skip
 
     def _contested(
@@ -177,40 +190,36 @@ class PrintVerifier:
         return contested(codes, picture=picture, print_=False if against else True if held else None)
 
     def _whole(
-        self,
-        photo: PhotoSide,
-        other: CatalogSide,
-        alignment: Alignment | None,
-        agree: list[PrintedFact],
-        against: list[PrintedFact],
-    ) -> tuple[float, float, float, int]:
-        """Likeness of all text and what it is worth, agreement of the name, and amounts that differ.
+        self, photo: PhotoSide, other: CatalogSide, alignment: Alignment | None, found: Facts
+    ) -> tuple[float, float, float, frozenset[str]]:
+        """Likeness of all text and what it is worth, agreement of the name, and kinds of amounts that differ.
 
-        Adds to `agree` and `against` what whole photos and the table say, of kinds that are open yet.
+        Adds to `found` what whole photos and the table say, of kinds that are open yet.
         """
         if photo.reading is None or not photo.reading.lines:
-            return 0.0, 0.0, 0.0, 0
+            return 0.0, 0.0, 0.0, frozenset()
         likeness = evidence = name = 0.0
-        differ = 0
-        ours, near = said(photo.reading), partial(self._near, photo)
-        found: list[tuple[list[PrintedFact], list[PrintedFact]]] = []
+        apart: frozenset[str] = frozenset()
+        form = other.facts.form if other.facts else ""
+        ours, near = said(photo.reading, form=form), partial(self._near, photo)
+        told: list[Facts] = []
         if other.reading is not None:
-            theirs = said(other.reading)
-            found.append(against_print(ours, theirs, near))
+            theirs = said(other.reading, form=form)
+            told.append(against_print(ours, theirs, near))
             if other.reading.lines:
                 likeness = text_likeness(photo.reading, other.reading, self.weights)
                 evidence = text_evidence(photo.reading, other.reading)
-                differ = differing(photo.reading, other.reading, ours, theirs)
+                apart = differing(photo.reading, other.reading, ours, theirs)
         if other.facts is not None:
-            found.append(against_table(ours, stated(other.facts), near))
+            told.append(against_table(ours, stated(other.facts), near))
             name = name_agreement(name_words(other.facts), sized_words(photo.reading), self.weights)
         same = name >= _NAMED or likeness >= _NAMED
-        for agreements, contradictions in found:
-            agree += [fact for fact in agreements if not _repeated(fact, agree)]
-            settled = {fact.kind for fact in agree}
-            open_ = [f for f in contradictions if f.kind not in settled and not _elsewhere(f, alignment)]
-            against += open_ if same else []
-        return likeness, evidence, name, differ
+        for each in told:
+            found.agree += [fact for fact in each.agree if not _repeated(fact, found.agree)]
+            settled = {fact.kind for fact in found.agree}
+            for new, known in ((each.against, found.against), (each.doubts, found.doubts)):
+                known += [f for f in new if same and f.kind not in settled and not _elsewhere(f, alignment)]
+        return likeness, evidence, name, apart
 
     def _near(self, photo: PhotoSide, line: Line) -> Line:
         """A line of the photo with its two cuts, which are made once a photo; as it is where nothing can be cut."""
@@ -251,6 +260,8 @@ def _told(places: list[Place]) -> tuple[list[PrintedFact], list[PrintedFact]]:
 
 def _elsewhere(fact: PrintedFact, alignment: Alignment | None) -> bool:
     """Whether the two places of a fact are known to be two: the amounts of two ingredients, say."""
+    if fact.kind == "form":
+        return False  # all forms of both sides were compared
     if alignment is None or fact.photo_place is None or fact.catalog_place is None:
         return False
     there, line = alignment.to_catalog(np.array(fact.photo_place)), np.array(fact.catalog_place)
@@ -258,6 +269,25 @@ def _elsewhere(fact: PrintedFact, alignment: Alignment | None) -> bool:
         return False
     height = float(np.linalg.norm(line[3] - line[0]))
     return float(np.linalg.norm(there.mean(axis=0) - line.mean(axis=0))) > 1.5 * height
+
+
+def _outvoted(fact: PrintedFact, agree: list[PrintedFact]) -> bool:
+    """Whether a number that stands alone is that of a strength which agrees, and was read with less confidence."""
+    if fact.kind != "line" or not (digits.is_number(fact.photo) and digits.is_number(fact.catalog)):
+        return False
+    return any(
+        other.kind == "strength"
+        and other.confidence > fact.confidence
+        and digits.numbers(fact.catalog)[0] in digits.numbers(other.photo)
+        for other in agree
+    )
+
+
+def _open(found: Facts, in_place: list[PrintedFact]) -> list[PrintedFact]:
+    """The doubts, one of a kind: those of whole photos where nothing of the kind agrees, and those at their places."""
+    agreeing, against = ({fact.kind for fact in side} for side in (found.agree, found.against))
+    doubts = [*in_place, *(fact for fact in found.doubts if fact.kind not in agreeing)]
+    return list({fact.kind: fact for fact in reversed(doubts) if fact.kind not in against}.values())
 
 
 def _repeated(fact: PrintedFact, among: list[PrintedFact]) -> bool:

@@ -1,4 +1,4 @@
-"""Quantities of a whole photo against those of a catalog photo and its table: without geometry.
+"""Amounts and forms of a whole photo against those of a catalog photo: without geometry.
 
 Nothing says which line of one side belongs to which of the other. So a contradiction asks that each side names one
 value alone, with confidence, and that the name of the product is on the photo.
@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from simsearch.catalog.images import ImageFacts
-from simsearch.core.quantities import Comparison, Pack, Strength, compare, compare_packs, doses, pack, parse
+from simsearch.core.forms import differ
+from simsearch.core.quantities import Comparison, Pack, Quantity, Strength, compare, compare_packs, parse
 from simsearch.core.types import PrintedFact
-from simsearch.features.reading.content import Content, content
+from simsearch.features.reading.content import Content, content, lasting
 from simsearch.features.reading.types import Reading
 from simsearch.recognition.printed import digits
 from simsearch.recognition.printed.aligned import Near, corners
@@ -27,79 +27,42 @@ A less confident one has to say the same under both of its cuts: `is_sure`."""
 _BEST, _LEAST = 0.9, 0.6
 """Confidences of such a line: of the best of its three readings, and of each."""
 _VOLUME = re.compile(r"\W*\d{1,4}(?:[.,]\d{1,3})?\s?(?:m[lL]|ML|[lL]|[gG])\W*")
-"""A line that is a volume alone. Beside other words it may be that of a dose."""
 
 
-@dataclass(frozen=True)
-class Stated:
-    """What a table says of a product."""
+@dataclass
+class Facts:
+    """What is found of amounts, while it is gathered."""
 
-    strength: str
-    pack: str
-    form: str
-
-
-def stated(facts: ImageFacts) -> Stated:
-    """Strength, pack and form by the columns of a product, or by its name."""
-    strength = facts.strength.strip() if any(map(str.isnumeric, facts.strength)) else doses(facts.name, facts.form)
-    attributes = {key.casefold(): str(value) for key, value in facts.attributes.items()}
-    columns = ("pack", "pack_size", "pack size", "packsize", "package", "packaging", "count", "quantity")
-    listed = [attributes[key] for key in columns if attributes.get(key, "").strip()]
-    packs = [text for text in listed if _pack(text)] or [facts.name for _ in (0,) if content(facts.name).pack]
-    return Stated(strength, packs[0] if packs else "", facts.form)
+    agree: list[PrintedFact] = field(default_factory=list)
+    against: list[PrintedFact] = field(default_factory=list)
+    doubts: list[PrintedFact] = field(default_factory=list)
+    """Amounts that differ, of which a side is not sure."""
 
 
-def is_sure(said: Said, kind: str) -> bool:
-    """Whether a line is believed: read with confidence, or alike under both of its cuts."""
-    line = said.line
-    if line.confidence >= SURE:
+def is_sure(said: Said, kind: str, near: Near = lambda line: line) -> bool:
+    """Whether a line is believed: read with confidence, or alike under both of its cuts, which `near` gives it."""
+    if said.line.confidence >= SURE:
         return True
+    line = near(said.line)
     confidences = [line.confidence, *(cut.confidence for cut in line.cuts)]
     return (
         bool(line.cuts)
         and max(confidences) >= _BEST
         and min(confidences) >= _LEAST
         and all(_says_the_same(content(cut.text), said.content, kind) for cut in line.cuts)
-        and all(digits.numbers(cut.text) == digits.numbers(line.text) for cut in line.cuts)
+        and all(digits.numbers(lasting(cut.text)) == digits.numbers(lasting(line.text)) for cut in line.cuts)
     )
 
 
 def _says_the_same(a: Content, b: Content, kind: str) -> bool:
     if kind == "strength":
-        return bool(a.value and b.value) and _strengths(a.value, b.value) is Comparison.EQUAL
+        return bool(a.value and b.value) and compare_strengths(a.value, b.value) is Comparison.EQUAL
     if kind == "volume":
         return bool(a.volumes) and set(a.volumes) == set(b.volumes)
     return bool(a.pack and b.pack and a.pack.count == b.pack.count)
 
 
-def _sure_photo(said: Said, kind: str, near: Near) -> bool:
-    return is_sure(said, kind) or is_sure(replace(said, line=near(said.line)), kind)
-
-
-def against_table(photo: Sequence[Said], table: Stated, near: Near) -> tuple[list[PrintedFact], list[PrintedFact]]:
-    """Agreements and contradictions of what a photo says with the table."""
-    agree: list[PrintedFact] = []
-    against: list[PrintedFact] = []
-    strengths = [s for s in photo if s.content.strength]
-    if table.strength and strengths:
-        value = parse(table.strength, table.form)
-        results = [(s, _strengths(s.content.value, value)) for s in strengths if s.content.value]
-        _sort(results, agree, against, "strength", table.strength, near)
-    packs = [s for s in photo if s.content.pack]
-    listed = _pack(table.pack)
-    if listed and packs:
-        counts = [(s, compare_packs(s.content.pack, listed)) for s in packs if s.content.pack]
-        _sort(counts, agree, against, "pack", table.pack, near)
-    return agree, against
-
-
-def _pack(text: str) -> Pack | None:
-    if text.strip().isdigit():
-        return Pack((int(text),)) if int(text) else None
-    return pack(text)
-
-
-def _strengths(ours: Strength | None, theirs: Strength | None) -> Comparison:
+def compare_strengths(ours: Strength | None, theirs: Strength | None) -> Comparison:
     """Two strengths; digits that may have been cut off, or misread units, make no difference."""
     if ours is None or theirs is None:
         return Comparison.UNKNOWN
@@ -109,59 +72,44 @@ def _strengths(ours: Strength | None, theirs: Strength | None) -> Comparison:
     return found
 
 
-def _sort(
-    results: Sequence[tuple[Said, Comparison]],
-    agree: list[PrintedFact],
-    against: list[PrintedFact],
-    kind: str,
-    catalog: str,
-    near: Near,
-) -> None:
-    equal = [s for s, found in results if found is Comparison.EQUAL]
-    if equal:
-        agree.append(_fact(kind, equal[0], catalog))
-    elif all(found is Comparison.DIFFERENT for _, found in results) and _one([s for s, _ in results], kind):
-        sure = next((s for s, _ in results if _sure_photo(s, kind, near)), None)
-        against += [_fact(kind, sure, catalog)] if sure else []
-
-
-def _one(lines: Sequence[Said], kind: str) -> bool:
+def say_one(lines: Sequence[Said], kind: str) -> bool:
     """Whether all lines say one and the same."""
     first = lines[0].content
     if kind == "strength":
-        return all(_strengths(first.value, s.content.value) is Comparison.EQUAL for s in lines[1:])
+        return all(compare_strengths(first.value, s.content.value) is Comparison.EQUAL for s in lines[1:])
     if kind == "volume":
         return all(set(s.content.volumes) == set(first.volumes) for s in lines[1:])
     return all(s.content.pack and first.pack and s.content.pack.count == first.pack.count for s in lines)
 
 
-def _fact(kind: str, photo: Said, catalog: str) -> PrintedFact:
-    text = photo.content.strength if kind == "strength" else photo.line.text
-    return PrintedFact(
-        kind,
-        text,
-        catalog,
-        from_table=True,
-        photo_place=corners(photo.line.quad.astype(np.float64)),
-        confidence=photo.line.confidence,
-    )
-
-
-def against_print(
-    photo: Sequence[Said], catalog: Sequence[Said], near: Near
-) -> tuple[list[PrintedFact], list[PrintedFact]]:
-    """Agreements and contradictions of what two photos say."""
-    agree: list[PrintedFact] = []
-    against: list[PrintedFact] = []
+def against_print(photo: Sequence[Said], catalog: Sequence[Said], near: Near) -> Facts:
+    """What the amounts of two photos say of each other."""
+    said_ = Facts()
     for kind in ("strength", "pack", "volume"):
         ours, theirs = ([s for s in side if _holds(s, kind)] for side in (photo, catalog))
         pairs = [(a, b, _compared(a, b, kind)) for a in ours for b in theirs]
         equal = next(((a, b) for a, b, found in pairs if found is Comparison.EQUAL), None)
         if equal:
-            agree.append(_printed(kind, *equal))
-        elif pairs and all(_apart(a, b, kind) for a, b, _ in pairs) and _one(ours, kind) and _one(theirs, kind):
-            against += [_printed(kind, a, b) for a, b, found in pairs if _stands(a, b, kind, found, near)][:1]
-    return agree, against
+            said_.agree.append(_printed(kind, *equal))
+        elif pairs and all(_apart(a, b, kind) for a, b, _ in pairs) and say_one(ours, kind) and say_one(theirs, kind):
+            comparable = [pair for pair in pairs if _comparable(*pair[:2], kind)]
+            standing = next((pair for pair in comparable if _stands(*pair, kind, near)), None)
+            for pair in [standing] if standing else comparable[:1]:
+                (said_.against if standing else said_.doubts).append(_printed(kind, *pair[:2]))
+    _compare_forms(photo, catalog, said_)
+    return said_
+
+
+def _compare_forms(photo: Sequence[Said], catalog: Sequence[Said], found: Facts) -> None:
+    """Adds to `found` a form that one side names where the other names other ones alone, wherever they stand."""
+    named = [[s for s in side if s.content.forms] for side in (photo, catalog)]
+    if not (named[0] and named[1]):
+        return
+    ours, theirs = (frozenset().union(*(s.content.forms for s in side)) for side in named)
+    if differ(ours, theirs):
+        first, second = (max(side, key=lambda s: s.line.confidence) for side in named)
+        sure = min(first.line.confidence, second.line.confidence) >= SURE
+        (found.against if sure else found.doubts).append(_printed("form", first, second))
 
 
 def _apart(a: Said, b: Said, kind: str) -> bool:
@@ -172,20 +120,29 @@ def _apart(a: Said, b: Said, kind: str) -> bool:
     return ours is not None and theirs is not None and compare(ours, theirs) is Comparison.DIFFERENT
 
 
-def _stands(a: Said, b: Said, kind: str, found: Comparison, near: Near) -> bool:
-    """Whether both lines are believed; by all their readings where one number may be a part of the other."""
-    if kind == "strength" and not _of_one(a, b):
-        return False
-    if kind == "volume" and not (_VOLUME.fullmatch(a.line.text) and _VOLUME.fullmatch(b.line.text)):
-        return False
-    cut = found is not Comparison.DIFFERENT or digits.compare(a.line.text, b.line.text) is not Comparison.DIFFERENT
-    if kind == "pack" or not cut:
-        return is_sure(b, kind) and _sure_photo(a, kind, near)
-    return _is_certain(b, kind) and _is_certain(replace(a, line=near(a.line)), kind)
+def _comparable(a: Said, b: Said, kind: str) -> bool:
+    """Whether two lines speak of one thing: strengths of one ingredient, and volumes that stand alone."""
+    return _of_one(a, b) if kind == "strength" else kind != "volume" or (is_volume(a) and is_volume(b))
 
 
-def _is_certain(said: Said, kind: str) -> bool:
-    line = said.line
+def is_volume(said: Said) -> bool:
+    """Whether a line is a volume alone. Beside other words it may be that of a dose."""
+    return bool(_VOLUME.fullmatch(said.line.text))
+
+
+def _stands(a: Said, b: Said, found: Comparison, kind: str, near: Near) -> bool:
+    """Whether both lines are believed; by all their readings where one number may be the other, misread or cut."""
+    as_digits = digits.compare(lasting(a.line.text), lasting(b.line.text))
+    cut = found is not Comparison.DIFFERENT or as_digits is not Comparison.DIFFERENT
+    misread = digits.look_alike(lasting(a.line.text), lasting(b.line.text))
+    if not misread and (kind == "pack" or not cut):
+        return is_sure(b, kind) and is_sure(a, kind, near)
+    return is_certain(b, kind) and is_certain(a, kind, near)
+
+
+def is_certain(said: Said, kind: str, near: Near = lambda line: line) -> bool:
+    """Whether all readings of a line say the same, and surely: the line, and its cuts, which `near` gives it."""
+    line = near(said.line)
     return (
         line.confidence >= SURE
         and bool(line.cuts)
@@ -193,8 +150,8 @@ def _is_certain(said: Said, kind: str) -> bool:
     )
 
 
-def differing(photo: Reading, catalog: Reading, ours: Sequence[Said], theirs: Sequence[Said]) -> int:
-    """How many of strength and pack the two photos say, and say differently, whether or not they are sure.
+def differing(photo: Reading, catalog: Reading, ours: Sequence[Said], theirs: Sequence[Said]) -> frozenset[str]:
+    """Which of strength and pack the two photos say, and say differently, whether or not they are sure.
 
     Where one side has a strength and the other has none but lines that are a number alone, that number stands for it.
     """
@@ -203,7 +160,8 @@ def differing(photo: Reading, catalog: Reading, ours: Sequence[Said], theirs: Se
     apart = bool(packs[0] and packs[1]) and all(
         _either_way(a, b) is Comparison.DIFFERENT for a in packs[0] for b in packs[1]
     )
-    return int(apart) + int(_strengths_differ(photo, catalog, *strengths))
+    found = {"pack": apart, "strength": _strengths_differ(photo, catalog, *strengths)}
+    return frozenset(kind for kind, differs in found.items() if differs)
 
 
 def _strengths_differ(photo: Reading, catalog: Reading, a: Sequence[Strength], b: Sequence[Strength]) -> bool:
@@ -232,12 +190,17 @@ def _holds(s: Said, kind: str) -> bool:
 
 def _compared(a: Said, b: Said, kind: str) -> Comparison:
     if kind == "strength":
-        return _strengths(a.content.value, b.content.value)
+        return compare_strengths(a.content.value, b.content.value)
     if kind == "pack":
         assert a.content.pack
         assert b.content.pack
         return _either_way(a.content.pack, b.content.pack)
-    return Comparison.EQUAL if set(a.content.volumes) == set(b.content.volumes) else Comparison.DIFFERENT
+    return compare_volumes(a.content.volumes, b.content.volumes)
+
+
+def compare_volumes(ours: Sequence[Quantity], theirs: Sequence[Quantity]) -> Comparison:
+    """What two packages hold, in millilitres or grams."""
+    return Comparison.EQUAL if set(ours) == set(theirs) else Comparison.DIFFERENT
 
 
 def _either_way(a: Pack, b: Pack) -> Comparison:

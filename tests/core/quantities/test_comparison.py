@@ -39,6 +39,7 @@ def both_ways(a: str, b: str, forms: tuple[str, str] = ("", "")) -> Comparison:
         # what the packages hold
         ("10 mg/ml 2 ml", "10 mg/ml 5 ml"), ("1 % 20 g", "1 % 30 g"),
         ("100 mcg/dose, 200 doses", "100 mcg/dose, 120 doses"),
+        ("4 mg/2 ml", "8 mg/4 ml"), ("40 mg/0.4 ml", "60 mg/0.6 ml"),  # two ampoules, two syringes
         ("1000 IU (25 µg)", "400 IU"),
     ],
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simsearch.core.quantities import Comparison, compare_packs, pack, pack_count
+from simsearch.core.quantities import Comparison, Pack, compare_packs, pack, pack_count
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,11 @@ def test_what_a_piece_holds() -> None:
         ("10 tablets", "10 x 10 Tablets", Comparison.UNKNOWN), ("100 tablets", "10 x 10 Tablets", Comparison.EQUAL),
         ("24 tablets", "48 tablets", Comparison.DIFFERENT), ("15 tablets", "10 x 10 Tablets", Comparison.DIFFERENT),
         ("30 tabs", "3 x 10 tablets", Comparison.EQUAL),
+        ("1 vial", "1 pre-filled syringe", Comparison.DIFFERENT), ("5 ampoules", "5 vials", Comparison.EQUAL),
+        ("1 pen", "1 prefilled syringe", Comparison.EQUAL), ("10", "10 vials", Comparison.EQUAL),
     ],
 )  # fmt: skip
 def test_a_strip_is_a_part_of_its_carton(shown: str, whole: str, found: Comparison) -> None:
-    a, b = pack(shown), pack(whole)
-    assert a
+    a, b = pack(shown) or Pack((int(shown),)), pack(whole)
     assert b
     assert compare_packs(a, b) is found

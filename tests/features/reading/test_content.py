@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from simsearch.features.reading.content import content, varies
+from simsearch.core.quantities import Comparison, compare, parse
+from simsearch.features.reading.content import content, lasting, varies
 
 
 @pytest.mark.parametrize(
@@ -52,3 +53,36 @@ def test_grams_of_a_cream_are_what_the_tube_holds() -> None:
 )
 def test_words_that_only_begin_like_a_lot_or_a_date(text: str) -> None:
     assert not varies(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "strength"),
+    [
+        ("HEMILEX 100 MG EXP 11/27", "HEMILEX 100 MG", "100 MG"),
+        ("500 mg EXP", "500 mg", "500 mg"),
+        ("20 mg Store below 30°C", "20 mg", "20 mg"),
+        ("EXP 11/27 100 mg", "EXP 11/27 100 mg", ""),  # what follows a date may be anything
+        ("Mfg. Lic. No. 500 mg", "Mfg. Lic. No. 500 mg", ""),
+        ("Take 500 mg daily, keep away", "Take 500 mg daily, keep away", ""),
+        ("Hemilex 100 EXP 11/27", "Hemilex 100 EXP 11/27", ""),  # without a unit it may be a lot
+        ("Hemilex 100 mg", "Hemilex 100 mg", "100 mg"),
+    ],
+)
+def test_a_strength_before_a_date_lasts(text: str, kept: str, strength: str) -> None:
+    assert (lasting(text), content(text).strength) == (kept, strength)
+
+
+@pytest.mark.parametrize(
+    ("text", "strength"),
+    [("15mg5ml", "15 mg/5 ml"), ("15 mg5 ml", "15 mg/5 ml"), ("4mg2m Pabrinor", "4 mg/2 ml"), ("05 mg", "0.5 mg")],
+)
+def test_a_slash_or_a_point_that_the_reader_lost(text: str, strength: str) -> None:
+    value = content(text).value
+    assert value is not None
+    assert compare(value, parse(strength)) is Comparison.EQUAL
+
+
+@pytest.mark.parametrize("text", ["0 mg", "00 mg", "0.0 mg"])
+def test_an_amount_of_nothing_was_cut_off(text: str) -> None:
+    assert content(text).strength == ""
+    assert content(text).value is None

@@ -31,6 +31,8 @@ SAME, OTHER, OPEN = Comparison.EQUAL, Comparison.DIFFERENT, Comparison.UNKNOWN
         ("50 mg", "500 mg", OPEN),
         ("0.5 mg + 10 mg", "0.5 mg + 20 mg", OTHER),
         ("0.5 mg + 10 mg", "0.5 mg", OPEN),
+        ("0.25%", "0.259", SAME),  # the percent sign was taken for a 9
+        ("5%", "10%", OTHER),
         ("HEMIPAN", "500 mg", OPEN),
     ],
 )

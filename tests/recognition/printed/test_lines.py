@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from simsearch.features.reading.content import lasting
 from simsearch.features.reading.types import Cut
 from simsearch.recognition.printed.lines import Relation, judge
 
@@ -36,6 +37,12 @@ def twice(text: str, confidence: float = 0.95) -> tuple[Cut, Cut]:
         ("500 µg", "500 mg", NOTHING, None),  # one of the units was misread
         ("10 Tablets", "10 x 10 Tablets", NOTHING, None),
         ("0.5 mg", "5 mg", NOTHING, None),
+        ("8 mg/4 ml", "4 mg/2 ml", CONTRADICTS, "strength"),  # another ampoule of one concentration
+        ("1 vial", "1 pre-filled syringe", CONTRADICTS, "pack"),
+        ("1 vip", "1 pre-filled syringe", NOTHING, None),
+        ("HEMILEX 100 mg EXP 11/27", "HEMILEX 100 mg EXP 05/28", AGREES, "strength"),
+        ("HEMILEX 100 mg EXP 11/27", "HEMILEX 200 mg EXP 11/27", CONTRADICTS, "strength"),
+        ("15mg5ml", "30 mg/5 ml", CONTRADICTS, "strength"),
         ("Rs. 45.00", "Rs. 48.00", NOTHING, None),
         ("B.No. 4812", "B.No. 5533", NOTHING, None),
         ("EXP 05/2026", "EXP 09/2027", NOTHING, None),
@@ -65,7 +72,7 @@ def test_one_place(photo: str, catalog: str, relation: Relation, kind: str | Non
     assert kind is None or found.kind == kind
     assert judge(twice(catalog), twice(photo)).relation is relation
     if relation is not NOTHING:
-        assert (found.photo, found.catalog) == (photo, catalog)
+        assert (found.photo, found.catalog) == (lasting(photo), lasting(catalog))
 
 
 def test_a_contradiction_asks_for_two_sure_readings_on_each_side() -> None:

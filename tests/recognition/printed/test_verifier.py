@@ -251,6 +251,30 @@ def test_r22_a_name_with_a_word_more() -> None:
     assert not kinds(verifier.compare(side, once, geometry()))
 
 
+def test_a_number_alone_is_outvoted_by_the_strength_that_it_repeats() -> None:
+    """A blister repeats the strength without its unit, small, on every tablet."""
+    found = along(Bands("HEMIPAN 300 mg", "200"), "HEMIPAN 300 mg", "300")
+    assert kinds(found) == ["line"]
+    photo = Bands("HEMIPAN", "200", confidence=0.9)
+    side = PhotoSide(lines("HEMIPAN", "300 mg", confidence=0.99), pixels=photo.pixels)
+    other = CatalogSide(lines("HEMIPAN", "300", confidence=0.99), facts=facts(strength="300 mg"))
+    assert kinds(PrintVerifier(photo, today=TODAY).compare(side, other, geometry())) == []
+
+
+def test_a_doubt_and_what_differs() -> None:
+    sure = along(Bands("HEMIPAN", "500 mg"), "HEMIPAN", "500 mg")
+    assert (sure.doubts, feature(sure, "differing")) == ((), 0.0)
+    unread = along(Bands("HEMIPAN", "mg"), "HEMIPAN", "500 mg")
+    assert [(fact.kind, fact.photo, fact.catalog) for fact in unread.doubts] == [("strength", "mg", "500 mg")]
+    assert feature(unread, "differing") == 0.0
+    guessed = along(Bands("HEMIPAN", "250 mg", confidence=0.75), "HEMIPAN", "500 mg")
+    assert not guessed.contradictions
+    assert [fact.photo for fact in guessed.doubts] == ["250 mg"]
+    assert feature(guessed, "differing") == pytest.approx(np.log(2))
+    apart = compared(["HEMIPAN", "250 mg"], [], confidence=0.8, strength="500 mg")
+    assert [(fact.kind, fact.from_table) for fact in apart.doubts] == [("strength", True)]
+
+
 def test_silence_says_nothing() -> None:
     found = PrintVerifier(None).compare(PhotoSide(), CatalogSide(), None)
     assert found == PrintComparison(features=(0.0,) * len(PRINT_FEATURES))

@@ -8,6 +8,7 @@ import pytest
 from simsearch.features.reading.content import content
 from simsearch.features.reading.types import Cut, Line, Reading
 from simsearch.recognition.printed.facts import Said, said
+from simsearch.recognition.printed.table import Stated, against_table
 from simsearch.recognition.printed.whole import against_print, differing, is_sure
 
 
@@ -35,7 +36,7 @@ def test_a_line_is_believed_at_once_or_where_both_cuts_say_the_same(line: Said, 
 def test_amounts_differ_also_where_nobody_is_sure_of_them() -> None:
     def count(a: list[Said], b: list[Said]) -> int:
         photo, catalog = (Reading(tuple(s.line for s in side), 640, 480) for side in (a, b))
-        return differing(photo, catalog, said(photo), said(catalog))
+        return len(differing(photo, catalog, said(photo), said(catalog)))
 
     one, two, number, tens = (cut_line(t, 0.8) for t in ("1 mg", "10 mg", "300", "10 tablets"))
     assert count([one], [two]) == 1
@@ -47,8 +48,13 @@ def test_amounts_differ_also_where_nobody_is_sure_of_them() -> None:
 
 
 def against(ours: list[Said], theirs: list[Said]) -> list[tuple[str, str, str]]:
-    _, found = against_print(ours, theirs, lambda line: line)
-    return [(fact.kind, fact.photo, fact.catalog) for fact in found]
+    found = against_print(ours, theirs, lambda line: line)
+    assert not (found.against and found.doubts)
+    return [(fact.kind, fact.photo, fact.catalog) for fact in found.against]
+
+
+def doubts(ours: list[Said], theirs: list[Said]) -> list[str]:
+    return [fact.kind for fact in against_print(ours, theirs, lambda line: line).doubts]
 
 
 def thrice(text: str, confidence: float = 0.99) -> Said:
@@ -69,3 +75,53 @@ def test_a_number_that_may_be_a_part_of_the_other_is_believed_by_all_its_reading
     assert against([thrice("5 mg")], [thrice("25 mg")]) == [("strength", "5 mg", "25 mg")]
     assert against([cut_line("5 mg", 0.99)], [thrice("25 mg")]) == []
     assert against([cut_line("50 mg", 0.99)], [thrice("75 mg")]) == [("strength", "50 mg", "75 mg")]
+
+
+def test_amounts_that_differ_without_confidence_are_a_doubt() -> None:
+    assert doubts([thrice("5 mg", 0.96)], [thrice("25 mg")]) == ["strength"]
+    assert doubts([cut_line("24 tablets", 0.8)], [thrice("48 tablets")]) == ["pack"]
+    assert doubts([thrice("60 ml", 0.8)], [thrice("100 ml")]) == ["volume"]
+    assert doubts([thrice("60 ml")], [thrice("100 ml")]) == []  # a contradiction
+    assert doubts([thrice("shake 60 ml well", 0.8)], [thrice("100 ml")]) == []  # a dose
+    assert doubts([thrice("5 mg", 0.96), thrice("65 mg", 0.9)], [thrice("25 mg")]) == []  # which of the two is it?
+
+
+def test_forms_contradict_where_no_form_of_one_side_is_one_of_the_other() -> None:
+    tablets, drops = thrice("Tablets BP"), thrice("Eye drops")
+    assert against([tablets], [drops]) == [("form", "Tablets BP", "Eye drops")]
+    assert against([tablets], [drops, thrice("tablets")]) == []
+    assert against([tablets], [thrice("Prednisolone")]) == []
+    assert against([thrice("Oral drops")], [thrice("Suspension")]) == []  # drops that are a suspension
+    assert doubts([cut_line("Tablets", 0.9)], [drops]) == ["form"]
+
+
+def test_digits_that_look_alike_are_believed_by_all_their_readings_alone() -> None:
+    agreeing = cut_line("490 mg", 0.94, ("490 mg", 0.93), ("490 mg", 0.92))
+    assert against([agreeing], [thrice("400 mg")]) == []
+    assert doubts([agreeing], [thrice("400 mg")]) == ["strength"]
+    assert against([agreeing], [thrice("200 mg")]) == [("strength", "490 mg", "200 mg")]
+    assert against([thrice("490 mg")], [thrice("400 mg")]) == [("strength", "490 mg", "400 mg")]
+
+
+def test_dates_behind_a_strength_are_not_compared() -> None:
+    ours, theirs = thrice("HEMILEX 100 mg EXP 11/27"), thrice("HEMILEX 100 mg EXP 05/28")
+    assert against([ours], [theirs]) == []
+    assert doubts([ours], [theirs]) == []
+    assert against([ours], [thrice("HEMILEX 200 mg EXP 11/27")]) == [("strength", "100 mg", "200 mg")]
+
+
+def test_volumes_and_grams_of_the_table() -> None:
+    def found(photo: list[Said], pack: str, form: str = "") -> tuple[list[str], list[str], list[str]]:
+        told = against_table(photo, Stated("", pack, form), lambda line: line)
+        agree, differ, open_ = ([fact.kind for fact in side] for side in (told.agree, told.against, told.doubts))
+        return agree, differ, open_
+
+    assert found([thrice("60 ml")], "60 ml") == (["volume"], [], [])
+    assert found([thrice("60 ml")], "100 ml") == ([], ["volume"], [])
+    assert found([thrice("60 ml", 0.8)], "100 ml") == ([], [], ["volume"])
+    assert found([thrice("60 ml"), thrice("100 ml")], "60 ml") == (["volume"], [], [])
+    assert found([thrice("shake 5 ml well")], "60 ml") == ([], [], [])  # a dose
+    assert found([thrice("10 ampoules")], "2 ml") == ([], [], [])
+    gram = cut_line("30 g", 0.99, ("30 g", 0.99), ("30 g", 0.99))
+    cream = Said(gram.line, content("30 g", "cream"))
+    assert found([cream], "20 g", "cream") == ([], ["volume"], [])
