@@ -64,7 +64,8 @@ def not_settled(
         place = seen.get(i) or (_in_part(catalog.lines[i], alignment) if kind == "strength" else None)
         if place is None or kind in settled or kind in found:
             continue
-        if _settles(place.judgement, kind) or any(_says(fact.photo, said) for fact in agreeing):
+        known = any(_says(fact.photo, said) for fact in agreeing)
+        if known or _settles(place.judgement, kind) or (kind == "strength" and _told_otherwise(place, agreeing)):
             settled.add(kind)
         elif place.judgement.relation is not Relation.CONTRADICTS:
             found[kind] = _fact(kind, place)
@@ -108,6 +109,15 @@ def _settles(judged: Judgement, kind: str) -> bool:
     """Whether a place agrees, or holds the same digits: a misread unit leaves no doubt, but other pieces do."""
     same = digits.numbers(judged.photo) == digits.numbers(judged.catalog) != ()
     return judged.relation is Relation.AGREES or (same and kind != "pack")
+
+
+def _told_otherwise(place: Place, agreeing: Sequence[PrintedFact]) -> bool:
+    """Whether the place was only not read, and another line that agrees holds the same number."""
+    judged = place.judgement
+    if digits.numbers(judged.photo) and judged.confidence >= _WELL_READ:
+        return False
+    wanted = set(digits.numbers(judged.catalog))
+    return bool(wanted) and any(wanted <= set(digits.numbers(fact.photo)) for fact in agreeing)
 
 
 def _sure(line: Line) -> bool:

@@ -83,6 +83,12 @@ def test_what_agrees_elsewhere_settles_it() -> None:
     here = catalog("500 mg")
     assert kinds(here, ("", 0.1), agree=(PrintedFact("strength", "0.5 g", "500 mg"),)) == []
     assert kinds(here, ("", 0.1), agree=(PrintedFact("strength", "65 mg", "65 mg"),)) == ["strength"]
+    assert (
+        kinds(catalog("5 mg of Amlodipine"), ("", 0.1), agree=(PrintedFact("line", "CARDISAN 5", "CARDISAN 5"),)) == []
+    )
+    assert kinds(catalog("5 mg"), ("6 mg", 0.9), agree=(PrintedFact("line", "CARDISAN 5", "CARDISAN 5"),)) == [
+        "strength"
+    ]
     assert kinds(catalog("30 tablets"), ("", 0.1), agree=(PrintedFact("pack", "3 x 10 tablets", "30"),)) == []
 
 
