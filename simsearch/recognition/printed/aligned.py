@@ -27,6 +27,8 @@ _BESIDE = 2.5
 """Heights of a line by which a homography may miss it."""
 _ALIKE_HEIGHT = 1.8
 """How many times as high as the other two lines at one place may be."""
+_AT_PLACE, _SAME_HEIGHT = 1.0, 1.3
+"""The same two, far from the points that agree."""
 SMALL = 18.0
 """Pixels of a line in either photo below which digits are guessed: there `1` was read as `2` with 0.95."""
 
@@ -83,26 +85,65 @@ def read_along(
             judged = replace(judged, relation=Relation.NOTHING)
         found.append(Place(judged, corners(there), corners(line.quad.astype(np.float64)), i))
         if judged.relation is Relation.CONTRADICTS:
-            break
+            return found
+    if own is not None and alignment.inliers >= steady:
+        found += _beyond(own, reading, alignment, near, form)
     return found
 
 
-def beside(own: Reading, reading: Reading, i: int, alignment: Alignment) -> Line | None:
+def _beyond(own: Reading, reading: Reading, alignment: Alignment, near: Near, form: str) -> list[Place]:
+    """Numbers of the catalog far from the points that agree, where the photo's own line lies at that very place.
+
+    A homography is not to be trusted so far out. That a line of the same height stands where it leads shows that it
+    holds there. Of these only what contradicts is told.
+    """
+    for i in deciding(reading.lines, reading.width, reading.height):
+        line = reading.lines[i]
+        if not line.cuts or not _numbered(line) or alignment.zone(line.quad.astype(np.float64)) is not Zone.FAR:
+            continue
+        there = beside(own, reading, i, alignment, reach=_AT_PLACE, height=_SAME_HEIGHT)
+        if there is None:
+            continue
+        cuts = near(there).cuts
+        judged = judge(cuts, line.cuts, name=False, form=form) if cuts else None
+        if judged and judged.relation is Relation.CONTRADICTS and judged.kind in ("strength", "pack"):
+            quads = there.quad.astype(np.float64), line.quad.astype(np.float64)
+            return [Place(judged, corners(quads[0]), corners(quads[1]), i)]
+    return []
+
+
+def beside(
+    own: Reading,
+    reading: Reading,
+    i: int,
+    alignment: Alignment,
+    *,
+    reach: float = _BESIDE,
+    height: float = _ALIKE_HEIGHT,
+) -> Line | None:
     """The photo's own line with a number that lies a little beside the place of line `i`; None where none is meant.
 
     Packages bend and faces tilt, so that a homography of one part misses another by a line's length. The line has to be
     of the same height, the only one so near, and this line the nearest with a number to it in the catalog's photo.
+
+    Args:
+        own: the photo's own lines.
+        reading: the catalog's lines.
+        i: of one of these.
+        alignment: of the two photos.
+        reach: heights of the line by which the place may be missed.
+        height: how many times as high as the line the other may be, or the other way round.
     """
     line = reading.lines[i]
     size_ = np.array([own.width, own.height], np.float64)
     there = alignment.to_photo(line.quad.astype(np.float64)) * size_
-    height = size(there)[1]
+    high = size(there)[1]
 
     def fits(other: Line) -> bool:
         quad = other.on(own.width, own.height).astype(np.float64)
-        ratio = size(quad)[1] / max(height, 1e-6)
+        ratio = size(quad)[1] / max(high, 1e-6)
         apart = float(np.linalg.norm(quad.mean(axis=0) - there.mean(axis=0)))
-        return apart <= _BESIDE * height and 1 / _ALIKE_HEIGHT <= ratio <= _ALIKE_HEIGHT
+        return apart <= reach * high and 1 / height <= ratio <= height
 
     found = [other for other in own.lines if _numbered(other) and fits(other) and _of_one_kind(other, line)]
     if not _numbered(line) or len(found) != 1:

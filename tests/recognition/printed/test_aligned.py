@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from simsearch.features.orb import Geometry
-from simsearch.features.reading.types import Line, Reading
-from simsearch.recognition.printed.aligned import beside
+from simsearch.features.reading.types import Cut, Line, Reading
+from simsearch.recognition.printed.aligned import beside, read_along
 from simsearch.recognition.printed.alignment import Alignment
 
 SIZE = 400
@@ -60,3 +62,41 @@ def test_a_count_is_not_taken_for_a_strength() -> None:
 
 def test_a_name_is_not_looked_for_beside_its_place() -> None:
     assert beside(reading(("APROVEL 150", 40, 20, 40)), CATALOG, 0, same_view()) is None
+
+
+def far_view() -> Alignment:
+    """The points that agree lie in the upper left corner alone."""
+    xy = np.array([[0, 0], [60, 0], [60, 60], [0, 60]] * 10, np.float32)
+    return Alignment(Geometry(xy, xy, 40, np.eye(3)), (SIZE, SIZE), (SIZE, SIZE), SIZE)
+
+
+class Unused:
+    """A reader that nothing is cut out for: every line of the catalog lies far from the points."""
+
+    def recognise(self, crops: object) -> list[tuple[str, float]]:
+        raise AssertionError(crops)
+
+
+@pytest.mark.parametrize(
+    ("line", "against"),
+    [
+        (("150mg", 310, 305, 22), True),
+        (("300 mg", 310, 305, 22), False),  # the same number
+        (("150mg", 310, 335, 22), False),  # beside its place
+        (("150mg", 310, 305, 30), False),  # of another height
+    ],
+)
+@pytest.mark.parametrize("steady", [25, 60])
+def test_far_from_the_points_a_line_at_the_very_place_contradicts(
+    line: tuple[str, float, float, float], against: bool, steady: int
+) -> None:
+    def with_cuts(own: Line) -> Line:
+        return replace(own, cuts=(Cut(own.text, 0.99), Cut(own.text, 0.99)))
+
+    plain = reading(("APROVEL", 300, 250, 40), ("300", 310, 300, 20))
+    catalog = replace(plain, lines=tuple(map(with_cuts, plain.lines)))
+    pixels = np.zeros((SIZE, SIZE, 3), np.uint8)
+    found = read_along(pixels, catalog, far_view(), Unused(), 4, steady, reading(line), with_cuts)  # type: ignore[arg-type]
+    assert [(p.judgement.photo, p.judgement.catalog) for p in found] == (
+        [("150mg", "300")] if against and steady <= 40 else []
+    )
