@@ -99,7 +99,7 @@ def test_verify_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: Path) -> No
     [verdict] = done.objects
     assert shape(verdict) == {
         "a": str, "b": str, "same": bool, "probability": float, "similarity": float, "inliers": int,
-        "support": float, "printed": type(None), "reason": str,
+        "support": float, "printed": type(None), "reason": str, "outlines": [type(None)],
     }  # fmt: skip
     assert (verdict["a"], verdict["b"], verdict["same"]) == (str(a), str(b), False)
     [bare] = on(tmp_path / "home", "verify", a, a, "--json", "--method", "phash").objects

@@ -34,7 +34,7 @@ LEAST_COSINE = 0.9995
 
 FINGERPRINTS = {
     "ahash": "ahash-19809eeb0790d5b9",
-    "codes": "codes-bae531cb0f99e989",
+    "codes": "codes-d05b5e71a772b884",
     "cosine": "cosine-e18200c313ca9c6d",
     "dhash": "dhash-ebbd85c30da72125",
     "histogram-bhattacharyya": "histogram-bhattacharyya-0c496bc9b259f2c9",
