@@ -94,7 +94,7 @@ def _histogram(
     for name, (x, colour) in finite.items():
         axes.hist(x, bins=bins.tolist(), color=colour, alpha=0.5, label=f"{name} ({len(x)})")
     axes.set(xlabel=label, ylabel="photos", title=title)
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="upper center")
 
 
 def draw_open_set(report: OpenSetReport, folder: Path) -> list[Path]:
@@ -203,7 +203,7 @@ def draw_scores(comparison: Comparison, path: Path) -> None:
         axes.tick_params(labelsize=7)
     for axes in panels[len(comparison.rows) :]:
         axes.set_visible(False)
-    panels[0].legend(fontsize=7)
+    panels[0].legend(fontsize=7, loc="upper left")
     _saved(figure, path)
 
 

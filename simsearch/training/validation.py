@@ -98,6 +98,6 @@ def draw_curves(run: Path) -> None:
     right.set(xlabel="step", ylabel="R@1", ylim=(0, 1), title="held-out products")
     for axes in (left, right):
         if axes.lines:
-            axes.legend(fontsize=8)
+            axes.legend(fontsize=8, loc="upper right" if axes is left else "lower right")
         axes.grid(alpha=0.3)
     FigureCanvasAgg(figure).print_png(str(run / "curves.png"))  # type: ignore[no-untyped-call]
