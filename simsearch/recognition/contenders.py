@@ -227,7 +227,12 @@ def lacking(seen: Verification) -> tuple[str, ...]:
     printed = seen.printed
     if printed is None or printed.alone is None:
         return ()
-    read = {"name": printed.alone.named, "strength": any(fact.kind == "strength" for fact in printed.agreements)}
+    kinds = {fact.kind for fact in printed.agreements}
+    read = {
+        "name": printed.alone.named,
+        "strength": "strength" in kinds,
+        "form": bool(kinds & {"form", "pack", "volume"}),  # tablets and an injection may have one strength
+    }
     return tuple(what for what, was_read in read.items() if not was_read)
 
 

@@ -327,7 +327,7 @@ def by_itself(*found: Verified) -> Conclusion:
 
 
 def test_a_face_that_the_catalog_lacks_is_matched_by_its_print() -> None:
-    answer = by_itself(by_print("a", 0.99, "strength"), verified("b", 0.3))
+    answer = by_itself(by_print("a", 0.99, "strength", "form"), verified("b", 0.3))
     assert (answer.outcome, answer.named) == (Outcome.MATCH, ("a",))
     assert "by its print (hemipan, xantheon); no picture of this face is known; print agrees in strength" in (
         answer.reason
@@ -336,7 +336,13 @@ def test_a_face_that_the_catalog_lacks_is_matched_by_its_print() -> None:
 
 @pytest.mark.parametrize(
     ("kinds", "named", "unread"),
-    [((), True, "strength"), (("strength",), False, "name"), ((), False, "name or strength")],
+    [
+        (("pack",), True, "strength"),
+        (("strength", "volume"), False, "name"),
+        (("form",), False, "name or strength"),
+        (("strength",), True, "form"),
+        ((), False, "name, strength or form"),
+    ],
 )
 def test_print_alone_without_name_and_strength_is_no_match(kinds: tuple[str, ...], named: bool, unread: str) -> None:
     answer = by_itself(by_print("a", 0.99, *kinds, named=named), verified("b", 0.3))
@@ -352,7 +358,7 @@ def test_print_alone_below_its_threshold_is_listed_first() -> None:
 
 
 def test_two_products_that_say_the_same_are_ambiguous() -> None:
-    answer = by_itself(by_print("a", 0.99, "strength"), by_print("b", 0.985, "strength"))
+    answer = by_itself(by_print("a", 0.99, "strength", "pack"), by_print("b", 0.985, "strength", "pack"))
     assert (answer.outcome, answer.named) == (Outcome.AMBIGUOUS, ("a", "b"))
 
 

@@ -122,22 +122,25 @@ def test_print_alone_needs_a_calibration_of_its_own() -> None:
     assert judged(SEEN, found, WITH_ALONE, None) == judged(SEEN, found, WITH_PRINT)
 
 
-def test_print_alone_has_a_threshold_of_its_own_and_needs_name_and_strength() -> None:
+def test_print_alone_has_a_threshold_of_its_own_and_needs_name_strength_and_form() -> None:
     thresholds = Thresholds(0.1, 0.2, 0.95)
     dose = PrintedFact("strength", "500 mg", "500 mg")
+    pack = PrintedFact("pack", "20 tablets", "20 tablets")
 
     def seen(p: float, *agreements: PrintedFact, named: bool = True) -> Verification:
         printed = PrintComparison(agreements, features=(0.0,), alone=words(0.5, named=named))
         return replace(SEEN, probability=p, printed=printed)
 
     assert thresholds.of(seen(0.9)) == 0.95
-    assert thresholds.met(seen(0.96, dose))
-    assert not thresholds.met(seen(0.94, dose))
+    assert thresholds.met(seen(0.96, dose, pack))
+    assert not thresholds.met(seen(0.94, dose, pack))
+    assert not thresholds.met(seen(0.96, dose)), "an injection may have the strength of the tablets"
     assert not thresholds.met(seen(0.96))
-    assert not thresholds.met(seen(0.96, dose, named=False))
-    assert (lacking(seen(0.5)), lacking(seen(0.5, named=False))) == (("strength",), ("name", "strength"))
-    assert (lacking(seen(0.5, dose)), lacking(SEEN)) == ((), ())
-    assert not Thresholds(0.1, 0.2).met(seen(1.0, dose)), "without a calibration it never matches"
+    assert not thresholds.met(seen(0.96, dose, pack, named=False))
+    assert lacking(seen(0.5, pack)) == ("strength",)
+    assert lacking(seen(0.5, named=False)) == ("name", "strength", "form")
+    assert (lacking(seen(0.5, dose, pack)), lacking(SEEN)) == ((), ())
+    assert not Thresholds(0.1, 0.2).met(seen(1.0, dose, pack)), "without a calibration it never matches"
 
 
 def test_several_photos_tell_each_thing_once() -> None:
