@@ -21,6 +21,8 @@ from simsearch.recognition.look_alikes import LIKE_POINTS, alike
 _AGAINST = 4.6
 """Log-odds by which a contradiction sets a product back in a list: on held-out pairs it came a hundred times as often
 between two products as within one (docs/recognition.md)."""
+_POINTS = 10
+"""Agreeing keypoints from which two pictures show one face; `PrintSettings.inliers` is the same."""
 _ROUNDING = 1e-6
 """Order compares six digits of a probability."""
 _READ_AGAIN = ("name", "strength", "pack", "volume", "form")
@@ -215,8 +217,8 @@ class Thresholds:
         return self.match_print if seen.printed.features else self.match
 
     def met(self, seen: Verification) -> bool:
-        """Whether a pair reaches its threshold; by print alone, whether name and strength were read, too."""
-        return seen.probability >= self.of(seen) and not lacking(seen)
+        """Whether a pair reaches its threshold, and what its probability rests on may name a product."""
+        return seen.probability >= self.of(seen) and not lacking(seen) and not unseen(seen)
 
 
 def lacking(seen: Verification) -> tuple[str, ...]:
@@ -234,6 +236,18 @@ def lacking(seen: Verification) -> tuple[str, ...]:
         "form": bool(kinds & {"form", "pack", "volume"}),  # tablets and an injection may have one strength
     }
     return tuple(what for what, was_read in read.items() if not was_read)
+
+
+def unseen(seen: Verification) -> bool:
+    """Whether no picture speaks for a pair whose print was compared, and print alone, by its own measure, less.
+
+    The fit of print adds to what pictures agree in. Where they agree in no face, two packages of one drug have most of
+    their text in common: `print_alone` judges that, and asks for what tells them apart. A code needs no picture.
+    """
+    printed = seen.printed
+    if printed is None or not printed.features or printed.alone is not None:
+        return False
+    return seen.inliers < _POINTS and not any(fact.kind in ("code", "case") for fact in printed.agreements)
 
 
 def reaches(found: Sequence[Contender], thresholds: Thresholds) -> bool:

@@ -20,6 +20,7 @@ from simsearch.recognition.contenders import (
     lacking,
     reaches,
     share,
+    unseen,
 )
 from simsearch.recognition.look_alikes import MOST, kind, look_alike_by_print, look_alikes
 from simsearch.recognition.rank_fusion import reciprocal_rank
@@ -104,7 +105,10 @@ def _unknown(found: Sequence[Contender], thresholds: Thresholds) -> Conclusion:
     needed = thresholds.of(may.seen) if may else 1.0
     by = f" {why(may)};" if may and may.by_print_alone else ","
     best = f"{below(may.seen.probability, needed)}{by} a match needs {percent(needed)}" if may else ""
-    if may and may.seen.probability >= needed:  # only print alone falls short in another way
+    if may and may.seen.probability >= needed and unseen(may.seen):
+        reached = f"{percent(may.seen.probability)} {why(may)}"
+        best = f"{reached}; no picture of this face is known, and its print alone does not tell"
+    elif may and may.seen.probability >= needed:  # only print alone falls short in another way
         unread = listed(lacking(may.seen), "or")
         best = f"{percent(may.seen.probability)} {why(may)}; a match by print alone needs its {unread} read, too"
     if not (nearest.contradicted and nearest.alike):

@@ -190,7 +190,7 @@ def with_print(
     """`base` with the fusion of print and the threshold of photos whose print was compared.
 
     The threshold is cross-fitted and holds `target_far` over photos whose product the catalog lacks, as that of
-    appearance does (`calibrate`); of the thresholds that do, the one in the middle (`half_way`).
+    appearance does (`calibrate`).
 
     Raises:
         TrainingError: too few products have several photos with readable print.
@@ -222,23 +222,9 @@ def with_print(
         "target_far": target_far, "far_shown": chosen.shown,
     }  # fmt: skip
     return replace(
-        base, printed=fit(rows, same),
-        thresholds={**base.thresholds, "match_print": half_way(worst, chosen.threshold)},
+        base, printed=fit(rows, same), thresholds={**base.thresholds, "match_print": chosen.threshold},
         facts={**base.facts, "print": facts},
     )  # fmt: skip
-
-
-def half_way(worst: Floats, threshold: float) -> float:
-    """The threshold half way, in log-odds, to the least wrong one that it accepts; itself where it accepts none.
-
-    The rate on the sample is the same anywhere between. Wrong pairs are siblings, few and far between: others than
-    those of the sample fall between two of them, and the smallest threshold would accept each of these.
-    """
-    accepted = worst[worst >= threshold]
-    if not len(accepted) or not 0 < threshold < 1 or accepted.min() >= 1:
-        return threshold
-    low, high = (float(np.log(p) - np.log1p(-p)) for p in (threshold, accepted.min()))
-    return float(1 / (1 + np.exp(-(low + high) / 2)))
 
 
 def fit(rows: Floats, same: Bools, columns: Sequence[str] = COLUMNS) -> Fusion:

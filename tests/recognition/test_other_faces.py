@@ -42,8 +42,9 @@ def app(kit: Kit, tmp_path: Path) -> Iterator[App]:
         cv2.imwrite(str(path), cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
         says.append((images.load(path, ImageSettings()).sharp, carton(number)))
     for name, text in (
-        ("strip", f"{BRANDS[3].upper()} 13 mg\nsomedrugd3"),
-        ("no-dose", f"{BRANDS[3].upper()}\nsomedrugd3"),
+        ("strip", f"{BRANDS[3].upper()} 13 mg\nsomedrugd3\n30 tablets"),
+        ("no-dose", f"{BRANDS[3].upper()}\nsomedrugd3\n30 tablets"),
+        ("no-form", f"{BRANDS[3].upper()} 13 mg\nsomedrugd3"),
     ):
         grey = np.full((SIZE, SIZE, 3), 40 * (len(says) - len(BRANDS) + 2), np.uint8)
         cv2.imwrite(str(tmp_path / f"{name}.png"), grey)
@@ -73,7 +74,7 @@ def test_a_strip_is_matched_with_its_carton(app: App, tmp_path: Path) -> None:
     found = answer(app, tmp_path / "strip.png")
     assert (found.outcome, found.sku) == (Outcome.MATCH, "p3")
     assert f"by its print ({BRANDS[3]}" in found.reason
-    assert "no picture of this face is known; print agrees in strength" in found.reason
+    assert "no picture of this face is known; print agrees in strength and pack" in found.reason
     [recorded] = list(app.decisions.listed())
     assert recorded.evidence["alone_threshold"] == 0.8
     alone = recorded.evidence["hits"][0]["printed"]["alone"]
@@ -84,6 +85,12 @@ def test_a_strip_without_its_strength_is_listed_and_not_matched(app: App, tmp_pa
     found = answer(app, tmp_path / "no-dose.png")
     assert (found.outcome, found.hits[0].sku) == (Outcome.UNKNOWN, "p3")
     assert found.reason.endswith("a match by print alone needs its strength read, too")
+
+
+def test_a_strip_that_says_neither_form_nor_pack_is_not_matched(app: App, tmp_path: Path) -> None:
+    found = answer(app, tmp_path / "no-form.png")
+    assert (found.outcome, found.hits[0].sku) == (Outcome.UNKNOWN, "p3")
+    assert found.reason.endswith("a match by print alone needs its form read, too")
 
 
 def test_the_added_strip_answers_by_its_picture(app: App, tmp_path: Path) -> None:

@@ -160,3 +160,15 @@ def test_photos_keep_their_larger_picture_only_where_some_are_read(mode: str, in
     codes.missing = "" if installed else "reading codes needs zxing-cpp"
     evidence = PrintEvidence(cast(Catalog, None), {}, {"codes": codes}, ReadingSettings(mode=mode))
     assert evidence.reads is reads
+
+
+def test_print_that_no_picture_bears_out_names_nothing() -> None:
+    found = PrintComparison((TWICE,), features=(0.5,) * len(PRINT_FEATURES))
+    thresholds = Thresholds(0.1, 0.2, 0.95)
+    seen = replace(SEEN, probability=0.99, inliers=9, printed=found)
+    assert not thresholds.met(seen)
+    assert thresholds.met(replace(seen, inliers=10))
+    coded = replace(found, agreements=(PrintedFact("code", "04012345678901", "04012345678901"),))
+    assert thresholds.met(replace(seen, printed=coded))
+    assert thresholds.met(replace(seen, printed=replace(found, features=()))), "its print did not count"
+    assert thresholds.met(replace(seen, printed=None))

@@ -12,7 +12,7 @@ from simsearch.recognition.calibration import LOGIT, Calibration
 from simsearch.recognition.printed import FALLING, PRINT_FEATURES
 from simsearch.recognition.score_fusion import Fusion, Monotone
 from simsearch.training.calibrate import Sample
-from simsearch.training.calibrate_print import COLUMNS, PrintPairs, fit, half_way, with_print
+from simsearch.training.calibrate_print import COLUMNS, PrintPairs, fit, with_print
 
 PRODUCTS, EACH = 20, 3
 BASE = Calibration(Fusion(("cosine",), (0.0,), (1.0,), (1.0,), 0.0), Monotone(), {"match": 0.99, "pair": 0.5}, {}, {})
@@ -67,13 +67,6 @@ def test_the_threshold_is_that_of_photos_whose_product_is_missing() -> None:
     assert made.printed is not None
     wrong = made.printed.probability(found.rows[~found.same])
     assert (wrong >= made.thresholds["match_print"]).mean() <= 0.1
-
-
-def test_of_equal_rates_the_threshold_is_the_one_in_the_middle() -> None:
-    worst = np.array([0.1, 0.2, 0.5, 0.9])
-    assert half_way(worst, 0.5000001) == pytest.approx(0.75, abs=1e-6)  # odds of 1 and 9: 3
-    assert half_way(worst, 0.95) == 0.95
-    assert half_way(np.array([0.4, 1.0]), 0.5) == 0.5
 
 
 def test_what_print_contradicts_takes_no_part() -> None:
