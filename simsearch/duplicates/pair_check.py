@@ -6,11 +6,11 @@ read where the keypoints allow that one photo was made from the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
-from itertools import repeat
+from itertools import pairwise, repeat
 from pathlib import Path
 from threading import Lock
 
@@ -46,6 +46,8 @@ _MOST_SUPPORT = 500
 """Support that no pair surpasses: the number of keypoints of an image."""
 _OUTSIDE = 6.0
 """Pixels by which a frame may leave the other where keypoints alone decide."""
+_ROUNDS = (0, 1, 3, 256)
+"""Ranks between which pairs are compared together; after each round, copies by way of others are known."""
 _MOST_COPIES = 40
 """Copies of one photo that are compared each with each."""
 _FIRST = 5  # nearest neighbours of a photo of loose pills that are looked at as its copies
@@ -74,6 +76,8 @@ class PairChecker:
         self._keypoints: dict[int, Descriptor] = {}  # the most recently used last
         self._thumbnail = lru_cache(_THUMBNAILS)(self._read_thumbnail)
         self._reading = [Lock() for _ in range(64)]  # so that two threads do not read one file at once
+        self._copies: dict[tuple[int, int], Placement] = {}
+        """Pairs whose pixels agree, and where one photo lies in the other."""
         self._threads = ThreadPoolExecutor(cores())
 
     def close(self) -> None:
@@ -90,15 +94,14 @@ class PairChecker:
         undecided = self._undecided(block, features, rank < _FIRST)
         closer = np.flatnonzero(undecided & (near | self._may_be_one_photo(features)))
         quick = features.copy()
-        tested = self._thorough([block[row] for row in closer], features, closer)
+        tested = self._nearest_first(block, features, closer, rank)
         # A copy is looked for among more neighbours than another photo of the product, which these say nothing of.
-        passed = [row for row, found in zip(closer.tolist(), tested, strict=True) if found and not found.photo]
-        passed = [row for row in passed if not near[row]]
+        passed = [row for row, found in tested.items() if found and not found.photo and not near[row]]
         features[passed] = quick[passed]
-        evidence = {row: found for row, found in zip(closer.tolist(), tested, strict=True) if found is not None}
+        evidence = {row: found for row, found in tested.items() if found is not None}
         evidence = {row: found for row, found in evidence.items() if near[row] or found.photo is not None}
         wanted = self.scorer.probability(features) >= self.floor
-        wanted[[row for row, found in zip(closer, tested, strict=True) if found is None]] = False
+        wanted[[row for row, found in tested.items() if found is None]] = False
         wanted[[row for row, found in evidence.items() if found.photo is not None]] = True
         kept = np.flatnonzero(wanted).tolist()
         sides = self.print.load({file for row in kept if row not in evidence for file in block[row]})
@@ -111,6 +114,35 @@ class PairChecker:
             for row, verification in zip(kept, verifications, strict=True)
         }
         return checks, end
+
+    def _nearest_first(
+        self,
+        block: Sequence[tuple[int, int]],
+        features: NDArray[np.float64],
+        rows: NDArray[np.int64],
+        rank: NDArray[np.uint8],
+    ) -> dict[int, PhotoEvidence | None]:
+        """The thorough evidence on `rows` of the block, but on those that are copies by way of nearer ones.
+
+        Six copies of one photo make fifteen pairs, of which five tell all.
+        """
+        tested: dict[int, PhotoEvidence | None] = {}
+        for low, high in pairwise(_ROUNDS):
+            told = {pair for pair, _, covered in self._composed() if covered} if low else set()
+            now = rows[(rank[rows] >= low) & (rank[rows] < high)]
+            now = np.array([row for row in now.tolist() if block[row] not in told], np.int64)
+            found = self._thorough([block[row] for row in now], features, now)
+            tested |= dict(zip(now.tolist(), found, strict=True))
+            self._copies |= {
+                block[row]: e.photo for row, e in zip(now.tolist(), found, strict=True) if e and e.seen and e.photo
+            }
+        return tested
+
+    def _composed(self) -> Iterator[tuple[tuple[int, int], Placement, bool]]:
+        """The pairs that are copies by way of others, as far as is known; see `composed`."""
+        size = self.scorer.orb.settings.size
+        sides = {file: np.asarray(self.files.sizes[file], np.float64) for pair in self._copies for file in pair}
+        return composed(self._copies, {file: side * size / side.max() for file, side in sides.items()}, _MOST_COPIES)
 
     def check(self, a: int, b: int) -> PairCheck | None:
         """The thorough check of one pair; None if one of the files must be left out."""
@@ -243,17 +275,18 @@ class PairChecker:
         photo that both were made from say where one lies in the other. Where that photo shows all that they have in
         common they agree; elsewhere pixels decide, as ever.
         """
-        size = self.scorer.orb.settings.size
-        edges = {pair: check.evidence.photo for pair, check in checks.items() if check.evidence.photo is not None}
-        sides = {file: np.asarray(self.files.sizes[file], np.float64) for pair in edges for file in pair}
-        sides = {file: side * size / side.max() for file, side in sides.items()}
         found: dict[tuple[int, int], PairCheck] = {}
-        for pair, placed, covered in composed(edges, sides, _MOST_COPIES):
+        for pair, placed, covered in self._composed():
             seen = placed if covered else self._seen_under(pair, placed)
-            known = (checks.get(pair) or self.check(*pair)) if seen else None
-            if known is not None:
-                evidence = replace(known.evidence, photo=seen, seen=True, place=None, differing=0.0, printed=False)
-                found[pair] = replace(known, evidence=evidence, thorough=True)
+            if seen is None or any(image in self.left_out for file in pair for image in self.files.images(file)):
+                continue
+            known = checks.get(pair)
+            read = known.evidence.read if known else self.print.compare(pair, self.print.load(set(pair)), None)
+            evidence = PhotoEvidence(seen, True, inliers=known.evidence.inliers if known else 0, read=read)
+            [verification] = self._verdicts(self._quick([pair]), [evidence])
+            found[pair] = PairCheck(
+                replace(known.verification if known else verification, printed=read), evidence, True
+            )
         return found
 
     def _seen_under(self, pair: tuple[int, int], placed: Placement) -> Placement | None:

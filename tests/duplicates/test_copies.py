@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
+import pytest
+
+from simsearch import open_app
+from simsearch.duplicates import pair_check
+from simsearch.duplicates.alignment import best_alignment
 from simsearch.duplicates.copies import composed
 from simsearch.duplicates.same_photo import Affine, Placement, moved
+from tests.duplicates.test_pixel_diff import burnt, encoded, package
+
+if TYPE_CHECKING:
+    from tests.conftest import Kit
 
 
 def placed(*rows: tuple[float, float, float]) -> Placement:
@@ -49,3 +61,36 @@ def test_only_pairs_of_one_set_that_are_not_joined_are_given() -> None:
 def test_a_large_set_is_cut_off() -> None:
     star = {(0, k): CROP for k in range(1, 30)}
     assert len(list(composed(star, FRAMES, 5))) == 4 * 3 // 2
+
+
+def test_copies_of_a_photo_are_one_group_and_not_all_compared(
+    kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = package()
+    crop = np.ascontiguousarray(whole[40:460, 60:600])
+    edited = {
+        "whole": whole,
+        "crop": crop,
+        "square": np.asarray(cv2.resize(whole, (300, 300), interpolation=cv2.INTER_AREA), np.uint8),
+        "small": np.asarray(cv2.resize(whole, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8),
+        "light": encoded(burnt(whole), 85),
+        "turned": np.ascontiguousarray(np.rot90(whole)),
+    }
+    for sku, pixels in edited.items():
+        (tmp_path / "shop" / sku).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / "shop" / sku / "front.png"), pixels)
+    compared: list[int] = []
+
+    def counted(*args: Any) -> Any:
+        compared.append(1)
+        return best_alignment(*args)
+
+    monkeypatch.setattr(pair_check, "best_alignment", counted)
+    with open_app(tmp_path / "home", kit.config) as app:
+        app.index([tmp_path / "shop"])
+        [group] = app.duplicates(threshold=0.99)
+    assert set(group.skus) == set(edited)
+    assert {pair.kind for pair in group.pairs} == {"same-photo"}
+    assert len(group.pairs) == 15
+    assert len(compared) < 15
+    assert all("pixels agree all over" in pair.reason for pair in group.pairs)
