@@ -65,9 +65,8 @@ class DuplicateFinder:
             groups, look_alikes, settled = self._grouped(files, checker, checks, since)
         compared = sum(i not in left_out for file in range(len(files)) for i in files.images(file))
         without_print = self.prints.unread(self.catalog, files.ids) if self.prints else len(files)
-        return Findings(
-            groups, look_alikes, compared, len(pairs), settled, len(left_out), len(checker.unread), without_print
-        )
+        unread = len(checker.thumbnails.unread)
+        return Findings(groups, look_alikes, compared, len(pairs), settled, len(left_out), unread, without_print)
 
     def _grouped(
         self,

@@ -6,31 +6,26 @@ read where the keypoints allow that one photo was made from the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import lru_cache
 from itertools import pairwise, repeat
-from pathlib import Path
-from threading import Lock
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.core import images
 from simsearch.core.config import ImageSettings
-from simsearch.core.errors import ImageError
 from simsearch.core.threads import cores
 from simsearch.core.types import Description, Descriptor, Verification
 from simsearch.duplicates.alignment import MISS, best_alignment
 from simsearch.duplicates.candidates import FilePairs, SelfJoin
-from simsearch.duplicates.copies import composed
+from simsearch.duplicates.copies import Copies
 from simsearch.duplicates.pair_evidence import PairCheck, PhotoEvidence
 from simsearch.duplicates.pair_print import FilePrint
-from simsearch.duplicates.pixel_diff import SIDE, Box, Thumbnail, thumbnail
-from simsearch.duplicates.same_photo import PhotoTest, Placement, photo_test, placements
+from simsearch.duplicates.pixel_diff import among
+from simsearch.duplicates.same_photo import CROP_ALLOWANCE, Placement, one_photo, photo_test, placements
+from simsearch.duplicates.thumbnails import Thumbnails
 from simsearch.features.orb import Geometry
 from simsearch.recognition.pair_scorer import PairScorer, StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
@@ -40,21 +35,15 @@ _BLOCK = 4096
 """Pairs that are scored at once."""
 _HELD = 4096
 """Images whose keypoints are held in memory: about 80 MB."""
-_THUMBNAILS = 256
-"""Files whose thumbnails are held in memory: about 80 MB."""
 _MOST_SUPPORT = 500
 """Support that no pair surpasses: the number of keypoints of an image."""
 _OUTSIDE = 6.0
 """Pixels by which a frame may leave the other where keypoints alone decide."""
 _ROUNDS = (0, 1, 3, 256)
 """Ranks between which pairs are compared together; after each round, copies by way of others are known."""
-_MOST_COPIES = 40
-"""Copies of one photo that are compared each with each."""
 _FIRST = 5  # nearest neighbours of a photo of loose pills that are looked at as its copies
 _EXACT = 1.0  # pixels; above this miss, two photos were taken from nearly one viewpoint
 _PLACE = 0.1  # share of the common part; a larger difference is more than an edit in one place
-_CROP_ALLOWANCE = 0.08
-"""Cosine by which a cropped or turned copy may look less alike to the network than a re-encoded one."""
 
 
 class PairChecker:
@@ -69,15 +58,13 @@ class PairChecker:
         prints: StoredPrint | None = None,
     ) -> None:
         self.catalog, self.settings, self.files, self.left_out = join.catalog, join.settings, join.files, join.left_out
-        self.scorer, self.keypoints, self.reading, self.floor = scorer, join.methods["orb"], reading, floor
+        self.scorer, self.keypoints, self.floor = scorer, join.methods["orb"], floor
         self.print = FilePrint(join.catalog, join.files, prints)
-        self.unread: set[int] = set()
-        """Files whose pixels were wanted and could not be read."""
+        self.thumbnails = Thumbnails(join.catalog, join.files, reading)
         self._keypoints: dict[int, Descriptor] = {}  # the most recently used last
-        self._thumbnail = lru_cache(_THUMBNAILS)(self._read_thumbnail)
-        self._reading = [Lock() for _ in range(64)]  # so that two threads do not read one file at once
-        self._copies: dict[tuple[int, int], Placement] = {}
-        """Pairs whose pixels agree, and where one photo lies in the other."""
+        sizes = join.files.sizes
+        self._copies = Copies(sizes * (scorer.orb.settings.size / sizes.max(axis=1, keepdims=True, initial=1.0)))
+        """Pairs whose pixels agree."""
         self._threads = ThreadPoolExecutor(cores())
 
     def close(self) -> None:
@@ -128,21 +115,14 @@ class PairChecker:
         """
         tested: dict[int, PhotoEvidence | None] = {}
         for low, high in pairwise(_ROUNDS):
-            told = {pair for pair, _, covered in self._composed() if covered} if low else set()
             now = rows[(rank[rows] >= low) & (rank[rows] < high)]
-            now = np.array([row for row in now.tolist() if block[row] not in told], np.int64)
+            now = np.array([row for row in now.tolist() if not self._copies.settles(block[row])], np.int64)
             found = self._thorough([block[row] for row in now], features, now)
             tested |= dict(zip(now.tolist(), found, strict=True))
-            self._copies |= {
-                block[row]: e.photo for row, e in zip(now.tolist(), found, strict=True) if e and e.seen and e.photo
-            }
+            for row, one in zip(now.tolist(), found, strict=True):
+                if one is not None and one.photo is not None and one.seen:
+                    self._copies.add(block[row], one.photo)
         return tested
-
-    def _composed(self) -> Iterator[tuple[tuple[int, int], Placement, bool]]:
-        """The pairs that are copies by way of others, as far as is known; see `composed`."""
-        size = self.scorer.orb.settings.size
-        sides = {file: np.asarray(self.files.sizes[file], np.float64) for pair in self._copies for file in pair}
-        return composed(self._copies, {file: side * size / side.max() for file, side in sides.items()}, _MOST_COPIES)
 
     def check(self, a: int, b: int) -> PairCheck | None:
         """The thorough check of one pair; None if one of the files must be left out."""
@@ -177,7 +157,7 @@ class PairChecker:
         pills = np.array([self.files.pills(a) or self.files.pills(b) for a, b in pairs], np.bool_)
         alike = self._may_be_one_photo(quick)
         # Loose pills resemble a thousand others: a copy is very similar, or among the nearest neighbours.
-        surely = quick[:, FEATURES.index("cosine")] >= self.settings.same_photo_similarity - _CROP_ALLOWANCE
+        surely = quick[:, FEATURES.index("cosine")] >= self.settings.same_photo_similarity - CROP_ALLOWANCE
         return np.where(pills, alike & (surely | first), possible | alike)
 
     def _may_be_one_photo(self, quick: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -200,7 +180,8 @@ class PairChecker:
             described = self._with_keypoints({file for pair in part for file in pair})
             own = [features[row] for row in rows[i : i + step]]  # views: each thread writes only its own row
             alike = self._may_be_one_photo(features[rows[i : i + step]])
-            photos = self._photos({file for pair, may in zip(part, alike, strict=True) if may for file in pair})
+            wanted = {file for pair, may in zip(part, alike, strict=True) if may for file in pair}
+            photos = self.thumbnails.facts(wanted)
             sides = self.print.load({file for pair in part for file in pair})
             found += self._threads.map(self._evidence, part, own, repeat(described), repeat(photos), repeat(sides))
         return found
@@ -236,7 +217,7 @@ class PairChecker:
         """Whether both show one photo, or one photo except for a place."""
         frames = self.files.sizes[pair[0]], self.files.sizes[pair[1]]
         size = self.scorer.orb.settings.size
-        shown = [self._shown(file, photos) for file in pair]
+        shown = [self.thumbnails.of(file, photos) for file in pair]
         pixels = None
         if shown[0] is not None and shown[1] is not None:
             aligned = best_alignment(shown[0], shown[1], placements(geometry, frames, size), size)
@@ -263,7 +244,8 @@ class PairChecker:
             return PhotoEvidence()
         if pixels is None:
             return PhotoEvidence(placed)
-        printed = _among(pixels.places, shown[0], geometry, size)
+        assert shown[0] is not None
+        printed = among(pixels.places, shown[0], geometry.query_xy, size)
         return PhotoEvidence(None, False, printed or pixels.places[0], pixels.differing, printed is not None)
 
     # -- copies of copies --------------------------------------------------------------------------------------------
@@ -276,46 +258,25 @@ class PairChecker:
         common they agree; elsewhere pixels decide, as ever.
         """
         found: dict[tuple[int, int], PairCheck] = {}
-        for pair, placed, covered in self._composed():
-            seen = placed if covered else self._seen_under(pair, placed)
+        for pair, placed, settled in self._copies.joined():
+            seen = placed if settled else self._seen_under(pair, placed)
             if seen is None or any(image in self.left_out for file in pair for image in self.files.images(file)):
                 continue
             known = checks.get(pair)
-            read = known.evidence.read if known else self.print.compare(pair, self.print.load(set(pair)), None)
-            evidence = PhotoEvidence(seen, True, inliers=known.evidence.inliers if known else 0, read=read)
-            [verification] = self._verdicts(self._quick([pair]), [evidence])
-            found[pair] = PairCheck(
-                replace(known.verification if known else verification, printed=read), evidence, True
-            )
+            if known is None:
+                read = self.print.compare(pair, self.print.load(pair), None)
+                [verification] = self._verdicts(self._quick([pair]), [PhotoEvidence(read=read)])
+                known = PairCheck(verification, PhotoEvidence(read=read), True)
+            evidence = replace(known.evidence, photo=seen, seen=True, place=None, differing=0.0, printed=False)
+            found[pair] = replace(known, evidence=evidence, thorough=True)
         return found
 
     def _seen_under(self, pair: tuple[int, int], placed: Placement) -> Placement | None:
         """The placement, refined, where the pixels of both files agree under it."""
-        photos = self._photos(pair)
-        a, b = (self._shown(file, photos) for file in pair)
+        facts = self.thumbnails.facts(pair)
+        a, b = (self.thumbnails.of(file, facts) for file in pair)
         aligned = None if a is None or b is None else best_alignment(a, b, [placed], self.scorer.orb.settings.size)
         return aligned[0] if aligned and aligned[1].same else None
-
-    def _photos(self, files: Iterable[int]) -> dict[int, ImageFacts]:
-        """The image of each file that is still active; one query for all of them."""
-        file_of = {int(self.files.ids[file]): file for file in files}
-        return {file_of[i]: facts for i, facts in self.catalog.images.facts(file_of).items()}
-
-    def _shown(self, file: int, photos: Mapping[int, ImageFacts]) -> Thumbnail | None:
-        """The thumbnail of a file; None if the file is gone, cannot be read or has another content by now."""
-        facts = photos.get(file)
-        with self._reading[file % len(self._reading)]:
-            shown = self._thumbnail(facts.path, facts.sha256) if facts else None
-        if shown is None:
-            self.unread.add(file)  # atomic: several threads do
-        return shown
-
-    def _read_thumbnail(self, path: str, sha256: str) -> Thumbnail | None:
-        try:
-            image = images.load(Path(path), self.reading, keep=False)
-        except ImageError:
-            return None
-        return thumbnail(image.pixels) if image.sha256 == sha256 else None
 
     def _with_keypoints(self, files: Iterable[int]) -> dict[int, Description]:
         """Complete descriptions of `files`, without those that must be left out."""
@@ -335,38 +296,3 @@ class PairChecker:
     def _complete(self, file: int, keypoints: Descriptor) -> Description:
         quick = self.files.description(file)
         return replace(quick, descriptors={**quick.descriptors, "orb": keypoints})
-
-
-def _among(
-    places: Sequence[tuple[Box, Box]], shown: Thumbnail | None, geometry: Geometry, size: int
-) -> tuple[Box, Box] | None:
-    """The first place whose centre lies within the convex hull of the first photo's matched keypoints."""
-    assert shown is not None
-    hull = cv2.convexHull(geometry.query_xy)
-    height, width = np.array(shown.shape[:2]) * size / SIDE
-    for place in places:
-        left, top, right, bottom = place[0]
-        centre = (left + right) / 2 * width, (top + bottom) / 2 * height
-        if cv2.pointPolygonTest(hull, centre, False) >= 0:
-            return place
-    return None
-
-
-def one_photo(test: PhotoTest, verification: Verification, *, pills: bool, least: float) -> bool:
-    """Whether descriptors alone show that the two are one photo: the test where a file cannot be read.
-
-    On packages the keypoints decide: they reappear all over the photo. On loose pills most keypoints sit on the ruler,
-    and a drawn ruler is the same in a thousand photos. So the network must see no difference either, the keypoints must
-    be as equal as re-encoding leaves them, and an uncropped photo must have the same hash. `docs/duplicates.md` has the
-    measurements behind the numbers.
-    """
-    similarity, equal_bits = verification.similarity, verification.hash_similarity
-    if test.placement.outside > 4 or test.placement.miss > 2.5:
-        return False
-    if not pills:
-        return test.agreement >= 0.4 and test.lost <= 0.45 and similarity >= least - 0.25
-    if test.agreement < 0.6 or test.lost > 0.2 or test.bits > 48:
-        return False
-    if test.placement.whole:
-        return similarity >= least and equal_bits >= 0.85
-    return similarity >= least - _CROP_ALLOWANCE

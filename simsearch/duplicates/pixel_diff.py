@@ -236,13 +236,13 @@ def _differs(lit: Sequence[NDArray[np.float32]], other: Thumbnail) -> NDArray[np
         return bad
     # Only what differs so far is looked at again, with the other curve and a pixel beside.
     reach = cv2.dilate(bad.astype(np.uint8), np.ones((9, 9), np.uint8))
-    _, _, stats, _ = cv2.connectedComponentsWithStats(reach)
-    for left, top, width, height, _ in stats[1:]:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(reach)
+    for label, (left, top, width, height, _) in enumerate(stats[1:], 1):
         box = np.s_[max(0, top - 3) : top + height + 3, max(0, left - 3) : left + width + 3]
-        found = bad[box]
+        found, others = bad[box], labels[box] != label  # near the edge of a box, means are of another neighbourhood
         for number, here in enumerate(lit):
             for y, x in _OFFSETS[0 if number else 1 :]:
-                found &= _missed(here[box], there[box], y, x) > allowed[box]
+                found &= others | (_missed(here[box], there[box], y, x) > allowed[box])
     return bad
 
 
@@ -259,3 +259,24 @@ def _box(points: Points, frame: Thumbnail) -> Box:
     height, width = frame.shape[:2]
     x, y = np.clip(points[:, 0] / width, 0, 1), np.clip(points[:, 1] / height, 0, 1)
     return float(x.min()), float(y.min()), float(x.max()), float(y.max())
+
+
+def among(
+    places: Sequence[tuple[Box, Box]], shown: Thumbnail, xy: NDArray[np.float32], size: int
+) -> tuple[Box, Box] | None:
+    """The first place whose centre lies within the convex hull of keypoints of the first photo.
+
+    Args:
+        places: of a `PixelTest`.
+        shown: thumbnail of the first photo.
+        xy: (n, 2) its matched keypoints, in pixels of the photo at `size`.
+        size: `OrbSettings.size`.
+    """
+    hull = cv2.convexHull(xy)
+    height, width = np.array(shown.shape[:2]) * size / SIDE
+    for place in places:
+        left, top, right, bottom = place[0]
+        centre = (left + right) / 2 * width, (top + bottom) / 2 * height
+        if cv2.pointPolygonTest(hull, centre, False) >= 0:
+            return place
+    return None

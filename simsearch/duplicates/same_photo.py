@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.core.types import Descriptor
+from simsearch.core.types import Descriptor, Verification
 from simsearch.features.keypoints import column
 from simsearch.features.orb import Geometry
 
@@ -32,6 +32,8 @@ _MISS = 4.0  # pixels by which a keypoint may miss its predicted position
 _EDGE = 12.0  # pixels; keypoints this near the border of the other frame need not reappear
 _BITS_APART = 80  # of 256; two random keypoints differ in 128
 _NEAR, _CROWD, _FEW = 32.0, 10, 4  # pixels, most and fewest keypoints of a neighbourhood
+CROP_ALLOWANCE = 0.08
+"""Cosine by which a cropped or turned copy may look less alike to the network than a re-encoded one."""
 _LOST = 1 / 3  # share of agreeing keypoints below which a neighbourhood counts as lost
 
 
@@ -178,6 +180,26 @@ def photo_test(a: Descriptor, b: Descriptor, placed: Placement, frames: Frames, 
     met = least[common[0] & np.isin(np.arange(len(a)), i)]
     bits = float(np.median(met)) if len(met) else 256.0
     return PhotoTest(placed, min(s[0] for s in shares), max(s[1] for s in shares), bits)
+
+
+def one_photo(test: PhotoTest, verification: Verification, *, pills: bool, least: float) -> bool:
+    """Whether descriptors alone show that the two are one photo: the test where a file cannot be read.
+
+    On packages the keypoints decide: they reappear all over the photo. On loose pills most keypoints sit on the ruler,
+    and a drawn ruler is the same in a thousand photos. So the network must see no difference either, the keypoints must
+    be as equal as re-encoding leaves them, and an uncropped photo must have the same hash. `docs/duplicates.md` has the
+    measurements behind the numbers.
+    """
+    similarity, equal_bits = verification.similarity, verification.hash_similarity
+    if test.placement.outside > 4 or test.placement.miss > 2.5:
+        return False
+    if not pills:
+        return test.agreement >= 0.4 and test.lost <= 0.45 and similarity >= least - 0.25
+    if test.agreement < 0.6 or test.lost > 0.2 or test.bits > 48:
+        return False
+    if test.placement.whole:
+        return similarity >= least and equal_bits >= 0.85
+    return similarity >= least - CROP_ALLOWANCE
 
 
 def _scaled(frames: Frames, size: int) -> Frames:

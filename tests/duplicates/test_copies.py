@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from simsearch import open_app
 from simsearch.duplicates import pair_check
 from simsearch.duplicates.alignment import best_alignment
-from simsearch.duplicates.copies import composed
+from simsearch.duplicates.copies import MOST, Copies
 from simsearch.duplicates.same_photo import Affine, Placement, moved
 from tests.duplicates.test_pixel_diff import burnt, encoded, package
 
@@ -34,33 +36,48 @@ def goes(matrix: Affine) -> list[list[float]]:
     return found
 
 
-FRAMES = {k: np.array([512.0, 384.0]) for k in range(40)}
+FRAMES = np.array([[512.0, 384.0]] * 60)
+
+
+def copies(edges: Mapping[tuple[int, int], Placement], frames: NDArray[np.float64] = FRAMES) -> Copies:
+    found = Copies(frames)
+    for pair, edge in edges.items():
+        found.add(pair, edge)
+    return found
 
 
 def test_a_crop_lies_in_a_squeezed_copy_by_way_of_the_photo() -> None:
-    [(pair, through, covered)] = composed({(0, 1): CROP, (0, 2): SQUARE}, {**FRAMES, 2: np.array([512.0, 768.0])}, 40)
+    frames = FRAMES.copy()
+    frames[2] = 512.0, 768.0
+    found = copies({(0, 1): CROP, (0, 2): SQUARE}, frames)
+    [(pair, through, settled)] = found.joined()
     assert pair == (1, 2)
     in_crop = moved(CROP.matrix, POINTS)
     assert moved(through.matrix, in_crop).round(6).tolist() == goes(SQUARE.matrix)
-    assert covered  # the photo shows all of the crop
+    assert settled  # the photo shows all of the crop
+    assert found.settles((1, 2))
+    assert not found.settles((0, 1)), "they were compared themselves"
+    assert not found.settles((1, 7)), "nothing is known of it"
 
 
 def test_what_a_crop_does_not_show_two_photos_may_differ_in() -> None:
     """Photos 1 and 2 agree with a crop of both; the strength may stand outside of it."""
-    [(pair, _, covered)] = composed({(1, 5): CROP, (2, 5): CROP}, FRAMES, 40)
-    assert (pair, covered) == ((1, 2), False)
+    found = copies({(1, 5): CROP, (2, 5): CROP})
+    [(pair, _, settled)] = found.joined()
+    assert (pair, settled, found.settles((1, 2))) == ((1, 2), False, False)
 
 
 def test_only_pairs_of_one_set_that_are_not_joined_are_given() -> None:
-    edges = {(0, 1): CROP, (0, 2): SQUARE, (1, 2): SQUARE, (5, 6): CROP}
-    assert list(composed(edges, FRAMES, 40)) == []
-    chain = {(0, 1): CROP, (1, 2): CROP, (2, 3): CROP}
-    assert [pair for pair, _, _ in composed(chain, FRAMES, 40)] == [(0, 2), (0, 3), (1, 3)]
+    assert list(copies({(0, 1): CROP, (0, 2): SQUARE, (1, 2): SQUARE, (5, 6): CROP}).joined()) == []
+    chain = copies({(0, 1): CROP, (1, 2): CROP, (2, 3): CROP})
+    assert [pair for pair, _, _ in chain.joined()] == [(0, 2), (0, 3), (1, 3)]
 
 
 def test_a_large_set_is_cut_off() -> None:
-    star = {(0, k): CROP for k in range(1, 30)}
-    assert len(list(composed(star, FRAMES, 5))) == 4 * 3 // 2
+    star = copies({(0, k): CROP for k in range(1, 60)})
+    assert len(list(star.joined())) == (MOST - 1) * (MOST - 2) / 2
+    chain = copies({(k, k + 1): CROP for k in range(59)})
+    assert max(b for (_, b), _, _ in chain.joined()) == MOST - 1
 
 
 def test_copies_of_a_photo_are_one_group_and_not_all_compared(

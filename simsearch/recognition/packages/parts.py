@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,14 +14,12 @@ from simsearch.core.types import Corners, Decision, Description, Descriptor, Hit
 from simsearch.features.code_records import pack_codes, unpack_codes
 from simsearch.features.codes import codes_of
 from simsearch.features.reading import Reading, encode
-from simsearch.recognition.packages.shapes import Polygon, Size, inside
+from simsearch.recognition.packages.shapes import Polygon, Size, covered, inside, paint
 from simsearch.recognition.print_evidence import PhotoRead
 from simsearch.recognition.printed import PhotoSide, photo_print
 
 _RIM = 0.01
 """How far outside of an outline print still belongs to it, in shares of the photo's longer side."""
-_EVERY = 7
-"""Every so many pixels of the ground are looked at for its colour."""
 
 
 @dataclass(frozen=True)
@@ -108,11 +105,9 @@ def read_there(
 
     def held(quad: NDArray[np.floating]) -> bool:
         middle = (quad * np.array(at.size)).mean(axis=0)[None]
-        if own is not None and not inside(middle, own, rim)[0]:
+        if not inside(middle, own, rim)[0]:
             return False
-        return (own is not None and bool(inside(middle, own)[0])) or not any(
-            inside(middle, other)[0] for other in others
-        )
+        return bool(inside(middle, own)[0]) or not any(inside(middle, other)[0] for other in others)
 
     lines = [line for line in read.side.reading.lines if held(line.quad)]
     reading = Reading(tuple(replace(line, quad=at.within(line.quad)) for line in lines), *at.own_size)
@@ -132,17 +127,9 @@ def _corners(quad: NDArray[np.float32]) -> Corners:
 
 def _paint_over(pixels: Pixels, own: Polygon, others: Sequence[Polygon]) -> None:
     """Paint the neighbours over in place, but for what lies in the part's own outline."""
-    theirs, ours = np.zeros(pixels.shape[:2], np.uint8), np.zeros(pixels.shape[:2], np.uint8)
-    for other in others:
-        cv2.fillConvexPoly(theirs, np.rint(other).astype(np.int32), 1)
-    cv2.fillConvexPoly(ours, np.rint(own).astype(np.int32), 1)
-    over = (theirs > 0) & (ours == 0)
-    if not over.any():
-        return
-    free = (theirs == 0) & (ours == 0)
-    ground = pixels[free if free.any() else ~over][::_EVERY]
-    if len(ground):
-        pixels[over] = np.median(ground, axis=0).astype(np.uint8)
+    theirs, ours = covered(pixels, others), covered(pixels, [own])
+    over, free = theirs & ~ours, ~(theirs | ours)
+    paint(pixels, over, free if free.any() else ~over)
 
 
 # -- answers to a part -----------------------------------------------------------------------------------------------
@@ -177,5 +164,8 @@ def _hit(hit: Hit, move: Move) -> Hit:
     def each(facts: Sequence[PrintedFact]) -> tuple[PrintedFact, ...]:
         return tuple(f if f.photo_place is None else replace(f, photo_place=move(f.photo_place)) for f in facts)
 
-    found = replace(printed, agreements=each(printed.agreements), contradictions=each(printed.contradictions))
+    found = replace(
+        printed, agreements=each(printed.agreements), contradictions=each(printed.contradictions),
+        doubts=each(printed.doubts),
+    )  # fmt: skip
     return replace(hit, verification=replace(hit.verification, printed=found))

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
 from simsearch.core.types import Pixels
 from simsearch.features.network.pill_crop import find_pills
-from simsearch.recognition.packages.shapes import Polygon, Size, around, cut, hull
+from simsearch.recognition.packages.shapes import Polygon, Size, area, around, covered, cut, hull, paint
 
 _ROOM = 0.08
 """Room around a package, whose rim may be taken for a pill, in shares of its longer side."""
-_EVERY = 7
-"""Every so many pixels of the ground are looked at for its colour."""
 
 
 def pills_beside(pixels: Pixels, packages: Sequence[Polygon], size: Size) -> Polygon | None:
@@ -28,14 +25,10 @@ def pills_beside(pixels: Pixels, packages: Sequence[Polygon], size: Size) -> Pol
     scale = pixels.shape[1] / size[0]
     own = pixels.shape[1], pixels.shape[0]
     held = [around(package * scale, _ROOM, own) for package in packages]
-    mask = np.zeros(pixels.shape[:2], np.uint8)
-    for package in held:
-        cv2.fillConvexPoly(mask, np.rint(package).astype(np.int32), 1)
-    ground = pixels[mask == 0][::_EVERY]
-    if not len(ground):
+    over, painted = covered(pixels, held), pixels.copy()
+    if over.all():
         return None
-    painted = pixels.copy()
-    painted[mask > 0] = np.median(ground, axis=0).astype(np.uint8)
+    paint(painted, over, ~over)
     found = find_pills(painted)
     if found is None:
         return None
@@ -45,5 +38,5 @@ def pills_beside(pixels: Pixels, packages: Sequence[Polygon], size: Size) -> Pol
         return None
     together = hull(np.concatenate(free))
     apart = all(cut(together, package) is None for package in held)
-    largest = max(free, key=lambda spot: float(cv2.contourArea(spot)))
+    largest = max(free, key=area)
     return np.asarray((together if apart else largest) / scale, np.float32)

@@ -9,13 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.core.types import Outline
+from simsearch.core.types import Outline, Pixels
 
 Polygon: TypeAlias = NDArray[np.float32]
 """(n, 2), x and y in pixels of the photo: the corners of a convex outline, in order around."""
 Size: TypeAlias = tuple[int, int]
 """Width and height of the photo in pixels."""
 
+_EVERY = 7
+"""Every so many pixels of the ground are looked at for its colour."""
 _STEPS = 6
 """Points looked at along each side, where distances of outlines are measured."""
 
@@ -91,6 +93,21 @@ def _along(polygon: Polygon) -> NDArray[np.float32]:
     ends = np.roll(polygon, -1, axis=0)
     share = np.linspace(0, 1, _STEPS, endpoint=False, dtype=np.float32)[None, :, None]
     return np.asarray((polygon[:, None] * (1 - share) + ends[:, None] * share).reshape(-1, 2), np.float32)
+
+
+def covered(pixels: Pixels, polygons: Sequence[Polygon]) -> NDArray[np.bool_]:
+    """(height, width) where outlines lie on a picture."""
+    mask = np.zeros(pixels.shape[:2], np.uint8)
+    for polygon in polygons:
+        cv2.fillConvexPoly(mask, np.rint(polygon).astype(np.int32), 1)
+    return mask.astype(bool)
+
+
+def paint(pixels: Pixels, over: NDArray[np.bool_], ground: NDArray[np.bool_]) -> None:
+    """Paint a part of a picture over, in place, with the median colour of its ground; nothing where there is none."""
+    colours = pixels[ground][::_EVERY]
+    if over.any() and len(colours):
+        pixels[over] = np.median(colours, axis=0).astype(np.uint8)
 
 
 def in_shares(polygon: Polygon, size: Size) -> Outline:

@@ -69,13 +69,15 @@ def test_an_answer_is_carried_with_all_of_its_places() -> None:
     at, corners = place(LEFT, SIZE, 0.0), ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
     fact = PrintedFact("strength", "1 mg", "1 mg", photo_place=corners)
     said = answer(Outcome.MATCH, "a", 0.99)
-    printed = replace(said.hits[0].verification, printed=PrintComparison((fact,), (replace(fact, photo_place=None),)))
+    told = PrintComparison((fact,), (replace(fact, photo_place=None),), doubts=(fact,))
+    printed = replace(said.hits[0].verification, printed=told)
     hit = replace(said.hits[0], verification=printed)
     there = moved(replace(said, hits=(hit,), considered=(hit,), against=hit), at.on_photo)
     for one in (there.hits[0], there.considered[0], there.against):
         assert one is not None
         assert one.verification.printed is not None
-        [agreed] = one.verification.printed.agreements
-        assert agreed.photo_place is not None
-        assert agreed.photo_place[2] == pytest.approx((0.3, 0.7))
+        for carried in (*one.verification.printed.agreements, *one.verification.printed.doubts):
+            assert carried.photo_place is not None
+            assert carried.photo_place[2] == pytest.approx((0.3, 0.7))
+        assert len(one.verification.printed.doubts) == 1
         assert one.verification.printed.contradictions[0].photo_place is None
