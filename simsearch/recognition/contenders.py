@@ -13,16 +13,17 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.core.types import Candidate, PrintComparison, PrintedFact, Verification
+from simsearch.core.types import Candidate, PrintAlone, PrintComparison, PrintedFact, Verification
 from simsearch.recognition import multi_view
 from simsearch.recognition.calibration import NOTHING
 from simsearch.recognition.look_alikes import LIKE_POINTS, alike
+from simsearch.recognition.printed import PrintSettings
 
 _AGAINST = 4.6
 """Log-odds by which a contradiction sets a product back in a list: on held-out pairs it came a hundred times as often
 between two products as within one (docs/recognition.md)."""
-_POINTS = 10
-"""Agreeing keypoints from which two pictures show one face; `PrintSettings.inliers` is the same."""
+_POINTS = PrintSettings().inliers
+"""Agreeing keypoints from which two pictures show one face."""
 _ROUNDING = 1e-6
 """Order compares six digits of a probability."""
 _READ_AGAIN = ("name", "strength", "pack", "volume", "form")
@@ -227,11 +228,14 @@ def lacking(seen: Verification) -> tuple[str, ...]:
     Siblings agree in nearly everything that is printed, and no picture tells them apart here.
     """
     printed = seen.printed
-    if printed is None or printed.alone is None:
-        return ()
+    return unread(printed.alone, printed) if printed is not None and printed.alone is not None else ()
+
+
+def unread(alone: PrintAlone, printed: PrintComparison) -> tuple[str, ...]:
+    """What print alone must say of a pair to name a product, and does not: name, strength, and form or pack."""
     kinds = {fact.kind for fact in printed.agreements}
     read = {
-        "name": printed.alone.named,
+        "name": alone.named,
         "strength": "strength" in kinds,
         "form": bool(kinds & {"form", "pack", "volume"}),  # tablets and an injection may have one strength
     }

@@ -8,7 +8,7 @@ products count and none judges itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -211,9 +211,10 @@ def calibrate(
             "give fewer photos a product"
         )
     features = counted(pairs.features)
-    logits = _cross_fitted(features, pairs.same, folds(sample)[pairs.query])
+    logits = cross_fitted(features, pairs.same, folds(sample)[pairs.query], _fit, Fusion.logits)
     line = _line(logits, pairs.same, packages=features[:, FEATURES.index("pills")] == 0)
-    worst = _most_probable_wrong(line.probability(logits[:, None]), pairs.same, pairs.query)
+    p = line.probability(logits[:, None])
+    worst = most_probable(p, ~pairs.same, pairs.query, np.unique(pairs.query))
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
     return Calibration(
         _fit(features, pairs.same).after(line), Monotone(), {"match": chosen.threshold, "pair": 0.5},
@@ -230,13 +231,19 @@ def _fit(features: Floats, same: Bools) -> Fusion:
     return Fusion.fit(features, same, FEATURES, l2=1.0, prior=0.5, nonnegative=INCREASING)
 
 
-def _cross_fitted(features: Floats, same: Bools, fold: NDArray[np.int64]) -> Floats:
-    """(n,) the logit of each pair by a fusion that was fitted on the other folds."""
-    logits = np.empty(len(same))
+def cross_fitted(
+    features: Floats,
+    same: Bools,
+    fold: NDArray[np.int64],
+    fit: Callable[[Floats, Bools], Fusion],
+    told: Callable[[Fusion, Floats], Floats],
+) -> Floats:
+    """(n,) what is `told` of each pair by a fusion that `fit` made of the other folds."""
+    out = np.empty(len(same))
     for number in np.unique(fold):
-        out = fold == number
-        logits[out] = _fit(features[~out], same[~out]).logits(features[out])
-    return logits
+        own = fold == number
+        out[own] = told(fit(features[~own], same[~own]), features[own])
+    return out
 
 
 def _line(logits: Floats, same: Bools, packages: Bools) -> Fusion:
@@ -258,6 +265,18 @@ def folds(sample: Sample) -> NDArray[np.int64]:
     return np.array([number[sku] for sku in sample.skus], np.int64)
 
 
-def _most_probable_wrong(p: Floats, same: Bools, query: NDArray[np.int64]) -> Floats:
-    """For each asking photo the largest probability of a wrong candidate: its answer if its product were absent."""
-    return np.array([p[(query == q) & ~same].max(initial=0.0) for q in np.unique(query)])
+def most_probable(p: Floats, counts: Bools, query: NDArray[np.int64], asking: NDArray[np.int64]) -> Floats:
+    """For each photo of `asking` the largest probability of its pairs that count; 0 where none does.
+
+    Of wrong pairs it is the probability of the answer if the photo's product were absent.
+
+    Args:
+        p: (n,) of the pairs.
+        counts: (n,) which of them count.
+        query: (n,) the asking photo of each.
+        asking: (k,) photos, ascending.
+    """
+    best = np.zeros(len(asking))
+    known = counts & np.isin(query, asking)
+    np.maximum.at(best, np.searchsorted(asking, query[known]), p[known])
+    return best

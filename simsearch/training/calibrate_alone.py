@@ -20,11 +20,12 @@ from simsearch.core.threads import in_threads
 from simsearch.core.types import Progress, silent
 from simsearch.features.codes import codes_of
 from simsearch.recognition.calibration import Calibration, threshold_for_far
+from simsearch.recognition.contenders import unread
 from simsearch.recognition.print_alone import ALONE_FALLING, ALONE_FEATURES, ALONE_RISING, alone, said
 from simsearch.recognition.printed import CatalogSide, PhotoSide, PrintVerifier
 from simsearch.recognition.score_fusion import Bools, Floats, Fusion
 from simsearch.recognition.verification import Verifier
-from simsearch.training.calibrate import LEAST_PRODUCTS, Sample, asking_photos, folds
+from simsearch.training.calibrate import LEAST_PRODUCTS, Sample, asking_photos, cross_fitted, folds, most_probable
 from simsearch.training.calibrate_print import Texts, directed_fit
 
 _AT_ONCE = 64
@@ -72,8 +73,7 @@ def alone_pairs(sample: Sample, verifier: Verifier, texts: int, progress: Progre
         compared = [printed.compare(photo, CatalogSide(known.readings[j], codes[j]), None) for j in others]
         found = [alone(words[i], words[j], one) for j, one in zip(others, compared, strict=True)]
         against = [bool(one.contradictions) for one in compared]
-        dosed = [any(fact.kind == "strength" for fact in one.agreements) for one in compared]
-        may = [one.named and dose and not no for one, dose, no in zip(found, dosed, against, strict=True)]
+        may = [not (unread(one, two) or two.contradictions) for one, two in zip(found, compared, strict=True)]
         may = [yes and not (skus[j] != skus[i] and seen(i, j)) for j, yes in zip(others, may, strict=True)]
         return AlonePairs(
             np.array([one.features for one in found]).reshape(-1, len(ALONE_FEATURES)),
@@ -113,14 +113,11 @@ def with_alone(
             f"the calibration of print alone needs {LEAST_PRODUCTS} or more products with several photos whose print "
             f"can be read, and others; there are {len(products)}"
         )
-    p, fold = np.empty(len(same)), folds(sample)[query]
-    for number in np.unique(fold):
-        out = fold == number
-        p[out] = fit_alone(rows[~out], same[~out]).probability(rows[out])
+    p = cross_fitted(rows, same, folds(sample)[query], fit_alone, Fusion.probability)
     asking = np.unique(pairs.query)
-    worst = np.array([p[(query == q) & ~same & may].max(initial=0.0) for q in asking])
+    worst = most_probable(p, ~same & may, query, asking)
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
-    right = np.array([p[(query == q) & same & may].max(initial=0.0) for q in np.unique(query[same])])
+    right = most_probable(p, same & may, query, np.unique(query[same]))
     about = {
         **facts, "photos": len(asking), "products": len(products), "pairs": len(pairs.same),
         "right_pairs": int(pairs.same.sum()), "target_far": target_far, "far_shown": chosen.shown,

@@ -30,7 +30,16 @@ from simsearch.recognition.print_evidence import both_read, worth_comparing
 from simsearch.recognition.printed import FALLING, PRINT_FEATURES, RISING, CatalogSide, PhotoSide, PrintVerifier
 from simsearch.recognition.score_fusion import Bools, Floats, Fusion
 from simsearch.recognition.verification import Verifier
-from simsearch.training.calibrate import LEAST_GEOMETRY, LEAST_PRODUCTS, Lookup, Sample, asking_photos, folds
+from simsearch.training.calibrate import (
+    LEAST_GEOMETRY,
+    LEAST_PRODUCTS,
+    Lookup,
+    Sample,
+    asking_photos,
+    cross_fitted,
+    folds,
+    most_probable,
+)
 
 _AT_ONCE = 16
 """Photos that ask before the progress is told."""
@@ -204,13 +213,9 @@ def with_print(
             f"the calibration of print needs {LEAST_PRODUCTS} or more products with several photos whose print can be "
             f"read, and others; there are {len(products)}"
         )
-    fold = folds(sample)[query]
-    p = np.empty(len(same))
-    for number in np.unique(fold):
-        out = fold == number
-        p[out] = fit(rows[~out], same[~out]).probability(rows[out])
+    p = cross_fitted(rows, same, folds(sample)[query], fit, Fusion.probability)
     asking = np.unique(pairs.query)
-    worst = np.array([p[(query == q) & may_match].max(initial=0.0) for q in asking])
+    worst = most_probable(p, may_match, query, asking)
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
     facts = {
         **facts, "photos": len(asking), "products": len(products), "pairs": len(pairs.same),

@@ -47,7 +47,7 @@ def sample(products: int = 20) -> Sample:
         dose = f"{100 + 10 * i} mg"
         photos += [
             described(f"{name}\n{drug} {dose}\n{maker} pharma\n30 film coated tablets"),
-            described(f"{name} {dose}\n{drug} tablets"),
+            described(f"{name} {dose}\n{drug} tablets\n30 tablets"),
             described(f"{NAMES[40 + i].upper()}\n{drug} {dose}\n{maker} pharma\n20 film coated tablets"),
         ]
     return Sample(skus, photos)
@@ -73,18 +73,25 @@ def test_faces_are_told_by_their_words() -> None:
     assert made == with_alone(BASE, alone_pairs(of, verifier(), 5), of, 0.05, {"table": "t.csv"})
 
 
-def test_only_a_pair_with_name_and_strength_can_match() -> None:
+def test_only_a_pair_with_name_strength_and_pack_can_match() -> None:
     of = sample()
     pairs = alone_pairs(of, verifier(), 5)
     assert pairs.may_match[pairs.same].all()
     assert not pairs.may_match[~pairs.same].any()  # the brand differs
-    weak = Sample(of.skus, [described("tablets\n10 mg") if i % 3 == 1 else d for i, d in enumerate(of.described)])
+    bare = [
+        described(f"{NAMES[i // 3].upper()} {100 + 10 * (i // 3)} mg") if i % 3 == 1 else d
+        for i, d in enumerate(of.described)
+    ]
+    assert not alone_pairs(Sample(of.skus, bare), verifier(), 5).may_match.any(), "no pack"
+    weak = Sample(
+        of.skus, [described("tablets\n10 mg\n30 tablets") if i % 3 == 1 else d for i, d in enumerate(of.described)]
+    )
     found = alone_pairs(weak, verifier(), 5)
     assert not found.may_match[found.same].any()
 
 
 def test_a_wrong_pair_whose_pictures_agree_is_judged_by_them() -> None:
-    twins = [described("QUIVIRAN 40 mg\nomeprazole") for _ in range(2)]
+    twins = [described("QUIVIRAN 40 mg\nomeprazole\n14 capsules") for _ in range(2)]
     of = sample()
     both = Sample([*of.skus, "a", "b"], [*of.described, *twins])
 
@@ -97,7 +104,7 @@ def test_a_wrong_pair_whose_pictures_agree_is_judged_by_them() -> None:
 
 def test_a_threshold_lets_no_more_through_than_is_asked_for() -> None:
     of = sample()
-    twins = [described("QUIVIRAN 40 mg\nomeprazole tablets\nkestrel") for _ in range(2)]
+    twins = [described("QUIVIRAN 40 mg\nomeprazole tablets\nkestrel\n14 tablets") for _ in range(2)]
     both = Sample([*of.skus, "a", "b"], [*of.described, *twins])
     made = with_alone(BASE, alone_pairs(both, verifier(), 5), both, 0.005, {})
     assert not made.facts["print_alone"]["far_shown"]
