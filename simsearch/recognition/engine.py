@@ -20,7 +20,8 @@ from simsearch.recognition import decision
 from simsearch.recognition.decision import Contender, Verified
 from simsearch.recognition.filter_cache import FilterCache, Where
 from simsearch.recognition.packages import Look, PartAsker, Parting, answered
-from simsearch.recognition.print_evidence import PhotoRead, PrintEvidence, together
+from simsearch.recognition.print_evidence import PhotoRead, PrintEvidence
+from simsearch.recognition.printed import prints_together
 from simsearch.recognition.retrieval import Lanes, Retrieval, Retrieved, timed
 from simsearch.recognition.scoring import Scoring
 from simsearch.recognition.snapshot import Snapshot, Snapshots
@@ -196,7 +197,10 @@ class QueryEngine:
         reason = f"{len(photos)} photos together, {len(faces)} {'face' if len(faces) == 1 else 'faces'} ({seen})"
         names = tuple(photo.name for photo in photos)
         return replace(
-            answer, reason=f"{reason}: {answer.reason}", photos=names, read=together([one.summary for one in read])
+            answer,
+            reason=f"{reason}: {answer.reason}",
+            photos=names,
+            read=prints_together([one.summary for one in read]),
         )
 
     # -- verification ------------------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -291,15 +290,3 @@ def _by_appearance(seen: Verification, printed: PrintComparison, calibration: Ca
 def both_read(printed: PrintComparison) -> bool:
     """Whether the print of both sides was compared."""
     return bool(printed.features and printed.features[_BOTH])
-
-
-def together(read: Sequence[PhotoPrint | None]) -> PhotoPrint | None:
-    """What was read on several photos of one package, each thing once; None where none was read."""
-    known = [one for one in read if one is not None]
-    if not known:
-        return None
-
-    def each(field: str) -> tuple[Any, ...]:
-        return tuple(dict.fromkeys(value for one in known for value in getattr(one, field)))
-
-    return PhotoPrint(**{field.name: each(field.name) for field in fields(PhotoPrint)})

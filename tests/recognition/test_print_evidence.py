@@ -15,8 +15,8 @@ from simsearch.features.codes import CodeMethod, CodeSettings
 from simsearch.recognition.calibration import LOGIT, Calibration
 from simsearch.recognition.contenders import Thresholds, lacking
 from simsearch.recognition.print_alone import ALONE_FEATURES
-from simsearch.recognition.print_evidence import PrintEvidence, judged, together, worth_comparing
-from simsearch.recognition.printed import PRINT_FEATURES
+from simsearch.recognition.print_evidence import PrintEvidence, judged, worth_comparing
+from simsearch.recognition.printed import PRINT_FEATURES, prints_together
 from simsearch.recognition.score_fusion import Fusion, Monotone
 
 SEEN = Verification(probability=0.9, similarity=0.8, siamese=0.7, inliers=40, hash_similarity=0.6)
@@ -147,8 +147,8 @@ def test_several_photos_tell_each_thing_once() -> None:
     line = PrintedLine("HEMIPAN 500 mg", 0.98, ((0, 0), (1, 0), (1, 0.1), (0, 0.1)))
     front = PhotoPrint(lines=(line,), strengths=("500 mg",))
     back = PhotoPrint(strengths=("500 mg",), packs=("24 tablets",))
-    assert together([front, None, back]) == PhotoPrint((line,), ("500 mg",), ("24 tablets",))
-    assert together([None]) is None
+    assert prints_together([front, None, back]) == PhotoPrint((line,), ("500 mg",), ("24 tablets",))
+    assert prints_together([None]) is None
 
 
 @pytest.mark.parametrize(

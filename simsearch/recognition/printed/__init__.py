@@ -11,7 +11,7 @@
 docs/reading.md has the rules and the figures behind them.
 """
 
-from simsearch.recognition.printed.facts import photo_print
+from simsearch.recognition.printed.facts import photo_print, prints_together
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
 from simsearch.recognition.printed.verifier import FALLING, PRINT_FEATURES, RISING, PrintSettings, PrintVerifier
 
@@ -24,4 +24,5 @@ __all__ = [
     "PrintSettings",
     "PrintVerifier",
     "photo_print",
+    "prints_together",
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -76,3 +77,15 @@ def _distinct_strengths(found: Iterable[Said]) -> tuple[str, ...]:
 
 def _unique(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def prints_together(read: Sequence[PhotoPrint | None]) -> PhotoPrint | None:
+    """What was read on several photos of one package, each thing once; None where none was read."""
+    known = [one for one in read if one is not None]
+    if not known:
+        return None
+
+    def each(field: str) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(value for one in known for value in getattr(one, field)))
+
+    return PhotoPrint(**{field.name: each(field.name) for field in fields(PhotoPrint)})
