@@ -34,7 +34,12 @@ def duplicates(
     context: Context,
     threshold: Annotated[
         float | None,
-        Option(min=0.0, max=1.0, help="Least probability of a pair.", show_default="the match threshold"),
+        Option(
+            min=0.0,
+            max=1.0,
+            help="Least probability of two photos of one product; of copies of one photo pixels decide.",
+            show_default="the match threshold",
+        ),
     ] = None,
     conflicts: Annotated[bool, Option("--conflicts", help="Only groups that hold several SKUs.")] = False,
     kind: Annotated[
