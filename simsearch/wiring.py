@@ -247,7 +247,7 @@ class Parts:
     @property
     def match_threshold(self) -> float:
         """Smallest probability of a MATCH: query.match_threshold, or where that is 0 the calibration's."""
-        return self.scoring.current().match_threshold
+        return self.scoring.current().thresholds.match
 
     def catalog_file(self) -> Path | None:
         """Where the catalog lies; None where it is in no file."""

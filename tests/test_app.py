@@ -197,7 +197,7 @@ def test_a_calibration_of_an_earlier_version_still_serves(tmp_path: Path, kit: K
 def test_the_threshold_is_the_calibrations_unless_the_settings_name_one(tmp_path: Path, kit: Kit) -> None:
     assert open_app(tmp_path, kit.config).match_threshold == 0.9
     app = open_app(tmp_path, settings(kit, tmp_path, "[query]\nmatch_threshold = 0.7\n"))
-    assert app.match_threshold == app.scoring.current().match_threshold == 0.7
+    assert app.match_threshold == app.scoring.current().thresholds.match == 0.7
 
 
 def test_a_false_accept_rate_must_be_a_share(tmp_path: Path, kit: Kit, shop: Shop) -> None:

@@ -135,6 +135,8 @@ class Verification:
     inliers lie at the same pixels of two different photos: a frame or a ruler was drawn over both."""
     printed: PrintComparison | None = None
     """What print and codes say of the pair; None where nothing was compared."""
+    loose_pills: bool = False
+    """Whether one of the two shows loose pills: such pairs have a threshold of their own."""
 
     @property
     def contradicted(self) -> bool:

@@ -203,19 +203,21 @@ class Thresholds:
     """The smallest probabilities, 0 to 1, of a product that may be named, by what its probability rests on."""
 
     match: float
-    """On appearance alone."""
+    """On the appearance of packages alone."""
     match_print: float
     """On print, too."""
     match_alone: float = NOTHING
     """On print alone."""
+    match_pills: float = NOTHING
+    """On the appearance of loose pills."""
 
     def of(self, seen: Verification) -> float:
         """The one that counts for a pair."""
-        if seen.printed is None:
-            return self.match
-        if seen.printed.alone is not None:
+        if seen.printed is not None and seen.printed.alone is not None:
             return self.match_alone
-        return self.match_print if seen.printed.features else self.match
+        if seen.printed is not None and seen.printed.features:
+            return self.match_print
+        return self.match_pills if seen.loose_pills else self.match
 
     def met(self, seen: Verification) -> bool:
         """Whether a pair reaches its threshold, and what its probability rests on may name a product."""

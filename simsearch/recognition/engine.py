@@ -41,13 +41,14 @@ class Basis:
 
     def facts(self, methods: Mapping[str, Method], settings: QuerySettings) -> dict[str, Any]:
         """The basis in plain values, for the record of an answer."""
+        thresholds = self.scoring.thresholds
         where = [f"{c.field}{c.operator}{c.value}" for c in self.where]
         return {
             "fingerprints": {name: method.fingerprint for name, method in methods.items()},
             "indexes": self.snapshot.digest, "revision": self.snapshot.revision,
             "calibration": self.scoring.digest, "features": list(FEATURES),
-            "match_threshold": self.scoring.match_threshold, "print_threshold": self.scoring.print_threshold,
-            "alone_threshold": self.scoring.alone_threshold,
+            "match_threshold": thresholds.match, "print_threshold": thresholds.match_print,
+            "alone_threshold": thresholds.match_alone, "pills_threshold": thresholds.match_pills,
             "margin": settings.margin,
             **({"where": where} if where else {}),
         }  # fmt: skip

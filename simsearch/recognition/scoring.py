@@ -27,19 +27,10 @@ class Scoring:
 
     verifier: Verifier
     calibration: Calibration
-    match_threshold: float
-    """Smallest probability of a MATCH by appearance, 0 to 1."""
+    thresholds: Thresholds
+    """Smallest probabilities of a MATCH."""
     digest: str
     """Of everything that a probability and a threshold come from."""
-    print_threshold: float = NOTHING
-    """Smallest probability of a MATCH where print was compared, too."""
-    alone_threshold: float = NOTHING
-    """Smallest probability of a MATCH by print alone."""
-
-    @property
-    def thresholds(self) -> Thresholds:
-        """All three."""
-        return Thresholds(self.match_threshold, self.print_threshold, self.alone_threshold)
 
 
 class CurrentScoring:
@@ -112,9 +103,18 @@ class CurrentScoring:
             raise WeightsError(f"{path}: {error}") from None
         except ValueError as error:
             raise WeightsError(f"{path}: {error}; run `simsearch calibrate`") from None
-        threshold = self._wanted or calibration.thresholds["match"]
-        # Without a fit of print, pairs whose print was compared keep the probability of their appearance.
-        printed = self._wanted or calibration.thresholds.get("match_print", threshold)
-        alone = self._wanted or calibration.thresholds.get("match_alone", NOTHING)
         verifier = self._verifier(self.methods, calibration)
-        return Scoring(verifier, calibration, threshold, calibration.digest(), printed, alone)
+        return Scoring(verifier, calibration, self._thresholds(calibration), calibration.digest())
+
+    def _thresholds(self, calibration: Calibration) -> Thresholds:
+        """Those of the calibration, or the one of the settings for all."""
+        if self._wanted:
+            return Thresholds(self._wanted, self._wanted, self._wanted, self._wanted)
+        chosen = calibration.thresholds
+        match = chosen["match"]
+        # Without a fit of print, pairs whose print was compared keep the probability of their appearance. Files of
+        # earlier versions hold one threshold for packages and for pills.
+        return Thresholds(
+            match, chosen.get("match_print", match), chosen.get("match_alone", NOTHING),
+            chosen.get("match_pills", match),
+        )  # fmt: skip

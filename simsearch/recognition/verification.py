@@ -215,6 +215,7 @@ class Verifier:
                 support=float(f[_SUPPORT] ** 2),
                 hash_similarity=float(f[3]),
                 features=tuple(map(float, f)),
+                loose_pills=bool(f[_PILLS]),
             )
             for p, s, f, points in zip(probabilities, siamese, features, inliers, strict=True)
         ]

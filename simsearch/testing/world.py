@@ -23,7 +23,8 @@ from simsearch.features.base import MetricMethod, NoSettings
 from simsearch.features.reading import ReaderSettings, ReadPrint, encode
 from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.generations import Generations, Lane
-from simsearch.recognition.calibration import Calibration
+from simsearch.recognition.calibration import NOTHING, Calibration
+from simsearch.recognition.contenders import Thresholds
 from simsearch.recognition.engine import QueryEngine
 from simsearch.recognition.pair_scorer import CandidateScorer
 from simsearch.recognition.print_evidence import PrintEvidence
@@ -112,7 +113,8 @@ def scoring(threshold: float = THRESHOLD, scorer: CandidateScorer | None = None)
     zeros, ones = (0.0,) * len(FEATURES), (1.0,) * len(FEATURES)
     fusion = Fusion(FEATURES, zeros, ones, zeros, 0.0)
     calibration = Calibration(fusion, Monotone(), {"match": threshold, "pair": 0.5}, {}, {})
-    return Scoring(cast(Verifier, scorer or StandInScorer()), calibration, threshold, "digest-of-the-test", threshold)
+    thresholds = Thresholds(threshold, threshold, NOTHING, threshold)
+    return Scoring(cast(Verifier, scorer or StandInScorer()), calibration, thresholds, "digest-of-the-test")
 
 
 class World:

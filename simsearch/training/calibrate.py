@@ -23,7 +23,7 @@ from simsearch.core.types import Description, Progress, Refusal, silent
 from simsearch.features.keypoints import column
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.keypoint_votes import Nearest, VoteIndex, nearest
-from simsearch.recognition.calibration import Calibration, threshold_for_far
+from simsearch.recognition.calibration import Calibration, FarThreshold, threshold_for_far
 from simsearch.recognition.pair_scorer import FeatureScorer
 from simsearch.recognition.rank_fusion import reciprocal_rank_fusion
 from simsearch.recognition.score_fusion import Bools, Floats, Fusion, Monotone
@@ -191,8 +191,7 @@ def calibrate(
     """Fit fusion and thresholds on a labelled sample.
 
     The probability is that of a pair of packages (of loose pills, where there is nothing else) drawn from equally many
-    right and wrong ones. `thresholds["match"]` is the smallest that holds the false-accept rate `target_far` over
-    photos whose product the catalog lacks: each asking photo is judged by its most probable wrong candidate.
+    right and wrong ones. Thresholds: see `thresholds_by_kind`.
 
     `fingerprints`: of the methods that `scorer` uses, by name.
 
@@ -214,17 +213,40 @@ def calibrate(
     logits = cross_fitted(features, pairs.same, folds(sample)[pairs.query], _fit, Fusion.logits)
     line = _line(logits, pairs.same, packages=features[:, FEATURES.index("pills")] == 0)
     p = line.probability(logits[:, None])
-    worst = most_probable(p, ~pairs.same, pairs.query, np.unique(pairs.query))
-    chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
+    chosen = thresholds_by_kind(p, pairs, target_far)
     return Calibration(
-        _fit(features, pairs.same).after(line), Monotone(), {"match": chosen.threshold, "pair": 0.5},
-        dict(fingerprints),
+        _fit(features, pairs.same).after(line), Monotone(),
+        {name: one.threshold for name, one in chosen.items()} | {"pair": 0.5}, dict(fingerprints),
         {
             **facts, "products": len(several), "photos": len(sample.skus), "pairs": len(pairs.same),
-            "right_pairs": int(pairs.same.sum()), "target_far": target_far, "far_shown": chosen.shown,
-            "far_queries": chosen.negatives,
+            "right_pairs": int(pairs.same.sum()), "target_far": target_far,
+            "far_shown": all(one.shown for one in chosen.values()),
+            "far_queries": {name: one.negatives for name, one in chosen.items()},
         },
     )  # fmt: skip
+
+
+def thresholds_by_kind(p: Floats, pairs: CandidatePairs, target_far: float) -> dict[str, FarThreshold]:
+    """`match`, of packages, and `match_pills`: each holds `target_far` over its own photos.
+
+    The rate is that of photos whose product the catalog lacks: each is judged by its most probable wrong candidate.
+    Loose pills have siblings by the thousand which no look tells apart, and would set the bar for packages. A sample
+    without packages gives both the threshold of pills, one without pills gives no `match_pills`.
+
+    Args:
+        p: (n,) probabilities of the pairs.
+        pairs: of both kinds.
+        target_far: in (0, 1).
+    """
+    pills = pairs.features[:, FEATURES.index("pills")] > 0
+    package_photos = np.unique(pairs.query[~pills])  # a photo of pills makes a pair of pills with whatever it meets
+    kinds = {"match": ~pills, "match_pills": pills & ~np.isin(pairs.query, package_photos)}
+    chosen = {}
+    for name, kind in kinds.items():
+        if kind.any():
+            worst = most_probable(p, kind & ~pairs.same, pairs.query, np.unique(pairs.query[kind]))
+            chosen[name] = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
+    return {"match": chosen["match_pills"], **chosen} if "match" not in chosen else chosen
 
 
 def _fit(features: Floats, same: Bools) -> Fusion:

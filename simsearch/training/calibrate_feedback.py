@@ -15,7 +15,7 @@ from simsearch.catalog.decisions import DecisionFilter, RecordedDecision
 from simsearch.core.errors import TrainingError
 from simsearch.core.numbers import stable_share
 from simsearch.core.types import Refusal
-from simsearch.recognition.calibration import Calibration, FarThreshold, threshold_for_far
+from simsearch.recognition.calibration import Calibration, threshold_for_far
 from simsearch.recognition.score_fusion import Bools, Floats, Fusion, Monotone
 from simsearch.recognition.verification import FEATURES, INCREASING, counted
 from simsearch.training.calibrate import CalibrateResult
@@ -91,11 +91,12 @@ def _hits(decision: RecordedDecision) -> list[Mapping[str, Any]]:
 
 
 def calibrate_from_decisions(catalog: Catalog, base: Calibration, *, target_far: float) -> CalibrateResult:
-    """`base` with a new threshold, and where there are enough reviews a new fusion, from recorded answers.
+    """`base` with new thresholds, and where there are enough reviews a new fusion, from recorded answers.
 
-    Each answer is judged by its most probable wrong candidate: what it would name if its product were absent. With
-    fewer than 1 / `target_far` answers the threshold can rise and not fall: few answers can show that it is too low,
-    only many that it is too high.
+    Packages and loose pills have a threshold each; a kind without reviewed answers keeps its own. Each answer is
+    judged by its most probable wrong candidate: what it would name if its product were absent. With fewer than
+    1 / `target_far` answers a threshold can rise and not fall: few answers can show that it is too low, only many that
+    it is too high.
 
     Raises:
         TrainingError: too few answers were reviewed.
@@ -112,17 +113,26 @@ def calibrate_from_decisions(catalog: Catalog, base: Calibration, *, target_far:
     fusion = _refitted(sample)
     made = base if fusion is None else replace(base, fusion=fusion, correction=Monotone())
     judged = ~sample.same if fusion is None else ~sample.same & sample.second
-    chosen = threshold_for_far(*_worst(made, sample, judged), target_far)
-    kept = not chosen.shown and base.thresholds["match"] > chosen.threshold
-    match = base.thresholds["match"] if kept else chosen.threshold
+    thresholds, shown, kept = dict(base.thresholds), [], []
+    for name, of_kind in _kinds(sample).items():
+        if not (judged & of_kind).any():
+            continue
+        chosen = threshold_for_far(*_worst(made, sample, judged & of_kind), target_far)
+        before = base.thresholds.get(name, base.thresholds["match"])
+        shown.append(chosen.shown)
+        kept.append(not chosen.shown and before > chosen.threshold)
+        thresholds[name] = before if kept[-1] else chosen.threshold
     facts = {
-        **base.facts,
-        **_facts(base, sample, chosen),
-        "fusion_refitted": fusion is not None,
-        "threshold_kept": kept,
-    }
-    made = replace(made, thresholds={**base.thresholds, "match": match}, facts=facts)
-    return CalibrateResult(made, sample.refusals)
+        **base.facts, **_facts(base, sample), "target_far": target_far, "far_shown": all(shown),
+        "far_queries": len(wrong), "fusion_refitted": fusion is not None, "threshold_kept": any(kept),
+    }  # fmt: skip
+    return CalibrateResult(replace(made, thresholds=thresholds, facts=facts), sample.refusals)
+
+
+def _kinds(sample: ReviewedSample) -> dict[str, Bools]:
+    """Threshold -> the candidates that it judges."""
+    pills = sample.features[:, FEATURES.index("pills")] > 0
+    return {"match": ~pills, "match_pills": pills}
 
 
 def _refitted(sample: ReviewedSample) -> Fusion | None:
@@ -145,10 +155,9 @@ def _worst(calibration: Calibration, sample: ReviewedSample, judged: Bools) -> t
     return worst, np.zeros(len(worst), bool)
 
 
-def _facts(base: Calibration, sample: ReviewedSample, chosen: FarThreshold) -> dict[str, Any]:
+def _facts(base: Calibration, sample: ReviewedSample) -> dict[str, Any]:
     return {
         "source": "reviewed decisions", "base_source": base.facts.get("source", ""), "date": now().date().isoformat(),
         "decisions": sample.decisions, "decisions_left_out": len(sample.refusals), "pairs": len(sample.same),
-        "right_pairs": int(sample.same.sum()), "target_far": chosen.target, "far_shown": chosen.shown,
-        "far_queries": chosen.negatives,
+        "right_pairs": int(sample.same.sum()),
     }  # fmt: skip

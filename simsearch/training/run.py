@@ -127,9 +127,8 @@ def calibrate_from_table(
     try:
         alike, places = sample.without_faces()
         made = base if print_only else _fitted(config, methods, alike, target_far, facts, progress)
-        made = replace(
-            made, printed=base.printed, alone=base.alone, thresholds={**base.thresholds, **made.thresholds}
-        )  # fmt: skip
+        of_print = {name: base.thresholds[name] for name in ("match_print", "match_alone") if name in base.thresholds}
+        made = replace(made, printed=base.printed, alone=base.alone, thresholds={**of_print, **made.thresholds})
         if not reason:
             rows = [loaded[place] for place in places]
             pairs = _print_pairs(config, methods, printed, made, alike, rows, unreadable, progress)

@@ -70,6 +70,7 @@ def test_a_calibration_without_print_keeps_the_probability_of_appearance() -> No
     seen = judged(SEEN, found, replace(WITH_PRINT, printed=None))
     assert seen.probability == SEEN.probability
     assert Thresholds(0.8, 0.7).of(seen) == 0.8
+    assert Thresholds(0.8, 0.7, match_pills=0.9).of(replace(seen, loose_pills=True)) == 0.9
     assert Thresholds(0.8, 0.7).of(judged(SEEN, found, WITH_PRINT)) == 0.7
 
 

@@ -40,14 +40,14 @@ def write(kit: Kit, own: Path, threshold: float) -> None:
 def test_a_new_calibration_is_in_force_at_once(kit: Kit, methods: dict[str, Method], own: Path) -> None:
     scoring = CurrentScoring(methods, own)
     beside = scoring.current()
-    assert (beside.match_threshold, scoring.current()) == (0.9, beside)
+    assert (beside.thresholds.match, scoring.current()) == (0.9, beside)
     write(kit, own, 0.8)
     first = scoring.current()
-    assert (first.match_threshold, first.verifier.calibration) == (0.8, first.calibration)
+    assert (first.thresholds.match, first.verifier.calibration) == (0.8, first.calibration)
     assert first.digest != beside.digest
     write(kit, own, 0.7)
-    assert scoring.current().match_threshold == 0.7
-    assert first.match_threshold == 0.8  # what an answer under way goes by
+    assert scoring.current().thresholds.match == 0.7
+    assert first.thresholds.match == 0.8  # what an answer under way goes by
     own.unlink()
     assert scoring.current().digest == beside.digest
 
@@ -55,18 +55,29 @@ def test_a_new_calibration_is_in_force_at_once(kit: Kit, methods: dict[str, Meth
 def test_without_a_fit_of_print_alone_nothing_is_matched_by_it(kit: Kit, methods: dict[str, Method], own: Path) -> None:
     write(kit, own, 0.8)
     scoring = CurrentScoring(methods, own)
-    assert scoring.current().alone_threshold == NOTHING
+    assert scoring.current().thresholds.match_alone == NOTHING
     found, ones = Calibration.load(own), (1.0,) * len(ALONE_FEATURES)
     fused = Fusion(ALONE_FEATURES, ones, ones, ones, 0.0)
     replace(found, alone=fused, thresholds={**found.thresholds, "match_alone": 0.7}).save(own)
     now = scoring.current()
-    assert (now.alone_threshold, now.thresholds.match_alone, now.calibration.alone) == (0.7, 0.7, fused)
+    assert (now.thresholds.match_alone, now.calibration.alone) == (0.7, fused)
     assert now.digest != found.digest()
+
+
+def test_pills_are_judged_as_packages_where_a_calibration_knows_no_kinds(
+    kit: Kit, methods: dict[str, Method], own: Path
+) -> None:
+    write(kit, own, 0.8)
+    scoring = CurrentScoring(methods, own)
+    assert scoring.current().thresholds.match_pills == 0.8
+    found = Calibration.load(own)
+    replace(found, thresholds={**found.thresholds, "match_pills": 0.97}).save(own)
+    assert (scoring.current().thresholds.match, scoring.current().thresholds.match_pills) == (0.8, 0.97)
 
 
 def test_the_setting_goes_over_the_calibration(kit: Kit, methods: dict[str, Method], own: Path) -> None:
     write(kit, own, 0.8)
-    assert CurrentScoring(methods, own, 0.95).current().match_threshold == 0.95
+    assert CurrentScoring(methods, own, 0.95).current().thresholds.match == 0.95
 
 
 def test_a_later_calibration_that_cannot_be_used_is_warned_of_once(
@@ -74,14 +85,14 @@ def test_a_later_calibration_that_cannot_be_used_is_warned_of_once(
 ) -> None:
     write(kit, own, 0.8)
     scoring = CurrentScoring(methods, own)
-    assert scoring.current().match_threshold == 0.8
+    assert scoring.current().thresholds.match == 0.8
     own.write_text("{", encoding="utf-8")
-    assert [scoring.current().match_threshold for _ in range(3)] == [0.8] * 3
+    assert [scoring.current().thresholds.match for _ in range(3)] == [0.8] * 3
     [said] = [r.message for r in caplog.records]
     assert said.startswith(f"{own}: ")
     assert said.endswith("until then the calibration from before stays in force")
     write(kit, own, 0.6)
-    assert scoring.current().match_threshold == 0.6
+    assert scoring.current().thresholds.match == 0.6
     own.write_text("{", encoding="utf-8")
     with pytest.raises(WeightsError, match=str(own)):
         CurrentScoring(methods, own).current()
@@ -116,4 +127,4 @@ def test_a_file_put_in_its_place_with_the_same_size_and_time_is_noticed(
     os.utime(tmp_path / "other.json", ns=(stat.st_atime_ns, stat.st_mtime_ns))
     os.replace(tmp_path / "other.json", own)
     assert own.stat().st_size == stat.st_size
-    assert scoring.current().match_threshold == 0.7
+    assert scoring.current().thresholds.match == 0.7

@@ -113,10 +113,26 @@ def test_what_it_was_fitted_on_is_kept() -> None:
     assert 300 <= facts.pop("pairs") <= 360
     assert facts == {
         "table": "shelf.csv", "products": 10, "photos": 33, "right_pairs": 60, "target_far": 0.01, "far_shown": False,
-        "far_queries": 33,
+        "far_queries": {"match": 33},
     }  # fmt: skip
     assert calibration.fusion.names == FEATURES
     calibration.check({"siamese": "siamese-1", "orb": "orb-1", "phash": "phash-1", "dhash": "x"})
+
+
+def test_pills_do_not_set_the_bar_of_packages() -> None:
+    features = np.zeros((6, len(FEATURES)))
+    features[[2, 3, 4, 5], FEATURES.index("pills")] = 1
+    # The photos 0 and 1 show packages, the second beside a candidate that shows pills; 2 and 3 show pills.
+    several = room.CandidatePairs(features, np.zeros(6, bool), np.array([0, 1, 1, 2, 2, 3]))
+    p = np.array([0.2, 0.3, 0.99, 0.8, 0.7, 0.9])
+    chosen = room.thresholds_by_kind(p, several, 0.1)
+    assert {name: (round(one.threshold, 6), one.negatives) for name, one in chosen.items()} == {
+        "match": (0.3, 2), "match_pills": (0.9, 2),
+    }  # fmt: skip
+    packages = room.CandidatePairs(features[:2], np.zeros(2, bool), np.array([0, 1]))
+    assert {*room.thresholds_by_kind(p[:2], packages, 0.1)} == {"match"}
+    pills = room.CandidatePairs(features[3:], np.zeros(3, bool), np.array([2, 2, 3]))
+    assert room.thresholds_by_kind(p[3:], pills, 0.1)["match"].threshold > 0.9
 
 
 def test_a_sample_that_is_large_enough_shows_its_false_accept_rate() -> None:

@@ -99,6 +99,16 @@ def test_few_reviews_cannot_lower_the_threshold(desk: DecisionDesk) -> None:
     assert lowered.thresholds["match"] < 0.5
 
 
+def test_pills_have_a_threshold_of_their_own(desk: DecisionDesk) -> None:
+    pill = (0.0, 0.2, 5.0, 0.5, 0.0, 0.0, 1.0)
+    for i in range(LEAST):
+        [number] = record(desk, decision(Outcome.UNKNOWN, hit(f"wrong{i}", 0.5, pill)))
+        desk.catalog.decisions.review(number, DecisionVerdict.CONFIRMED, None)
+    made = calibrate_from_decisions(desk.catalog, BASE, target_far=0.001).calibration
+    assert made.thresholds["match"] == 0.9
+    assert made.thresholds["match_pills"] > 0.97
+
+
 def test_what_is_in_no_catalog_teaches_too(desk: DecisionDesk) -> None:
     reviewed(desk, LEAST, 5.0, right=False)
     assert calibrate_from_decisions(desk.catalog, BASE, target_far=0.001).calibration.thresholds["match"] > 0.97
