@@ -28,6 +28,8 @@ FORMAT = "simsearch-calibration-1"
 MAX_BYTES = 1_000_000
 LOGIT = "logit"
 """Name of the first column of `Calibration.printed`."""
+PILLS = "pills"
+"""The column that says which pairs show loose pills: 1 there, else 0."""
 NOTHING = float(np.nextafter(1.0, 2.0))
 """The largest threshold: no probability reaches it."""
 
@@ -78,11 +80,13 @@ class Calibration:
     """Turns the scores of named methods into a probability, and holds the thresholds of answers."""
 
     fusion: Fusion
+    """Of the look of packages; without `pills`, of loose pills too."""
     correction: Monotone
     """Of the fusion's logit; the identity in every calibration that is fitted now."""
     thresholds: Mapping[str, float]
-    """Purpose -> the smallest probability that is accepted, 0 to NOTHING: `match` for answers, `match_print` for those
-    that rest on print, too, `match_alone` for those that rest on print alone, `pair` for pairs."""
+    """Purpose -> the smallest probability that is accepted, 0 to NOTHING: `match` for answers, `match_pills` for those
+    about loose pills, `match_print` for those that rest on print, too, `match_alone` for those that rest on print
+    alone, `pair` for pairs."""
     fingerprints: Mapping[str, str]
     """Method -> its fingerprint when its scores were fitted; with another fingerprint probabilities mean nothing."""
     facts: Mapping[str, Any]
@@ -93,8 +97,12 @@ class Calibration:
     alone: Fusion | None = None
     """For pairs whose pictures do not agree in any point: over what print says alone (`print_alone.ALONE_FEATURES`).
     None: no product is found by print where its face is not in the catalog."""
+    pills: Fusion | None = None
+    """Of the look of loose pills, for the pairs that the column PILLS marks."""
 
     def __post_init__(self) -> None:
+        if self.pills is not None and (PILLS not in self.fusion.names or self.pills.names != self.fusion.names):
+            raise ValueError("the fusion of pills has other columns than that of packages")
         for name, value in self.thresholds.items():
             if not 0 <= value <= NOTHING:
                 raise ValueError(f"the threshold {name!r} is {value}, which is no probability")
@@ -105,7 +113,11 @@ class Calibration:
 
     def logits(self, features: ArrayLike) -> Floats:
         """The log-odds (n,) of :meth:`probability`."""
-        return np.asarray(self.correction(self.fusion.logits(features)), np.float64)
+        found = np.asarray(self.correction(self.fusion.logits(features)), np.float64)
+        if self.pills is None:
+            return found
+        shown = np.asarray(features, np.float64)[:, self.fusion.names.index(PILLS)] > 0
+        return np.where(shown, self.pills.logits(features), found)
 
     def check(self, fingerprints: Mapping[str, str]) -> None:
         """Raise WeightsError unless every method it was fitted for is in use with the same fingerprint."""
@@ -119,10 +131,8 @@ class Calibration:
     def digest(self) -> str:
         """SHA-256 (hex) of everything that a probability and a threshold come from; facts do not count."""
         parts = {"fusion": asdict(self.fusion), "correction": asdict(self.correction)}
-        if self.printed is not None:
-            parts["printed"] = asdict(self.printed)
-        if self.alone is not None:
-            parts["alone"] = asdict(self.alone)
+        further = {"printed": self.printed, "alone": self.alone, PILLS: self.pills}
+        parts |= {name: asdict(fusion) for name, fusion in further.items() if fusion is not None}
         text = json.dumps({**parts, "thresholds": dict(self.thresholds)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 

@@ -94,7 +94,8 @@ class CurrentScoring:
         try:
             calibration.check({name: m.fingerprint for name, m in self.methods.items()})
             # What an earlier version fitted lacks the features that came since.
-            calibration = replace(calibration, fusion=calibration.fusion.on(FEATURES))
+            pills = calibration.pills.on(FEATURES) if calibration.pills is not None else None
+            calibration = replace(calibration, fusion=calibration.fusion.on(FEATURES), pills=pills)
             if calibration.printed is not None:
                 calibration = replace(calibration, printed=calibration.printed.on((LOGIT, *PRINT_FEATURES)))
             if calibration.alone is not None:

@@ -23,7 +23,7 @@ from simsearch.core.types import Description, Progress, Refusal, silent
 from simsearch.features.keypoints import column
 from simsearch.indexes.catalog_keypoints import indexed_keypoints
 from simsearch.indexes.keypoint_votes import Nearest, VoteIndex, nearest
-from simsearch.recognition.calibration import Calibration, FarThreshold, threshold_for_far
+from simsearch.recognition.calibration import PILLS, Calibration, FarThreshold, threshold_for_far
 from simsearch.recognition.pair_scorer import FeatureScorer
 from simsearch.recognition.rank_fusion import reciprocal_rank_fusion
 from simsearch.recognition.score_fusion import Bools, Floats, Fusion, Monotone
@@ -190,8 +190,9 @@ def calibrate(
 ) -> Calibration:
     """Fit fusion and thresholds on a labelled sample.
 
-    The probability is that of a pair of packages (of loose pills, where there is nothing else) drawn from equally many
-    right and wrong ones. Thresholds: see `thresholds_by_kind`.
+    The probability is that of a pair drawn from equally many right and wrong ones. Packages and loose pills each have a
+    fusion where LEAST_PRODUCTS products or more show both; else one fusion serves both, its probability being that of
+    packages (of pills, where there is nothing else). Thresholds: see `thresholds_by_kind`.
 
     `fingerprints`: of the methods that `scorer` uses, by name.
 
@@ -209,13 +210,18 @@ def calibrate(
             f"all {settings.candidates} candidates of every photo are of its own product; raise query.candidates, or "
             "give fewer photos a product"
         )
-    features = counted(pairs.features)
-    logits = cross_fitted(features, pairs.same, folds(sample)[pairs.query], _fit, Fusion.logits)
-    line = _line(logits, pairs.same, packages=features[:, FEATURES.index("pills")] == 0)
-    p = line.probability(logits[:, None])
+    pills = pairs.features[:, FEATURES.index(PILLS)] > 0
+    kinds = [kind for kind in (~pills, pills) if _can_be_fitted(pairs, kind, sample)]
+    if len(kinds) < 2:
+        kinds = [np.ones(len(pills), bool)]
+    p = np.empty(len(pills))
+    fusions = []
+    for kind in kinds:
+        fusion, p[kind] = _fused(counted(pairs.features[kind]), pairs.same[kind], folds(sample)[pairs.query[kind]])
+        fusions.append(fusion)
     chosen = thresholds_by_kind(p, pairs, target_far)
     return Calibration(
-        _fit(features, pairs.same).after(line), Monotone(),
+        fusions[0], Monotone(),
         {name: one.threshold for name, one in chosen.items()} | {"pair": 0.5}, dict(fingerprints),
         {
             **facts, "products": len(several), "photos": len(sample.skus), "pairs": len(pairs.same),
@@ -223,7 +229,20 @@ def calibrate(
             "far_shown": all(one.shown for one in chosen.values()),
             "far_queries": {name: one.negatives for name, one in chosen.items()},
         },
+        pills=fusions[1] if len(fusions) > 1 else None,
     )  # fmt: skip
+
+
+def _can_be_fitted(pairs: CandidatePairs, kind: Bools, sample: Sample) -> bool:
+    right = {sample.skus[i] for i in pairs.query[kind & pairs.same]}
+    return len(right) >= LEAST_PRODUCTS and bool((kind & ~pairs.same).any())
+
+
+def _fused(features: Floats, same: Bools, fold: NDArray[np.int64]) -> tuple[Fusion, Floats]:
+    """A fusion of pairs with `features` (n, f), and the probability (n,) of each by a fusion of the other folds."""
+    logits = cross_fitted(features, same, fold, _fit, Fusion.logits)
+    line = _line(logits, same, packages=features[:, FEATURES.index(PILLS)] == 0)
+    return _fit(features, same).after(line), line.probability(logits[:, None])
 
 
 def thresholds_by_kind(p: Floats, pairs: CandidatePairs, target_far: float) -> dict[str, FarThreshold]:
@@ -238,7 +257,7 @@ def thresholds_by_kind(p: Floats, pairs: CandidatePairs, target_far: float) -> d
         pairs: of both kinds.
         target_far: in (0, 1).
     """
-    pills = pairs.features[:, FEATURES.index("pills")] > 0
+    pills = pairs.features[:, FEATURES.index(PILLS)] > 0
     package_photos = np.unique(pairs.query[~pills])  # a photo of pills makes a pair of pills with whatever it meets
     kinds = {"match": ~pills, "match_pills": pills & ~np.isin(pairs.query, package_photos)}
     chosen = {}

@@ -15,7 +15,7 @@ from simsearch.catalog.decisions import DecisionFilter, RecordedDecision
 from simsearch.core.errors import TrainingError
 from simsearch.core.numbers import stable_share
 from simsearch.core.types import Refusal
-from simsearch.recognition.calibration import Calibration, threshold_for_far
+from simsearch.recognition.calibration import PILLS, Calibration, threshold_for_far
 from simsearch.recognition.score_fusion import Bools, Floats, Fusion, Monotone
 from simsearch.recognition.verification import FEATURES, INCREASING, counted
 from simsearch.training.calibrate import CalibrateResult
@@ -110,39 +110,52 @@ def calibrate_from_decisions(catalog: Catalog, base: Calibration, *, target_far:
             f"{LEAST} reviewed answers with a wrong candidate are needed, there are {len(wrong)}{without}; "
             "look at more with `simsearch decisions --not-reviewed`, and confirm or correct them"
         )
-    fusion = _refitted(sample)
-    made = base if fusion is None else replace(base, fusion=fusion, correction=Monotone())
-    judged = ~sample.same if fusion is None else ~sample.same & sample.second
+    made, anew = _with_fusions(base, sample)
     thresholds, shown, kept = dict(base.thresholds), [], []
     for name, of_kind in _kinds(sample).items():
-        if not (judged & of_kind).any():
+        judged = ~sample.same & of_kind & (sample.second | (not anew[name]))
+        if not judged.any():
             continue
-        chosen = threshold_for_far(*_worst(made, sample, judged & of_kind), target_far)
+        chosen = threshold_for_far(*_worst(made, sample, judged), target_far)
         before = base.thresholds.get(name, base.thresholds["match"])
         shown.append(chosen.shown)
         kept.append(not chosen.shown and before > chosen.threshold)
         thresholds[name] = before if kept[-1] else chosen.threshold
     facts = {
         **base.facts, **_facts(base, sample), "target_far": target_far, "far_shown": all(shown),
-        "far_queries": len(wrong), "fusion_refitted": fusion is not None, "threshold_kept": any(kept),
+        "far_queries": len(wrong), "fusion_refitted": any(anew.values()), "threshold_kept": any(kept),
     }  # fmt: skip
     return CalibrateResult(replace(made, thresholds=thresholds, facts=facts), sample.refusals)
 
 
+def _with_fusions(base: Calibration, sample: ReviewedSample) -> tuple[Calibration, dict[str, bool]]:
+    """`base` with a new fusion for each kind that has enough reviews, and which kinds these are."""
+    kinds = _kinds(sample)
+    if base.pills is None:  # one fusion serves both
+        fusion, pills = _refitted(sample, np.ones(len(sample.same), bool)), None
+        anew = dict.fromkeys(kinds, fusion is not None)
+    else:
+        fusion, pills = (_refitted(sample, of_kind) for of_kind in kinds.values())
+        anew = {"match": fusion is not None, "match_pills": pills is not None}
+    made = replace(base, pills=pills or base.pills)
+    return made if fusion is None else replace(made, fusion=fusion, correction=Monotone()), anew
+
+
 def _kinds(sample: ReviewedSample) -> dict[str, Bools]:
     """Threshold -> the candidates that it judges."""
-    pills = sample.features[:, FEATURES.index("pills")] > 0
+    pills = sample.features[:, FEATURES.index(PILLS)] > 0
     return {"match": ~pills, "match_pills": pills}
 
 
-def _refitted(sample: ReviewedSample) -> Fusion | None:
-    """A fusion fitted on one half of the products and rescaled on the other; None where there are too few reviews."""
-    same, second = sample.same, sample.second
+def _refitted(sample: ReviewedSample, of_kind: Bools) -> Fusion | None:
+    """A fusion of the candidates `of_kind`, fitted on one half of the products and rescaled on the other; None where
+    there are too few reviews."""
+    same, second = sample.same[of_kind], sample.second[of_kind]
     if min(int(same.sum()), int((~same).sum())) < LEAST_FUSION:
         return None
     if any(same[half].all() or not same[half].any() for half in (second, ~second)):
         return None
-    features = counted(sample.features)
+    features = counted(sample.features[of_kind])
     fusion = Fusion.fit(features[~second], same[~second], FEATURES, l2=1.0, prior=0.5, nonnegative=INCREASING)
     return fusion.platt(features[second], same[second], prior=0.5)
 

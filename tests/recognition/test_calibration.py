@@ -44,6 +44,19 @@ def test_threshold_by_hand() -> None:
     assert (few.far, few.true_accept_rate, few.shown) == (0.0, 0.5, False)
 
 
+def test_pairs_of_pills_are_judged_by_their_own_fusion(tmp_path: Path) -> None:
+    names, zeros, ones = ("cosine", "pills"), (0.0, 0.0), (1.0, 1.0)
+    packages, pills = Fusion(names, zeros, ones, (2.0, 0.0), 0.0), Fusion(names, zeros, ones, (1.0, 0.0), -3.0)
+    both = Calibration(packages, Monotone(), {"match": 0.9, "match_pills": 0.95}, {}, {}, pills=pills)
+    assert both.logits([[1.0, 0.0], [1.0, 1.0]]).tolist() == [2.0, -2.0]
+    both.save(tmp_path / "c.json")
+    back = Calibration.load(tmp_path / "c.json")
+    assert (back.pills, back.digest()) == (pills, both.digest())
+    assert both.digest() != replace(both, pills=None).digest()
+    with pytest.raises(ValueError, match="other columns"):
+        replace(both, pills=replace(pills, names=("pills", "cosine")))
+
+
 def test_threshold_at_the_ends() -> None:
     certain = threshold_for_far([1.0, 1.0], [False, True], 0.1)
     assert certain.threshold == NOTHING > 1.0

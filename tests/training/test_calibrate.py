@@ -135,6 +135,38 @@ def test_pills_do_not_set_the_bar_of_packages() -> None:
     assert room.thresholds_by_kind(p[3:], pills, 0.1)["match"].threshold > 0.9
 
 
+class PillScorer(StubScorer):
+    """Photos of every second product show pills, whose cosine says nothing, and whose votes tell them apart."""
+
+    def features(self, query: Description, others: Sequence[Description], **how: Any) -> NDArray[np.float64]:
+        rows = super().features(query, others, **how)
+        shows = [int(query["product"][0]) % 2 or int(other["product"][0]) % 2 for other in others]
+        pills = np.array(shows, float)
+        rows[:, 1] *= 1 - pills
+        rows[:, FEATURES.index("pill_votes")] = pills * np.maximum(0, rows[:, 2] + 3)
+        rows[:, 2] *= 1 - pills
+        rows[:, FEATURES.index("pills")] = pills
+        return rows
+
+
+def test_pills_have_a_fusion_of_their_own_where_both_are_in_the_sample() -> None:
+    def fit(products: int) -> Calibration:
+        return calibrate(
+            sample(products), PillScorer(), fingerprints=FINGERPRINTS, target_far=0.01, settings=asking(10), facts={}
+        )
+
+    made = fit(40)
+    assert made.pills is not None
+    weight = dict(zip(FEATURES, zip(made.fusion.weights, made.pills.weights, strict=True), strict=True))
+    assert weight["pill_votes"][0] == weight["cosine"][1] == 0
+    assert weight["pill_votes"][1] > 0 < weight["cosine"][0]
+    fresh = candidate_pairs(sample(20, seed=1), PillScorer(), asking(10), lambda done, total, text: None)
+    probability = made.probability(fresh.features)
+    assert probability[fresh.same].min() > 0.9 > 0.1 > probability[~fresh.same].max()
+    assert {*made.thresholds} == {"match", "match_pills", "pair"}
+    assert fit(2 * LEAST_PRODUCTS - 2).pills is None
+
+
 def test_a_sample_that_is_large_enough_shows_its_false_accept_rate() -> None:
     assert fitted(sample(20, 5), target_far=0.02).facts["far_shown"] is True
 
