@@ -3,10 +3,12 @@
 
 usage: calibration_manifest.py TRAIN.csv OUT.csv
 
-It takes three groups from the table of training_manifest.py. First, the products that training held out. Second, the
-unlabelled photos, as distractors that do not ask, since many show what another of them shows; those that show a
-labelled product by eye (doubtful_pairs.csv) are left out. Third, all medicines with one photo, which ask: a photo of a
-drug that the catalog lacks is taken for a sibling, another drug of the maker in the same design.
+It takes three groups from the table of training_manifest.py. First, the products that training held out; of the studio
+photos of pills only those of looks that people photographed ask, since of the others nothing is known but the two
+sides, which look different: they are distractors. Second, the unlabelled photos, as distractors that do not ask, since
+many show what another of them shows; those that show a labelled product by eye (doubtful_pairs.csv) are left out.
+Third, all medicines with one photo, which ask: a photo of a drug that the catalog lacks is taken for a sibling, another
+drug of the maker in the same design.
 
 It adds 200 rendered packages that training never drew, one studio and two phone photos each, written beside OUT. They
 hold no look-alike families: these descriptors cannot tell which of two strengths a photo shows.
@@ -49,7 +51,9 @@ def main(train: Path, out: Path) -> None:
     with train.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     counts = Counter(r["sku"] for r in rows)
-    chosen = [r for r in rows if counts[r["sku"]] > 1 and held_out(r["sku"], SHARE)]
+    aside = [r for r in rows if counts[r["sku"]] > 1 and held_out(r["sku"], SHARE)]
+    asking = {r["sku"] for r in aside if r["group"] != "rximage"}
+    chosen = [r if r["sku"] in asking else {**r, "role": "distractor"} for r in aside]
     alone = [r for r in rows if counts[r["sku"]] == 1]
     with Path(__file__).with_name("doubtful_pairs.csv").open(encoding="utf-8", newline="") as stream:
         doubtful = {r["image"] for r in csv.DictReader(stream)}
