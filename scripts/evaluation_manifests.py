@@ -5,8 +5,10 @@ usage: evaluation_manifests.py DATA_DIR OUT_DIR
 
 DATA_DIR holds the sets that docs/recognition.md describes.
 
-For retrieval, open set and calibration (columns sku, image, role): boxes.csv, strips.csv and tfda.csv. The reference of
-a product is its first photo, in tfda.csv that of the register. The unlabelled boxes are distractors in the first two.
+For retrieval, open set and calibration (columns sku, image, role): boxes.csv, packs.csv, strips.csv, pills6.csv,
+nlmphotos.csv and tfda.csv. The reference of a product is its first photo, in tfda.csv that of the register; in
+nlmphotos.csv both studio photos of every pill are, and pills of one look are one product. The unlabelled boxes that
+show no product of the evaluation split are distractors in the first three: the catalogs of docs/recognition.md.
 
 For the methods (columns sku, image, part): boxes_pairs.csv; strips_pairs.csv, whose thresholds are chosen on boxes
 because its three products cannot be divided; tfda_pairs.csv, without medicines that share a photo with another one.
@@ -40,14 +42,31 @@ def manifests(data: Path, out: Path) -> list[Path]:
     boxes = [(r["sku"], str(data / r["image"])) for r in records(data / "boxes.csv") if r["split"] == "eval"]
     strips = [(r["sku"], str(data / r["image"])) for r in records(data / "strips.csv")]
     tfda = [(r["sku"], str(data / r["image"]), r["split"]) for r in records(data / "tfda.csv")]
-    unlabelled = [("", str(p), "distractor") for p in sorted((data / "boxes_unlabelled").iterdir())]
+    shown = {image for _, image in boxes}
+    loose = [str(p) for p in sorted((data / "boxes_unlabelled").iterdir())]
+    unlabelled = [("", image, "distractor") for image in loose if image not in shown]
+    packs = [r for r in records(data / "packs.csv") if r["face"] in ("print", "cut")]
+    beside = [(f"{r['sku']}-{r['split']}", str(data / r["image"])) for r in packs if r["split"] != "eval"]
+    faces = first_is_reference((r["sku"], str(data / r["image"])) for r in packs if r["split"] == "eval")
+    pills6 = [(r["sku"], str(data / r["image"])) for r in records(data / "pills6.csv")]
+    studio = [(r["look_id"], str(data / r["image"]), "reference") for r in records(data / "rximage.csv")]
+    people = [r for r in records(data / "nlmphotos.csv") if r["split"] == "eval"]
     shared = {sku for r in records(data / "tfda_same_photo.csv") for sku in r["skus"].split("|")}
     asked = {sku for sku, _, split in tfda if split == "eval"}
     roles = {"catalog": "reference", "eval": "query"}
     asking, parts = ("sku", "image", "role"), ("sku", "image", "part")
     return [
         write(out / "boxes.csv", asking, [*first_is_reference(boxes), *unlabelled]),
+        write(
+            out / "packs.csv", asking,
+            [*faces, *(one for one in first_is_reference(beside) if one[2] == "reference"), *unlabelled],
+        ),
         write(out / "strips.csv", asking, [*first_is_reference(strips), *unlabelled]),
+        write(out / "pills6.csv", asking, first_is_reference(pills6)),
+        write(
+            out / "nlmphotos.csv", asking,
+            [*studio, *((r["look_id"], str(data / r["image"]), "query") for r in people)],
+        ),
         write(out / "tfda.csv", asking, [(sku, path, roles[s]) for sku, path, s in tfda if s in roles]),
         write(out / "boxes_pairs.csv", ("sku", "image"), boxes),
         write(
