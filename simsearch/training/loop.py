@@ -6,8 +6,8 @@ import copy
 import csv
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,9 @@ from torch import Tensor, nn
 
 from simsearch.core.errors import TrainingError
 from simsearch.core.files import replacing
-from simsearch.features.network.network import Network, bfloat16_pays, normalise
+from simsearch.core.types import Pixels
+from simsearch.features.network.frames import seen
+from simsearch.features.network.network import Network, bfloat16_pays, normalise, to_input
 from simsearch.training import losses
 from simsearch.training.batches import Batch
 from simsearch.training.folded_norms import with_folded_norms
@@ -68,6 +70,20 @@ class Loop:
         heads = [p for p in self.network.parameters() if id(p) not in known]
         groups = [{"params": body, "peak": o.rate}, {"params": heads, "peak": o.head_rate}]
         return torch.optim.AdamW(groups, lr=o.rate, weight_decay=o.weight_decay)
+
+    @torch.no_grad()
+    def start_embedding(self, photos: Sequence[Pixels]) -> None:
+        """Start the embedding from what the backbone tells apart, where `start` is a classifier that has none."""
+        start = Path(self.settings.start)
+        if self.step or not self.settings.start or start.suffix == ".safetensors":
+            return
+        architecture = replace(self.settings.network, input_size=self.settings.train_size)
+        self.network.eval()
+        inputs = (to_input([seen(photo, architecture)]).to(self.device) for photo in photos)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            pooled = [self.network.pool(self.backbone(one)) for one in inputs]
+        self.network.start_embedding(torch.cat(pooled).cpu())
+        self.average.load_state_dict(self.network.state_dict())
 
     def train_step(self, batch: Batch) -> dict[str, float]:
         """One step of the optimiser; the losses by name (metric, pair, surface) and their weighted sum, total."""

@@ -31,6 +31,9 @@ from simsearch.training.loop import Loop
 from simsearch.training.settings import TrainSettings
 from simsearch.training.validation import Validation, draw_curves, embed
 
+_START_PHOTOS = 2048
+"""About so many photos say what the embedding starts from: eight times its components."""
+
 
 @dataclass(frozen=True)
 class TrainResult:
@@ -79,6 +82,7 @@ def train(
         raise TrainingError(str(error)) from None
     loop = Loop(settings, chosen, data=_digest(data.photos), unsure=batches.unsure)
     loop.resume(run)
+    loop.start_embedding([data.views[i].seen for i in trained[:: max(1, len(trained) // _START_PHOTOS)]])
     validation = Validation.of(data.photos, [views.seen for views in data.views], data.aside)
     facts = {**(card or {}), **_facts(settings, data)}
     losses = _train(loop, batches, validation, run, facts, progress)

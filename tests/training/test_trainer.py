@@ -321,6 +321,18 @@ def test_without_a_start_nothing_is_frozen(tmp_path: Path) -> None:
         assert not torch.equal(after[f"backbone.{name}"], before[name])
 
 
+def test_a_classifier_tells_photos_apart_before_the_first_step(tmp_path: Path) -> None:
+    start = tmp_path / "classifier.pth"
+    trunk = Network(TINY.network).backbone.state_dict()
+    torch.save({f"features.{name}": value for name, value in trunk.items()}, start)
+    settings = replace(TINY, start=str(start), optimiser=replace(TINY.optimiser, steps=1, rate=0.0, head_rate=0.0))
+    photos = catalog(2 * TINY.network.embedding)
+    train(settings, photos, tmp_path)
+    embed_ = torch.load(tmp_path / "checkpoint.pt", weights_only=True)["network"]["embed.weight"].double()
+    alike = embed_ @ embed_.T
+    assert (alike - alike.diag().diag()).abs().max() < 1e-5 * alike.diag().max(), "the directions are orthogonal"
+
+
 def test_a_worker_changes_nothing(whole: Path, tmp_path: Path) -> None:
     # loader_workers is part of the settings, so the run is another one; its batches are the same.
     train(replace(TINY, loader_workers=1), catalog(16), tmp_path)

@@ -82,6 +82,24 @@ class Network(nn.Module):
         scale = float(self.architecture.embedding) ** 0.5
         return cast(Tensor, self.pair((a - b).abs() * scale)).squeeze(1)
 
+    def start_embedding(self, pooled: Tensor) -> None:
+        """Set `embed` to the principal components of pooled features (n, channels), each divided by the root of its
+        deviation, so that the embedding tells apart from the start what the backbone tells apart.
+
+        With no more photos than components it keeps its random start.
+        """
+        wanted = self.embed.out_features
+        if len(pooled) <= wanted:
+            return
+        mean = pooled.double().mean(dim=0)
+        _, spread, directions = torch.linalg.svd(pooled.double() - mean, full_matrices=False)
+        weight = directions[:wanted] / spread[:wanted, None].clamp(min=1e-9).sqrt()
+        # As large as a random start, so that a step of the optimiser moves it as far.
+        weight *= (self.embed.in_features * weight.square().mean()).rsqrt()
+        with torch.no_grad():
+            self.embed.weight.copy_(weight)
+            self.embed.bias.copy_(-weight @ mean)
+
     def load_start(self, path: Path) -> None:
         """Start from the weights in `path`: simsearch's own (.safetensors), or a state dict (.pth) as it is published.
 

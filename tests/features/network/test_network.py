@@ -124,6 +124,23 @@ def test_start_from_a_torchvision_state_dict(backbone: str, tmp_path: Path) -> N
         assert torch.allclose(net.backbone(x), trunk(x), atol=1e-4)
 
 
+def test_an_embedding_starts_from_principal_components(network: Network) -> None:
+    torch.manual_seed(6)
+    directions = torch.randn(4, 576)
+    pooled = torch.randn(200, 4) * torch.tensor([9.0, 4.0, 2.0, 1.0]) @ directions + 3.0
+    fresh = Network(Architecture("mobilenet_v3_small", embedding=32, input_size=64, pair_hidden=16))
+    fresh.start_embedding(pooled)
+    with torch.inference_mode():
+        found = fresh.embed(pooled)
+    assert found.mean(dim=0).abs().max() < 1e-4
+    apart = torch.cov(found.T)
+    assert (apart - apart.diag().diag()).abs().max() < 1e-3 * apart.diag().max()
+    assert fresh.embed.weight.square().mean().rsqrt().item() == pytest.approx(576**0.5, rel=1e-3)
+    before = network.embed.weight.clone()
+    network.start_embedding(pooled[:32])
+    assert torch.equal(network.embed.weight, before), "too few photos say nothing"
+
+
 def test_starts_that_are_none(tmp_path: Path) -> None:
     net = Network(SMALL)
     with pytest.raises(WeightsError, match="no such file"):
