@@ -15,7 +15,7 @@ from simsearch.app import App
 from simsearch.core import images
 from simsearch.core.errors import ImageError, SourceError
 from simsearch.core.types import Image, Outcome, Progress, Refusal
-from simsearch.evaluation.evaluated_query import EvaluatedQuery, milliseconds
+from simsearch.evaluation.evaluated_query import EvaluatedQuery, basis, milliseconds
 from simsearch.evaluation.protocol import LabelledPhoto, Protocol
 from simsearch.evaluation.ranking import list_ranks, product_ranks
 from simsearch.evaluation.retrieval_stages import lookup_ranks
@@ -114,6 +114,7 @@ def _ask(
         lookup_ranks=stages, rank=float(rank),
         first=first.sku if first else "", first_right=first is not None and first.sku in right,
         probability=first.verification.probability if first else 0.0,
+        basis=basis(first.verification) if first else "",
         outcome=decision.outcome, named=named or "", named_right=named in right,
         milliseconds=milliseconds(decision, read_ms),
     )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Refusal
-from simsearch.evaluation.evaluated_query import EvaluatedQuery
+from simsearch.evaluation.evaluated_query import BASES, LOOK, PILLS, EvaluatedQuery
 from simsearch.evaluation.intervals import Indices
 from simsearch.evaluation.metrics import confusion, roc_auc
 from simsearch.evaluation.pairs import LabelledPairs
@@ -27,6 +27,8 @@ class ScoredPairs:
     """(n,), 0 to 1."""
     threshold: float
     """Smallest probability that counts as "same", as the calibration has it for pairs."""
+    pills: NDArray[np.bool_]
+    """(n,) whether one of the two shows loose pills."""
 
     def figures(self, seed: int) -> dict[str, Figure]:
         """accuracy, precision, recall, false_accept_rate, auc."""
@@ -59,7 +61,7 @@ class CalibrationReport:
     """Reliability of probabilities."""
 
     diagrams: Mapping[str, tuple[Reliability, Mapping[str, Figure]]]
-    """`pairs` or `first answers` -> diagram, and expected_error and brier with intervals."""
+    """`pairs` or `first answers`, of all and of each kind -> diagram, and expected_error and brier with intervals."""
     pairs: ScoredPairs | None
     pair_figures: Mapping[str, Figure]
     facts: Mapping[str, Any]
@@ -88,14 +90,34 @@ def calibration_report(
     seed: int,
     refusals: Sequence[Refusal] = (),
 ) -> CalibrationReport:
-    """Reliability of the probabilities of pairs, and of the first hit of each answer."""
+    """Reliability of the probabilities of pairs, and of the first hit of each answer, by what they rest on too."""
     diagrams = {}
     if pairs is not None:
-        diagrams["pairs"] = _diagram(pairs.probability, pairs.pairs.same, pairs.pairs.product.tolist(), seed)
+        product = pairs.pairs.product.tolist()
+        kinds = {LOOK: ~pairs.pills, PILLS: pairs.pills}
+        diagrams |= _diagrams("pairs", pairs.probability, pairs.pairs.same, product, kinds, seed)
     if queries:
         p, y = np.array([q.probability for q in queries]), np.array([q.first_right for q in queries])
-        diagrams["first answers"] = _diagram(p, y, [q.sku for q in queries], seed)
+        kinds = {basis: np.array([q.basis == basis for q in queries]) for basis in BASES}
+        diagrams |= _diagrams("first answers", p, y, [q.sku for q in queries], kinds, seed)
     return CalibrationReport(diagrams, pairs, pairs.figures(seed) if pairs else {}, facts, tuple(refusals))
+
+
+def _diagrams(
+    name: str,
+    p: NDArray[np.float64],
+    y: NDArray[np.bool_],
+    owners: Sequence[Any],
+    kinds: Mapping[str, NDArray[np.bool_]],
+    seed: int,
+) -> dict[str, tuple[Reliability, Mapping[str, Figure]]]:
+    """The diagram of all, and where there are several kinds those of each."""
+    out: dict[str, tuple[Reliability, Mapping[str, Figure]]] = {name: _diagram(p, y, owners, seed)}
+    present = {kind: rows for kind, rows in kinds.items() if rows.any()}
+    for kind, rows in present.items() if len(present) > 1 else ():
+        own = [owner for owner, row in zip(owners, rows, strict=True) if row]
+        out[f"{name}: {kind}"] = _diagram(p[rows], y[rows], own, seed)
+    return out
 
 
 def _diagram(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from simsearch.core.types import Decision, Outcome
+from simsearch.core.types import Decision, Outcome, Verification
 from simsearch.evaluation.tables import Table, finite
 
 STAGES = {
@@ -17,6 +17,17 @@ STAGES = {
     "verify": "pairwise look and decision", "answer": "all but reading",
 }  # fmt: skip
 """Stages of an answer that are timed -> what each does. `lookup_LANE` is the part of `lookup` spent in one lane."""
+
+PRINT, LOOK, PILLS = "packages, print compared", "packages by their look", "loose pills"
+BASES = (PRINT, LOOK, PILLS)
+"""What a probability may rest on. Each has a fit and a threshold of its own."""
+
+
+def basis(seen: Verification) -> str:
+    """What the probability of a pair rests on."""
+    if seen.printed is not None and (seen.printed.features or seen.printed.alone is not None):
+        return PRINT
+    return PILLS if seen.loose_pills else LOOK
 
 
 @dataclass(frozen=True)
@@ -43,6 +54,8 @@ class EvaluatedQuery:
     first_right: bool
     probability: float
     """Of that hit, 0 to 1; 0 where there is none."""
+    basis: str
+    """What that probability rests on: one of `BASES`; empty where there is no hit."""
     outcome: Outcome
     named: str
     """SKU of a MATCH or the first of an AMBIGUOUS; empty for UNKNOWN."""

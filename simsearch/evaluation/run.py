@@ -220,4 +220,6 @@ def score_pairs(
     for i, (a, b) in enumerate(zip(pairs.a.tolist(), pairs.b.tolist(), strict=True)):
         progress(i, len(pairs), "pairs")
         [probability[i]] = method.compare(described[a], [described[b]])
-    return ScoredPairs(pairs, probability, app.calibration.thresholds["pair"]), refusals, ""
+    loose = np.array([d.loose_pills for d in described], bool)
+    pills = loose[pairs.a] | loose[pairs.b]
+    return ScoredPairs(pairs, probability, app.calibration.thresholds["pair"], pills), refusals, ""

@@ -13,7 +13,7 @@ import pytest
 
 from simsearch.core.types import Outcome, Refusal
 from simsearch.evaluation.calibration_report import ScoredPairs
-from simsearch.evaluation.evaluated_query import STAGES, EvaluatedQuery
+from simsearch.evaluation.evaluated_query import LOOK, STAGES, EvaluatedQuery
 from simsearch.evaluation.pairs import LabelledPairs
 from simsearch.evaluation.rendered_set import write_rendered_set
 
@@ -27,8 +27,8 @@ def asked() -> Asked:
     def made(sku: str, rank: float = 1, p: float = 0.9, **changes: Any) -> EvaluatedQuery:
         outcome = Outcome.MATCH if p >= 0.9 else Outcome.UNKNOWN
         query = EvaluatedQuery(
-            sku, f"{sku}.jpg", True, rank, 0.8, 0.5, {"votes": inf, "fused": rank}, rank, "x", rank == 1, p, outcome,
-            "x", rank == 1, dict.fromkeys(STAGES, 10.0),
+            sku, f"{sku}.jpg", True, rank, 0.8, 0.5, {"votes": inf, "fused": rank}, rank, "x", rank == 1, p, LOOK,
+            outcome, "x", rank == 1, dict.fromkeys(STAGES, 10.0),
         )  # fmt: skip
         return replace(query, **changes)
 
@@ -42,7 +42,7 @@ def scored() -> Callable[[list[float], list[bool]], ScoredPairs]:
     def made(probability: list[float], same: list[bool]) -> ScoredPairs:
         n = np.arange(len(same))
         labelled = LabelledPairs(n, n, np.array(same), np.zeros(len(n), bool), n)
-        return ScoredPairs(labelled, np.array(probability), 0.5)
+        return ScoredPairs(labelled, np.array(probability), 0.5, np.zeros(len(n), bool))
 
     return made
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from simsearch.core.types import Refusal
 from simsearch.evaluation.calibration_report import ScoredPairs, calibration_report
-from simsearch.evaluation.evaluated_query import EvaluatedQuery
+from simsearch.evaluation.evaluated_query import LOOK, PILLS, PRINT, EvaluatedQuery
 
 Asked = Callable[..., EvaluatedQuery]
 Scored = Callable[[list[float], list[bool]], ScoredPairs]
@@ -34,3 +36,16 @@ def test_calibration_of_pairs_and_answers(asked: Asked, scored: Scored, facts: F
 
 def test_what_was_left_out_is_in_the_report(asked: Asked, facts: Facts, refusal: Refusal) -> None:
     assert calibration_report([asked("a")], None, facts, 0, [refusal]).json()["refused"] == [refusal.message]
+
+
+def test_each_kind_of_evidence_has_a_diagram_of_its_own(asked: Asked, scored: Scored) -> None:
+    answers = [asked("a", basis=PRINT), asked("b", rank=2, p=0.8), asked("c", p=0.7, basis=PILLS), asked("d", p=0.6)]
+    pairs = replace(scored([0.9, 0.2, 0.8], [True, False, True]), pills=np.array([False, True, True]))
+    report = calibration_report(answers, pairs, {}, 0)
+    counts = {name: int(diagram.counts.sum()) for name, (diagram, _) in report.diagrams.items()}
+    assert counts == {
+        "pairs": 3, f"pairs: {LOOK}": 1, f"pairs: {PILLS}": 2, "first answers": 4,
+        f"first answers: {PRINT}": 1, f"first answers: {LOOK}": 2, f"first answers: {PILLS}": 1,
+    }  # fmt: skip
+    confidence = report.diagrams[f"first answers: {LOOK}"][0].confidence
+    assert sorted(confidence[~np.isnan(confidence)].tolist()) == [0.6, 0.8]

@@ -80,7 +80,7 @@ def test_open_set_and_calibration(manifest: Path, kit: Kit, tmp_path: Path) -> N
         report = evaluate_calibration(app, protocol, **shared)
         assert next(iter(divided.thresholds.values())) == app.match_threshold
     assert sum(not a.known for a in divided.queries) == 6
-    assert set(report.diagrams) == {"pairs", "first answers"}
+    assert {"pairs", "first answers"} <= set(report.diagrams)
     assert int(report.diagrams["first answers"][0].counts.sum()) == 24
     # 9 products with three photos, 3 with two: 3 * 9 + 3 right pairs, and as many wrong ones.
     assert report.pairs is not None
