@@ -91,7 +91,7 @@ def calibration_report(
     refusals: Sequence[Refusal] = (),
 ) -> CalibrationReport:
     """Reliability of the probabilities of pairs, and of the first hit of each answer, by what they rest on too."""
-    diagrams = {}
+    diagrams: dict[str, tuple[Reliability, Mapping[str, Figure]]] = {}
     if pairs is not None:
         product = pairs.pairs.product.tolist()
         kinds = {LOOK: ~pairs.pills, PILLS: pairs.pills}
