@@ -9,6 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from simsearch.catalog.browse import Browse
 from simsearch.catalog.builds import Builds
 from simsearch.catalog.codes import ProductCodes
 from simsearch.catalog.database import Database
@@ -79,6 +80,7 @@ class Catalog:
         self.builds = Builds(database)
         self.reviews = Reviews(database)
         self.selection = Selection(database)
+        self.browse = Browse(database)
         self.sources = Sources(database)
         self.housekeeping = Housekeeping(database)
 
