@@ -28,11 +28,14 @@ ROWS = (
     {"app"},
     {"evaluation"},  # measures the application from outside
     {"views"},
-    {"cli", "testing"},
+    {"client", "server"},  # HTTP and the page, and what asks them
+    {"cli", "testing"},  # the command line starts the server
 )
 ROW_OF = {room: row for row, rooms in enumerate(ROWS) for room in rooms}
 LAZY = simsearch._WHERE  # public name -> the module that simsearch/__init__.py takes it from on first use
-HEAVY = {"torch", "torchvision", "faiss", "cv2", "sqlalchemy", "matplotlib", "scipy", "onnxruntime", "rapidocr"}
+HEAVY = {"torch", "torchvision", "faiss", "cv2", "sqlalchemy", "matplotlib", "scipy", "onnxruntime", "rapidocr"} | {
+    "fastapi", "httpx",
+}  # fmt: skip
 
 
 def module_name(path: str) -> str:

@@ -135,6 +135,30 @@ class DuplicateSettings:
 
 
 @dataclass(frozen=True)
+class ServerSettings:
+    """How `simsearch serve` listens, whom it trusts, and where it refuses."""
+
+    host: str = "127.0.0.1"
+    port: int = setting(8780, low=0, high=65535)
+    hosts: tuple[str, ...] = ()
+    workers: int = setting(2, low=1, high=64)
+    threads: int = setting(0, low=0, high=256)
+    queue: int = setting(16, low=0, high=10_000)
+    max_body_bytes: int = setting(25_000_000, low=1024)
+    body_timeout_s: float = setting(30.0, low=0.1, high=3600.0)
+    answer_timeout_s: float = setting(60.0, low=0.1, high=3600.0)
+    grace_s: float = setting(30.0, low=0.0, high=3600.0)
+    rate_per_s: float = setting(20.0, low=0.0, high=100_000.0)
+    burst: int = setting(60, low=1, high=1_000_000)
+    trusted_proxies: tuple[str, ...] = ()
+    user_header: str = "X-Forwarded-User"
+    proxy_role: str = setting("review", choices=("read", "review", "admin"))
+    keep_photos: str = setting("never", choices=("never", "review", "always"))
+    keep_photos_days: int = setting(30, low=1, high=3650)
+    log: str = setting("json", choices=("json", "text"))
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings in force. `methods` holds one table a method, which the method itself checks."""
 
@@ -146,6 +170,7 @@ class Config:
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     query: QuerySettings = field(default_factory=QuerySettings)
     duplicates: DuplicateSettings = field(default_factory=DuplicateSettings)
+    server: ServerSettings = field(default_factory=ServerSettings)
     methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
