@@ -87,9 +87,12 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(cores() - 1, "simsearch", initializer=stay_on_this_thread)
 
 
-def stay_on_this_thread() -> None:
-    """Make `in_threads` a plain loop on the calling thread: for the threads of a pool that has one for each core."""
-    _WITHIN.pool = True
+def stay_on_this_thread(stay: bool = True) -> None:
+    """Make `in_threads` a plain loop on the calling thread: for the threads of a pool that has one for each core.
+
+    `stay`: False lets the next work of the thread use the other cores again, because they have nothing to do.
+    """
+    _WITHIN.pool = stay
 
 
 @cache

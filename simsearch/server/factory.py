@@ -25,6 +25,9 @@ from simsearch.server.routes import routers
 from simsearch.server.state import ServerState, opened
 
 LOG = logging.getLogger("simsearch.server")
+_PAGE = "simsearch.server.page.routes"
+"""The page for people: its `mount(app)` adds routes and static files, and sets `app.state.problem_page`, which makes the
+answer to a browser of (request, problem)."""
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "[::1]"))
 
 
@@ -47,12 +50,8 @@ def create_app(app: App, settings: ServerSettings | None = None, rates: Rates | 
     made.state.server = state
     for router in routers():
         made.include_router(router)
-    if (
-        importlib.util.find_spec("simsearch.server.page.routes") is not None
-    ):  # the page: its router, statics, problem page
-        from simsearch.server.page.routes import mount
-
-        mount(made)
+    if importlib.util.find_spec(_PAGE) is not None:
+        importlib.import_module(_PAGE).mount(made)
     _handle_errors(made)
     _describe_problems(made)
     # Outermost, so that the last resort answers within it.

@@ -1,4 +1,4 @@
-"""What every request passes, as plain ASGI: id, host, origin, headers of the answer, the last resort, log and metrics."""
+"""What every request passes, as plain ASGI: id, host, origin, headers of the answer, last resort, log and metrics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Prometheus is told. Workers count in files of their own under PROMETHEUS_MULTIPROC_DIR; a scrape adds them up."""
+"""What Prometheus is told. Each worker counts in files under PROMETHEUS_MULTIPROC_DIR; a scrape adds them up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every error that the server answers with, as RFC 9457 says: `application/problem+json`. docs/server.md has the table."""
+"""Every error that the server answers with, as RFC 9457 says: `application/problem+json`. docs/server.md lists them."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ KINDS: Mapping[str, Kind] = {
     "no-name": Kind(404, "Unknown name", "the name is neither a SKU nor a photo of the catalog"),
     "never-run": Kind(404, "Never run", "duplicates were never searched; POST /v1/duplicates/runs, or run a night"),
     "no-run": Kind(404, "No such run", "there was no search for duplicates of this number"),
-    "no-such-method": Kind(405, "Method not allowed", "the address does not know the method; `Allow` has those it does"),
+    "no-such-method": Kind(405, "Method not allowed", "`Allow` has the methods that the address knows"),
     "body-timeout": Kind(408, "The body is too slow", "the body had not arrived after `server.body_timeout_s`"),
     "unknown-sku": Kind(409, "Unknown SKU", "the catalog has no product of the SKU that a review names"),
-    "contradiction": Kind(409, "Contradicts the answer", "the verdict does not fit what the answer says; `detail` says how"),
+    "contradiction": Kind(409, "Contradicts the answer", "the verdict does not fit the answer; `detail` says how"),
     "ambiguous-name": Kind(409, "Ambiguous name", "several photos bear the name; give the SKUs"),
-    "in-progress": Kind(409, "In progress", "a request of the same Idempotency-Key is being answered; ask again later"),
+    "in-progress": Kind(409, "In progress", "a request of this Idempotency-Key is being answered"),
     "running": Kind(409, "Running", "a search for duplicates is under way; `Location` has it"),
     "file-gone": Kind(410, "File gone", "the image is known, but its file is missing or holds something else"),
     "somebody-was-faster": Kind(412, "Somebody was faster", "`If-Match` is not the ETag of the present state"),
