@@ -39,6 +39,8 @@ class DecisionReview:
     note: str
     at: datetime
     """UTC."""
+    by: str = ""
+    """Who gave it; "" where that is not known."""
 
 
 @dataclass(frozen=True)
@@ -155,9 +157,12 @@ class Decisions(Part):
             row = c.execute(_decisions(DecisionFilter()).where(DecisionRow.id == decision_id)).one_or_none()
         return _recorded(row) if row else None
 
-    def review(self, decision_id: int, verdict: DecisionVerdict, sku: str | None, note: str = "") -> None:
-        """Record a review, in place of an earlier one. The decision must exist."""
-        values = {"decision_id": decision_id, "created_at": now(), "verdict": verdict.value, "sku": sku, "note": note}
+    def review(self, decision_id: int, verdict: DecisionVerdict, sku: str | None, note: str = "", by: str = "") -> None:
+        """Record a review of the person `by`, in place of an earlier one. The decision must exist."""
+        values = {
+            "decision_id": decision_id, "created_at": now(), "verdict": verdict.value, "sku": sku, "note": note,
+            "said_by": by or None,
+        }  # fmt: skip
         with self.database.write() as c:
             c.execute(sa.delete(DecisionReviewRow).where(DecisionReviewRow.decision_id == decision_id))
             c.execute(sa.insert(DecisionReviewRow).values(values))
@@ -222,7 +227,8 @@ def _texts(texts: Sequence[str]) -> list[str]:
 
 def _decisions(wanted: DecisionFilter) -> sa.Select[Any]:
     review = DecisionReviewRow
-    said = (review.verdict, review.sku.label("said_sku"), review.note, review.created_at.label("said_at"))
+    when = review.created_at.label("said_at")
+    said = (review.verdict, review.sku.label("said_sku"), review.note, when, review.said_by)
     query = sa.select(DecisionRow.__table__, *said).outerjoin(review, review.decision_id == DecisionRow.id)
     if wanted.since is not None:
         query = query.where(DecisionRow.created_at >= wanted.since)
@@ -239,7 +245,10 @@ def _decisions(wanted: DecisionFilter) -> sa.Select[Any]:
 
 
 def _recorded(row: Any) -> RecordedDecision:
-    review = DecisionReview(DecisionVerdict(row.verdict), row.said_sku, row.note, row.said_at) if row.verdict else None
+    review = None
+    if row.verdict:
+        said = row.said_sku, row.note, row.said_at, row.said_by or ""
+        review = DecisionReview(DecisionVerdict(row.verdict), *said)
     return RecordedDecision(
         row.id, row.created_at, row.query, row.query_sha256, row.generation, row.outcome, row.sku, row.probability,
         row.evidence, review,

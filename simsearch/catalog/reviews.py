@@ -44,14 +44,16 @@ class Review:
     note: str
     at: datetime
     """UTC."""
+    by: str = ""
+    """Who gave it; "" where that is not known."""
 
 
 class Reviews(Part):
     """Reviews of pairs, one a pair: the latest."""
 
-    def record(self, a: Side, b: Side, said: ReviewVerdict, note: str = "") -> None:
-        """Record a verdict, in place of an earlier one on the same pair."""
-        values = {"created_at": now(), "verdict": said.value, "note": note}
+    def record(self, a: Side, b: Side, said: ReviewVerdict, note: str = "", by: str = "") -> None:
+        """Record a verdict of the person `by`, in place of an earlier one on the same pair."""
+        values = {"created_at": now(), "verdict": said.value, "note": note, "said_by": by or None}
         with self.database.write() as c:
             c.execute(sa.delete(PairReviewRow).where(*_of(a, b)))
             c.execute(sa.insert(PairReviewRow).values(**_columns(a, b), **values))
@@ -64,10 +66,10 @@ class Reviews(Part):
     def all(self) -> list[Review]:
         """All, oldest first."""
         row = PairReviewRow
-        columns = (row.sku_a, row.sha256_a, row.sku_b, row.sha256_b, row.verdict, row.note, row.created_at)
+        columns = (row.sku_a, row.sha256_a, row.sku_b, row.sha256_b, row.verdict, row.note, row.created_at, row.said_by)
         with self.database.read() as c:
             found = c.execute(sa.select(*columns).order_by(row.id)).all()
-        return [Review(Side(r[0], r[1]), Side(r[2], r[3]), ReviewVerdict(r[4]), r[5], r[6]) for r in found]
+        return [Review(Side(r[0], r[1]), Side(r[2], r[3]), ReviewVerdict(r[4]), *r[5:7], r[7] or "") for r in found]
 
     def sides(self, name: str) -> list[Side]:
         """The sides that `name` can mean: the SKU of that name, or else every SKU with a photo of that name or path."""

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0006"
+HEAD = "0007"
 """Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
 _NAMES = {
@@ -212,6 +212,8 @@ class DecisionReviewRow(Table):
     sku: Mapped[str | None] = mapped_column(Text)
     """What the photo shows; None: no product of the catalog."""
     note: Mapped[str] = mapped_column(Text)
+    said_by: Mapped[str | None] = mapped_column(Text)
+    """Who gave it; None where that is not known."""
 
 
 class PairReviewRow(Table):
@@ -234,6 +236,8 @@ class PairReviewRow(Table):
     verdict: Mapped[str] = mapped_column(String(16))
     """confirmed: both show the same product; dismissed: they do not, or the pair is of no interest."""
     note: Mapped[str] = mapped_column(Text)
+    said_by: Mapped[str | None] = mapped_column(Text)
+    """Who gave it; None where that is not known."""
 
 
 class StateRow(Table):

@@ -16,14 +16,14 @@ class PairFeedback:
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
 
-    def say(self, a: str, b: str, said: ReviewVerdict, note: str = "") -> tuple[Side, Side]:
-        """Record a review of the pair; returns the two sides it holds for.
+    def say(self, a: str, b: str, said: ReviewVerdict, note: str = "", by: str = "") -> tuple[Side, Side]:
+        """Record a review of the pair by a person; returns the two sides it holds for.
 
         Raises:
             UsageError: a name is unknown to the catalog, or ambiguous.
         """
         pair = self.pair(a, b)
-        self.catalog.reviews.record(*pair, said, note)
+        self.catalog.reviews.record(*pair, said, note, by)
         return pair
 
     def forget(self, a: str, b: str) -> tuple[Side, Side]:

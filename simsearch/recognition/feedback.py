@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.database import now
-from simsearch.catalog.decisions import DecisionFilter, DecisionVerdict, RecordedDecision
+from simsearch.catalog.decisions import DecisionFilter, DecisionReview, DecisionVerdict, RecordedDecision
 from simsearch.core.errors import UsageError
 from simsearch.core.types import Outcome
 
@@ -78,7 +78,13 @@ class DecisionDesk:
         return replace(found, face=face.image) if face else found
 
     def confirm(
-        self, decision_id: int, sku: str | None = None, note: str = "", face: str | Path | None = None
+        self,
+        decision_id: int,
+        sku: str | None = None,
+        note: str = "",
+        face: str | Path | None = None,
+        *,
+        by: str = "",
     ) -> RecordedDecision:
         """Say that the answer was right.
 
@@ -87,6 +93,7 @@ class DecisionDesk:
             sku: of an AMBIGUOUS answer, the product that the photo shows.
             note: for those who ask later.
             face: the photo that was asked, which becomes an image of the product; see `ingest.faces`.
+            by: who says so; "" where that is not known.
 
         Raises:
             UsageError: the answer does not name `sku`, or `face` cannot be added.
@@ -101,14 +108,22 @@ class DecisionDesk:
             says = f"names {', '.join(named)}" if named else "names no product"
             way = f"use `simsearch decisions correct {decision_id} {sku}`"
             raise UsageError(f"decision {decision_id} {says}, not {sku}; {way}")
-        return self._say(decision, DecisionVerdict.CONFIRMED, sku or decision.sku, note, face)
+        return self._say(
+            decision, DecisionReview(DecisionVerdict.CONFIRMED, sku or decision.sku, note, now(), by), face
+        )
 
     def correct(
-        self, decision_id: int, sku: str | None = None, note: str = "", face: str | Path | None = None
+        self,
+        decision_id: int,
+        sku: str | None = None,
+        note: str = "",
+        face: str | Path | None = None,
+        *,
+        by: str = "",
     ) -> RecordedDecision:
         """Say that the answer was wrong: the photo shows `sku`, or where that is None no product of the catalog.
 
-        `note`, `face`: as for `confirm`. UsageError where the answer names that product, the catalog lacks it, or
+        `note`, `face`, `by`: as for `confirm`. UsageError where the answer names that product, the catalog lacks it, or
         `face` cannot be added.
         """
         decision = self.get(decision_id)
@@ -121,7 +136,7 @@ class DecisionDesk:
             raise UsageError(f"decision {decision_id} names {sku}, among others; {way}")
         if sku is not None and not self.catalog.selection.has_product(sku):
             raise UsageError(f"{sku}: is no SKU of the catalog; leave it out to say that the photo shows none of it")
-        return self._say(decision, DecisionVerdict.CORRECTED, sku, note, face)
+        return self._say(decision, DecisionReview(DecisionVerdict.CORRECTED, sku, note, now(), by), face)
 
     def forget(self, decision_id: int) -> RecordedDecision:
         """Delete the review of a decision, and the face that came with it. UsageError where there is none."""
@@ -132,15 +147,13 @@ class DecisionDesk:
         self.catalog.decisions.forget_review(decision_id)
         return replace(decision, review=None, face="")
 
-    def _say(
-        self, decision: RecordedDecision, verdict: DecisionVerdict, sku: str | None, note: str, face: str | Path | None
-    ) -> RecordedDecision:
+    def _say(self, decision: RecordedDecision, said: DecisionReview, face: str | Path | None) -> RecordedDecision:
         """Write down what was said, in place of what was said before: also of the face that was added then."""
         if face is None:
             self._take_back(decision)
         else:
-            self._add(decision, sku, Path(face))
-        self.catalog.decisions.review(decision.id, verdict, sku, note)
+            self._add(decision, said.sku, Path(face))
+        self.catalog.decisions.review(decision.id, said.verdict, said.sku, said.note, said.by)
         return self.get(decision.id)
 
     def _add(self, decision: RecordedDecision, sku: str | None, photo: Path) -> None:

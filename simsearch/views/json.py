@@ -49,7 +49,8 @@ Json = dict[str, Any]
 def decision(d: RecordedDecision) -> Json:
     """A recorded answer, the evidence it was made from, and what a person said of it."""
     review = d.review and {
-        "verdict": d.review.verdict.value, "sku": d.review.sku, "note": d.review.note, "at": instant(d.review.at)
+        "verdict": d.review.verdict.value, "sku": d.review.sku, "note": d.review.note, "at": instant(d.review.at),
+        "by": d.review.by or None,
     }  # fmt: skip
     return {
         "id": d.id, "at": instant(d.at), "query": d.query, "query_sha256": d.query_sha256, "decision": d.outcome,
@@ -105,7 +106,7 @@ def said(pair: tuple[Side, Side], verdict: str) -> Json:
 
 def review(r: Review) -> Json:
     """What a person once said of a pair."""
-    return {**said((r.a, r.b), r.said.value), "note": r.note, "at": f"{r.at.isoformat()}Z"}
+    return {**said((r.a, r.b), r.said.value), "note": r.note, "at": f"{r.at.isoformat()}Z", "by": r.by or None}
 
 
 def _side(side: Side) -> Json:

@@ -74,10 +74,12 @@ def test_builds_decisions_and_reviews_are_kept(old: Catalog, version: str) -> No
     assert [d.id for d in old.decisions.find(DecisionFilter(sku="PARA-Ä"))] == [1]
     if version >= "0002":
         pair = Side("IBU-400", "a" * 64), Side("PARA-Ä")
-        assert old.reviews.all() == [Review(*pair, ReviewVerdict.DISMISSED, "other drug", THEN)]
+        by = "anna" if version >= "0007" else ""
+        assert old.reviews.all() == [Review(*pair, ReviewVerdict.DISMISSED, "other drug", THEN, by)]
     if version >= "0003":
         assert first.review is not None
         assert (first.review.verdict, first.review.sku) == (DecisionVerdict.CORRECTED, "PARA-Ä")
+        assert first.review.by == ("Ärztin" if version >= "0007" else "")
 
 
 def test_what_was_read_is_kept(old: Catalog, version: str) -> None:
@@ -102,6 +104,7 @@ def test_it_goes_on(old: Catalog, new: Any) -> None:
     assert old.descriptors.active_ids(P).tolist() == [2, 4, 6]
     old.builds.record("g000003", 3, "built", {})
     old.decisions.review(2, DecisionVerdict.CONFIRMED, None)
-    old.reviews.record(Side("IBU-400"), Side("PARA-Ä"), ReviewVerdict.CONFIRMED)
+    old.reviews.record(Side("IBU-400"), Side("PARA-Ä"), ReviewVerdict.CONFIRMED, by="ben")
+    assert old.reviews.all()[-1].by == "ben"
     assert old.housekeeping.integrity() == ""
     assert old.housekeeping.drop_descriptors([S, R], 4) == 2 + 4  # of the image that went before, and hashes
