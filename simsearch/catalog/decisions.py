@@ -113,9 +113,10 @@ class Decisions(Part):
                     ids.append(int(key[0]))
         return ids
 
-    def find(self, wanted: DecisionFilter, *, limit: int | None = None) -> Iterator[RecordedDecision]:
-        """Recorded answers that `wanted` lets through, newest first."""
-        before: int | None = None
+    def find(
+        self, wanted: DecisionFilter, *, limit: int | None = None, before: int | None = None
+    ) -> Iterator[RecordedDecision]:
+        """Recorded answers that `wanted` lets through, newest first; with `before` those older than that id."""
         while limit is None or limit > 0:
             query = _decisions(wanted).limit(_PAGE if limit is None else min(_PAGE, limit))
             if before is not None:

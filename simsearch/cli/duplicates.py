@@ -55,6 +55,9 @@ def duplicates(
     csv: Annotated[str | None, Option(help="Write the pairs as CSV to this file; - for standard output.")] = None,
     html: Annotated[Path | None, Option(help="Write a page with the pictures side by side.")] = None,
     limit: Annotated[int, Option(min=1, help="Groups, and pairs of look-alikes, on the page.")] = 200,
+    keep: Annotated[
+        bool, Option("--keep", help="Keep what is found for reviewers, as `simsearch serve` shows it.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """List catalog photos that show the same product. Those under different SKUs come first."""
@@ -64,14 +67,33 @@ def duplicates(
     if unknown:
         raise UsageError(f"--kind {unknown[0]}: is none of {', '.join(KIND_NAMES)}")
     _one_output(as_json, csv)
+    if keep and (threshold is not None or since is not None):
+        raise UsageError("--keep: reviewers see a whole search; leave out --threshold and --since")
     from simsearch.duplicates import DUPLICATES, PairKind
 
     with opened_app(context) as app, progress_bar(context, "comparing") as progress:
-        every = app.find_duplicates(threshold=threshold, since=since, progress=progress)
+        every = (
+            _kept(app, progress) if keep else app.find_duplicates(threshold=threshold, since=since, progress=progress)
+        )
         found = every.only([PairKind(k) for k in kind] if kind else DUPLICATES, conflicts=conflicts)
         if html is not None:
             _write_page(html, found, app.config.images, limit)
     _print(found, every, csv, as_json)
+
+
+def _kept(app: App, progress: Progress) -> Findings:
+    """What a whole search finds, kept in the home."""
+    from simsearch.server.duplicate_runs import DuplicateRuns
+
+    with DuplicateRuns(app.home).running() as run:
+
+        def tell(done: int, total: int, text: str) -> None:
+            run.progress(done, total, text)
+            progress(done, total, text)
+
+        found = app.find_duplicates(progress=tell)
+        run.done(map(shapes.group, found.groups), map(shapes.look_alike, found.look_alikes))
+    return found
 
 
 def _one_output(as_json: bool, csv: str | None) -> None:

@@ -21,6 +21,7 @@ from simsearch.cli import duplicates as cli_duplicates
 from simsearch.cli import evaluate as cli_evaluate
 from simsearch.cli import maintenance as cli_maintenance
 from simsearch.cli import query as cli_query
+from simsearch.cli import serve as cli_serve
 from simsearch.cli.context import (
     GlobalOptions,
     Json,
@@ -45,6 +46,7 @@ commands = typer.Typer(
 commands.add_typer(cli_evaluate.commands, name="evaluate")
 commands.add_typer(cli_duplicates.commands, name="duplicates")
 commands.add_typer(cli_decisions.commands, name="decisions")
+commands.add_typer(cli_serve.tokens, name="token", help="Say who may use the server: tokens, and their roles.")
 
 
 def _version(wanted: bool) -> None:
@@ -122,6 +124,7 @@ commands.command()(cli_duplicates.verify)
 commands.command()(cli_maintenance.read)
 commands.command()(cli_maintenance.rebuild)
 commands.command()(cli_maintenance.status)
+commands.command()(cli_serve.serve)
 
 
 @commands.command("config")

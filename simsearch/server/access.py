@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -157,6 +158,24 @@ def at_least(role: Role) -> Callable[[Request], Awaitable[Principal]]:
     return dependency
 
 
+def limited(role: Role) -> Callable[[Request], Awaitable[Principal]]:
+    """As :func:`at_least`, for questions and changes: they count for the client's rate."""
+    allowed = at_least(role)
+
+    async def dependency(request: Request) -> Principal:
+        found = await allowed(request)
+        shared = request.app.state.server
+        who = request.state.peer.address if found.via == "local" else f"{found.via}:{found.name}"
+        wait = shared.rates.wait_s(who)
+        if wait > 0:
+            text = f"more than {shared.settings.rate_per_s:g} requests a second"
+            raise Problem("too-many-requests", f"{text}; wait a little", retry_after=math.ceil(wait))
+        return found
+
+    return dependency
+
+
 Reader = Annotated[Principal, Depends(at_least(Role.READ))]
-Reviewer = Annotated[Principal, Depends(at_least(Role.REVIEW))]
-Admin = Annotated[Principal, Depends(at_least(Role.ADMIN))]
+Asker = Annotated[Principal, Depends(limited(Role.READ))]
+Changer = Annotated[Principal, Depends(limited(Role.REVIEW))]
+Admin = Annotated[Principal, Depends(limited(Role.ADMIN))]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 from fastapi import FastAPI, Request
@@ -26,21 +27,26 @@ from simsearch.server.state import ServerState, opened
 
 LOG = logging.getLogger("simsearch.server")
 _PAGE = "simsearch.server.page.routes"
-"""The page for people: its `mount(app)` adds routes and static files, and sets `app.state.problem_page`, which makes the
-answer to a browser of (request, problem)."""
+"""The page for people. Its `mount(app)` adds routes and static files, and sets `app.state.problem_page`: what makes the
+answer to a browser from (request, problem)."""
+_HOUR_S = 3600
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "[::1]"))
 
 
-def create_app(app: App, settings: ServerSettings | None = None, rates: Rates | None = None) -> FastAPI:
+def create_app(
+    app: App, settings: ServerSettings | None = None, rates: Rates | None = None, options: Sequence[str] = ()
+) -> FastAPI:
     """The ASGI application on `app`, which the caller closes.
 
     Args:
         app: opened; it need not be prepared.
         settings: of the server; None: those of `app`.
         rates: shared by the workers; None: of this one.
+        options: of the command line, for processes that work on the same; none: the home of `app`.
     """
     chosen = settings or app.config.server
-    state = opened(app, chosen, rates or Rates(chosen.rate_per_s, chosen.burst))
+    shared_rates = rates or Rates(chosen.rate_per_s, chosen.burst)
+    state = opened(app, chosen, shared_rates, options or ["--home", str(app.home)])
     made = FastAPI(
         title="simsearch", version=__version__, docs_url=None, redoc_url=None, openapi_url="/openapi.json",
         summary="Which drug does this photo show, and which catalog photos show the same product twice?",
@@ -69,10 +75,22 @@ def own_names(settings: ServerSettings) -> frozenset[str]:
 @asynccontextmanager
 async def _lifespan(made: FastAPI) -> AsyncIterator[None]:
     state: ServerState = made.state.server
+    sweeping = asyncio.create_task(_sweep(state))
+    if ready := getattr(made.state, "when_ready", None):
+        ready()
     try:
         yield
     finally:
-        state.jobs.close()
+        sweeping.cancel()
+        state.close()
+
+
+async def _sweep(state: ServerState) -> None:
+    """Delete photos that are past their days, every hour."""
+    while True:
+        with suppress(OSError):
+            await state.lightly(state.photos.drop_old)
+        await asyncio.sleep(_HOUR_S)
 
 
 # -- errors ------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from simsearch.server import metrics
+from simsearch.server import metrics, names
 from simsearch.server.access import Door, Peer
 from simsearch.server.problems import Problem
 
@@ -71,6 +71,8 @@ class _Passage:
 
     async def pass_through(self) -> None:
         """Answer it."""
+        if b"%2f" in self.scope.get("raw_path", b"").lower():
+            self.scope["path"] = names.path(self.scope["raw_path"].partition(b"?")[0])
         state = self.scope.setdefault("state", {})
         state.update(request_id=self.id, peer=self.peer, note={})
         try:

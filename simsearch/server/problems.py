@@ -49,7 +49,7 @@ KINDS: Mapping[str, Kind] = {
     "file-gone": Kind(410, "File gone", "the image is known, but its file is missing or holds something else"),
     "somebody-was-faster": Kind(412, "Somebody was faster", "`If-Match` is not the ETag of the present state"),
     "too-large": Kind(413, "Too large", "the body is larger than `server.max_body_bytes`, or has too many parts"),
-    "not-an-image": Kind(415, "Not an image", "the content, or its type, is none that is read here"),
+    "not-an-image": Kind(415, "Not an image", "the content, its type or its encoding is none that is taken here"),
     "wrong-host": Kind(421, "Wrong host", "the Host header is none of this server's; see `server.hosts`"),
     "invalid": Kind(422, "Invalid", "a parameter or field is missing, or not of its kind; `errors` has each"),
     "unreadable-image": Kind(422, "Unreadable image", "the photo cannot be read; `code` is one of docs/errors.md"),

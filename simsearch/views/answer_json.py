@@ -70,7 +70,7 @@ def explanation(found: Decision) -> Json:
 def _hit(hit: Hit) -> Json:
     v = hit.verification
     return {
-        "sku": hit.sku, "name": hit.name, "image": hit.image,
+        "sku": hit.sku, "name": hit.name, "image": hit.image, "image_id": hit.image_id,
         **scores(v), "printed": print_json.printed(v.printed),
     }  # fmt: skip
 

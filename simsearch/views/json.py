@@ -85,14 +85,15 @@ def look_alike(p: DuplicatePair) -> Json:
 
 
 def _image(i: ImageFacts) -> Json:
-    return {"sku": i.sku, "name": i.title, "image": i.image, "sha256": i.sha256}
+    return {"id": i.id, "sku": i.sku, "name": i.title, "image": i.image, "sha256": i.sha256}
 
 
 def _pair(p: DuplicatePair) -> Json:
     """Identical files are not compared: their scores are null."""
     compared = scores(p.verification) if p.verification else dict.fromkeys(("similarity", "inliers", "support"))
     return {
-        "a": p.a.image, "b": p.b.image, "identical_file": p.identical_file, "kind": p.kind.value, **compared,
+        "a": p.a.image, "b": p.b.image, "a_id": p.a.id, "b_id": p.b.id,
+        "identical_file": p.identical_file, "kind": p.kind.value, **compared,
         "printed": print_json.printed(p.verification.printed if p.verification else None),
         "probability": round(p.probability, 6), "reason": p.reason, "said": p.said.value if p.said else None,
     }  # fmt: skip
