@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote, unquote
 
 from fastapi import Request
 
 from simsearch.catalog.decisions import DecisionVerdict, RecordedDecision
-from simsearch.catalog.reviews import Review, ReviewVerdict, Side
+from simsearch.catalog.reviews import EVERY, Review, ReviewVerdict, Side
 from simsearch.core.errors import UsageError
 from simsearch.core.types import Outcome
 from simsearch.recognition.feedback import named_by
@@ -183,7 +184,18 @@ def review_pair(
     Raises:
         Problem: no-name, ambiguous-name, invalid, somebody-was-faster, busy.
     """
-    pair = pair_of(shared, *names)
+    return review_sides(shared, speaker, pair_of(shared, *names), said, note, seen)
+
+
+def review_sides(
+    shared: ServerState,
+    speaker: Speaker,
+    pair: tuple[Side, Side],
+    said: ReviewVerdict,
+    note: str = "",
+    seen: Preconditions = ANY,
+) -> Review:
+    """As :func:`review_pair`, of sides that are known. Problem somebody-was-faster, busy."""
     with shared.audit.change(speaker.who, speaker.origin, "review pair", target_of(pair)) as entry:
         before = pair_review(shared, pair)
         seen.check(pair_etag(before))
@@ -203,17 +215,30 @@ def forget_pair_review(
     Raises:
         Problem: no-name, ambiguous-name, invalid, no-review, somebody-was-faster, busy.
     """
-    pair = pair_of(shared, *names)
+    forget_sides(shared, speaker, pair_of(shared, *names), seen)
+
+
+def forget_sides(shared: ServerState, speaker: Speaker, pair: tuple[Side, Side], seen: Preconditions = ANY) -> None:
+    """As :func:`forget_pair_review`, of sides that are known. Problem no-review, somebody-was-faster, busy."""
     with shared.audit.change(speaker.who, speaker.origin, "forget pair review", target_of(pair)) as entry:
         before = pair_review(shared, pair)
         if before is None:
-            raise Problem("no-review", f"nothing was said of {names[0][:200]} and {names[1][:200]}")
+            raise Problem("no-review", f"nothing was said of {pair[0].sku[:200]} and {pair[1].sku[:200]}")
         seen.check(pair_etag(before))
         entry.before = shapes.review(before)
         shared.app.catalog.reviews.forget(*pair)
 
 
 def target_of(pair: tuple[Side, Side]) -> str:
-    """A pair as the log of changes names it."""
+    """A pair as the log of changes names it. SKUs are quoted as in a URL, since they may hold blanks."""
     a, b = sorted(pair)
-    return f"pair {a.sku} {a.sha256 or '*'} {b.sku} {b.sha256 or '*'}"
+    return f"pair {quote(a.sku, safe='')} {a.sha256 or '*'} {quote(b.sku, safe='')} {b.sha256 or '*'}"
+
+
+def sides_of(target: str) -> tuple[Side, Side] | None:
+    """The pair that the log of changes names so; None where it names none."""
+    words = target.split(" ")
+    if len(words) != 5 or words[0] != "pair":
+        return None
+    a, b = (Side(unquote(words[n]), words[n + 1].replace("*", EVERY)) for n in (1, 3))
+    return a, b
