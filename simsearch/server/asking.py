@@ -37,7 +37,11 @@ class Wish:
         return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()
 
 
-def answer_one(shared: ServerState, photo: Photo, wish: Wish) -> bytes:
+Note = dict[str, object]
+"""What the log and the header Server-Timing say of a request: `request.state.note`."""
+
+
+def answer_one(shared: ServerState, photo: Photo, wish: Wish, note: Note | None = None) -> bytes:
     """The answer to one photo, as JSON. Takes long: call it in `Jobs.run`.
 
     Raises:
@@ -47,11 +51,11 @@ def answer_one(shared: ServerState, photo: Photo, wish: Wish) -> bytes:
     if isinstance(found, ImageError):
         metrics.ANSWERS.labels("refused").inc()
         raise translate.unreadable(found)
-    told(shared, found, [photo.data])
+    told(shared, found, [photo.data], note)
     return packed(shapes.answer(photo.name, found, explain=wish.explain))
 
 
-def answer_together(shared: ServerState, photos: Sequence[Photo], wish: Wish) -> bytes:
+def answer_together(shared: ServerState, photos: Sequence[Photo], wish: Wish, note: Note | None = None) -> bytes:
     """One answer to several photos of one package, as JSON; else as :func:`answer_one`."""
     asked = lambda: shared.app.query_together(photos, k=wish.k, where=wish.where, record=wish.record)  # noqa: E731
     found, unreadable = _asked(asked)
@@ -59,12 +63,14 @@ def answer_together(shared: ServerState, photos: Sequence[Photo], wish: Wish) ->
         metrics.ANSWERS.labels("refused").inc()
         listed = [shapes.error(error) for error in unreadable]
         raise Problem("unreadable-image", "none of the photos can be read", code=unreadable[0].code, errors=listed)
-    told(shared, found, [photo.data for photo in photos])
+    told(shared, found, [photo.data for photo in photos], note)
     return packed(shapes.together([p.name for p in photos], found, unreadable, explain=wish.explain))
 
 
-def told(shared: ServerState, answer: Decision, photos: Sequence[bytes]) -> None:
-    """Count an answer, and keep its photos where that is wanted."""
+def told(shared: ServerState, answer: Decision, photos: Sequence[bytes], note: Note | None = None) -> None:
+    """Count an answer, keep its photos where that is wanted, and have the log tell of it."""
+    if note is not None:
+        note.update(outcome=answer.outcome.value, decision=answer.record_id, stages_ms=dict(answer.stages_ms))
     metrics.ANSWERS.labels(answer.outcome.value).inc()
     for stage, ms in answer.stages_ms.items():
         metrics.QUERY_SECONDS.labels(stage).observe(ms / 1e3)

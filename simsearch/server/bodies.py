@@ -52,7 +52,7 @@ class Form:
 
     parts: tuple[Part, ...]
     sha256: str
-    """Of the whole body."""
+    """Of the names and contents of all parts, whatever boundary parts them."""
 
     def files(self, field: str) -> list[Part]:
         """Those that carry a file under this name. What a browser sends for an empty choice is none."""
@@ -96,11 +96,9 @@ async def form(request: Request, settings: ServerSettings, *, most_files: int) -
         raise Problem("not-an-image", "send multipart/form-data, with a part for each photo")
     _no_encoding(request)
     collected = _Parts(options[b"boundary"], most_files)
-    digest = hashlib.sha256()
     async for chunk in _incoming(request, settings):
-        digest.update(chunk)
         collected.feed(chunk)
-    return Form(collected.finished(), digest.hexdigest())
+    return Form(collected.finished(), collected.digest.hexdigest())
 
 
 async def told(request: Request, settings: ServerSettings, model: type[M]) -> M:
@@ -176,6 +174,7 @@ class _Parts:
         self.most_files, self._parts = most_files, list[Part]()
         self._header, self._value, self._headers = bytearray(), bytearray(), dict[bytes, bytes]()
         self._data, self._of_fields, self._ended = bytearray(), 0, False
+        self.digest, self._content = hashlib.sha256(), hashlib.sha256()
         calls: dict[str, Callable[..., None]] = {
             "on_part_begin": self._begin, "on_part_data": self._more, "on_part_end": self._end,
             "on_header_field": self._header_field, "on_header_value": self._header_value,
@@ -198,7 +197,7 @@ class _Parts:
         return tuple(self._parts)
 
     def _begin(self) -> None:
-        self._headers, self._data = {}, bytearray()
+        self._headers, self._data, self._content = {}, bytearray(), hashlib.sha256()
 
     def _header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -212,12 +211,14 @@ class _Parts:
 
     def _more(self, data: bytes, start: int, end: int) -> None:
         self._data += data[start:end]
+        self._content.update(data[start:end])
 
     def _end(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         named = options.get(b"filename")
         part = Part(_decoded(options.get(b"name", b"")), None if named is None else _decoded(named), bytes(self._data))
         self._parts.append(part)
+        self.digest.update(repr((part.field, part.filename, self._content.hexdigest())).encode(errors="replace"))
         if part.filename is None:
             self._of_fields += len(part.data) + 64
         if self._of_fields > _FIELD_BYTES:

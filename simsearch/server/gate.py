@@ -61,8 +61,9 @@ class _Passage:
         address = (scope.get("client") or ("", 0))[0]
         self.peer = gate.door.peer(address, scope.get("scheme", "http"), self.headers.get)
         self.started = time.perf_counter()
-        self.status = 0
-        self.received = 0
+        self.status, self.received = 0, 0
+        self.note: dict[str, object] = {}
+        """What routes want the log to say."""
         declared = self.headers.get("content-length", "0")
         self.body_left = bool(int(declared) if declared.isdecimal() else 0) or "transfer-encoding" in self.headers
         self.declared = int(declared) if declared.isdecimal() else None
@@ -74,7 +75,7 @@ class _Passage:
         if b"%2f" in self.scope.get("raw_path", b"").lower():
             self.scope["path"] = names.path(self.scope["raw_path"].partition(b"?")[0])
         state = self.scope.setdefault("state", {})
-        state.update(request_id=self.id, peer=self.peer, note={})
+        state.update(request_id=self.id, peer=self.peer, note=self.note)
         try:
             try:
                 self._check()
@@ -133,6 +134,8 @@ class _Passage:
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
             headers["X-Request-ID"] = self.id
+            if timing := server_timing(self.note):
+                headers["Server-Timing"] = timing
             if self._unread():
                 headers["Connection"] = "close"
         if message["type"] == "http.response.body" and not message.get("more_body") and self._unread():
@@ -166,16 +169,23 @@ class _Passage:
         metrics.REQUESTS.labels(name, method, str(self.status or 499)).inc()
         metrics.REQUEST_SECONDS.labels(name).observe(took)
         principal = state.get("principal")
-        note = state.get("note")
         LOG.log(
             logging.DEBUG if name.startswith("/health/") else logging.INFO,
             "request",
             extra={
                 "request_id": self.id, "method": method, "route": name, "status": self.status or 499,
                 "ms": round(took * 1e3, 1), "client": getattr(principal, "name", None), "address": self.peer.address,
-                "bytes_in": self.received, **(note if isinstance(note, dict) else {}),
+                "bytes_in": self.received, **self.note,
             },
         )  # fmt: skip
+
+
+def server_timing(note: Mapping[str, object]) -> str:
+    """The header of that name: milliseconds of waiting for a thread, and of each stage; "" where nothing was asked."""
+    stages = note.get("stages_ms")
+    if not isinstance(stages, Mapping):
+        return ""
+    return ", ".join(f"{stage};dur={ms:.1f}" for stage, ms in {"wait": note.get("wait_ms", 0.0), **stages}.items())
 
 
 def host_name(host: str) -> str:

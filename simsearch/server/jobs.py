@@ -68,7 +68,7 @@ class Jobs:
             ClientDisconnect: the client has left. Work that was not begun is dropped.
         """
         submitted = time.perf_counter()
-        future = self._pool.submit(self._timed, work, submitted)
+        future = self._pool.submit(self._timed, work, submitted, request.state.note)
         waiting = asyncio.wrap_future(future)
         leaving = asyncio.ensure_future(_left(request))
         first: set[asyncio.Future[Any]] = {waiting, leaving}
@@ -89,8 +89,9 @@ class Jobs:
         """Wait for what was begun."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _timed(self, work: Callable[[], T], submitted: float) -> T:
+    def _timed(self, work: Callable[[], T], submitted: float, note: dict[str, object]) -> T:
         started = time.perf_counter()
+        note["wait_ms"] = round((started - submitted) * 1e3, 1)
         metrics.QUERY_SECONDS.labels("wait").observe(started - submitted)
         with self._lock:
             self._running += 1

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from fastapi import Query
 from PIL import Image as Pillow
+from pydantic import BeforeValidator
 
 from simsearch.app import App
 from simsearch.core import images
@@ -22,7 +23,7 @@ from simsearch.server.problems import Problem
 from simsearch.server.verifying import content
 
 SIZES = (160, 640)
-Size = Annotated[Literal[160, 640], Query(description="Longer side in pixels, at most")]
+Size = Annotated[Literal[160, 640], BeforeValidator(int), Query(description="Longer side in pixels, at most")]
 PICTURE: dict[str, Any] = {
     "description": "the picture", "content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}},
 }  # fmt: skip

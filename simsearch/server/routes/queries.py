@@ -61,7 +61,7 @@ async def ask(
         body = await bodies.photo(request, shared.settings)
         asked = keyed(request, who, wish.digest(body.sha256))
         photo = Photo(bodies.photo_name(name, "photo"), body.data)
-        work = lambda: answer_one(shared, photo, wish)  # noqa: E731
+        work = lambda: answer_one(shared, photo, wish, request.state.note)  # noqa: E731
         answer, again = await shared.jobs.run(lambda: _once(shared, asked, work), request)
     return _answer(answer, again)
 
@@ -83,7 +83,7 @@ async def ask_together(
             raise Problem("invalid", f"photo: {len(files)} came; send 2 to {MOST_TOGETHER} parts of this name")
         asked = keyed(request, who, wish.digest(form.sha256))
         photos = [Photo(bodies.photo_name(p.filename, f"photo {n}"), p.data) for n, p in enumerate(files, 1)]
-        work = lambda: answer_together(shared, photos, wish)  # noqa: E731
+        work = lambda: answer_together(shared, photos, wish, request.state.note)  # noqa: E731
         answer, again = await shared.jobs.run(lambda: _once(shared, asked, work), request)
     return _answer(answer, again)
 
