@@ -22,8 +22,8 @@ from simsearch.server import translate
 from simsearch.server.problems import Problem
 from simsearch.server.verifying import content
 
-SIZES = (160, 640)
-Size = Annotated[Literal[160, 640], BeforeValidator(int), Query(description="Longer side in pixels, at most")]
+SIZES = (160, 640, 1600)
+Size = Annotated[Literal[160, 640, 1600], BeforeValidator(int), Query(description="Longer side in pixels, at most")]
 PICTURE: dict[str, Any] = {
     "description": "the picture", "content": {"image/webp": {"schema": {"type": "string", "format": "binary"}}},
 }  # fmt: skip
@@ -31,7 +31,8 @@ NOT_MODIFIED: dict[str, Any] = {"description": "the client has it already"}
 FOREVER = "private, max-age=31536000, immutable"
 """The content of an image never changes under its number."""
 _QUALITY = 82
-_CACHED = 512
+_CACHED, _LARGEST_CACHED = 512, 640
+"""Pictures kept, and their longer side at most."""
 
 
 def reduced(data: bytes, settings: ImageSettings, size: int) -> bytes:
@@ -41,7 +42,10 @@ def reduced(data: bytes, settings: ImageSettings, size: int) -> bytes:
         Problem: it cannot be read.
     """
     try:
-        pixels = images.decode(data, settings, "photo", "-", keep=False).pixels
+        if size > settings.working_size:
+            pixels = images.decode_sharp(data, settings, "photo", "-").pixels
+        else:
+            pixels = images.decode(data, settings, "photo", "-", keep=False).pixels
     except ImageError as error:
         raise translate.unreadable(error) from None
     return webp(images.shrunk(pixels, size))
@@ -83,6 +87,8 @@ class Thumbnails:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         made = reduced(content(self.app, image_id, path, sha256), self.app.config.images, size)
+        if size > _LARGEST_CACHED:
+            return made
         with self._lock:
             self._kept[key] = made
             while len(self._kept) > _CACHED:
