@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,6 +23,7 @@ from simsearch.server import logs
 from simsearch.server.factory import create_app
 from simsearch.server.protocol import Protocol
 from simsearch.server.rates import Rates
+from simsearch.server.sockets import BACKLOG
 
 LOG = logging.getLogger("simsearch.server")
 KEEP_ALIVE_S = 30
@@ -63,21 +63,20 @@ def work(place: Place, settings: ServerSettings, rates: str, sockets: list[socke
                 app, settings, Rates(settings.rate_per_s, settings.burst, Path(rates)), place.options(app)
             )
             signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn raises it again when it is done
-            serve(made, settings, sockets, lambda: _ready(parent))
+            made.state.when_ready = lambda: _ready(parent)
+            uvicorn.Server(listening(made, settings)).run(sockets=sockets)
     except SimsearchError as error:
         parent.send((FAILED, error.exit_code, str(error)))
         sys.exit(error.exit_code)
 
 
-def serve(made: FastAPI, settings: ServerSettings, sockets: list[socket.socket], ready: Callable[[], None]) -> None:
-    """Answer until SIGTERM; then finish what was begun, within `server.grace_s`."""
-    config = uvicorn.Config(
+def listening(made: FastAPI, settings: ServerSettings) -> uvicorn.Config:
+    """How uvicorn serves the application: its own log, headers and trust in proxies are left to ours."""
+    return uvicorn.Config(
         made, http=Protocol, ws="none", lifespan="on", log_config=None, access_log=False, server_header=False,
         proxy_headers=False, timeout_keep_alive=KEEP_ALIVE_S, timeout_graceful_shutdown=int(settings.grace_s) or 1,
-        backlog=512,
+        backlog=BACKLOG,
     )  # fmt: skip
-    made.state.when_ready = ready
-    uvicorn.Server(config).run(sockets=sockets)
 
 
 def _prepared(app: App) -> None:
