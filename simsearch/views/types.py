@@ -1,9 +1,8 @@
 """The shapes of answers as types, for who reads them from the server: `simsearch.client`, and the OpenAPI of `/v1`.
 
 docs/json.md says what every key means. A test compares these types with what the functions of `views.json` return.
+Annotations are evaluated here: a TypedDict cannot see NotRequired in the text of one.
 """
-
-from __future__ import annotations
 
 from typing import (
     Any,

@@ -63,7 +63,7 @@ async def scrape(shared: Shared, who: Reader) -> Response:
     return Response(await shared.lightly(read), headers={"Content-Type": metrics.CONTENT_TYPE})
 
 
-@router.get("/problems/{name}", responses=documented("not-found"))
+@router.get("/problems/{name}", responses=documented("not-found", "invalid"))
 async def problem(name: str) -> dict[str, Any]:
     """What a type of problem means."""
     kind = KINDS.get(name)
