@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 MOST_PHOTOS = 4
 """Faces of one package that are asked together."""
-_ROOM = 0.03
-"""Room around a package, in shares of its longer side."""
+_ROOM = 0.15
+"""Room around a package, in shares of its longer side: an outline may be a little small."""
 _MOST_POINTS = 300
 """Matches that are drawn: more would cover the print."""
 

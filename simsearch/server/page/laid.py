@@ -47,7 +47,11 @@ def _laid(top: Pixels, ground: Pixels, found: tuple[np.ndarray, int] | None) -> 
     # The homography holds between pictures whose longer side is `size`; pixels count from their centres.
     to_size, from_size = _scaling(size / max(top.shape[:2])), _scaling(max(height, width) / size)
     whole = from_size @ homography @ to_size
-    return np.asarray(cv2.warpPerspective(top, whole, (width, height), flags=cv2.INTER_LINEAR), np.uint8)
+    # Where `top` does not reach, `ground` stays: there is nothing to compare, and the difference is nothing.
+    laid = ground.copy()
+    return np.asarray(
+        cv2.warpPerspective(top, whole, (width, height), laid, cv2.INTER_LINEAR, cv2.BORDER_TRANSPARENT), np.uint8
+    )
 
 
 def _scaling(scale: float) -> np.ndarray:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from gettext import NullTranslations
 from pathlib import Path
@@ -61,7 +61,7 @@ class Language:
     def percent(self, probability: float) -> str:
         """As `core.text.percent`: more digits towards certainty, and never 100 %."""
         if probability >= 0.99999:
-            return self("over %(share)s", share=self._percent(0.99999, 3))
+            return self(N_("over %(share)s"), share=self._percent(0.99999, 3))
         return self._percent(probability, 1 if probability < 0.999 else 3)
 
     def _percent(self, share: float, digits: int) -> str:
@@ -77,7 +77,7 @@ class Language:
     def ago(self, at: datetime) -> str:
         """How long ago a time in UTC was: "3 minutes ago"."""
         now = datetime.now(UTC).replace(tzinfo=None)
-        return str(format_timedelta(min(at - now, at - at), add_direction=True, locale=self.locale))
+        return str(format_timedelta(min(at - now, -timedelta(seconds=1)), add_direction=True, locale=self.locale))
 
     def duration(self, seconds: float) -> str:
         """A span of time: "14 s", "3 min"."""
@@ -89,12 +89,10 @@ class Language:
 
     def bytes(self, size: float) -> str:
         """A size of files: "12 MB"."""
-        for unit in ("B", "kB", "MB", "GB"):
-            if size < 1000:
-                break
-            size /= 1000
-        else:
-            unit = "TB"
+        units = iter(("B", "kB", "MB", "GB", "TB"))
+        unit = next(units)
+        while size >= 1000 and unit != "TB":
+            size, unit = size / 1000, next(units)
         return f"{self.number(round(size, 1 if size < 10 else 0))} {unit}"
 
 

@@ -93,7 +93,8 @@ def problem_page(request: Request, problem: Problem) -> Response:
     words = language_of(request)
     return page(
         request, "problem.html.j2", screen="problem", title=headline, http=problem.kind.status,
-        headers=problem.headers, status=problem.kind.status, headline=words(headline), advice=words(advice), signing_in=False, wrong=False,
+        headers=problem.headers, status=problem.kind.status,
+        headline=words(headline), advice=words(advice), signing_in=False, wrong=False,
         back="/", name=problem.name, detail=problem.detail,
         request_id=request.state.request_id,
     )  # fmt: skip
@@ -103,7 +104,8 @@ def _signing_in(request: Request, back: str, *, wrong: bool, status: int, detail
     headline, advice = wording.PROBLEMS["no-token"]
     words = language_of(request)
     answer = page(
-        request, "problem.html.j2", screen="problem", title=headline, http=status, status=status, headline=words(headline),
+        request, "problem.html.j2", screen="problem", title=headline, http=status, status=status,
+        headline=words(headline),
         advice=words(advice), signing_in=True, wrong=wrong, back=back, name="no-token", detail="",
         request_id=request.state.request_id,
     )  # fmt: skip

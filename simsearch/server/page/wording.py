@@ -52,29 +52,98 @@ KINDS: Mapping[str, str] = {
 """How two photos of the catalog are alike."""
 
 PROBLEMS: Mapping[str, tuple[str, str]] = {
-    "busy": (N_("Very busy just now"), N_("Many photos are being looked at. Your photo is still here: ask again in a moment.")),
-    "too-slow": (N_("That took too long"), N_("There was no answer in time. Ask again.")),
-    "too-many-requests": (N_("Too many questions at once"), N_("Wait a moment, then ask again.")),
-    "no-catalog": (N_("The catalog is empty"), N_("Nothing was indexed yet. Whoever runs this server has to do that first.")),
-    "rebuilding": (N_("The catalog cannot be searched just now"), N_("Its indexes are missing or being built. Ask again later.")),
-    "out-of-order": (N_("Out of order"), N_("The catalog cannot be used. Tell whoever runs this server.")),
-    "too-large": (N_("Too large"), N_("The photos are too large together. Send fewer, or smaller ones.")),
-    "not-an-image": (N_("That is no picture"), N_("JPEG, PNG and WebP are read, and HEIC where the server can.")),
-    "unreadable-image": (N_("The picture cannot be read"), N_("Take the photo once more, or send another file.")),
-    "body-timeout": (N_("The connection is too slow"), N_("The photo did not arrive in time. Ask again, or send a smaller one.")),
-    "bad-filter": (N_("This choice finds nothing"), N_("No product has this form or maker.")),
-    "not-found": (N_("There is no such page"), N_("The address is wrong, or what was there is gone.")),
-    "no-decision": (N_("No such answer"), N_("No answer is recorded under this number.")),
-    "no-product": (N_("No such product"), N_("The catalog has no product of this SKU.")),
-    "no-image": (N_("No such photo"), N_("The catalog has no photo of this number.")),
-    "file-gone": (N_("The file is gone"), N_("The photo is in the catalog, but its file is missing or was changed.")),
-    "no-token": (N_("Please sign in"), N_("Enter the token that you were given.")),
-    "not-allowed": (N_("Not allowed"), N_("You may look at this, but not change it.")),
-    "cross-site": (N_("Another page asked for this"), N_("For your safety nothing was changed. Do it again from here.")),
-    "somebody-was-faster": (N_("Somebody was faster"), N_("Another person has decided this in the meantime.")),
-    "unknown-sku": (N_("Unknown SKU"), N_("The catalog has no product of this SKU.")),
-    "contradiction": (N_("That does not fit the answer"), N_("Look at the answer again.")),
-    "no-review": (N_("Nothing to take back"), N_("Nobody has said anything of it.")),
+    "busy": (
+        N_("Very busy just now"),
+        N_("Many photos are being looked at. Your photo is still here: ask again in a moment."),
+    ),
+    "too-slow": (
+        N_("That took too long"),
+        N_("There was no answer in time. Ask again."),
+    ),
+    "too-many-requests": (
+        N_("Too many questions at once"),
+        N_("Wait a moment, then ask again."),
+    ),
+    "no-catalog": (
+        N_("The catalog is empty"),
+        N_("Nothing was indexed yet. Whoever runs this server has to do that first."),
+    ),
+    "rebuilding": (
+        N_("The catalog cannot be searched just now"),
+        N_("Its indexes are missing or being built. Ask again later."),
+    ),
+    "out-of-order": (
+        N_("Out of order"),
+        N_("The catalog cannot be used. Tell whoever runs this server."),
+    ),
+    "too-large": (
+        N_("Too large"),
+        N_("The photos are too large together. Send fewer, or smaller ones."),
+    ),
+    "not-an-image": (
+        N_("That is no picture"),
+        N_("JPEG, PNG and WebP are read, and HEIC where the server can."),
+    ),
+    "unreadable-image": (
+        N_("The picture cannot be read"),
+        N_("Take the photo once more, or send another file."),
+    ),
+    "body-timeout": (
+        N_("The connection is too slow"),
+        N_("The photo did not arrive in time. Ask again, or send a smaller one."),
+    ),
+    "bad-filter": (
+        N_("This choice finds nothing"),
+        N_("No product has this form or maker."),
+    ),
+    "not-found": (
+        N_("There is no such page"),
+        N_("The address is wrong, or what was there is gone."),
+    ),
+    "no-decision": (
+        N_("No such answer"),
+        N_("No answer is recorded under this number."),
+    ),
+    "no-product": (
+        N_("No such product"),
+        N_("The catalog has no product of this SKU."),
+    ),
+    "no-image": (
+        N_("No such photo"),
+        N_("The catalog has no photo of this number."),
+    ),
+    "file-gone": (
+        N_("The file is gone"),
+        N_("The photo is in the catalog, but its file is missing or was changed."),
+    ),
+    "no-token": (
+        N_("Please sign in"),
+        N_("Enter the token that you were given."),
+    ),
+    "not-allowed": (
+        N_("Not allowed"),
+        N_("You may look at this, but not change it."),
+    ),
+    "cross-site": (
+        N_("Another page asked for this"),
+        N_("For your safety nothing was changed. Do it again from here."),
+    ),
+    "somebody-was-faster": (
+        N_("Somebody was faster"),
+        N_("Another person has decided this in the meantime."),
+    ),
+    "unknown-sku": (
+        N_("Unknown SKU"),
+        N_("The catalog has no product of this SKU."),
+    ),
+    "contradiction": (
+        N_("That does not fit the answer"),
+        N_("Look at the answer again."),
+    ),
+    "no-review": (
+        N_("Nothing to take back"),
+        N_("Nobody has said anything of it."),
+    ),
 }  # fmt: skip
 """Name of a problem -> headline and what to do; of any other: DEFECT."""
 DEFECT = (N_("Something went wrong"), N_("That should not happen. The server's log knows more."))
@@ -92,7 +161,8 @@ CHANGES: Mapping[str, str] = {
 }  # fmt: skip
 
 NIGHTS: Mapping[str, str] = {
-    "swapped": N_("A new generation serves"), "unchanged": N_("Nothing had to change"), "failed": N_("The night failed"),
+    "swapped": N_("A new generation serves"), "unchanged": N_("Nothing had to change"),
+    "failed": N_("The night failed"),
 }  # fmt: skip
 
 
@@ -124,7 +194,5 @@ SCRIPT: Mapping[str, str] = {
     "press": N_("Press a key …"),
     "taken": N_("{key} is taken."),
     "marked": N_("{n} marked"),
-    "wait": N_("One moment …"),
-    "expired": N_("Your photo is no longer in the memory of this browser."),
 }  # fmt: skip
 """What page.js says."""
