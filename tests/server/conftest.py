@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-
 import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
@@ -129,7 +128,7 @@ def served(open_home: App, shop: Shop, settings: ServerSettings) -> Iterator[Ser
         yield found
 
 
-Starting = Callable[..., Any]
+Starting = Callable[..., AbstractContextManager[Served]]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import os
 import stat
 from collections.abc import Callable
@@ -124,7 +123,7 @@ def test_an_address_that_others_reach_needs_somebody_who_vouches(tmp_path: Path)
         check_exposed(ServerSettings(host="192.0.2.7", trusted_proxies=("10.0.0.1",), user_header=""), tokens)
     tokens.add("one", "read")
     check_exposed(ServerSettings(host="192.0.2.7"), tokens)
-    with pytest.raises(ConfigError, match="server.hosts"):
+    with pytest.raises(ConfigError, match=r"server\.hosts"):
         check_exposed(ServerSettings(host="0.0.0.0"), tokens)
     check_exposed(ServerSettings(host="0.0.0.0", hosts=("pharmacy.example",)), tokens)
     with pytest.raises(ConfigError, match="trusted_proxies"):
@@ -170,7 +169,9 @@ def test_a_proxy_names_the_user(starting: Any) -> None:
         user = {"X-Forwarded-User": "anna", "X-Forwarded-For": "198.51.100.7"}
         number = served.ask(headers=user).json()["id"]
         body = {"verdict": "confirmed"}
-        assert served.http.put(f"/v1/decisions/{number}/review", json=body, headers=user).json()["review"]["by"] == "anna"
+        assert (
+            served.http.put(f"/v1/decisions/{number}/review", json=body, headers=user).json()["review"]["by"] == "anna"
+        )
         assert served.http.post("/v1/duplicates/runs", headers=user).status_code == 403
         [change] = served.http.get("/v1/changes", params={"limit": 1}, headers=user).json()["items"]
         assert (change["who"], change["via"], change["address"]) == ("anna", "proxy", "198.51.100.7")
@@ -233,6 +234,6 @@ def test_networks_are_addresses_or_ranges() -> None:
 
 def test_the_log_of_the_home_is_for_the_server_alone(served: Served) -> None:
     served.ask(headers={"Idempotency-Key": "makes the file"})
-    files = [path for path in (served.app.home / "server").glob("*.db")]
+    files = list((served.app.home / "server").glob("*.db"))
     assert files
     assert all(stat.S_IMODE(os.stat(path).st_mode) == 0o600 for path in files)

@@ -101,7 +101,10 @@ def test_a_form_has_limits_of_its_own(starting: Any) -> None:
         headers = {"Content-Type": "multipart/form-data; boundary=x"}
         for body in (b"", b"--x\r\n", b"--x\r\nA: b\r\n\r\nno end", b"nonsense"):
             assert post("/v1/queries/together", content=body, headers=headers).status_code == 400, body
-        assert post("/v1/queries/together", content=b"x", headers={"Content-Type": "multipart/form-data"}).status_code == 415
+        assert (
+            post("/v1/queries/together", content=b"x", headers={"Content-Type": "multipart/form-data"}).status_code
+            == 415
+        )
 
 
 def test_bodies_that_are_packed_are_refused(served: Served) -> None:

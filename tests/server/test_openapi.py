@@ -27,6 +27,11 @@ CHECKED = [
 #3777)."""
 
 
+SETTINGS = settings(
+    max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+)
+
+
 @pytest.fixture(scope="module")
 def document(served: Served) -> Any:
     for number in range(3):  # so that low numbers are found
@@ -43,7 +48,9 @@ def test_whatever_is_sent_is_answered_as_the_document_says(document: Any) -> Non
         seen.append(operation.label)
 
         @given(case=operation.as_strategy())
-        @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+        @settings(
+            max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None
+        )
         def sent(case: Any) -> None:
             nonlocal cases
             cases += 1

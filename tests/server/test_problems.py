@@ -22,7 +22,7 @@ from simsearch.server.problems import KINDS, MEDIA_TYPE
 
 if TYPE_CHECKING:
     from tests.conftest import Kit
-    from tests.server.conftest import Served
+    from tests.server.conftest import Served, Starting
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES: dict[str, Callable[[Case], httpx.Response]] = {}
@@ -33,7 +33,7 @@ class Case:
     """What a case may use."""
 
     served: Served
-    starting: Any
+    starting: Starting
     token: Callable[[str], str]
     patch: pytest.MonkeyPatch
     folder: Path
@@ -68,7 +68,12 @@ def case(name: str) -> Callable[[Callable[[Case], httpx.Response]], None]:
 
 @pytest.fixture
 def prepared(
-    served: Served, starting: Any, token: Callable[[str], str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, kit: Kit
+    served: Served,
+    starting: Starting,
+    token: Callable[[str], str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kit: Kit,
 ) -> Iterator[Case]:
     with monkeypatch.context() as patch:
         yield Case(served, starting, token, patch, tmp_path, kit)
@@ -209,13 +214,18 @@ def _(c: Case) -> httpx.Response:
 @case("in-progress")
 def _(c: Case) -> httpx.Response:
     headers = {"Idempotency-Key": "in-progress"}
-    digests: list[Asked] = []
+    begun: list[Asked] = []
     begin = c.served.state.answers.begin
-    c.patch.setattr(c.served.state.answers, "begin", lambda asked: (digests.append(asked), begin(asked))[1])
+
+    def noted(asked: Asked) -> bytes | None:
+        begun.append(asked)
+        return begin(asked)
+
+    c.patch.setattr(c.served.state.answers, "begin", noted)
     c.patch.setattr(c.served.state.answers, "finish", lambda asked, body: None)  # as though it went on
     c.served.ask(headers=headers)
     found = c.served.ask(headers=headers)
-    c.served.state.answers.abandon(digests[0])
+    c.served.state.answers.abandon(begun[0])
     return found
 
 
@@ -322,7 +332,10 @@ def _(c: Case) -> httpx.Response:
 def _(c: Case) -> httpx.Response:
     from tests.server.conftest import serving
 
-    with open_app(c.folder / "none", c.kit.config) as app, serving(app, c.served.shop, c.served.state.settings) as served:
+    with (
+        open_app(c.folder / "none", c.kit.config) as app,
+        serving(app, c.served.shop, c.served.state.settings) as served,
+    ):
         ready = served.http.get("/health/ready")
         assert (ready.status_code, ready.json()["reasons"][0]["type"]) == (503, "no-catalog")
         found = served.ask()

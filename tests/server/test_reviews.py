@@ -115,7 +115,8 @@ def test_a_state_that_the_client_has_is_not_sent_again(served: Served) -> None:
 @pytest.mark.parametrize(
     ("match", "none_match", "present", "holds"),
     [
-        (None, None, None, True), (None, None, '"a"', True), ('"a"', None, '"a"', True), ('"b", "a"', None, '"a"', True),
+        (None, None, None, True), (None, None, '"a"', True), ('"a"', None, '"a"', True),
+        ('"b", "a"', None, '"a"', True),
         ('"b"', None, '"a"', False), ('"a"', None, None, False), ("*", None, '"a"', True), ("*", None, None, False),
         (None, "*", None, True), (None, "*", '"a"', False), (None, '"b"', '"a"', True), ("", None, '"a"', False),
         ('W/"a"', None, '"a"', True),
@@ -274,5 +275,3 @@ def test_two_workers_change_one_after_the_other(tmp_path: Path, monkeypatch: pyt
         log.close()
     with sqlite3.connect(tmp_path / "audit.db") as db:
         assert json.loads(db.execute("SELECT json_group_array(action) FROM changes").fetchone()[0]) == ["one", "two"]
-
-

@@ -48,7 +48,10 @@ def differences(value: Any, hint: Any, where: str = "") -> list[str]:
 
 def test_differences_are_found() -> None:
     refused = {"code": "x", "message": 3, "more": None}
-    assert differences(refused, types.Refused, "r") == ["r.more: is not in the type", "r.message: int is no <class 'str'>"]
+    assert differences(refused, types.Refused, "r") == [
+        "r.more: is not in the type",
+        "r.message: int is no <class 'str'>",
+    ]
 
 
 def test_what_is_returned_is_of_its_type(served: Served) -> None:
@@ -65,7 +68,7 @@ def test_what_is_returned_is_of_its_type(served: Served) -> None:
         number, sku = answer["id"] or 0, served.shop.single[0].sku
         pair = [image["image"] for image in client.duplicates(limit=1)["items"][0]["images"]][:2]
         returned: list[tuple[Any, Any]] = [
-            (answer, types.Answer), (client.query_together([photo, b"x"] + [photo]), types.TogetherAnswer),
+            (answer, types.Answer), (client.query_together([photo, b"x", photo]), types.TogetherAnswer),
             (client.verify(photo, photo), types.Verdict), (client.decision(number).value, types.RecordedDecision),
             (client.review(number, "confirmed").value, types.RecordedDecision),
             (client.decisions(limit=5), types.DecisionPage), (client.duplicates(), types.GroupPage),
