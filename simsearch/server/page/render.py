@@ -51,7 +51,7 @@ def page(
     language = language_of(request)
     principal: Principal | None = getattr(request.state, "principal", None)
     context = {
-        **_shared(language.code), **values, "language": language, "languages": list(languages().values()),
+        **_shared(language.code), **values, "layout": "base.html.j2", "language": language, "languages": list(languages().values()),
         "screen": screen, "title": language(title), "here": here(request),
         "screens": [(name, path, language(words)) for name, path, words in SCREENS],
         "who": principal.name if principal and principal.via != "local" else "",
@@ -62,8 +62,7 @@ def page(
     told = {"Vary": "Accept-Language, Cookie, X-Fragment", **(headers or {})}
     if FRAGMENT in request.headers:
         told["X-Title"] = quote(f"{context['title']} · simsearch")
-        rendered = made.new_context(context)
-        return HTMLResponse("".join(made.blocks["main"](rendered)), http, told)
+        context["layout"] = "fragment.html.j2"
     return HTMLResponse(made.render(context), http, told)
 
 

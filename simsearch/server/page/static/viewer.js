@@ -63,7 +63,8 @@ function pane(part) {
   }
   for (const image of all("image", svg)) larger(image);
   svg.setAttribute("role", "img");
-  svg.setAttribute("aria-label", part.alt ?? part.getAttribute("aria-label") ?? "");
+  const named = part.closest("svg[aria-label]") ?? part.closest("[aria-label]");
+  svg.setAttribute("aria-label", part.alt || named?.getAttribute("aria-label") || "");
   return { svg, box };
 }
 
