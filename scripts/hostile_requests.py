@@ -179,14 +179,15 @@ def hosts_and_sites(r: random.Random, sound: bytes) -> bytes:
         ["Origin: https://evil.example\r\n", "Sec-Fetch-Site: cross-site\r\n", "X-Forwarded-User: admin\r\n", ""]
     )
     host = r.choice(["evil.example", "localhost:99999", "[::1", "127.0.0.1.evil.example", "", "a" * 5000])
-    text = f"POST /v1/queries?record=false HTTP/1.1\r\nHost: {host}\r\n{head}Content-Type: image/jpeg\r\nContent-Length: 3\r\n\r\nabc"
-    return text.encode()
+    start = f"POST /v1/queries?record=false HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n"
+    return f"{start}{head}Content-Type: image/jpeg\r\nContent-Length: 3\r\n\r\nabc".encode()
 
 
 def no_http(r: random.Random, sound: bytes) -> bytes:
     return r.choice([
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET / HTTP/9.9\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-        b"GET /\r\n\r\n", b"\r\n\r\n\r\n", b"GET  / HTTP/1.1\r\n\r\n", r.randbytes(200), b"GET / HTTP/1.1\r\nHost\r\n\r\n",
+        b"GET /\r\n\r\n", b"\r\n\r\n\r\n", b"GET  / HTTP/1.1\r\n\r\n", r.randbytes(200),
+        b"GET / HTTP/1.1\r\nHost\r\n\r\n",
         b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n", b"POST /v1/queries HTTP/1.0\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
     ])  # fmt: skip
@@ -199,13 +200,15 @@ def keys(r: random.Random, sound: bytes) -> bytes:
 
 
 def too_large(r: random.Random, sound: bytes) -> bytes:
-    head = f"POST /v1/queries HTTP/1.1\r\n{HOST}Content-Type: image/jpeg\r\nContent-Length: {r.choice([10**9, 10**12])}\r\n\r\n"
+    length = r.choice([10**9, 10**12])
+    head = f"POST /v1/queries HTTP/1.1\r\n{HOST}Content-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n"
     return head.encode() + bytes(100_000)
 
 
 def chunks(r: random.Random, sound: bytes) -> bytes:
     """A photo, or noise, in chunks of one byte, or with broken sizes."""
-    head = f"POST /v1/queries?record=false HTTP/1.1\r\n{HOST}Content-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
+    start = f"POST /v1/queries?record=false HTTP/1.1\r\n{HOST}"
+    head = f"{start}Content-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n"
     kind, data = r.randrange(4), sound[: r.randint(1, 400)]
     if kind == 0:
         body = b"".join(b"1\r\n%c\r\n" % byte for byte in data) + b"0\r\n\r\n"

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from simsearch.server import metrics, names
@@ -83,8 +84,8 @@ class _Passage:
                 await self.refuse(problem)
                 return
             await self.gate.app(self.scope, self.receive, self.send)
-        except asyncio.CancelledError:
-            raise
+        except ClientDisconnect:
+            self.note["left"] = True  # before its body had come, or while its photo waited: nobody reads an answer
         except Exception:
             LOG.exception("a defect", extra={"request_id": self.id, "path": self.scope["path"]})
             if not self.status:
@@ -104,6 +105,8 @@ class _Passage:
             Problem: wrong-host, against DNS rebinding; cross-site, against forged changes.
         """
         path, host = self.scope["path"], self.headers.get("host", "")
+        if len(self.headers.getlist("host")) > 1:
+            raise Problem("bad-request", "there are several Host headers")
         name = host_name(host)
         if name not in self.gate.hosts and not path.startswith("/health/"):
             text = f"{host[:100]!r} is no name of this server"
