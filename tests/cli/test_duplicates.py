@@ -131,13 +131,14 @@ def test_duplicates_as_json(on: Run, shape: Shape, indexed: Path, shop: Shop) ->
     done = on(indexed, "duplicates", "--json")
     assert (done.code, done.err) == (0, "")
     pair = {
-        "a": str, "b": str, "identical_file": bool, "kind": str, "probability": float, "reason": str,
+        "a": str, "b": str, "a_id": int, "b_id": int, "identical_file": bool, "kind": str, "probability": float,
+        "reason": str,
         "said": type(None), "printed": type(None),
     }  # fmt: skip
     for group in done.objects:
         assert shape(group) == {
             "kind": str, "skus": [str], "conflict": bool, "probability": float,
-            "images": [{"sku": str, "name": str, "image": str, "sha256": str}],
+            "images": [{"id": int, "sku": str, "name": str, "image": str, "sha256": str}],
             "pairs": [pair | _scores(group["pairs"][0])],
         }  # fmt: skip
     conflicts = on(indexed, "duplicates", "--conflicts", "--json").objects

@@ -22,6 +22,7 @@ HIT = {
     "sku": str,
     "name": str,
     "image": str,
+    "image_id": int,
     "probability": float,
     "similarity": float,
     "inliers": int,
