@@ -9,7 +9,8 @@
 - **Refusals**: twice as many clients as there are places; how long a refusal takes, and whether anything else failed.
 - **Memory**: of all workers, from the first to the last second.
 
-Times are wall clock: run it on a machine that does nothing else, and name the machine beside the figures.
+Times are wall clock: run it on a machine that does nothing else, and name the machine beside the figures. Processor
+time, of all threads, says more where that cannot be had.
 """
 
 from __future__ import annotations
@@ -118,6 +119,17 @@ class Server:
                 pages += int(Path(f"/proc/{child}/statm").read_text(encoding="ascii").split()[1])
         return round(pages * os.sysconf("SC_PAGE_SIZE") / _MIB, 1)
 
+    def processor_s(self) -> float:
+        """Processor time that the workers have taken."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        ticks = 0
+        for child in children.split():
+            with suppress(OSError):
+                ticks += sum(
+                    map(int, Path(f"/proc/{child}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[11:13])
+                )
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def end(self) -> int:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(120)
@@ -128,33 +140,38 @@ class Server:
 
 def overhead(app: App, server: Server, photos: Sequence[bytes], count: int) -> dict[str, Any]:
     """Milliseconds that a photo takes over HTTP beyond the engine, median of pairs."""
-    inside, outside = list[float](), list[float]()
+    inside, outside, own, theirs = list[float](), list[float](), 0.0, 0.0
     with server.client() as client:
         for number in range(count + 4):
             photo = photos[number % len(photos)]
-            started = time.perf_counter()
+            if number == 4:  # the first ones warm up
+                theirs, own = -server.processor_s(), 0.0
+            used, started = time.process_time(), time.perf_counter()
             app.query([photo], record=False)
+            own += time.process_time() - used
             middle = time.perf_counter()
             client.post(QUERY, content=photo, headers=JPEG).raise_for_status()
-            if number >= 4:  # the first ones warm up
+            if number >= 4:
                 inside.append(middle - started)
                 outside.append(time.perf_counter() - middle)
+    theirs += server.processor_s()
     differences = [b - a for a, b in zip(inside, outside, strict=True)]
     return {
         "pairs": count, "engine_p50_ms": round(median(inside) * 1e3, 2), "http_p50_ms": round(median(outside) * 1e3, 2),
         "overhead_p50_ms": round(median(differences) * 1e3, 2),
+        "engine_processor_ms": round(own / count * 1e3, 2), "http_processor_ms": round(theirs / count * 1e3, 2),
     }  # fmt: skip
 
 
-def engine_rate(app: App, photos: Sequence[bytes], seconds: float) -> float:
-    """Photos a second of `App.query` with many photos."""
+def engine_rate(app: App, photos: Sequence[bytes], seconds: float) -> tuple[float, float]:
+    """Photos a second of `App.query` with many photos, and the seconds of processor time that one takes."""
     many = [photos[n % len(photos)] for n in range(32)]
     app.query(many, record=False)
-    done, started = 0, time.perf_counter()
+    done, started, used = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() - started < seconds:
         app.query(many, record=False)
         done += len(many)
-    return done / (time.perf_counter() - started)
+    return done / (time.perf_counter() - started), (time.process_time() - used) / done
 
 
 def full_load(server: Server, photos: Sequence[bytes], clients: int, seconds: float) -> tuple[Load, list[float]]:
@@ -205,11 +222,15 @@ def main() -> None:
         server = Server(given.home, given.config, given.workers, given.clients, Path(made))
         found["overhead"] = overhead(app, server, photos, given.pairs)
         before = engine_rate(app, photos, given.seconds / 10)
+        used = server.processor_s()
         load, memory = full_load(server, photos, given.clients, given.seconds)
+        used = server.processor_s() - used
         after = engine_rate(app, photos, given.seconds / 10)
-        rate, engine = len(load.seconds) / given.seconds, (before + after) / 2
+        rate, engine = len(load.seconds) / given.seconds, (before[0] + after[0]) / 2
         found["full load"] = {
             "answers_per_s": round(rate, 2), "engine_per_s": round(engine, 2), "ratio": round(rate / engine, 3),
+            "processor_ms": round(used / max(1, len(load.seconds)) * 1e3, 2),
+            "engine_processor_ms": round((before[1] + after[1]) / 2 * 1e3, 2),
             **quantiles(load.seconds), "refused": len(load.refused), "others": dict(load.others), "memory_mib": memory,
         }  # fmt: skip
         half = paced(server, photos, rate / 2, given.seconds / 2)

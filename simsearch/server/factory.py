@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -20,15 +19,13 @@ from simsearch.core.config import ServerSettings
 from simsearch.core.errors import SimsearchError
 from simsearch.server import metrics, translate
 from simsearch.server.gate import Gate
+from simsearch.server.page.routes import mount
 from simsearch.server.problems import Problem, ProblemDetails
 from simsearch.server.rates import Rates
 from simsearch.server.routes import routers
 from simsearch.server.state import ServerState, opened
 
 LOG = logging.getLogger("simsearch.server")
-_PAGE = "simsearch.server.page.routes"
-"""The page for people. Its `mount(app)` adds routes and static files, and sets `app.state.problem_page`: what makes the
-answer to a browser from (request, problem)."""
 _HOUR_S = 3600
 LOOPBACK = frozenset(("localhost", "127.0.0.1", "[::1]"))
 
@@ -56,8 +53,7 @@ def create_app(
     made.state.server = state
     for router in routers():
         made.include_router(router)
-    if importlib.util.find_spec(_PAGE) is not None:
-        importlib.import_module(_PAGE).mount(made)
+    mount(made)
     _handle_errors(made)
     _describe_problems(made)
     # Outermost, so that the last resort answers within it.

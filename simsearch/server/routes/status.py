@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from simsearch import __version__
 from simsearch.core.errors import GenerationError, SimsearchError
 from simsearch.ingest.nightly import last_report
-from simsearch.server import metrics
+from simsearch.server import metrics, translate
 from simsearch.server.access import Reader
 from simsearch.server.paging import Cursor, Limit, cursor_of, number_place
 from simsearch.server.problems import FOR_ROLES, FROM_CATALOG, KINDS, Problem, documented
@@ -88,7 +88,7 @@ def _status(shared: ServerState) -> dict[str, Any]:
         revision, generation = snapshot.revision, snapshot.generation
         outside = app.rebuilder.state().outside
     except SimsearchError as error:
-        problem = str(error)
+        problem = translate.problem(error).detail
     return {
         "version": __version__, "generation": None if generation == "none" else generation, "revision": revision,
         **app.catalog.images.counts(), "outside": outside, "problem": problem,
