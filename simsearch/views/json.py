@@ -96,6 +96,7 @@ def _pair(p: DuplicatePair) -> Json:
         "identical_file": p.identical_file, "kind": p.kind.value, **compared,
         "printed": print_json.printed(p.verification.printed if p.verification else None),
         "probability": round(p.probability, 6), "reason": p.reason, "said": p.said.value if p.said else None,
+        "places": [[round(x, 4) for x in box] for box in p.places] if p.places else None,
     }  # fmt: skip
 
 

@@ -243,6 +243,7 @@ class Pair(TypedDict):
     probability: float
     reason: str
     said: Literal["confirmed", "dismissed"] | None
+    places: list[list[float]] | None
 
 
 class Group(TypedDict):

@@ -133,7 +133,7 @@ def test_duplicates_as_json(on: Run, shape: Shape, indexed: Path, shop: Shop) ->
     pair = {
         "a": str, "b": str, "a_id": int, "b_id": int, "identical_file": bool, "kind": str, "probability": float,
         "reason": str,
-        "said": type(None), "printed": type(None),
+        "said": type(None), "printed": type(None), "places": type(None),
     }  # fmt: skip
     for group in done.objects:
         assert shape(group) == {
