@@ -45,7 +45,7 @@ def answer_page(
         script: whether page.js puts the reader's photos in, which it has in memory.
         recorded: whether it is looked up, and not just given.
     """
-    values = {
+    values: dict[str, Any] = {
         "answer": view, "recorded": recorded, "sheets": sheets(shared, view, sizes, script=script),
         "package_sheets": [sheets(shared, p.answer, sizes, script=script) for p in view.packages],
         "overview": _overview(view, sizes, script=script),

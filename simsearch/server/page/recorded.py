@@ -80,8 +80,8 @@ def _read(evidence: Mapping[str, Any]) -> PhotoPrint | None:
     if read is None:
         return None
     lines = tuple(PrintedLine(line["text"], float(line["confidence"]), _NOWHERE) for line in read.get("lines") or ())
-    texts = (tuple(read.get(key) or ()) for key in ("strengths", "packs", "forms"))
-    return PhotoPrint(lines, *texts, codes=tuple(evidence.get("codes") or ()))
+    strengths, packs, forms = (tuple(read.get(key) or ()) for key in ("strengths", "packs", "forms"))
+    return PhotoPrint(lines, strengths, packs, forms, tuple(evidence.get("codes") or ()))
 
 
 def _against(evidence: Mapping[str, Any], hits: Sequence[Hit]) -> Hit | None:

@@ -51,7 +51,8 @@ def page(
     language = language_of(request)
     principal: Principal | None = getattr(request.state, "principal", None)
     context = {
-        **_shared(language.code), **values, "layout": "base.html.j2", "language": language, "languages": list(languages().values()),
+        **_shared(language.code), **values, "layout": "base.html.j2", "language": language,
+        "languages": list(languages().values()),
         "screen": screen, "title": language(title), "here": here(request),
         "screens": [(name, path, language(words)) for name, path, words in SCREENS],
         "who": principal.name if principal and principal.via != "local" else "",

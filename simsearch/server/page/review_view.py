@@ -70,7 +70,7 @@ def pair_view(shared: ServerState, pair: Pair) -> PairView | None:
     marks = tuple(_marks(pair.found.get("printed") or {}))
     a, b = _pane(pair.a, photos[0], marks, 0), _pane(pair.b, photos[1], marks, 1)
     return PairView(
-        (a, b), tuple(_rows(pair.a, pair.b)), marks, tuple(_close_ups(marks, (photos[0], photos[1]))),
+        (a, b), tuple(_rows(pair.a, pair.b)), marks, tuple(_close_ups(pair, marks, (photos[0], photos[1]))),
         float(pair.found.get("probability") or 0), int(pair.found.get("inliers") or 0),
         bool(pair.found.get("identical_file")), str(pair.found.get("reason") or ""),
         f"/review/laid/{pair.b.id}/over/{pair.a.id}",
@@ -120,12 +120,18 @@ def _rows(a: ImageFacts, b: ImageFacts) -> Iterable[tuple[str, str, str, bool]]:
             yield name, ours, theirs, "".join(ours.split()).casefold() != "".join(theirs.split()).casefold()
 
 
-def _close_ups(marks: Iterable[Mark], photos: tuple[CatalogPhoto, CatalogPhoto]) -> Iterable[tuple[CloseUp, CloseUp]]:
+def _close_ups(
+    pair: Pair, marks: Iterable[Mark], photos: tuple[CatalogPhoto, CatalogPhoto]
+) -> Iterable[tuple[CloseUp, CloseUp]]:
+    """Places where print contradicts, or else where the pixels alone differ."""
     against = [m for m in marks if m.says == "contradicts" and m.photo_place and m.catalog_place]
-    for mark in against[:_CLOSE_UPS]:
-        places = (mark.photo_place, mark.catalog_place)
-        words = (mark.photo, mark.catalog)
-        a, b = (CloseUp(n, _around(places[n] or (), photos[n]), words[n]) for n in (0, 1))
+    told = [((m.photo_place or (), m.catalog_place or ()), (m.photo, m.catalog)) for m in against[:_CLOSE_UPS]]
+    boxes = pair.found.get("places")
+    if not told and boxes:
+        first, second = (((box[0], box[1]), (box[2], box[3])) for box in boxes)
+        told = [((first, second), ("", ""))]
+    for places, words in told:
+        a, b = (CloseUp(n, _around(places[n], photos[n]), words[n]) for n in (0, 1))
         yield a, b
 
 

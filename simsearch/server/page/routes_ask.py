@@ -5,12 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from simsearch.core.errors import UsageError
 from simsearch.core.types import Photo
 from simsearch.server import asking as counted
 from simsearch.server import bodies, translate
 from simsearch.server.access import Asker, Reader
-from simsearch.server.page.answer_page import answer_page
-from simsearch.server.page.asking import MOST_PHOTOS, Asked, ask
+from simsearch.server.page.answer_page import Sizes, answer_page
+from simsearch.server.page.answer_view import AnswerView
+from simsearch.server.page.asking import MOST_PHOTOS, ask
 from simsearch.server.page.language import N_
 from simsearch.server.page.render import FRAGMENT, page
 from simsearch.server.problems import Problem
@@ -49,15 +51,15 @@ async def asked(request: Request, shared: Shared, who: Asker) -> Response:
         where = [f"{name}={value}" for name in _FILTERS if (value := told.value(name))]
         found = await shared.jobs.run(lambda: _answered(shared, photos, where), request)
     script = FRAGMENT in request.headers
-    return await shared.lightly(lambda: answer_page(request, shared, found.view, found.sizes, script=script))
+    return await shared.lightly(lambda: answer_page(request, shared, *found, script=script))
 
 
-def _answered(shared: ServerState, photos: list[Photo], where: list[str]) -> Asked:
+def _answered(shared: ServerState, photos: list[Photo], where: list[str]) -> tuple[AnswerView, Sizes]:
     try:
         found = ask(shared.app, photos, where=where)
-    except counted.UsageError as error:  # everything else that could be wrong was checked before
+    except UsageError as error:  # everything else that could be wrong was checked before
         raise Problem("bad-filter", str(error)) from None
     if found.decision is None or found.view is None:
         raise translate.unreadable(found.refused[0][1])
     counted.told(shared, found.decision, [photo.data for photo in photos])
-    return found
+    return found.view, found.sizes

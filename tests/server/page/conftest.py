@@ -22,7 +22,7 @@ from tests.server.conftest import Served, serving
 from tests.server.page.scripted import Scripted, search_for_duplicates
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page
 
     from tests.conftest import Kit, Shop
 
@@ -65,7 +65,7 @@ def desk(indexed: Path, kit: Kit, shop: Shop, tmp_path_factory: pytest.TempPathF
     settings = ServerSettings(port=0, rate_per_s=0.0, threads=1, queue=4, workers=1, keep_photos="review")
     with open_app(folder, kit.config) as app, serving(app, shop, settings) as served:
         scripted = Scripted(app)
-        app.query, app.query_together = scripted.query, scripted.query_together  # type: ignore[method-assign]
+        app.query, app.query_together = scripted.query, scripted.query_together  # type: ignore[method-assign,assignment]
         search_for_duplicates(app, PAIRS)
         yield Desk(served, scripted)
 
@@ -126,6 +126,10 @@ def tab(browser: Browser, desk: Desk) -> Iterator[Tab]:
     complaints: list[str] = []
     contexts = []
 
+    def hear(told: ConsoleMessage) -> None:
+        if told.type in ("error", "warning"):
+            complaints.append(told.text)
+
     def open_tab(width: int = 1280, **more: Any) -> Page:
         height = 844 if width < 500 else 900
         context = browser.new_context(
@@ -134,7 +138,7 @@ def tab(browser: Browser, desk: Desk) -> Iterator[Tab]:
         )  # fmt: skip
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda told: told.type in ("error", "warning") and complaints.append(told.text))
+        page.on("console", hear)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         return page
 

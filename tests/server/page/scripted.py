@@ -66,6 +66,8 @@ class Scripted:
         self.facts = [covers[p.cover] for p in listed.values()]
         self.wait: Any = None
         """Called before each answer."""
+        self.seen = b""
+        """The last photo."""
 
     def query(self, photos: Sequence[Photo], *, where: Sequence[str] = (), record: bool = True, k: Any = None) -> Any:
         """As `App.query`."""
@@ -95,7 +97,9 @@ class Scripted:
             against = hit(a, 0.9, PrintComparison((), (CLASH,)))
             found = self._decision(Outcome.UNKNOWN, (against, hit(b, 0.1, inliers=0)), ())
             return replace(found, against=against)
-        match = self._decision(Outcome.MATCH, (hit(a, 0.9991, agreed), hit(b, 0.3, PrintComparison((), (CLASH,)))), (a.sku,))
+        match = self._decision(
+            Outcome.MATCH, (hit(a, 0.9991, agreed), hit(b, 0.3, PrintComparison((), (CLASH,)))), (a.sku,)
+        )
         alike = look_alikes(a, [(b, match.hits[1].verification)])
         match = replace(match, look_alikes=alike)
         if name.startswith("several"):
@@ -108,13 +112,14 @@ class Scripted:
         first = hits[0]
         sku = first.sku if named else None
         return Decision(
-            "photo", outcome, sku, first.name if named else None, first.verification.probability, hits, "g000001", 812.0,
-            "made by hand", named=named, read=READ,
+            "photo", outcome, sku, first.name if named else None, first.verification.probability, hits, "g000001",
+            812.0, "made by hand", named=named, read=READ,
         )  # fmt: skip
 
     def _one(self, photo: Photo, record: bool) -> Decision | ImageError:
         if self.wait:
             self.wait()
+        self.seen = photo.data
         loaded = images.load_or_error(photo, self.app.config.images)
         if not isinstance(loaded, Image):
             return loaded

@@ -40,7 +40,8 @@ def test_a_further_language_begins_with_every_message(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wanted", "accepted", "code"),
     [
-        (None, None, "en"), (None, "", "en"), (None, "de-AT,de;q=0.9,en;q=0.5", "de"), (None, "fr, en;q=0.8, de;q=0.9", "de"),
+        (None, None, "en"), (None, "", "en"), (None, "de-AT,de;q=0.9,en;q=0.5", "de"),
+        (None, "fr, en;q=0.8, de;q=0.9", "de"),
         (None, "de;q=0, en", "en"), (None, "DE", "de"), ("en", "de", "en"), ("xx", "de", "de"), (None, "de;q=x", "en"),
         (None, "de;q=9", "en"), (None, "," * 10_000, "en"),
     ],

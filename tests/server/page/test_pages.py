@@ -42,7 +42,16 @@ def say(desk: Desk, path: str, **fields: str) -> httpx.Response:
 
 # -- every page ------------------------------------------------------------------------------------------------------
 
-PAGES = ("/", "/review", "/review?kind=look-alikes", "/catalog", "/catalog?q=nothing+fits", "/refused", "/status", "/gone")
+PAGES = (
+    "/",
+    "/review",
+    "/review?kind=look-alikes",
+    "/catalog",
+    "/catalog?q=nothing+fits",
+    "/refused",
+    "/status",
+    "/gone",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -97,7 +106,8 @@ def test_language_by_header_and_by_choice(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["//other.example", "/\\other.example", "https://other.example", "", "catalog", "/a\nb", "/ x", "/" + "x" * 3000]
+    "address",
+    ["//other.example", "/\\other.example", "https://other.example", "", "catalog", "/a\nb", "/ x", "/" + "x" * 3000],
 )
 def test_going_back_stays_on_this_server(address: str) -> None:
     assert local(address) == "/"
@@ -224,7 +234,8 @@ def test_a_word_on_an_answer_and_taking_it_back(clean: Desk, photo: Photo) -> No
     ("name", "fields", "verdict", "which"),
     [
         ("match", {"say": "none"}, "corrected", None), ("match", {"say": "sku", "sku": "1"}, "corrected", 1),
-        ("match", {"say": "sku", "sku": "0"}, "confirmed", 0), ("ambiguous", {"say": "sku", "sku": "1"}, "confirmed", 1),
+        ("match", {"say": "sku", "sku": "0"}, "confirmed", 0),
+        ("ambiguous", {"say": "sku", "sku": "1"}, "confirmed", 1),
         ("ambiguous", {"say": "none"}, "corrected", None), ("ambiguous", {"say": "sku", "sku": "2"}, "corrected", 2),
         ("unknown", {"say": "none"}, "confirmed", None), ("unknown", {"say": "sku", "sku": "0"}, "corrected", 0),
     ],

@@ -60,7 +60,10 @@ def test_pairs_wait_in_order_and_look_alikes_only_when_asked_for(queues: Queues)
 
 
 def test_answers_wait_until_somebody_speaks(clean: Desk, queues: Queues, photo: Photo) -> None:
-    numbers = {name: int(ask(clean, photo(f"{name}.jpg")).headers["x-location"][9:]) for name in ("ambiguous", "unknown", "match")}
+    numbers = {
+        name: int(ask(clean, photo(f"{name}.jpg")).headers["x-location"][9:])
+        for name in ("ambiguous", "unknown", "match")
+    }
     assert [i.key for i in queues.open("ambiguous").items] == [f"a{numbers['ambiguous']}"]
     assert [i.key for i in queues.open("unknown").items] == [f"a{numbers['unknown']}"]
     say(clean, f"/answers/{numbers['match']}/review", say="none")
@@ -81,7 +84,9 @@ def test_words_narrow_the_queue(queues: Queues) -> None:
 def test_a_photo_that_went_asks_nothing(clean: Desk, queues: Queues, monkeypatch: pytest.MonkeyPatch) -> None:
     first = pairs(queues)[0]
     facts = clean.app.catalog.images.facts
-    monkeypatch.setattr(clean.app.catalog.images, "facts", lambda ids: {i: f for i, f in facts(ids).items() if i != first.a.id})
+    monkeypatch.setattr(
+        clean.app.catalog.images, "facts", lambda ids: {i: f for i, f in facts(ids).items() if i != first.a.id}
+    )
     left = [pair for pair in Queues(clean.state).open().items if isinstance(pair, Pair)]
     assert 0 < len(left) < PAIRS - 2
     assert all(first.a.id not in (pair.a.id, pair.b.id) for pair in left)
@@ -98,7 +103,7 @@ def test_a_word_on_two_skus_settles_the_pair_and_goes_on(clean: Desk, queues: Qu
     assert {review.a, review.b} == {Side(first.a.sku), Side(first.b.sku)}
     assert (review.said, review.by) == (ReviewVerdict.DISMISSED, "local")
     page = follow(clean, done)
-    assert f"data-key-of=\"{second.key}\"" in page.text
+    assert f'data-key-of="{second.key}"' in page.text
     assert "different products" in words(page)
     assert f"1 / {PAIRS - 3}" in words(page)
     assert re.search(r"\d+ done by you today", words(page))

@@ -74,9 +74,8 @@ function pressed(event) {
   const row = rowOf(name);
   const action = row?.dataset.action;
   if (viewer.isOpen()) {
-    if (!event.target.matches("button") || name.startsWith("Arrow") || name === "Escape") {
-      if (viewer.key(name, action)) event.preventDefault();
-    }
+    const pressing = event.target.matches("button") && (name === "Enter" || name === " ");
+    if (!pressing && viewer.key(name, action)) event.preventDefault();
     return;
   }
   if (!row || document.querySelector("dialog[open]") || typing(event, name)) return;

@@ -135,8 +135,14 @@ function mark() {
   const item = one(".item[data-key-of^=p]");
   if (!item) return;
   const key = item.dataset.keyOf;
-  if (!marked.delete(key)) marked.set(key, one('.list [aria-current="true"]')?.textContent.trim() ?? key);
+  if (!marked.delete(key)) marked.set(key, lineOf(key));
   drawMarks();
+}
+
+/** What the queue says of an item, on one line. */
+function lineOf(key) {
+  const link = one(`.list [data-to="${key}"]`);
+  return link ? [...link.children].map((part) => part.textContent.trim()).join(" · ") : key;
 }
 
 function drawMarks() {
