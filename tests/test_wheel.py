@@ -117,3 +117,12 @@ def test_one_faiss_on_every_platform() -> None:
         here = {"sys_platform": system, "platform_machine": machine}
         taken = [requirement.name for requirement in faiss if requirement.marker and requirement.marker.evaluate(here)]
         assert taken == ["faiss-gpu" if (system, machine) == ("linux", "x86_64") else "faiss-cpu"]
+
+
+def test_the_page_finds_its_templates_messages_and_static_files(installed: Path, tmp_path: Path) -> None:
+    code = (
+        "from simsearch.server.page.render import environment, static_files\n"
+        "made = [environment('de').get_template(name) for name in environment('de').list_templates()]\n"
+        "print(len(made) > 10, {'page.js', 'page.css', 'icon.svg'} <= set(static_files()))"
+    )
+    assert run(str(installed / "python"), "-c", code, at=tmp_path).split() == ["True", "True"]

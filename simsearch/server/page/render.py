@@ -106,7 +106,8 @@ def _globals(language: Language) -> dict[str, Any]:
         return lambda name: language(known[name]) if name in known else name
 
     return {
-        "static": static_url, "thumbnail": thumbnail, "percent": language.percent, "number": language.number,
+        "static": static_url, "thumbnail": thumbnail, "product_url": product_url,
+        "percent": language.percent, "number": language.number,
         "when": language.when, "ago": language.ago, "duration": language.duration, "bytes": language.bytes,
         "likely": lambda p: language(wording.likely(p)), "field": words(wording.FIELDS), "kind": words(wording.KINDS),
         "alike_kind": words(wording.ALIKE), "surface": words(wording.SURFACES), "refusal": words(wording.REFUSALS),
@@ -128,6 +129,11 @@ def _shared(code: str) -> dict[str, Any]:
 def thumbnail(image: int, size: int = 160) -> str:
     """Address of a re-encoded picture of the catalog."""
     return f"/v1/images/{image}/thumbnail?size={size}"
+
+
+def product_url(sku: str) -> str:
+    """Address of a product. A SKU may hold a slash."""
+    return f"/catalog/{quote(sku, safe='')}"
 
 
 # -- static files ----------------------------------------------------------------------------------------------------

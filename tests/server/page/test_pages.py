@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from simsearch.catalog.browse import Wanted
-from simsearch.server.page.render import local, static_files, static_url
+from simsearch.server.page.render import local, product_url, static_files, static_url
 
 if TYPE_CHECKING:
     from tests.server.page.conftest import Desk
@@ -276,6 +276,14 @@ def test_looking_through_the_catalog(desk: Desk) -> None:
     assert f"/v1/images/{first.cover}/thumbnail?size=640" in one.text
     assert desk.http.get("/catalog/nobody", headers=HTML).status_code == 404
     assert "No product fits" in desk.http.get("/catalog?q=nothing+at+all", headers=HTML).text
+
+
+def test_a_sku_may_hold_anything(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    monkeypatch.setattr(desk.app.catalog.browse, "by_sku", lambda skus: asked.extend(skus) or {})
+    sku = "A/1 ü?&#%2F"
+    assert desk.http.get(product_url(sku), headers=HTML).status_code == 404
+    assert asked == [sku]
 
 
 def test_pages_of_the_catalog_follow_each_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
