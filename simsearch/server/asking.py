@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from fastapi import Request
@@ -47,7 +48,7 @@ def answer_one(shared: ServerState, photo: Photo, wish: Wish, note: Note | None 
     Raises:
         Problem: the photo cannot be read, or the filter is none.
     """
-    [found] = _asked(lambda: shared.app.query([photo], k=wish.k, where=wish.where, record=wish.record))
+    [found] = _asked(partial(shared.app.query, [photo], k=wish.k, where=wish.where, record=wish.record))
     if isinstance(found, ImageError):
         metrics.ANSWERS.labels("refused").inc()
         raise translate.unreadable(found)
@@ -57,8 +58,8 @@ def answer_one(shared: ServerState, photo: Photo, wish: Wish, note: Note | None 
 
 def answer_together(shared: ServerState, photos: Sequence[Photo], wish: Wish, note: Note | None = None) -> bytes:
     """One answer to several photos of one package, as JSON; else as :func:`answer_one`."""
-    asked = lambda: shared.app.query_together(photos, k=wish.k, where=wish.where, record=wish.record)  # noqa: E731
-    found, unreadable = _asked(asked)
+    ask = partial(shared.app.query_together, photos, k=wish.k, where=wish.where, record=wish.record)
+    found, unreadable = _asked(ask)
     if found is None:
         metrics.ANSWERS.labels("refused").inc()
         listed = [shapes.error(error) for error in unreadable]

@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from simsearch.core.errors import CatalogError
@@ -30,6 +31,8 @@ KEPT = 5
 """Searches whose groups are kept."""
 _ID = re.compile(r"\d{8}T\d{12}Z")
 _TELL_S = 1.0
+_BEGINS_S = 60.0
+"""Within which a process that searches tells of itself: the libraries have to be loaded first."""
 _PROGRAM = "from simsearch.cli.main import main; main()"
 
 
@@ -113,7 +116,8 @@ class DuplicateRuns:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log, start_new_session=True
             )
-        until = time.monotonic() + 60
+        Thread(target=process.wait, daemon=True).start()  # so that nothing is left of it when it has ended
+        until = time.monotonic() + _BEGINS_S
         while time.monotonic() < until:
             if new := next((run for run in self.all() if run.id not in known), None):
                 return new
@@ -122,7 +126,7 @@ class DuplicateRuns:
                     return None  # another one was faster
                 raise CatalogError(f"the search for duplicates did not start; {self.folder / 'log'} says why")
             time.sleep(0.05)
-        raise CatalogError("the search for duplicates did not start within a minute")
+        raise CatalogError(f"the search for duplicates did not start within {_BEGINS_S:g} seconds")
 
     @contextmanager
     def running(self) -> Iterator[Running]:

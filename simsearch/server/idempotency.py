@@ -98,10 +98,12 @@ class Answers:
             query = "DELETE FROM answers WHERE client = ? AND key = ? AND body IS NULL"
             self._db.execute(query, (asked.client, asked.key))
 
-    def once(self, asked: Asked | None, work: Callable[[], bytes]) -> tuple[bytes, bool]:
-        """The answer by `work`, and whether it was given before. Without a key, `work` alone."""
-        if asked is None:
-            return work(), False
+    def once(self, asked: Asked, work: Callable[[], bytes]) -> tuple[bytes, bool]:
+        """The answer by `work`, and whether it was given before.
+
+        Raises:
+            Problem: in-progress; key-reused; or as `work`, and then the next request begins anew.
+        """
         before = self.begin(asked)
         if before is not None:
             return before, True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from simsearch.server.problems import Problem
 from simsearch.views import json as shapes
 
 if TYPE_CHECKING:
-    from tests.conftest import Run
+    from tests.conftest import Kit, Run
     from tests.server.conftest import Served
 
 WHO = Principal("anna", Role.REVIEW, "token")
@@ -224,6 +225,22 @@ def test_a_search_that_fails_says_why_and_old_ones_go(served: Served) -> None:
             run.done([], [])
     assert len(runs.all()) <= KEPT
     assert runs.get("../../catalog") is None
+
+
+@pytest.mark.slow
+def test_a_search_is_started_over_http(served: Served, kit: Kit) -> None:
+    served.state.options = ["--config", str(kit.config), "--home", str(served.app.home)]
+    with served.client() as client:
+        run = client.search_duplicates()
+        with pytest.raises(ServerProblem) as caught:
+            client.search_duplicates()
+        assert caught.value.name == "running"
+        until = time.monotonic() + 250
+        while (found := client.duplicate_run(run["id"]))["state"] == "running" and time.monotonic() < until:
+            time.sleep(0.2)
+        assert (found["state"], found["error"]) == ("done", None)
+        assert client.duplicates()["run"] == run["id"]
+        assert client.changes(limit=1)["items"][0]["after"] == run["id"]
 
 
 def test_the_command_keeps_a_search(on: Run, home: Path) -> None:

@@ -12,12 +12,13 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from simsearch.client import Client
 from simsearch.core.config import ServerSettings
@@ -43,6 +44,7 @@ class Process:
 
     process: subprocess.Popen[bytes]
     log: Path
+    home: Path
     address: str = ""
 
     def lines(self) -> list[dict[str, Any]]:
@@ -77,14 +79,14 @@ def process(indexed: Path, kit: Kit, tmp_path_factory: pytest.TempPathFactory) -
     import shutil
 
     folder = tmp_path_factory.mktemp("supervised")
-    home = shutil.copytree(indexed, folder / "home")
+    home = Path(shutil.copytree(indexed, folder / "home"))
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("SIMSEARCH_", "LISTEN_"))}
     with socket.socket() as listener, (folder / "log").open("wb") as log:
         listener.bind(("127.0.0.1", 0))
         environment |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "HANDED": str(listener.fileno())}
         command = [sys.executable, "-c", START, "--config", str(kit.config), "--home", str(home), "serve"]
         started = subprocess.Popen(command, env=environment, stderr=log, pass_fds=[listener.fileno()], cwd=folder)
-        found = Process(started, folder / "log")
+        found = Process(started, folder / "log", home)
         try:
             found.address = found.await_line("serving")["address"]
             assert found.address.endswith(f":{listener.getsockname()[1]}")
@@ -155,6 +157,36 @@ def test_workers_are_renewed_and_replaced_while_they_are_asked(process: Process,
         text = client.http.get("/metrics").text
     answered = next(line for line in text.splitlines() if line.startswith("simsearch_answers_total"))
     assert float(answered.rpartition(" ")[2]) > 20  # of dead workers, too
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_what_others_do_to_the_home_takes_effect_at_once(process: Process, shop: Shop, kit: Kit) -> None:
+    """New photos, a new generation and another calibration, while clients ask."""
+    from simsearch import open_app
+    from simsearch.recognition.calibration import Calibration
+
+    photo = shop.photo(shop.single[0].sku).read_bytes()
+    new = process.home.parent / "new" / "NEW-1"
+    new.mkdir(parents=True)
+    turned = Image.open(shop.photo(shop.single[4].sku)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    turned.save(new / "front.png")
+    asked = (new / "front.png").read_bytes()
+    with Client(process.address) as client, open_app(process.home, kit.config) as app:
+        with Asking(process.address, photo):
+            assert client.query(asked, record=False)["sku"] != "NEW-1"
+            app.index([new.parent], rebuild=False)
+            assert client.query(asked, record=False)["sku"] == "NEW-1"
+            before = client.status()
+            assert before["outside"] == 1
+            name = app.rebuild()
+            assert client.query(asked, record=False)["generation"] == name != before["generation"]
+            assert client.status()["outside"] == 0
+        calibration = Calibration.load(kit.calibration)
+        thresholds = {**calibration.thresholds, "match": 0.9999999999}
+        replace(calibration, thresholds=thresholds).save(process.home / "calibration.json")
+        assert client.query(shop.photo(shop.single[0].sku, 1), record=False)["decision"] != "match"
+        (process.home / "calibration.json").unlink()
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
@@ -12,6 +14,7 @@ from simsearch.core.types import Photo
 from simsearch.server import bodies
 from simsearch.server.access import Asker
 from simsearch.server.asking import Wish, answer_one, answer_together, keyed, packed
+from simsearch.server.idempotency import Asked
 from simsearch.server.problems import FOR_CHANGES, FOR_ROLES, FROM_CATALOG, Problem, documented
 from simsearch.server.state import ServerState, Shared
 from simsearch.server.verifying import filed, verdict_on
@@ -61,8 +64,8 @@ async def ask(
         body = await bodies.photo(request, shared.settings)
         asked = keyed(request, who, wish.digest(body.sha256))
         photo = Photo(bodies.photo_name(name, "photo"), body.data)
-        work = lambda: answer_one(shared, photo, wish, request.state.note)  # noqa: E731
-        answer, again = await shared.jobs.run(lambda: _once(shared, asked, work), request)
+        work = partial(answer_one, shared, photo, wish, request.state.note)
+        answer, again = await shared.jobs.run(partial(_once, shared, asked, work), request)
     return _answer(answer, again)
 
 
@@ -83,8 +86,8 @@ async def ask_together(
             raise Problem("invalid", f"photo: {len(files)} came; send 2 to {MOST_TOGETHER} parts of this name")
         asked = keyed(request, who, wish.digest(form.sha256))
         photos = [Photo(bodies.photo_name(p.filename, f"photo {n}"), p.data) for n, p in enumerate(files, 1)]
-        work = lambda: answer_together(shared, photos, wish, request.state.note)  # noqa: E731
-        answer, again = await shared.jobs.run(lambda: _once(shared, asked, work), request)
+        work = partial(answer_together, shared, photos, wish, request.state.note)
+        answer, again = await shared.jobs.run(partial(_once, shared, asked, work), request)
     return _answer(answer, again)
 
 
@@ -119,7 +122,8 @@ async def verify(request: Request, shared: Shared, who: Asker) -> Response:
     return _answer(found, False)
 
 
-def _once(shared: ServerState, asked: Any, work: Any) -> tuple[bytes, bool]:
+def _once(shared: ServerState, asked: Asked | None, work: Callable[[], bytes]) -> tuple[bytes, bool]:
+    """The answer by `work`, and whether it was given before."""
     return shared.answers.once(asked, work) if asked else (work(), False)
 
 
