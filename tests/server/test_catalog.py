@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import shutil
 import stat
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -123,6 +126,19 @@ def test_status_says_what_serves(served: Served) -> None:
     assert found["generation"] == served.app.generations.current()
     assert found["images_ok"] == served.app.status().counts["images_ok"]
     assert (found["outside"], found["problem"], found["keeps_photos"]) == (0, None, "never")
+
+
+def test_paths_of_the_server_are_for_its_administrators(served: Served, token: Callable[[str], str]) -> None:
+    report = {"outcome": "swapped", "generation": "g000001", "backup": "/srv/a path", "exit_code": 0}
+    folder = served.app.home / "nightly"
+    folder.mkdir()
+    (folder / "report-20260101T000000000000Z.json").write_text(json.dumps(report), encoding="utf-8")
+    try:
+        for role, told in (("read", {"outcome", "generation", "exit_code"}), ("admin", set(report))):
+            with served.client(token(role)) as client:
+                assert set(client.status()["nightly"] or ()) == told
+    finally:
+        shutil.rmtree(folder)
 
 
 def test_metrics_count_answers_refusals_and_stages(served: Served) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -12,19 +13,24 @@ from simsearch import __version__
 from simsearch.core.errors import GenerationError, SimsearchError
 from simsearch.ingest.nightly import last_report
 from simsearch.server import metrics, translate
-from simsearch.server.access import Reader
+from simsearch.server.access import Reader, Role
 from simsearch.server.paging import Cursor, Limit, cursor_of, number_place
 from simsearch.server.problems import FOR_ROLES, FROM_CATALOG, KINDS, Problem, documented
 from simsearch.server.state import ServerState, Shared
 from simsearch.views.types import ChangePage, ServerStatus
 
 router = APIRouter(tags=["status"])
+_FOR_ALL = (
+    "started_at", "seconds", "steps_s", "outcome", "exit_code", "generation", "previous", "images", "audit", "changes",
+    "counts", "pruned",
+)  # fmt: skip
+"""Of the report of a night; the rest names files."""
 
 
 @router.get("/v1/status", responses={200: {"model": ServerStatus}, **documented(*FOR_ROLES, *FROM_CATALOG)})
 async def status(shared: Shared, who: Reader) -> Response:
     """What serves: the generation, the catalog, how far both have drifted apart, and the last night."""
-    return JSONResponse(await shared.lightly(lambda: _status(shared)))
+    return JSONResponse(await shared.lightly(lambda: _status(shared, who.role)))
 
 
 @router.get(
@@ -79,7 +85,15 @@ def _generation(shared: ServerState) -> str:
         return "none"
 
 
-def _status(shared: ServerState) -> dict[str, Any]:
+def _nightly(shared: ServerState, role: Role) -> Mapping[str, Any] | None:
+    """The report of the last night; without the paths of the server, but for its administrators."""
+    report = last_report(shared.app.home / "nightly")
+    if report is None or role >= Role.ADMIN:
+        return report
+    return {key: report[key] for key in _FOR_ALL if key in report}
+
+
+def _status(shared: ServerState, role: Role) -> dict[str, Any]:
     app = shared.app
     app.require_catalog()
     problem, outside, revision, generation = None, 0, app.catalog.revision(), _generation(shared)
@@ -92,5 +106,5 @@ def _status(shared: ServerState) -> dict[str, Any]:
     return {
         "version": __version__, "generation": None if generation == "none" else generation, "revision": revision,
         **app.catalog.images.counts(), "outside": outside, "problem": problem,
-        "nightly": last_report(app.home / "nightly"), "keeps_photos": shared.settings.keep_photos,
+        "nightly": _nightly(shared, role), "keeps_photos": shared.settings.keep_photos,
     }  # fmt: skip
