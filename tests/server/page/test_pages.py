@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
-from simsearch.catalog.browse import Wanted
+from simsearch.catalog.browse import Listed, Wanted
 from simsearch.server.page.render import local, product_url, static_files, static_url
 
 if TYPE_CHECKING:
@@ -279,8 +279,13 @@ def test_looking_through_the_catalog(desk: Desk) -> None:
 
 
 def test_a_sku_may_hold_anything(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(desk.app.catalog.browse, "by_sku", lambda skus: asked.extend(skus) or {})
+    asked: list[str] = []
+
+    def by_sku(skus: Iterable[str]) -> dict[str, Listed]:
+        asked.extend(skus)
+        return {}
+
+    monkeypatch.setattr(desk.app.catalog.browse, "by_sku", by_sku)
     sku = "A/1 ü?&#%2F"
     assert desk.http.get(product_url(sku), headers=HTML).status_code == 404
     assert asked == [sku]
