@@ -74,13 +74,17 @@ def seen_by(sockets: list[socket.socket], settings: ServerSettings) -> ServerSet
 def check_exposed(settings: ServerSettings, tokens: Tokens) -> None:
     """Refuse an address that others reach where nothing says who they are.
 
+    Names in `server.hosts` say that a proxy of this machine passes on what others ask: from loopback all of them would
+    seem to be the administrator who sits here.
+
     Raises:
         ConfigError: it names the ways out.
     """
     networks(settings.trusted_proxies)
-    if is_loopback(settings.host):
+    here = is_loopback(settings.host)
+    if here and all(map(is_loopback, settings.hosts)):
         return
-    where = f"{settings.host}: others reach this address"
+    where = f"{settings.host}: others reach this address" + (" by the names in server.hosts" if here else "")
     if not tokens.any() and not (settings.trusted_proxies and settings.user_header):
         raise ConfigError(f"{where}; make a token (`simsearch token add NAME`) or name server.trusted_proxies first")
     if settings.host in _EVERYWHERE and not settings.hosts:

@@ -119,6 +119,9 @@ def test_an_address_that_others_reach_needs_somebody_who_vouches(tmp_path: Path)
     with pytest.raises(ConfigError, match="token add"):
         check_exposed(ServerSettings(host="192.0.2.7"), tokens)
     check_exposed(ServerSettings(host="192.0.2.7", trusted_proxies=("10.0.0.1",)), tokens)
+    with pytest.raises(ConfigError, match=r"by the names in server\.hosts; make a token"):
+        check_exposed(ServerSettings(hosts=("pharmacy.example",)), tokens)
+    check_exposed(ServerSettings(hosts=("localhost",)), tokens)
     with pytest.raises(ConfigError, match="token add"):
         check_exposed(ServerSettings(host="192.0.2.7", trusted_proxies=("10.0.0.1",), user_header=""), tokens)
     tokens.add("one", "read")
