@@ -12,6 +12,7 @@ whose process is its own, silences them (`cli.context`).
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,7 @@ from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
 from simsearch.core.formats import Unfit, heif, jpeg, kinds, libtiff, opening
 from simsearch.core.formats.flatten import at_sides, resized, rgb, shrunk
-from simsearch.core.types import Image, Photo, PhotoLike, Pixels
+from simsearch.core.types import Box, Image, Photo, PhotoLike, Pixels, within
 
 __all__ = ["SUFFIXES", "decode", "decode_sharp", "load", "load_or_error", "load_sharp", "read", "resized", "shrunk"]
 
@@ -114,8 +115,8 @@ def decode(
         settings: limits, and the side in pixels that the photo is brought down to.
         name: of the photo, for messages and records.
         sha256: of `data`, where the caller knows it already.
-        keep: whether the image keeps what `Image.sharp` is made from: `data` of such a JPEG, else the pixels. Who never
-            asks for it does without.
+        keep: whether the image keeps what `Image.sharp` is made from: `data` of such a JPEG, else the pixels; and, for
+            `Image.cut_outs`, `data` of any photo that is larger still. Who never asks for them does without.
 
     Raises:
         ImageError: it cannot be decoded; `code` says why.
@@ -124,6 +125,9 @@ def decode(
     image, *more = _images(data, settings, name, sha256, (side, settings.sharp_size) if keep else (side,))
     if not keep or max(image.width, image.height) <= side:  # of a small photo `pixels` is all
         return image
+    if max(image.width, image.height) > settings.sharp_size:
+        whole = image
+        image = replace(image, nearer=lambda boxes: _cut_outs(data, settings, whole, boxes))
     if more:
         sharp = more[0].pixels
         return replace(image, larger=lambda: sharp)
@@ -139,8 +143,19 @@ def decode_sharp(data: bytes, settings: ImageSettings, name: str = "<bytes>", sh
     return _images(data, settings, name, sha256, (settings.sharp_size,))[0]
 
 
+def _cut_outs(data: bytes, settings: ImageSettings, photo: Image, boxes: Sequence[Box]) -> list[Pixels]:
+    """See `Image.cut_outs`: the whole photo is decoded once, no finer than the smallest box needs."""
+    longer, most = max(photo.width, photo.height), settings.sharp_size
+    sides = [max((right - left) * photo.width, (bottom - top) * photo.height) for left, top, right, bottom in boxes]
+    side = math.ceil(longer * min(1.0, most / max(1.0, min(sides, default=1.0))))
+    if photo.width * photo.height > settings.max_pixels:  # a JPEG that may be decoded at a reduced scale alone
+        side = min(side, longer // 2)
+    whole = _images(data, settings, photo.name, photo.sha256, (side,))[0].pixels
+    return [np.array(shrunk(within(whole, box), most)) for box in boxes]
+
+
 class _Later:
-    """A JPEG that is decoded at the scale for reading when somebody asks; the bytes are let go of then."""
+    """A JPEG that is decoded at the scale for reading when somebody asks."""
 
     def __init__(self, data: bytes, settings: ImageSettings, name: str, sha256: str) -> None:
         self._waiting: tuple[bytes, ImageSettings, str, str] | None = (data, settings, name, sha256)

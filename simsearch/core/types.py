@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
@@ -31,6 +32,7 @@ from simsearch.core.answers import (
 )
 
 __all__ = [
+    "Box",
     "Candidate",
     "Corners",
     "Decision",
@@ -63,6 +65,7 @@ __all__ = [
     "Verification",
     "_luma",
     "silent",
+    "within",
 ]
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -76,6 +79,9 @@ Similarities: TypeAlias = NDArray[np.float32]
 
 Ids: TypeAlias = NDArray[np.int64]
 """Image ids of the catalog; -1 where a search found fewer than k."""
+
+Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right and bottom of an upright rectangle, in shares of the photo's width and height, 0 to 1."""
 
 Metric: TypeAlias = Literal["cosine", "hamming"]
 """How descriptors that can be indexed are compared."""
@@ -115,6 +121,8 @@ class Image:
     """For messages: the path, or where the bytes came from."""
     larger: Callable[[], Pixels] | None = field(default=None, repr=False)
     """Gives `sharp`, and may be called by several threads; None where `pixels` is the sharpest there is."""
+    nearer: Callable[[Sequence[Box]], list[Pixels]] | None = field(default=None, repr=False)
+    """Gives `cut_outs`, and may be called by several threads; None where `sharp` has all that the original has."""
 
     @property
     def sharp(self) -> Pixels:
@@ -128,6 +136,16 @@ class Image:
         """
         return self.pixels if self.larger is None else self.larger()
 
+    def cut_outs(self, boxes: Sequence[Box]) -> list[Pixels]:
+        """What lies in each of `boxes` at the original's own pixels; longer side at most `images.reading_size`.
+
+        One decode serves all of them, and nothing of it is kept.
+
+        Raises:
+            ImageError: as `sharp`.
+        """
+        return self.nearer(boxes) if self.nearer else [within(self.sharp, box).copy() for box in boxes]
+
     @cached_property
     def grey(self) -> NDArray[np.uint8]:
         """(height, width) luma after ITU-R BT.601, shared by the hashes and the keypoint methods."""
@@ -137,6 +155,14 @@ class Image:
     def sharp_grey(self) -> NDArray[np.uint8]:
         """As `grey`, of `sharp`; not kept."""
         return self.grey if self.larger is None else _luma(self.larger())
+
+
+def within(pixels: Pixels, box: Box) -> Pixels:
+    """What lies in a box, as a view: all pixels that it touches, at least one."""
+    height, width = pixels.shape[:2]
+    left, top = (min(math.floor(round(at * of, 4)), of - 1) for at, of in zip(box[:2], (width, height), strict=True))
+    right, bottom = (math.ceil(round(at * of, 4)) for at, of in zip(box[2:], (width, height), strict=True))
+    return pixels[top : max(bottom, top + 1), left : max(right, left + 1)]
 
 
 def _luma(pixels: Pixels) -> NDArray[np.uint8]:

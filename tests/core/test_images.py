@@ -640,3 +640,38 @@ def test_pixels_of_a_jpeg_do_not_depend_on_reading(
     assert len(calls) == decodes
     assert np.array_equal(image.pixels, alone)
     assert np.array_equal(sharp, images.decode_sharp(data, DEFAULTS).pixels)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_cut_outs_are_of_the_originals_own_pixels(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = smooth(height=2400, width=3200)
+    image = images.decode(encoded(picture, kind, **({"quality": 100} if kind == "JPEG" else {})), DEFAULTS)
+    decodes = counted_decodes(monkeypatch)
+    left, right = image.cut_outs([(0.0, 0.0, 0.5, 0.5), (0.5, 0.25, 0.75, 1.0)])
+    assert len(decodes) == 1
+    assert (left.shape, right.shape) == ((1200, 1600, 3), (1800, 800, 3))
+    assert np.abs(left.astype(int) - picture[:1200, :1600]).mean() < 2
+    assert np.abs(right.astype(int) - picture[600:, 1600:2400]).mean() < 2
+
+
+def test_a_large_cut_out_is_brought_down_to_the_size_for_reading() -> None:
+    image = images.decode(encoded(smooth(height=2000, width=4000), "JPEG"), DEFAULTS)
+    assert [cut.shape for cut in image.cut_outs([(0.0, 0.0, 1.0, 1.0), (0.25, 0.0, 1.0, 1.0)])] == [
+        (1000, 2000, 3),
+        (1333, 2000, 3),
+    ]
+
+
+def test_cut_outs_of_a_photo_that_has_no_more_pixels_are_those_of_sharp() -> None:
+    picture = smooth(height=300, width=900)
+    image = images.decode(encoded(picture, "PNG"), DEFAULTS)
+    [cut] = image.cut_outs([(0.1, 0.5, 0.30005, 0.9999)])
+    assert np.array_equal(cut, picture[150:, 90:271])
+    assert not np.shares_memory(cut, image.sharp)
+    assert image.cut_outs([(1.0, 1.0, 1.0, 1.0)])[0].shape == (1, 1, 3)  # never nothing
+
+
+def test_cut_outs_of_a_jpeg_that_is_too_large_for_a_whole_decode_are_of_half_its_size() -> None:
+    data = encoded(smooth(height=1500, width=2200), "JPEG")
+    image = images.decode(data, ImageSettings(reading_size=1000, max_pixels=1_000_000))
+    assert image.cut_outs([(0.0, 0.0, 0.2, 0.2)])[0].shape == (150, 220, 3)

@@ -6,12 +6,14 @@ out and asked as a photo of its own, until nothing is left. docs/answers.md has 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.core.types import Decision, Description, Image, Outcome
+from simsearch.core.errors import ImageError
+from simsearch.core.types import Decision, Description, Image, Outcome, Pixels
 from simsearch.features.orb import Geometry
 from simsearch.recognition.contenders import Verified
 from simsearch.recognition.packages.distinct import MOST, Part, in_reading_order, no_worse, one_each
@@ -30,6 +32,8 @@ from simsearch.recognition.packages.pills import pills_beside
 from simsearch.recognition.packages.shapes import Polygon, Size, overlap
 from simsearch.recognition.print_evidence import PhotoRead
 from simsearch.recognition.printed import CatalogSide
+
+_LOG = logging.getLogger("simsearch")
 
 LOOKS = 10
 """Parts of a photo that are looked at."""
@@ -112,7 +116,7 @@ class Parting:
         kept = one_each([*parts, *([pills] if pills else [])])
         if len(kept) < 2 or not no_worse(self.whole.answer, kept):
             return alone
-        return in_reading_order([self._settled(one, [p.polygon for p in kept if p is not one]) for one in kept])
+        return in_reading_order(self._settled(kept))
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
@@ -150,10 +154,7 @@ class Parting:
     def _cut(self, polygon: Polygon, others: Sequence[Polygon], room: float) -> tuple[Image, PhotoRead, Place]:
         """A part as an image of its own, described, with what was read there, and its place."""
         at = place(polygon, self.size, room)
-        image, read = part(self.whole.photo, self.whole.read, polygon, others, at)
-        seen = self.asker.described(image)
-        whole = replace(seen, descriptors={**seen.descriptors, **read.description.descriptors})
-        return image, replace(read, description=whole), at
+        return *self._described(*part(self.whole.photo, self.whole.read, polygon, others, at)), at
 
     def _asked(self, polygon: Polygon, others: Sequence[Polygon], room: float, found: Outlined | None) -> Part:
         """A part asked by itself, by the outline of the product that comes first, where it is found there."""
@@ -186,14 +187,40 @@ class Parting:
                 found.append(Outlined(v.facts.sku, v.facts.id, polygon, points, v.verification.support))
         return apart(found)
 
-    def _settled(self, one: Part, others: Sequence[Polygon]) -> Part:
-        """One of several packages, asked by itself; read from near where it is not matched, as small print is lost
-        where the whole photo is looked at."""
-        if one.of_whole:
-            alone = self._asked(one.polygon, others, _ROOM, one.found)
-            return alone if (alone.answer.outcome, alone.sku) == (Outcome.MATCH, one.sku) else one
-        if one.answer.outcome is Outcome.MATCH or one.pills:
-            return one
-        image, read, at = self._cut(one.polygon, others, _ROOM if one.found else _BLOCK_ROOM)
+    # -- several packages --------------------------------------------------------------------------------------------
+
+    def _settled(self, kept: Sequence[Part]) -> list[Part]:
+        """Several packages, each asked by itself, and read from near where it is not matched: small print is lost where
+        the whole photo is looked at."""
+        others = [[p.polygon for p in kept if p is not one] for one in kept]
+        parts = [self._alone(one, theirs) if one.of_whole else one for one, theirs in zip(kept, others, strict=True)]
+        left = [i for i, p in enumerate(parts) if p.answer.outcome is not Outcome.MATCH and not (p.pills or p.of_whole)]
+        places = [place(parts[i].polygon, self.size, _ROOM if parts[i].found else _BLOCK_ROOM) for i in left]
+        for i, at, pixels in zip(left, places, self._near(places), strict=True):
+            parts[i] = self._from_near(parts[i], others[i], at, pixels)
+        return parts
+
+    def _alone(self, one: Part, others: Sequence[Polygon]) -> Part:
+        """A package that was matched in the whole photo, asked by itself, if that is no less."""
+        alone = self._asked(one.polygon, others, _ROOM, one.found)
+        return alone if (alone.answer.outcome, alone.sku) == (Outcome.MATCH, one.sku) else one
+
+    def _near(self, places: Sequence[Place]) -> Sequence[Pixels | None]:
+        """What lies at places, at the original's own pixels; None where the photo cannot be decoded as large."""
+        if not places:
+            return []
+        try:
+            return self.whole.photo.cut_outs([at.box for at in places])
+        except ImageError as error:
+            _LOG.warning("%s; its packages are not read from near", error)
+            return [None] * len(places)
+
+    def _from_near(self, one: Part, others: Sequence[Polygon], at: Place, pixels: Pixels | None) -> Part:
+        image, read = self._described(*part(self.whole.photo, self.whole.read, one.polygon, others, at, pixels))
         look = self.asker.look(image, self.asker.read_again(image, read))
         return max(one, replace(one, answer=moved(look.answer, at.on_photo)), key=lambda p: p.rank)
+
+    def _described(self, image: Image, read: PhotoRead) -> tuple[Image, PhotoRead]:
+        seen = self.asker.described(image)
+        whole = replace(seen, descriptors={**seen.descriptors, **read.description.descriptors})
+        return image, replace(read, description=whole)

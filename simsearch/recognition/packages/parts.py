@@ -10,7 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.images import shrunk
-from simsearch.core.types import Corners, Decision, Description, Descriptor, Hit, Image, PhotoPrint, Pixels, PrintedFact
+from simsearch.core.types import (
+    Box,
+    Corners,
+    Decision,
+    Description,
+    Descriptor,
+    Hit,
+    Image,
+    PhotoPrint,
+    Pixels,
+    PrintedFact,
+)
 from simsearch.features.code_records import pack_codes, unpack_codes
 from simsearch.features.codes import codes_of
 from simsearch.features.reading import Reading, encode
@@ -37,6 +48,12 @@ class Place:
     def own_size(self) -> Size:
         """Width and height of the rectangle."""
         return self.right - self.left, self.bottom - self.top
+
+    @property
+    def box(self) -> Box:
+        """The same in shares of the photo."""
+        width, height = self.size
+        return self.left / width, self.top / height, self.right / width, self.bottom / height
 
     @property
     def corner(self) -> NDArray[np.float32]:
@@ -70,7 +87,9 @@ def place(polygon: Polygon, size: Size, room: float) -> Place:
     return Place(left, top, max(right, left + 1), max(bottom, top + 1), size)
 
 
-def part(photo: Image, read: PhotoRead, own: Polygon, others: Sequence[Polygon], at: Place) -> tuple[Image, PhotoRead]:
+def part(
+    photo: Image, read: PhotoRead, own: Polygon, others: Sequence[Polygon], at: Place, near: Pixels | None = None
+) -> tuple[Image, PhotoRead]:
     """What lies at a place, as an image of its own, and what was read of it.
 
     The lines of the whole photo are taken over: reading them again costs most of a second and seldom finds more.
@@ -81,17 +100,19 @@ def part(photo: Image, read: PhotoRead, own: Polygon, others: Sequence[Polygon],
         own: outline of the part, in pixels of `photo.sharp`.
         others: outlines of its neighbours, which are painted over with the colour of the ground.
         at: the place that is cut out, around `own`.
+        near: what lies there, in more pixels than `photo.sharp` has; None: in those of `photo.sharp`.
 
     Raises:
         ImageError: as `Image.sharp`.
     """
-    pixels = at.of(photo.sharp)
+    pixels = at.of(photo.sharp) if near is None else near
     if others:
-        _paint_over(pixels, own - at.corner, [other - at.corner for other in others])
+        scale = pixels.shape[1] / at.own_size[0]
+        _paint_over(pixels, (own - at.corner) * scale, [(other - at.corner) * scale for other in others])
     # No file has this name, so that a part is never taken for a photo of the catalog.
     name = f"{photo.sha256}:{at.left},{at.top},{at.right},{at.bottom}"
     working = shrunk(pixels, max(photo.pixels.shape[:2]))
-    image = Image(working, name, *at.own_size, photo.name, lambda: pixels)
+    image = Image(working, name, pixels.shape[1], pixels.shape[0], photo.name, lambda: pixels)
     return image, read_there(read, own, others, at, pixels)
 
 

@@ -68,7 +68,8 @@ class FakeAsker:
     geometries: Mapping[int, Geometry] = field(default_factory=dict)
     surfaces: Surface = Surface.FRONT
     asked: list[str] = field(default_factory=list)
-    near: int = 0
+    seen_near: list[tuple[int, int]] = field(default_factory=list)
+    """Width and height of what was read from near."""
 
     keypoint_side: int = SIDE
 
@@ -83,8 +84,12 @@ class FakeAsker:
         return Look(photo, read, [], said)
 
     def read_again(self, photo: Image, read: PhotoRead) -> PhotoRead:
-        self.near += 1
+        self.seen_near.append((photo.sharp.shape[1], photo.sharp.shape[0]))
         return read
+
+    @property
+    def near(self) -> int:
+        return len(self.seen_near)
 
     def references(self, query: Description, facts: Sequence[ImageFacts]) -> list[tuple[Geometry | None, CatalogSide]]:
         return [(self.geometries.get(f.id), CatalogSide()) for f in facts]

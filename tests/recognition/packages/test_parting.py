@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
-from simsearch.core.types import Decision, Image, Outcome, Surface
+from simsearch.core.errors import ImageError
+from simsearch.core.types import Box, Decision, Image, Outcome, Pixels, Surface, within
 from simsearch.features.reading import Line
 from simsearch.recognition.contenders import Verified
 from simsearch.recognition.packages import Look, Parting, answered
@@ -71,6 +74,31 @@ def test_a_part_that_is_not_matched_is_read_from_near() -> None:
     asker = FakeAsker({**ANSWERS, "Otherine": answer(UNKNOWN, "b", 0.9)}, OVER_EXAMPLIN)
     found, _ = parted(whole([*EXAMPLIN, *OTHERINE], ANSWERS["Examplin"], [verified("a", 1, 20)]), asker)
     assert (found, asker.near) == (["a", "b"], 1)
+
+
+def test_from_near_a_package_is_read_at_the_pixels_of_the_original() -> None:
+    large = np.full((2 * SIZE[1], 2 * SIZE[0], 3), 128, np.uint8)
+    photo = replace(
+        image(), width=2 * SIZE[0], height=2 * SIZE[1], nearer=lambda boxes: [within(large, b) for b in boxes]
+    )
+    asker = FakeAsker({**ANSWERS, "Otherine": answer(UNKNOWN, "b", 0.9)}, OVER_EXAMPLIN)
+    look = whole([*EXAMPLIN, *OTHERINE], ANSWERS["Examplin"], [verified("a", 1, 20)])
+    found, _ = parted(replace(look, photo=photo), asker)
+    assert found == ["a", "b"]
+    [(wide, high)] = asker.seen_near
+    assert 2 * 100 < wide < 2 * 200
+    assert 2 * 60 < high < 2 * 160
+
+
+def test_where_the_original_cannot_be_decoded_the_photo_is_read_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    def scarce(_: Sequence[Box]) -> list[Pixels]:
+        raise ImageError("too_large", "photo.jpg: does not fit into memory")
+
+    asker = FakeAsker({**ANSWERS, "Otherine": answer(UNKNOWN, "b", 0.9)}, OVER_EXAMPLIN)
+    look = whole([*EXAMPLIN, *OTHERINE], ANSWERS["Examplin"], [verified("a", 1, 20)])
+    found, _ = parted(replace(look, photo=replace(image(), nearer=scarce)), asker)
+    assert (found, asker.near) == (["a", "b"], 1)
+    assert "does not fit into memory; its packages are not read from near" in caplog.text
 
 
 def test_a_scribble_beside_a_package_is_none() -> None:
