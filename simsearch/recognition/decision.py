@@ -111,6 +111,8 @@ def _unknown(found: Sequence[Contender], thresholds: Thresholds) -> Conclusion:
     elif may and may.seen.probability >= needed:  # only print alone falls short in another way
         unread = listed(lacking(may.seen), "or")
         best = f"{percent(may.seen.probability)} {why(may)}; a match by print alone needs its {unread} read, too"
+    if best and may and may.alike and may.doubts:  # what a sibling that the catalog lacks would differ in
+        best += f"; {in_doubt(may)}"
     if not (nearest.contradicted and nearest.alike):
         all_of_them = "" if best else f"print rules out all that was found: {ruled_out(nearest)}"
         reason = all_of_them or f"the nearest product reaches {best}"

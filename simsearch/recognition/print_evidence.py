@@ -136,6 +136,11 @@ class PrintEvidence:
             description, PhotoSide(reading, codes, sharp), photo_print(reading, codes) if reading else None
         )
 
+    def lines(self, photo: Image) -> Reading | None:
+        """What is printed on a photo, whatever it shows; None where print is not read."""
+        method = self.reading
+        return method.read(photo) if isinstance(method, ReadPrint) and not method.missing else None
+
     def _described(self, name: str, photo: Image) -> Descriptor:
         """A photo that asks needs no cuts of its own lines: they are the catalog's side of aligned reading."""
         method = self.printed[name]

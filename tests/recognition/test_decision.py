@@ -386,8 +386,12 @@ def test_an_amount_in_view_that_was_not_read_bars_a_match() -> None:
     )
 
 
-def test_below_the_threshold_a_doubt_changes_nothing() -> None:
-    assert answered(read("A", 0.5, doubts=(UNREAD,))).outcome is Outcome.UNKNOWN
+def test_below_the_threshold_a_doubt_is_told_of_what_looks_alike() -> None:
+    answer = answered(read("A", 0.5, doubts=(SEEMS,)))
+    assert answer.outcome is Outcome.UNKNOWN
+    assert answer.reason.endswith(
+        'a match needs 90.0%; its strength seems to say "490 mg", where the catalog\'s photo says 400 mg'
+    )
 
 
 def test_a_doubt_of_another_product_bars_no_match() -> None:

@@ -12,7 +12,8 @@ from simsearch.core.types import Description, Image
 from simsearch.features.base import Method
 from simsearch.features.description import describe
 from simsearch.features.orb import Geometry, Orb
-from simsearch.recognition.packages.parting import Asker, Look
+from simsearch.features.reading import Reading
+from simsearch.recognition.packages.looks import Asker, Look
 from simsearch.recognition.print_evidence import PhotoRead, PrintEvidence
 from simsearch.recognition.printed import CatalogSide
 from simsearch.recognition.stored import stored, stored_print
@@ -44,6 +45,9 @@ class PartAsker(Asker):
     def read_again(self, photo: Image, read: PhotoRead) -> PhotoRead:
         again = self.prints.read(photo, read.description)
         return read if again.side is None else again
+
+    def lines(self, photo: Image) -> Reading | None:
+        return self.prints.lines(photo)
 
     def references(self, query: Description, facts: Sequence[ImageFacts]) -> list[tuple[Geometry | None, CatalogSide]]:
         others = stored(self.catalog, self.methods, {f.id: f for f in facts}, ("orb",))

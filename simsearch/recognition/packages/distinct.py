@@ -18,8 +18,9 @@ _SIDE_BY_SIDE = 0.2
 """Overlap up to which two outlines of one picture of the catalog are two packages of one product."""
 _TOUCH = 0.2
 """Faces of one package touch: they are less than this share of the root of an outline's area apart."""
-_LIKE_NOTHING, _LIKELY = 0.1, 0.3
-"""Probability below which a part looks like nothing in the catalog, and from which it looks like something."""
+_LIKE_NOTHING, _LIKELY, _PROBABLE = 0.1, 0.3, 0.5
+"""Probability below which a part looks like nothing in the catalog, from which it looks like something, and from which
+it is a package whatever is printed on it."""
 _LEAST_PRINT, _SOME_PRINT, _MUCH_PRINT = 12, 20, 30
 """Letters of a package of which no product is named: see `is_package`."""
 _LARGE = 0.2
@@ -41,6 +42,8 @@ class Part:
     """Whether the answer is that to the whole photo, in which its neighbours have a say."""
     pills: bool = False
     """Whether it shows loose pills."""
+    near: bool = False
+    """Whether it was read from near."""
 
     @property
     def rank(self) -> tuple[int, float, bool]:
@@ -60,13 +63,18 @@ class Part:
 
 
 def one_each(parts: Sequence[Part]) -> list[Part]:
-    """The best supported part of each package, without what is no package."""
+    """The best supported part of each package, and of what may be none, the best first."""
     kept: list[Part] = []
     for one in sorted(parts, key=lambda p: p.rank, reverse=True):
         if not any(one_package(other, one) for other in kept):
             kept.append(one)
-    largest = max((area(p.polygon) for p in kept), default=0.0)
-    return [p for p in kept if is_package(p, largest)][:MOST]
+    return kept
+
+
+def packages(parts: Sequence[Part]) -> list[Part]:
+    """Of the parts, one each, those that are packages."""
+    largest = max((area(p.polygon) for p in parts), default=0.0)
+    return [p for p in parts if is_package(p, largest)][:MOST]
 
 
 def one_package(best: Part, other: Part) -> bool:
@@ -97,6 +105,8 @@ def is_package(one: Part, largest: float) -> bool:
     if one.pills or one.answer.outcome is not Outcome.UNKNOWN:
         return True
     large, likely = area(one.polygon) >= _LARGE * largest, one.answer.probability
+    if likely >= _PROBABLE:
+        return True
     if likely < _LIKE_NOTHING:
         return one.letters >= _MUCH_PRINT and large
     return one.letters >= (_LEAST_PRINT if large else _SOME_PRINT) and (large or likely >= _LIKELY)

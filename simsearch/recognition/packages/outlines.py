@@ -28,7 +28,7 @@ _HEIGHTS, _REACH = 2.5, 0.12
 side. Between two packages that lie nearer the outlines part them."""
 _FAR = 4
 """Corners that a homography carries further than so many photos away show that it is none of this face."""
-LEAST_LETTERS = 8
+LEAST_LETTERS = 4
 """Letters and digits of print that may be a package."""
 
 

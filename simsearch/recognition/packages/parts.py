@@ -25,7 +25,7 @@ from simsearch.core.types import (
 from simsearch.features.code_records import pack_codes, unpack_codes
 from simsearch.features.codes import codes_of
 from simsearch.features.reading import Reading, encode
-from simsearch.recognition.packages.shapes import Polygon, Size, covered, inside, paint
+from simsearch.recognition.packages.shapes import Polygon, Size, covered, inside, paint, rectangle
 from simsearch.recognition.print_evidence import PhotoRead
 from simsearch.recognition.printed import PhotoSide, photo_print
 
@@ -54,6 +54,11 @@ class Place:
         """The same in shares of the photo."""
         width, height = self.size
         return self.left / width, self.top / height, self.right / width, self.bottom / height
+
+    @property
+    def polygon(self) -> Polygon:
+        """Its corners in pixels of the photo."""
+        return np.asarray(rectangle(self.own_size) + self.corner, np.float32)
 
     @property
     def corner(self) -> NDArray[np.float32]:

@@ -70,6 +70,8 @@ class FakeAsker:
     asked: list[str] = field(default_factory=list)
     seen_near: list[tuple[int, int]] = field(default_factory=list)
     """Width and height of what was read from near."""
+    seen_beside: list[tuple[int, int]] = field(default_factory=list)
+    """The same of the rest of the photo beside packages."""
 
     keypoint_side: int = SIDE
 
@@ -90,6 +92,10 @@ class FakeAsker:
     @property
     def near(self) -> int:
         return len(self.seen_near)
+
+    def lines(self, photo: Image) -> Reading | None:
+        self.seen_beside.append((photo.width, photo.height))
+        return None
 
     def references(self, query: Description, facts: Sequence[ImageFacts]) -> list[tuple[Geometry | None, CatalogSide]]:
         return [(self.geometries.get(f.id), CatalogSide()) for f in facts]

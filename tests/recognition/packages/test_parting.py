@@ -45,7 +45,7 @@ def parted(look: Look, asker: FakeAsker) -> tuple[list[str | None], Parting]:
 def test_one_package_is_not_looked_at_again() -> None:
     asker = FakeAsker(ANSWERS, OVER_EXAMPLIN)
     found, parting = parted(whole(EXAMPLIN, ANSWERS["Examplin"], [verified("a", 1, 20)]), asker)
-    assert (found, parting.looks, asker.asked) == (["a"], 0, [])
+    assert (found, parting.looks.count, asker.asked, asker.seen_beside) == (["a"], 0, [], [])
 
 
 def test_what_lies_outside_of_an_outline_is_asked_by_itself() -> None:
@@ -105,7 +105,7 @@ def test_a_scribble_beside_a_package_is_none() -> None:
     asker = FakeAsker(ANSWERS, OVER_EXAMPLIN)
     look = whole([*EXAMPLIN, line("scribbles", 250, 20, 350, 50)], ANSWERS["Examplin"], [verified("a", 1, 20)])
     found, parting = parted(look, asker)
-    assert (found, parting.looks, asker.near) == (["a"], 1, 0)
+    assert (found, parting.looks.count, asker.near, asker.seen_beside) == (["a"], 1, 1, [])
     decided = answered(look.answer, parting.parts(), parting.size)
     assert (decided.reason, len(decided.packages)) == (look.answer.reason, 1)
     assert decided.packages[0].outline is not None
@@ -117,7 +117,7 @@ def test_there_is_an_end_to_looking() -> None:
         for n in range(20)
     ]
     _, parting = parted(whole(lines, answer(UNKNOWN, "a", 0.1)), FakeAsker({}))
-    assert parting.looks <= 2 * LOOKS
+    assert parting.looks.count <= 2 * LOOKS
 
 
 def test_a_loose_pill_beside_a_package_is_one_too() -> None:
