@@ -141,6 +141,19 @@ class PrintEvidence:
         method = self.reading
         return method.read(photo) if isinstance(method, ReadPrint) and not method.missing else None
 
+    def with_codes(self, photo: Image, read: PhotoRead) -> PhotoRead | None:
+        """What was read on a photo, with the codes that are read on it; None where there are none."""
+        method = self.printed.get("codes")
+        if read.side is None or method is None or missing(method):
+            return None
+        [found] = method.describe([photo])
+        if not len(found):
+            return None
+        codes = codes_of(found)
+        summary = photo_print(read.side.reading, codes) if read.side.reading else None
+        description = replace(read.description, descriptors={**read.description.descriptors, "codes": found})
+        return PhotoRead(description, replace(read.side, codes=codes), summary)
+
     def _described(self, name: str, photo: Image) -> Descriptor:
         """A photo that asks needs no cuts of its own lines: they are the catalog's side of aligned reading."""
         method = self.printed[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from simsearch.core.types import Decision, Package
+from simsearch.core.types import Decision, Package, PhotoPrint
 from simsearch.recognition.packages.distinct import Part
 from simsearch.recognition.packages.shapes import Size, in_shares
 
@@ -29,6 +29,14 @@ def answered(whole: Decision, parts: Sequence[Part], size: Size) -> Decision:
     return replace(
         first,
         reason=f"{len(parts)} packages in the photo; number {number}, the surest of them: {first.reason}",
-        read=whole.read,
+        read=_with_codes(whole.read, packages),
         packages=packages,
     )
+
+
+def _with_codes(read: PhotoPrint | None, packages: Sequence[Package]) -> PhotoPrint | None:
+    """What was read on the whole photo, with the codes that were read on its packages alone."""
+    if read is None:
+        return None
+    codes = {*read.codes, *(code for p in packages if p.answer.read for code in p.answer.read.codes)}
+    return replace(read, codes=tuple(sorted(codes)))

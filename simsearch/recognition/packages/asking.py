@@ -49,6 +49,9 @@ class PartAsker(Asker):
     def lines(self, photo: Image) -> Reading | None:
         return self.prints.lines(photo)
 
+    def with_codes(self, photo: Image, read: PhotoRead) -> PhotoRead | None:
+        return self.prints.with_codes(photo, read)
+
     def references(self, query: Description, facts: Sequence[ImageFacts]) -> list[tuple[Geometry | None, CatalogSide]]:
         others = stored(self.catalog, self.methods, {f.id: f for f in facts}, ("orb",))
         sides = stored_print(self.catalog, {"reading": self.prints.printed["reading"]}, facts)

@@ -56,6 +56,11 @@ class Part:
         return self.answer.hits[0].sku if self.answer.hits else None
 
     @property
+    def has_code(self) -> bool:
+        """Whether a code was read there."""
+        return self.answer.read is not None and bool(self.answer.read.codes)
+
+    @property
     def letters(self) -> int:
         """Letters and digits that were read there."""
         read = self.answer.read

@@ -81,6 +81,10 @@ class Asker(Protocol):
         """What is printed on a part; None where nothing can be read."""
         ...
 
+    def with_codes(self, photo: Image, read: PhotoRead) -> PhotoRead | None:
+        """What was read on a part, with the codes that are read on it; None where there are none."""
+        ...
+
     def references(self, query: Description, facts: Sequence[ImageFacts]) -> list[tuple[Geometry | None, CatalogSide]]:
         """For each image of the catalog the geometry of its keypoints with the query, and what was read on it."""
         ...
@@ -171,7 +175,9 @@ class Looks:
         self, polygon: Polygon, others: Sequence[Polygon], at: Place, near: Pixels | None = None
     ) -> tuple[Image, PhotoRead]:
         """A part as an image of its own, described, with what was read there."""
-        image, read = part(self.whole.photo, self.whole.read, polygon, others, at, near)
+        return self._described(*part(self.whole.photo, self.whole.read, polygon, others, at, near))
+
+    def _described(self, image: Image, read: PhotoRead) -> tuple[Image, PhotoRead]:
         seen = self.asker.described(image)
         whole = replace(seen, descriptors={**seen.descriptors, **read.description.descriptors})
         return image, replace(read, description=whole)
@@ -193,6 +199,22 @@ class Looks:
             image, read = self._cut(parts[i].polygon, others, at, pixels)
             near = self._part(parts[i].polygon, parts[i].found, at, image, self.asker.read_again(image, read))
             out[i] = replace(max(parts[i], near, key=lambda p: p.rank), near=True)
+        return out
+
+    def with_codes(self, parts: Sequence[Part]) -> list[Part]:
+        """The parts; one without a code is asked once more where its cut-out shows one, whatever the answer is then.
+
+        Small codes among other print are passed over in the whole photo.
+        """
+        out = list(parts)
+        left = [i for i, one in enumerate(parts) if not (one.pills or one.near or one.has_code)]
+        places = [place(parts[i].polygon, self.size, _ROOM) for i in left]
+        for i, at, pixels in zip(left, places, self._pixels(places), strict=True):
+            others = [other.polygon for other in parts if other is not parts[i]]
+            image, read = part(self.whole.photo, self.whole.read, parts[i].polygon, others, at, pixels)
+            found = self.asker.with_codes(image, read)
+            if found is not None:
+                out[i] = self._part(parts[i].polygon, parts[i].found, at, *self._described(image, found))
         return out
 
     def lines_beside(self, parts: Sequence[Part]) -> list[Line]:

@@ -53,9 +53,8 @@ class Parting:
         if len(kept) < 2 or not no_worse(whole.answer, kept):
             return alone
         others_of = [[p.polygon for p in kept if p is not one] for one in kept]
-        return in_reading_order(
-            [self.looks.alone(p, others) if p.of_whole else p for p, others in zip(kept, others_of, strict=True)]
-        )
+        asked = [self.looks.alone(p, others) if p.of_whole else p for p, others in zip(kept, others_of, strict=True)]
+        return in_reading_order(self.looks.with_codes(asked))
 
     def _left(self, taken: Sequence[Polygon]) -> list[Block]:
         return blocks(self._reading, self.size, taken)

@@ -9,6 +9,7 @@ import numpy as np
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.codes import Codes
+from simsearch.core.product_numbers import Gtin
 from simsearch.core.types import Candidate, Decision, Description, Hit, Image, Outcome, Surface, Verification
 from simsearch.features.orb import Geometry
 from simsearch.features.reading import Line, Reading
@@ -73,6 +74,12 @@ class FakeAsker:
     seen_beside: list[tuple[int, int]] = field(default_factory=list)
     """The same of the rest of the photo beside packages."""
 
+    beside: Reading | None = None
+    """Print of every part of the rest of a photo."""
+    code: Gtin | None = None
+    """Of every part that is asked for one."""
+    asked_for_codes: int = 0
+
     keypoint_side: int = SIDE
 
     def described(self, photo: Image) -> Description:
@@ -95,7 +102,15 @@ class FakeAsker:
 
     def lines(self, photo: Image) -> Reading | None:
         self.seen_beside.append((photo.width, photo.height))
-        return None
+        return self.beside
+
+    def with_codes(self, photo: Image, read: PhotoRead) -> PhotoRead | None:
+        self.asked_for_codes += 1
+        if self.code is None or read.side is None:
+            return None
+        assert read.side.reading is not None
+        codes = Codes(gtins=frozenset({self.code}))
+        return replace(read, side=replace(read.side, codes=codes), summary=photo_print(read.side.reading, codes))
 
     def references(self, query: Description, facts: Sequence[ImageFacts]) -> list[tuple[Geometry | None, CatalogSide]]:
         return [(self.geometries.get(f.id), CatalogSide()) for f in facts]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from simsearch.core.errors import ImageError
+from simsearch.core.product_numbers import Gtin
 from simsearch.core.types import Box, Decision, Image, Outcome, Pixels, Surface, within
-from simsearch.features.reading import Line
+from simsearch.features.reading import Line, Reading
 from simsearch.recognition.contenders import Verified
 from simsearch.recognition.packages import Look, Parting, answered
 from simsearch.recognition.packages.parting import LOOKS
@@ -99,6 +100,44 @@ def test_where_the_original_cannot_be_decoded_the_photo_is_read_as_it_is(caplog:
     found, _ = parted(replace(look, photo=replace(image(), nearer=scarce)), asker)
     assert (found, asker.near) == (["a", "b"], 1)
     assert "does not fit into memory; its packages are not read from near" in caplog.text
+
+
+def test_a_third_package_is_read_in_the_rest_of_the_photo() -> None:
+    third = answer(MATCH, "c", 0.997)
+    print_of_it = Reading(
+        (Line("Thirdol", 0.99, np.array([[0.4, 0.6], [0.6, 0.6], [0.6, 0.9], [0.4, 0.9]])),), 222, 111
+    )
+    asker = FakeAsker({**ANSWERS, "Thirdol": third}, OVER_EXAMPLIN, beside=print_of_it)
+    look = whole([*EXAMPLIN, *OTHERINE], ANSWERS["Examplin"], [verified("a", 1, 20)])
+    found, parting = parted(look, asker)
+    assert sorted(map(str, found)) == ["a", "b", "c"]
+    assert len(asker.seen_beside) == 4
+    decided = answered(look.answer, parting.parts(), parting.size)
+    assert len(decided.packages) == 3
+
+
+def test_a_code_that_only_a_cut_out_shows_is_asked_with() -> None:
+    code = Gtin.parse("4006381333931")
+    asker = FakeAsker(ANSWERS, OVER_EXAMPLIN, code=code)
+    look = whole([*EXAMPLIN, *OTHERINE], ANSWERS["Examplin"], [verified("a", 1, 20)])
+    parts = Parting(look, asker).parts()
+    decided = answered(replace(look.answer, read=look.read.summary), parts, SIZE)
+    assert asker.asked_for_codes == 2
+    assert decided.read is not None
+    assert decided.read.codes == (str(code),)
+    assert [p.answer.read.codes for p in decided.packages if p.answer.read] == [(str(code),)] * 2
+
+
+def test_one_package_is_asked_for_no_further_code() -> None:
+    asker = FakeAsker(ANSWERS, OVER_EXAMPLIN, code=Gtin.parse("4006381333931"))
+    parted(whole(EXAMPLIN, ANSWERS["Examplin"], [verified("a", 1, 20)]), asker)
+    assert asker.asked_for_codes == 0
+
+
+def test_a_part_that_is_probably_a_product_is_a_package_however_little_is_printed_on_it() -> None:
+    asker = FakeAsker({**ANSWERS, "Other": answer(UNKNOWN, "b", 0.6)}, OVER_EXAMPLIN)
+    look = whole([*EXAMPLIN, line("Other", 250, 20, 350, 50)], ANSWERS["Examplin"], [verified("a", 1, 20)])
+    assert parted(look, asker)[0] == ["a", "b"]
 
 
 def test_a_scribble_beside_a_package_is_none() -> None:
