@@ -147,9 +147,11 @@ def _cut_outs(data: bytes, settings: ImageSettings, photo: Image, boxes: Sequenc
     """See `Image.cut_outs`: the whole photo is decoded once, no finer than the smallest box needs."""
     longer, most = max(photo.width, photo.height), settings.sharp_size
     sides = [max((right - left) * photo.width, (bottom - top) * photo.height) for left, top, right, bottom in boxes]
-    side = math.ceil(longer * min(1.0, most / max(1.0, min(sides, default=1.0))))
-    if photo.width * photo.height > settings.max_pixels:  # a JPEG that may be decoded at a reduced scale alone
-        side = min(side, longer // 2)
+    needed = longer * min(1.0, most / max(1.0, min(sides, default=1.0)))
+    # A JPEG is decoded at such scales, and then need not be resized; one with more pixels cannot be decoded at 1.
+    side = longer if photo.width * photo.height <= settings.max_pixels else longer // 2
+    while side // 2 >= needed:
+        side //= 2
     whole = _images(data, settings, photo.name, photo.sha256, (side,))[0].pixels
     return [np.array(shrunk(within(whole, box), most)) for box in boxes]
 
