@@ -12,7 +12,6 @@ whose process is its own, silences them (`cli.context`).
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
