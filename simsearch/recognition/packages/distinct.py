@@ -18,9 +18,10 @@ _SIDE_BY_SIDE = 0.2
 """Overlap up to which two outlines of one picture of the catalog are two packages of one product."""
 _TOUCH = 0.2
 """Faces of one package touch: they are less than this share of the root of an outline's area apart."""
-_LIKE_NOTHING, _LIKELY, _PROBABLE = 0.1, 0.3, 0.5
-"""Probability below which a part looks like nothing in the catalog, from which it looks like something, and from which
-it is a package whatever is printed on it."""
+_LIKE_NOTHING, _LIKELY = 0.1, 0.3
+"""Probability below which a part looks like nothing in the catalog, and from which it looks like something."""
+_PROBABLE, _PROBABLE_BY_PRINT = 0.5, 0.8
+"""Probability from which a part is a package whatever is printed on it: with an outline, and without."""
 _LEAST_PRINT, _SOME_PRINT, _MUCH_PRINT = 12, 20, 30
 """Letters of a package of which no product is named: see `is_package`."""
 _LARGE = 0.2
@@ -110,7 +111,7 @@ def is_package(one: Part, largest: float) -> bool:
     if one.pills or one.answer.outcome is not Outcome.UNKNOWN:
         return True
     large, likely = area(one.polygon) >= _LARGE * largest, one.answer.probability
-    if likely >= _PROBABLE:
+    if likely >= (_PROBABLE if one.found else _PROBABLE_BY_PRINT):
         return True
     if likely < _LIKE_NOTHING:
         return one.letters >= _MUCH_PRINT and large

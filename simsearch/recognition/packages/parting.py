@@ -76,11 +76,9 @@ class Parting:
         return out
 
     def _packages(self, parts: Sequence[Part]) -> list[Part]:
-        """The packages among parts, each once. Where there may be several, what is not matched is read from near."""
-        kept = one_each(parts)
-        if len(kept) > 1:
-            kept = one_each([*self.looks.from_near(kept[:MOST]), *kept[MOST:]])
-        return packages(kept)
+        """The packages among parts, each once. Where there are several, what is not matched is read from near."""
+        kept = packages(one_each(parts))
+        return packages(one_each(self.looks.from_near(kept))) if len(kept) > 1 else kept
 
     def _beside_them(self, kept: Sequence[Part]) -> list[Part]:
         """Several packages, and those beside them of which the whole photo, read at once, showed no print."""

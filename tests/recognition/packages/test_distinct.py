@@ -60,7 +60,8 @@ def test_a_repeated_pattern_that_is_found_shifted_is_one_package() -> None:
     ("part", "package"),
     [
         (one(LEFT, AMBIGUOUS, "a", 0.5, letters=0), True),
-        (one(box(0, 0, 20, 20), UNKNOWN, "a", 0.5, letters=4), True),
+        (one(box(0, 0, 20, 20), UNKNOWN, "a", 0.8, letters=4), True),
+        (one(box(0, 0, 20, 20), UNKNOWN, "a", 0.79, letters=4), False),
         (one(LEFT, UNKNOWN, "a", 0.4, letters=12), True),
         (one(LEFT, UNKNOWN, "a", 0.4, letters=11), False),
         (one(box(0, 0, 20, 20), UNKNOWN, "a", 0.4, letters=20), True),

@@ -135,7 +135,7 @@ def test_one_package_is_asked_for_no_further_code() -> None:
 
 
 def test_a_part_that_is_probably_a_product_is_a_package_however_little_is_printed_on_it() -> None:
-    asker = FakeAsker({**ANSWERS, "Other": answer(UNKNOWN, "b", 0.6)}, OVER_EXAMPLIN)
+    asker = FakeAsker({**ANSWERS, "Other": answer(UNKNOWN, "b", 0.9)}, OVER_EXAMPLIN)
     look = whole([*EXAMPLIN, line("Other", 250, 20, 350, 50)], ANSWERS["Examplin"], [verified("a", 1, 20)])
     assert parted(look, asker)[0] == ["a", "b"]
 
@@ -144,7 +144,7 @@ def test_a_scribble_beside_a_package_is_none() -> None:
     asker = FakeAsker(ANSWERS, OVER_EXAMPLIN)
     look = whole([*EXAMPLIN, line("scribbles", 250, 20, 350, 50)], ANSWERS["Examplin"], [verified("a", 1, 20)])
     found, parting = parted(look, asker)
-    assert (found, parting.looks.count, asker.near, asker.seen_beside) == (["a"], 1, 1, [])
+    assert (found, parting.looks.count, asker.near, asker.seen_beside) == (["a"], 1, 0, [])
     decided = answered(look.answer, parting.parts(), parting.size)
     assert (decided.reason, len(decided.packages)) == (look.answer.reason, 1)
     assert decided.packages[0].outline is not None
