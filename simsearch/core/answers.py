@@ -111,7 +111,7 @@ class PhotoPrint:
     forms: tuple[str, ...] = ()
     """Words for the form of the drug, likewise."""
     codes: tuple[str, ...] = ()
-    """Product numbers in its barcodes, as GTIN-14, NDC or PZN."""
+    """Numbers in its barcodes: as GTIN-14, NDC or PZN, and others, a maker's or shop's own, without leading zeros."""
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def photo_print(reading: Reading, codes: Codes = NO_CODES) -> PhotoPrint:
         _distinct_strengths(found),
         _unique([*(_pack(s) for s in found if s.content.pack), *(_amount(s) for s in found if s.content.volumes)]),
         _unique(word for s in found for word in form_words(s.line.text)),
-        tuple(sorted({str(number) for kind in (codes.gtins, codes.ndcs, codes.pzns) for number in kind})),
+        tuple(sorted({str(number) for kind in (codes.gtins, codes.ndcs, codes.pzns, codes.own) for number in kind})),
     )
 
 
