@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -271,4 +271,10 @@ class Parts:
 
     def writing(self) -> AbstractContextManager[None]:
         """One writer at a time."""
-        return hold_lock(self.home)
+        return self._alone()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        # The home is locked first: it says so at once where another process of this machine writes.
+        with hold_lock(self.home), self.catalog.database.writing():
+            yield

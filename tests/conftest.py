@@ -8,12 +8,14 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.postgres import Server, binaries, serving
 
 if TYPE_CHECKING:
     from simsearch.synthetic import Duplicate, SyntheticProduct
@@ -32,6 +34,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if not torch.cuda.is_available():
         for item in for_gpu:
             item.add_marker(pytest.mark.skip(reason="no CUDA device"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of the tests' own."""
+    found = binaries()
+    if found is None:
+        pytest.skip("there is no PostgreSQL here (apt-get install postgresql)")
+    with serving(found) as server:
+        yield server
 
 
 @dataclass(frozen=True)

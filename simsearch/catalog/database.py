@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, NoReturn
 from weakref import WeakSet
 
 import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
-from simsearch.catalog import sqlite
+from simsearch.catalog import postgres, sqlite
 from simsearch.catalog.tables import HEAD, StateRow
 from simsearch.core.config import CatalogSettings
 from simsearch.core.errors import CatalogError
 from simsearch.core.resources import resource_dir
 
+_MIGRATING = Lock()
+"""Alembic keeps the migration that it runs in globals of its module: threads would mix theirs up."""
 _CHUNK = 500
 """Ids in one IN (...): SQLite's oldest limit on bound parameters is 999."""
 
@@ -67,8 +70,12 @@ class Database:
             raise CatalogError(text) from None
         self.read_only = self.file is not None and not sqlite.writable(self.file)
         self.closed = False
-        with self.translated():
-            self._migrate()
+        try:
+            with self.translated(), _MIGRATING, self._alone():
+                self._migrate()
+        except CatalogError:
+            self.engine.dispose()
+            raise
         self._opened = sqlite.identity(self.file) if self.file else None
         _OPEN.add(self)
 
@@ -94,7 +101,7 @@ class Database:
         self._check_open()
         with self.translated(), self.engine.connect() as connection:
             if self.file is None:
-                connection.execution_options(isolation_level="REPEATABLE READ")
+                connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield connection
 
     @contextmanager
@@ -108,7 +115,22 @@ class Database:
             # SQLite would go on writing to a file without a name, which is lost with this process.
             raise CatalogError(f"{self.where()}: was removed or replaced since it was opened; open it again")
         with self.translated(), self.engine.execution_options(simsearch_write=True).begin() as connection:
+            if self.file is None:
+                postgres.lock_writers(connection)
             yield connection
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Hold the lock of runs that write, beside that of the home: other machines have other homes.
+
+        Raises:
+            CatalogError: another process holds it.
+        """
+        return nullcontext() if self.file is not None else self._writing()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        with self.translated(), postgres.writing(self.engine, self.where()):
+            yield
 
     def _check_open(self) -> None:
         if self.closed:
@@ -119,29 +141,37 @@ class Database:
         """Turn every error of SQLAlchemy into a CatalogError with a remedy."""
         try:
             yield
+        except CatalogError:
+            raise
         except sa.exc.TimeoutError as error:
             text = f"{self.where()}: all its connections were in use for too long"
             raise CatalogError(f"{text}; raise catalog.pool_size, or ask less at once") from error
-        except sa.exc.OperationalError as error:
-            text = _line(error.orig)
-            if "locked" in text:
-                raise CatalogError(
-                    f"{self.where()}: is locked by another process; try again, or end that process"
-                ) from error
-            raise CatalogError(
-                f"{self.where()}: {text}; check the path, its permissions and the free disk space"
-            ) from error
-        except sa.exc.IntegrityError as error:
-            raise CatalogError(
-                f"{self.where()}: {_line(error.orig)}; if another process writes the same photos, let it end first"
-            ) from error
-        except sa.exc.DatabaseError as error:
-            text = f"{self.where()}: is no sound catalog ({_line(error.orig)})"
-            raise CatalogError(f"{text}; restore a backup") from error
+        except sa.exc.DBAPIError as error:
+            if self.file is not None or isinstance(error, sa.exc.IntegrityError):
+                self._translate(error)
+            raise CatalogError(f"{self.where()}: {postgres.complaint(error)}") from error
         except sa.exc.SQLAlchemyError as error:
             raise CatalogError(f"{self.where()}: cannot be used ({_line(error)})") from error
 
+    def _translate(self, error: sa.exc.DBAPIError) -> NoReturn:
+        """Raise what SQLite says, or either database of a row that cannot be, as a CatalogError."""
+        text, where = _line(error.orig), self.where()
+        if isinstance(error, sa.exc.IntegrityError):
+            raise CatalogError(
+                f"{where}: {text}; if another process writes the same photos, let it end first"
+            ) from error
+        if isinstance(error, sa.exc.OperationalError) and "locked" in text:
+            raise CatalogError(f"{where}: is locked by another process; try again, or end that process") from error
+        if isinstance(error, sa.exc.OperationalError):
+            raise CatalogError(f"{where}: {text}; check the path, its permissions and the free disk space") from error
+        if isinstance(error, sa.exc.DatabaseError):
+            raise CatalogError(f"{where}: is no sound catalog ({text}); restore a backup") from error
+        raise CatalogError(f"{where}: cannot be used ({text})") from error
+
     # -- schema ------------------------------------------------------------------------------------------------------
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.file is not None else postgres.migrating(self.engine)
 
     def _migrate(self) -> None:
         version = self._version()
@@ -219,8 +249,10 @@ def _engine(url: URL, settings: CatalogSettings) -> Engine:
     pool: dict[str, Any] = {
         "pool_size": settings.pool_size, "max_overflow": 0, "pool_timeout": settings.busy_timeout_s
     }  # fmt: skip
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url, **pool)
+    if url.get_backend_name() not in ("sqlite", "postgresql"):
+        raise sa.exc.ArgumentError(f"{url.get_backend_name()} is neither sqlite nor postgresql")
+    if url.get_backend_name() == "postgresql":
+        return postgres.engine(url, settings.busy_timeout_s, **pool)
     if url.database in (None, "", ":memory:"):
         raise sa.exc.ArgumentError("a database in memory ends with its connection: name a file")
     return sqlite.engine(url, settings.busy_timeout_s, **pool)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -61,8 +62,12 @@ class Descriptors(Part):
         """
         size = width * dtype.itemsize
         asked = {"fingerprint": fingerprint, "since": since if at is None else at}
-        with self.database.read() as c:
-            for part in c.execute(_DATA[_form(since, at)], asked, execution_options={"yield_per": rows}).partitions():
+        options = {"yield_per": rows}
+        with (
+            self.database.read() as c,
+            closing(c.execute(_DATA[_form(since, at)], asked, execution_options=options)) as found,
+        ):
+            for part in found.partitions():
                 ids: Sequence[int]
                 data: Sequence[bytes]
                 ids, data = zip(*part, strict=True)

@@ -16,6 +16,7 @@ from typer.main import get_command
 
 from simsearch import __version__
 from simsearch.cli import augment as cli_augment
+from simsearch.cli import catalog as cli_catalog
 from simsearch.cli import decisions as cli_decisions
 from simsearch.cli import duplicates as cli_duplicates
 from simsearch.cli import evaluate as cli_evaluate
@@ -47,6 +48,7 @@ commands.add_typer(cli_evaluate.commands, name="evaluate")
 commands.add_typer(cli_duplicates.commands, name="duplicates")
 commands.add_typer(cli_decisions.commands, name="decisions")
 commands.add_typer(cli_serve.tokens, name="token", help="Say who may use the server: tokens, and their roles.")
+commands.add_typer(cli_catalog.commands, name="catalog")
 
 
 def _version(wanted: bool) -> None:

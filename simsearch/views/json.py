@@ -24,6 +24,7 @@ from simsearch.views.answer_json import verdict as verdict
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from simsearch.catalog.copying import CopyReport
     from simsearch.catalog.decisions import RecordedDecision
     from simsearch.catalog.images import ImageFacts
     from simsearch.catalog.reviews import Review, Side
@@ -168,6 +169,11 @@ def _photos(p: PhotoCheck) -> Json:
 def serves(name: str, *, rolled_back: bool) -> Json:
     """The generation that serves after a build or a rollback."""
     return {"generation": name, "rolled_back": rolled_back}
+
+
+def catalog_copy(r: CopyReport) -> Json:
+    """What was copied from one database to another."""
+    return {"from": r.source, "to": r.target, "rows": dict(r.rows)}
 
 
 def plan(p: Plan) -> Json:

@@ -17,9 +17,19 @@ from simsearch.core.types import SourceRow
 MakeNew = Callable[..., NewImage]
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where a new catalog may be: a file, or a database with its tables."""
+    return tmp_path / "catalog.db" if request.param == "sqlite" else request.getfixturevalue("postgres").catalog()
+
+
+sqlite_alone = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+"""Marks a test of what only SQLite has: its files, and its plans of queries."""
+
+
 @pytest.fixture
-def catalog(tmp_path: Path) -> Iterator[Catalog]:
-    opened = Catalog(tmp_path / "catalog.db", CatalogSettings(busy_timeout_s=5))
+def catalog(url: Path | str) -> Iterator[Catalog]:
+    opened = Catalog(url, CatalogSettings(busy_timeout_s=5))
     yield opened
     opened.close()
 

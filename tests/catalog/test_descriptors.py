@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from simsearch.catalog import Catalog
 from simsearch.core.errors import DamagedDescriptor
+from tests.catalog.conftest import sqlite_alone
 
 P, S = "phash-1", "siamese-1"
 U8, F4 = np.dtype(np.uint8), np.dtype(np.float32)
@@ -104,6 +105,7 @@ def plan(catalog: Catalog, read: Callable[[], object]) -> list[str]:
         return [row[3] for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
 
 
+@sqlite_alone
 @pytest.mark.parametrize("what", ["matrix", "blocks", "active_ids"])
 def test_what_is_new_is_found_by_its_index(catalog: Catalog, new: Any, what: str) -> None:
     catalog.images.apply(add=[new("A", "/1", bits(1))])
@@ -118,6 +120,7 @@ def test_what_is_new_is_found_by_its_index(catalog: Catalog, new: Any, what: str
     assert not any(step.startswith("SCAN") or "TEMP B-TREE" in step for step in steps), steps
 
 
+@sqlite_alone
 def test_all_are_one_scan_over_the_method(catalog: Catalog, new: Any) -> None:
     catalog.images.apply(add=[new("A", "/1", bits(1))])
     steps = plan(catalog, lambda: catalog.descriptors.matrix(P, U8, 8))

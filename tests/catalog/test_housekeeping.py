@@ -15,10 +15,12 @@ from simsearch.catalog import Catalog
 from simsearch.catalog.housekeeping import _AT_ONCE
 from simsearch.core.config import CatalogSettings
 from simsearch.core.errors import CatalogError
+from tests.catalog.conftest import sqlite_alone
 
 OLD, NEW = "orb-1", "orb-2"
 
 
+@sqlite_alone
 def test_a_backup_ends_beside_commits(
     tmp_path: Path, catalog: Catalog, new: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -44,6 +46,7 @@ def test_a_backup_ends_beside_commits(
         assert copy.housekeeping.integrity() == ""
 
 
+@sqlite_alone
 def test_a_backup_that_cannot_be_written_leaves_nothing(tmp_path: Path, catalog: Catalog) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CatalogError, match="cannot be copied there"):
@@ -54,6 +57,7 @@ def test_a_backup_that_cannot_be_written_leaves_nothing(tmp_path: Path, catalog:
     assert [p.name for p in (tmp_path / "folder").iterdir()] == ["copy.db"]
 
 
+@sqlite_alone
 def test_damage_is_found(tmp_path: Path, catalog: Catalog, new: Any) -> None:
     catalog.images.apply(add=[new("A", f"/{i}", {OLD: bytes(3000)}) for i in range(50)])
     assert catalog.housekeeping.integrity() == ""

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from simsearch.catalog.copying import CopyReport
 from simsearch.core.status import PhotoCheck, PrintStatus, Status
 from simsearch.ingest.build_plan import Plan
 from simsearch.ingest.nightly import NightlyReport
@@ -20,6 +21,17 @@ _SHOWN = 10
 def serves(name: str) -> None:
     """After a build or a rollback."""
     OUT.print(f"generation {name} serves now")
+
+
+def catalog_copy(r: CopyReport) -> None:
+    """What was copied from one database to another."""
+    images, descriptors, answers = (r.rows[name] for name in ("images", "descriptors", "decisions"))
+    reviews = r.rows["decision_reviews"] + r.rows["pair_reviews"]
+    OUT.print(f"{r.target}: holds all that {r.source} held")
+    OUT.print(
+        f"{images} images, {descriptors} descriptors, {answers} answers and {reviews} reviews, compared after writing"
+    )
+    OUT.print("set catalog.url to use it; the home and its indexes stay where they are")
 
 
 # -- plan ------------------------------------------------------------------------------------------------------------
