@@ -127,7 +127,7 @@ class DuplicateSettings:
     neighbours: int = setting(10, low=1, high=1000)
     least_similarity: float = setting(0.6, low=-1.0, high=1.0)
     least_hash_similarity: float = setting(0.85, low=0.0, high=1.0)
-    vote_keypoints: int = setting(0, low=0, high=5000)
+    vote_keypoints: int = setting(500, low=0, high=5000)
     geometry: int = setting(3, low=0, high=255)
     same_photo_similarity: float = setting(0.98, low=0.0, high=1.0)
     threshold: float = setting(0.0, low=0.0, high=1.0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +19,25 @@ from simsearch.core.config import DuplicateSettings
 from simsearch.core.threads import cores
 from simsearch.core.types import Ids, Progress
 from simsearch.duplicates.distinct_files import DistinctFiles
+from simsearch.duplicates.keypoint_join import TABLES, keys, voted
 from simsearch.duplicates.left_out import LeftOut
 from simsearch.features.base import Method, MetricMethod
+from simsearch.features.keypoints import column
 from simsearch.indexes import create, one_thread
-from simsearch.indexes.catalog_keypoints import indexed_keypoints, vote_index
-from simsearch.indexes.keypoint_votes import votes
+from simsearch.indexes.factory import FactoryIndex
 
 Block: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
 """Files a and b, and the rank of b among the neighbours of a, all (m,)."""
+Search: TypeAlias = Callable[[NDArray[Any], int], tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""Vectors (m, width) and k -> ids (m, k), -1 where there are fewer, and similarities (m, k)."""
 _ROWS = 1024
 """Files whose neighbours are searched at once."""
+_EXACT_PAIRS = 2_000_000_000
+"""Pairs of embeddings that are compared exactly: 45,000 files with each other, or a night's with millions."""
+_IN_A_LIST, _TRAINED_ON, _LISTS = 250, 40, 16
+"""Embeddings in a list, about; of how many for each list k-means is trained; lists searched for each embedding."""
+_MOST_KEYPOINTS, _FEWEST_KEYPOINTS = 60_000_000, 60
+"""Keypoints of all files that vote, 12 bytes each; and of one file, however many files there are."""
 
 
 @dataclass(frozen=True)
@@ -40,16 +49,25 @@ class SelfJoin:
     settings: DuplicateSettings
     files: DistinctFiles
     left_out: LeftOut
+    asked: NDArray[np.int64] | None = None
+    """Files whose neighbours are sought, ascending; None: all."""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The files whose neighbours are sought."""
+        return np.arange(len(self.files)) if self.asked is None else self.asked
 
 
 @dataclass(frozen=True)
 class FilePairs:
-    """Pairs of files (numbers in `DistinctFiles`), a < b, ascending, each once. 17 bytes a pair."""
+    """Pairs of files (numbers in `DistinctFiles`), a < b, ascending, each once. 18 bytes a pair."""
 
     a: NDArray[np.int64]
     b: NDArray[np.int64]
     rank: NDArray[np.uint8]
     """The best rank of either file among the neighbours of the other, over all lanes; 255 stands for 255 and more."""
+    voted: NDArray[np.bool_]
+    """Whether the two have keypoints in common that few other files have."""
 
     def __len__(self) -> int:
         return len(self.a)
@@ -58,7 +76,7 @@ class FilePairs:
 def candidate_pairs(join: SelfJoin, progress: Progress) -> FilePairs:
     """The pairs that at least one lane proposes."""
     n = len(join.files)
-    keys, ranks = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)]
+    keys, ranks, lanes = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)], [np.zeros(0, np.bool_)]
     for name, lane in LANES.items():
         done = 0
         for a, b, rank in lane(join):
@@ -67,36 +85,51 @@ def candidate_pairs(join: SelfJoin, progress: Progress) -> FilePairs:
             other = a != b
             keys.append((np.minimum(a, b) * n + np.maximum(a, b))[other])
             ranks.append(np.minimum(rank, 255).astype(np.uint8)[other])
-    key, best = np.concatenate(keys), np.concatenate(ranks)
+            lanes.append(np.full(np.count_nonzero(other), lane is by_votes))
+    key, best, voted = np.concatenate(keys), np.concatenate(ranks), np.concatenate(lanes)
     order = np.lexsort((best, key))
-    key, best = key[order], best[order]
-    first = np.ones(len(key), np.bool_)
-    first[1:] = key[1:] != key[:-1]
-    return FilePairs(key[first] // max(1, n), key[first] % max(1, n), best[first])
+    key, best, voted = key[order], best[order], voted[order]
+    first = np.flatnonzero(np.r_[np.ones(min(1, len(key)), np.bool_), key[1:] != key[:-1]])
+    ever = np.logical_or.reduceat(voted, first) if len(first) else voted
+    return FilePairs(key[first] // max(1, n), key[first] % max(1, n), best[first], ever)
 
 
 def _neighbours(join: SelfJoin, name: str, least: float) -> Iterator[Block]:
-    """Exact search: the nearest files of every file whose similarity is at least `least`."""
+    """The nearest files of every file asked for whose similarity is at least `least`."""
     method = join.methods[name]
     assert isinstance(method, MetricMethod)
     vectors = join.files.vectors[name]
-    index = create(method.metric, method.dim)
-    index.add(np.arange(len(vectors)), vectors)
     k = min(len(vectors), join.settings.neighbours + 1)
-    starts = range(0, len(vectors), _ROWS)
+    search = _searcher(method, vectors, len(join.rows))
+    starts = range(0, len(join.rows), _ROWS)
 
-    def search(start: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def found(start: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        asked = join.rows[start : start + _ROWS]
         with one_thread():
-            return index.search(vectors[start : start + _ROWS], k)
+            return asked, *search(vectors[asked], k)
 
     # One thread a block. Threads that share a block wait for each other, on a busy machine for most of the time.
     with ThreadPoolExecutor(cores()) as threads:
-        for start, (near, similarities) in zip(starts, threads.map(search, starts), strict=True):
+        for asked, near, similarities in threads.map(found, starts):
             # A file need not be its own first neighbour, nor among its neighbours: others may be equally near.
-            itself = near == np.arange(start, start + len(near))[:, None]
-            rank = np.arange(k)[None] - (np.cumsum(itself, axis=1) > 0)
-            rows, columns = np.nonzero((similarities >= least) & ~itself)
-            yield start + rows, near[rows, columns], rank[rows, columns]
+            itself = near == asked[:, None]
+            rank = np.arange(near.shape[1])[None] - (np.cumsum(itself, axis=1) > 0)
+            rows, columns = np.nonzero((similarities >= least) & ~itself & (near >= 0))
+            yield asked[rows], near[rows, columns], rank[rows, columns]
+
+
+def _searcher(method: MetricMethod, vectors: NDArray[Any], asked: int) -> Search:
+    """Exact search; by inverted lists where that would be most of all work, which grows with the square."""
+    ids = np.arange(len(vectors))
+    if method.metric == "cosine" and asked * len(vectors) > _EXACT_PAIRS:
+        lists = FactoryIndex(method.dim, f"IVF{len(vectors) // _IN_A_LIST},SQfp16")
+        lists.build(ids, vectors, training=_TRAINED_ON * len(vectors) // _IN_A_LIST)
+        while lists.effort < _LISTS and lists.raise_effort():
+            pass
+        return lists.search
+    index = create(method.metric, method.dim)
+    index.add(ids, vectors)
+    return index.search
 
 
 def by_embedding(join: SelfJoin) -> Iterator[Block]:
@@ -110,30 +143,26 @@ def by_hash(join: SelfJoin) -> Iterator[Block]:
 
 
 def by_votes(join: SelfJoin) -> Iterator[Block]:
-    """Files that keypoint voting returns: photos that show a part of a package. Loose pills are not searched for.
-
-    A file costs some milliseconds here and some microseconds in the other lanes. So the lane is off unless
-    `duplicates.vote_keypoints` is set.
-    """
+    """Files that share rare keypoints: a crop or a turned copy, which the other lanes may see as another picture."""
     most, files, method = join.settings.vote_keypoints, join.files, join.methods["orb"]
-    if not most:
+    if not most or len(files) < 2:
         return
+    most = max(_FEWEST_KEYPOINTS, min(most, _MOST_KEYPOINTS // len(files)))
     file_of = {i: file for file, i in enumerate(files.ids.tolist())}
-    # The index would end at the first damaged keypoints, so these are looked for before.
-    active = join.catalog.descriptors.active_ids(method.fingerprint)
-    sound = [i for block in _blocks(active) for i in join.left_out.read(join.catalog, method, block)]
-    index = vote_index(join.catalog, method, most, ids=np.array(sorted(sound), np.int64))
-    k = join.settings.neighbours
+    keyed, owners = [np.zeros((TABLES, 0), np.uint32)], [np.zeros(0, np.int32)]
     for block in _blocks(files.ids):
-        asked = [i for i in block if not files.pills(file_of[i])]
-        found: list[tuple[int, int, int]] = []
-        for image_id, keypoints in join.left_out.read(join.catalog, method, asked).items():
-            a = file_of[image_id]
-            images, _ = votes([index], indexed_keypoints(keypoints, most), k=k)
-            others = [file_of[i] for i in images[: k + 1].tolist() if i in file_of]
-            found += [(a, b, rank) for rank, b in enumerate([b for b in others if b != a][:k])]
-        pairs = np.array(found, np.int64).reshape(-1, 3)
-        yield pairs[:, 0], pairs[:, 1], pairs[:, 2]
+        found = join.left_out.read(join.catalog, method, block)
+        picked = {file_of[i]: _spread(column(keypoints, "bits"), most) for i, keypoints in found.items()}
+        if picked:
+            keyed.append(keys(np.concatenate(list(picked.values()))))
+            owners.append(np.repeat(np.array(list(picked), np.int32), list(map(len, picked.values()))))
+    tables, owner = np.concatenate(keyed, axis=1), np.concatenate(owners)
+    yield from voted(tables, owner, len(files), join.settings.neighbours, join.rows)
+
+
+def _spread(rows: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """At most so many of the rows, from all of them: keypoints are stored octave after octave."""
+    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
 
 
 def _blocks(ids: Ids) -> Iterator[list[int]]:

@@ -16,6 +16,7 @@ MOST = 40
 """Copies of one photo that are compared each with each; the rest keep what was found of them."""
 _GRID = 16
 """Points across a frame at which it is asked what lies where."""
+_SAME = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 _COVERED = 0.98
 """Share of what two copies have in common that a third photo must show."""
 
@@ -27,21 +28,37 @@ class Copies:
         """`frames`: (n, 2) width and height of each photo in the pixels of the placements."""
         self._frames = frames
         self._near: dict[int, dict[int, Affine]] = {}
+        self._within_other: dict[int, int] = {}
 
-    def add(self, pair: Pair, placed: Placement) -> None:
-        """A pair (a, b), a < b; `placed`: from a to b."""
+    def add(self, pair: Pair, placed: Placement, details: tuple[float, float] = (1.0, 1.0)) -> None:
+        """A pair (a, b), a < b; `placed`: from a to b; `details`: how much each shows, see `Shown`."""
         a, b = pair
         self._near.setdefault(a, {})[b] = placed.matrix
         self._near.setdefault(b, {})[a] = inverse(placed.matrix)
+        if self.root(a) != a or self.root(b) != b or a == b:
+            return
+        inside = (
+            self._covered(a, [(b, placed.matrix), (a, _SAME)]),
+            self._covered(b, [(a, inverse(placed.matrix)), (b, _SAME)]),
+        )
+        if inside[0] and (not inside[1] or details[0] <= details[1]):
+            self._within_other[a] = b
+        elif inside[1]:
+            self._within_other[b] = a
 
-    def settles(self, pair: Pair) -> bool:
-        """Whether the pair is joined by others that show all that the two have in common.
+    def root(self, photo: int) -> int:
+        """The copy that shows all that the photo shows, and most of all such; the photo itself where there is none.
 
-        Each of these agrees with both there, so that the two agree with each other.
+        What is no copy of the root is no copy of the photo, so that the root is compared in its place.
         """
-        a, b = pair
-        steps = self._paths(a).get(b, []) if a in self._near and b in self._near else []
-        return len(steps) > 1 and self._covered(a, steps)
+        while photo in self._within_other:
+            photo = self._within_other[photo]
+        return photo
+
+    def roots(self, pair: Pair) -> Pair | None:
+        """The roots of both, the lower first; None where both have the same."""
+        a, b = self.root(pair[0]), self.root(pair[1])
+        return None if a == b else (min(a, b), max(a, b))
 
     def joined(self) -> Iterator[tuple[Pair, Placement, bool]]:
         """The pairs that are joined by others and not directly, with the map between them, and whether that settles it.

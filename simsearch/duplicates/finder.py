@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
@@ -13,6 +17,7 @@ from simsearch.catalog.reviews import ReviewVerdict, Side
 from simsearch.core.config import DuplicateSettings, ImageSettings
 from simsearch.core.print_wording import agreed, says_otherwise
 from simsearch.core.text import basis, percent
+from simsearch.core.threads import SingleThreaded
 from simsearch.core.types import Progress, silent
 from simsearch.duplicates.candidates import SelfJoin, candidate_pairs
 from simsearch.duplicates.distinct_files import DistinctFiles, distinct_files
@@ -46,11 +51,13 @@ class DuplicateFinder:
         self.catalog, self.methods, self.scorer, self.prints = catalog, methods, scorer, prints
         self.settings, self.threshold, self.reading = settings, threshold, reading
 
+    @SingleThreaded()
     def find(self, progress: Progress = silent, *, since: datetime | None = None) -> Findings:
         """All findings that nobody has settled; with `since`, only those with a photo that was added after it."""
         left_out = LeftOut()
         files = distinct_files(self.catalog, self.methods, left_out)
-        join = SelfJoin(self.catalog, self.methods, self.settings, files, left_out)
+        asked = None if since is None else self._added(files, since)
+        join = SelfJoin(self.catalog, self.methods, self.settings, files, left_out, asked)
         pairs = candidate_pairs(join, progress)
         floor = min(self.threshold, self.settings.look_alike)
         checker = PairChecker(join, self.scorer, self.reading, floor, self.prints)
@@ -67,6 +74,11 @@ class DuplicateFinder:
         without_print = self.prints.unread(self.catalog, files.ids) if self.prints else len(files)
         unread = len(checker.thumbnails.unread)
         return Findings(groups, look_alikes, compared, len(pairs), settled, len(left_out), unread, without_print)
+
+    def _added(self, files: DistinctFiles, since: datetime) -> NDArray[np.int64]:
+        """Files with an image that was added after `since`: what is between the others was found before."""
+        new = self.catalog.selection.added_after(since)
+        return np.array([file for file in range(len(files)) if not new.isdisjoint(files.images(file))], np.int64)
 
     def _grouped(
         self,
@@ -148,7 +160,12 @@ class _Grouping:
         key = (a, b) if a < b else (b, a)
         check = self.checks.get(key)
         if check is None or not (known or check.thorough):
-            check = self.checker.check(*key)
+            roots = self.checker.roots(*key)
+            if roots is None or roots == key:
+                check = self.checker.check(*key)
+            else:  # what holds of two photos holds of their copies
+                of_roots = self._check(*roots)
+                check = of_roots and replace(of_roots, evidence=replace(of_roots.evidence, photo=None, place=None))
             if check is not None:
                 self.checks[key] = check
         return check

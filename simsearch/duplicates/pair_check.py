@@ -1,15 +1,16 @@
 """The check of candidate pairs, in three steps of rising cost.
 
-All pairs are scored by the descriptors in memory. Keypoints are compared where they could change the result. Files are
-read where the keypoints allow that one photo was made from the other.
+All pairs are scored by the descriptors in memory. Copies of one photo are looked for next, nearest neighbours first: by
+pixels where frame may lie on frame, else where keypoints say. What is a copy is no longer compared: its root, the copy
+that shows most, is compared in its place. Keypoints of the rest are compared where they could change the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from itertools import pairwise, repeat
+from dataclasses import dataclass, replace
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +19,13 @@ from simsearch.catalog.images import ImageFacts
 from simsearch.core.config import ImageSettings
 from simsearch.core.threads import cores
 from simsearch.core.types import Description, Descriptor, Verification
-from simsearch.duplicates.alignment import MISS, best_alignment
 from simsearch.duplicates.candidates import FilePairs, SelfJoin
 from simsearch.duplicates.copies import Copies
 from simsearch.duplicates.pair_evidence import PairCheck, PhotoEvidence
 from simsearch.duplicates.pair_print import FilePrint
-from simsearch.duplicates.pixel_diff import among
-from simsearch.duplicates.same_photo import CROP_ALLOWANCE, Placement, one_photo, photo_test, placements
+from simsearch.duplicates.photo_check import WHOLE, Pair, PhotoCheck
+from simsearch.duplicates.same_photo import CROP_ALLOWANCE, Placement
 from simsearch.duplicates.thumbnails import Thumbnails
-from simsearch.features.orb import Geometry
 from simsearch.recognition.pair_scorer import PairScorer, StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.verification import FEATURES
@@ -37,13 +36,26 @@ _HELD = 4096
 """Images whose keypoints are held in memory: about 80 MB."""
 _MOST_SUPPORT = 500
 """Support that no pair surpasses: the number of keypoints of an image."""
-_OUTSIDE = 6.0
-"""Pixels by which a frame may leave the other where keypoints alone decide."""
-_ROUNDS = (0, 1, 3, 256)
-"""Ranks between which pairs are compared together; after each round, copies by way of others are known."""
+_NEAREST = 3  # neighbours of a photo that may be copies of it though they share no rare keypoints
 _FIRST = 5  # nearest neighbours of a photo of loose pills that are looked at as its copies
-_EXACT = 1.0  # pixels; above this miss, two photos were taken from nearly one viewpoint
-_PLACE = 0.1  # share of the common part; a larger difference is more than an edit in one place
+_COSINE, _SUPPORT, _BITS = (FEATURES.index(name) for name in ("cosine", "root_support", "hash_similarity"))
+
+
+@dataclass
+class _Tested:
+    """A pair that was looked at."""
+
+    row: NDArray[np.float64]
+    """Its features, with keypoints where these were compared."""
+    evidence: PhotoEvidence | None
+    """None where one of its files must be left out."""
+    keypoints: bool
+    """Whether keypoints were compared, so that the features are complete."""
+
+    @property
+    def copy(self) -> bool:
+        """Whether pixels show that both are one photo."""
+        return self.evidence is not None and self.evidence.photo is not None and self.evidence.seen
 
 
 class PairChecker:
@@ -61,6 +73,7 @@ class PairChecker:
         self.scorer, self.keypoints, self.floor = scorer, join.methods["orb"], floor
         self.print = FilePrint(join.catalog, join.files, prints)
         self.thumbnails = Thumbnails(join.catalog, join.files, reading)
+        self.photos = PhotoCheck(join, scorer, self.thumbnails, floor)
         self._keypoints: dict[int, Descriptor] = {}  # the most recently used last
         sizes = join.files.sizes
         self._copies = Copies(sizes * (scorer.orb.settings.size / sizes.max(axis=1, keepdims=True, initial=1.0)))
@@ -71,67 +84,141 @@ class PairChecker:
         """End the threads."""
         self._threads.shutdown()
 
-    def check_block(self, pairs: FilePairs, start: int) -> tuple[dict[tuple[int, int], PairCheck], int]:
+    def check_block(self, pairs: FilePairs, start: int) -> tuple[dict[Pair, PairCheck], int]:
         """The checks worth keeping among the pairs from `start` on, and the start of the next block."""
         end = min(start + _BLOCK, len(pairs))
         block = list(zip(pairs.a[start:end].tolist(), pairs.b[start:end].tolist(), strict=True))
-        features = self._quick(block)
-        rank = pairs.rank[start:end]
-        near = rank < self.settings.geometry
-        undecided = self._undecided(block, features, rank < _FIRST)
-        closer = np.flatnonzero(undecided & (near | self._may_be_one_photo(features)))
-        quick = features.copy()
-        tested = self._nearest_first(block, features, closer, rank)
-        # A copy is looked for among more neighbours than another photo of the product, which these say nothing of.
-        passed = [row for row, found in tested.items() if found and not found.photo and not near[row]]
-        features[passed] = quick[passed]
-        evidence = {row: found for row, found in tested.items() if found is not None}
-        evidence = {row: found for row, found in evidence.items() if near[row] or found.photo is not None}
-        wanted = self.scorer.probability(features) >= self.floor
-        wanted[[row for row, found in tested.items() if found is None]] = False
-        wanted[[row for row, found in evidence.items() if found.photo is not None]] = True
-        kept = np.flatnonzero(wanted).tolist()
-        sides = self.print.load({file for row in kept if row not in evidence for file in block[row]})
-        evidence = {
-            row: evidence.get(row) or PhotoEvidence(read=self.print.compare(block[row], sides, None)) for row in kept
-        }
-        verifications = self._verdicts(features[kept], [evidence[row] for row in kept])
-        checks = {
-            block[row]: PairCheck(verification, evidence[row], bool(near[row]))
-            for row, verification in zip(kept, verifications, strict=True)
-        }
-        return checks, end
+        features, rank, voted = self._quick(block), pairs.rank[start:end], pairs.voted[start:end]
+        tested = self._copies_of(block, features, rank, voted)
+        near: dict[Pair, bool] = {}
+        own = dict(zip(block, features, strict=True))
+        for pair, close in zip(block, (rank < self.settings.geometry).tolist(), strict=True):
+            roots = self._copies.roots(pair)
+            if roots is not None:
+                near[roots] = near.get(roots, False) or close
+        near |= dict.fromkeys((pair for pair, one in tested.items() if one.copy), True)
+        missing = [pair for pair in near if pair not in own and pair not in tested]
+        own |= dict(zip(missing, self._quick(missing), strict=True))
+        keys = list(near)
+        rows = np.array([tested[k].row if k in tested else own[k] for k in keys]).reshape(-1, len(FEATURES))
+        self._by_keypoints(keys, rows, near, tested)
+        return self._worth_keeping(keys, rows, near, tested), end
 
-    def _nearest_first(
+    def _copies_of(
         self,
-        block: Sequence[tuple[int, int]],
+        block: Sequence[Pair],
         features: NDArray[np.float64],
-        rows: NDArray[np.int64],
         rank: NDArray[np.uint8],
-    ) -> dict[int, PhotoEvidence | None]:
-        """The thorough evidence on `rows` of the block, but on those that are copies by way of nearer ones.
-
-        Six copies of one photo make fifteen pairs, of which five tell all.
-        """
-        tested: dict[int, PhotoEvidence | None] = {}
-        for low, high in pairwise(_ROUNDS):
-            now = rows[(rank[rows] >= low) & (rank[rows] < high)]
-            now = np.array([row for row in now.tolist() if not self._copies.settles(block[row])], np.int64)
-            found = self._thorough([block[row] for row in now], features, now)
-            tested |= dict(zip(now.tolist(), found, strict=True))
-            for row, one in zip(now.tolist(), found, strict=True):
-                if one is not None and one.photo is not None and one.seen:
-                    self._copies.add(block[row], one.photo)
+        voted: NDArray[np.bool_],
+    ) -> dict[Pair, _Tested]:
+        """The pairs of roots that were looked at for copies; those that are copies are known from now on."""
+        tested: dict[Pair, _Tested] = {}
+        rows = np.flatnonzero(self._may_be_copies(block, features, rank, voted))
+        waiting = rows[np.lexsort((-features[rows, _BITS], rank[rows]))].tolist()
+        facts = self.thumbnails.facts({file for row in waiting for file in block[row]})
+        while waiting:
+            # No file twice at once: what is found of one pair saves the others of both files.
+            now: dict[Pair, int] = {}
+            later, used = [], set[int]()
+            for row in waiting:
+                roots = self._copies.roots(block[row])
+                if roots is None or roots in tested:
+                    continue
+                if not used.isdisjoint(roots):
+                    later.append(row)
+                    continue
+                used |= set(roots)
+                now[roots] = row
+            others = [pair for pair, row in now.items() if pair != block[row]]
+            own = dict(zip(others, self._quick(others), strict=True))
+            facts |= self.thumbnails.facts(used - facts.keys())
+            found = self._looked_at(list(now), [own.get(pair, features[row]) for pair, row in now.items()], facts)
+            for pair, one in found.items():
+                if one.evidence is not None and one.copy and not one.evidence.remaining:
+                    self._join(pair, one.evidence, facts)
+            tested |= found
+            waiting = later
+        self._join_faint(tested, facts)
         return tested
+
+    def _join(self, pair: Pair, evidence: PhotoEvidence, facts: Mapping[int, ImageFacts]) -> None:
+        assert evidence.photo is not None
+        self._copies.add(pair, evidence.photo, self.photos.details(pair, facts))
+
+    def _join_faint(self, tested: Mapping[Pair, _Tested], facts: Mapping[int, ImageFacts]) -> None:
+        """Join a photo of which little is left to the one that it agrees with best, and to no other."""
+        faint = [(one.evidence, pair) for pair, one in tested.items() if one.evidence and one.evidence.remaining]
+        joined: set[int] = set()
+        for evidence, pair in sorted(faint, key=lambda item: (item[0].remaining, item[1])):
+            details = self.photos.details(pair, facts)
+            little = {file for file, detail in zip(pair, details, strict=True) if not detail}
+            if joined.isdisjoint(little):
+                self._join(pair, evidence, facts)
+                joined |= little
+            elif self._copies.roots(pair) is not None:
+                tested[pair].evidence = replace(evidence, photo=None, seen=False, remaining=0.0)
+
+    def _by_keypoints(
+        self, keys: Sequence[Pair], rows: NDArray[np.float64], near: Mapping[Pair, bool], tested: dict[Pair, _Tested]
+    ) -> None:
+        """Compare the keypoints of near pairs that they could lift above `floor`, and fill in their rows."""
+        best = rows.copy()
+        best[:, _SUPPORT] = np.sqrt(_MOST_SUPPORT)
+        possible = self.scorer.probability(best) >= self.floor
+        wanted = [
+            i
+            for i, key in enumerate(keys)
+            if near[key]
+            and possible[i]
+            and not self._pills(key)
+            and not (key in tested and (tested[key].keypoints or tested[key].copy))
+        ]
+        found = self._looked_at([keys[i] for i in wanted], [rows[i] for i in wanted], None)
+        tested |= found
+        for i in wanted:
+            rows[i] = found[keys[i]].row
+
+    def _worth_keeping(
+        self, keys: Sequence[Pair], rows: NDArray[np.float64], near: Mapping[Pair, bool], tested: Mapping[Pair, _Tested]
+    ) -> dict[Pair, PairCheck]:
+        left_out = {key for key in keys if key in tested and tested[key].evidence is None}
+        evidence = {key: tested[key].evidence for key in keys if key in tested and key not in left_out}
+        # A copy is looked for among more neighbours than another photo of the product, which these say nothing of.
+        passed = {key for key, found in evidence.items() if found and not found.photo and not near[key]}
+        rows = rows.copy()
+        for i, key in enumerate(keys):
+            if key in passed:
+                rows[i, _SUPPORT] = 0.0
+        wanted = self.scorer.probability(rows) >= self.floor if len(rows) else np.zeros(0, np.bool_)
+        kept = [
+            i for i, key in enumerate(keys)
+            if key not in left_out and (wanted[i] or ((one := evidence.get(key)) is not None and one.photo is not None))
+        ]  # fmt: skip
+        plain = {keys[i] for i in kept if keys[i] not in evidence or keys[i] in passed}
+        sides = self.print.load({file for key in plain for file in key})
+        told = []
+        for i in kept:
+            known = None if keys[i] in plain else evidence[keys[i]]
+            told.append(known or PhotoEvidence(read=self.print.compare(keys[i], sides, None)))
+        verifications = self._verdicts(rows[kept], told)
+        return {
+            keys[i]: PairCheck(verification, one, near[keys[i]])
+            for i, verification, one in zip(kept, verifications, told, strict=True)
+        }
 
     def check(self, a: int, b: int) -> PairCheck | None:
         """The thorough check of one pair; None if one of the files must be left out."""
         features = self._quick([(a, b)])
-        [evidence] = self._thorough([(a, b)], features, np.zeros(1, np.int64))
-        if evidence is None:
+        alike = bool(self._may_be_one_photo(features)[0])
+        found = self._looked_at([(a, b)], [features[0]], self.thumbnails.facts((a, b)) if alike else None)[a, b]
+        if found.evidence is None:
             return None
-        [verification] = self._verdicts(features, [evidence])
-        return PairCheck(verification, evidence, True)
+        [verification] = self._verdicts(found.row[None], [found.evidence])
+        return PairCheck(verification, found.evidence, True)
+
+    def roots(self, a: int, b: int) -> Pair | None:
+        """The pair that is compared in place of two files; None where they are copies of one photo."""
+        return self._copies.roots((a, b))
 
     def _verdicts(self, features: NDArray[np.float64], evidence: Sequence[PhotoEvidence]) -> list[Verification]:
         looks = self.scorer.verdicts(features, [found.inliers for found in evidence])
@@ -139,144 +226,102 @@ class PairChecker:
 
     # -- descriptors in memory ---------------------------------------------------------------------------------------
 
-    def _quick(self, pairs: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    def _quick(self, pairs: Sequence[Pair]) -> NDArray[np.float64]:
         """Features (n, f) without keypoints."""
-        left, right = ([self.files.description(pair[side]) for pair in pairs] for side in (0, 1))
-        return self.scorer.quick_pairs(left, right)
+        known = {file: self.files.description(file) for file in {file for pair in pairs for file in pair}}
+        return self.scorer.quick_pairs([known[a] for a, _ in pairs], [known[b] for _, b in pairs])
 
-    def _undecided(
-        self, pairs: Sequence[tuple[int, int]], quick: NDArray[np.float64], first: NDArray[np.bool_]
+    def _may_be_copies(
+        self, pairs: Sequence[Pair], quick: NDArray[np.float64], rank: NDArray[np.uint8], voted: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """(n,) True where keypoints could still lift the pair above `floor`, i.e. where maximal support would.
-
-        `first`: (n,) True where one file is among the nearest neighbours of the other in some lane, as a copy is.
-        """
-        best = quick.copy()
-        best[:, FEATURES.index("root_support")] = np.sqrt(_MOST_SUPPORT)
-        possible = self.scorer.probability(best) >= self.floor
-        pills = np.array([self.files.pills(a) or self.files.pills(b) for a, b in pairs], np.bool_)
-        alike = self._may_be_one_photo(quick)
+        """(n,) True where one file may have been made from the other."""
+        pills = np.array([self._pills(pair) for pair in pairs], np.bool_)
         # Loose pills resemble a thousand others: a copy is very similar, or among the nearest neighbours.
-        surely = quick[:, FEATURES.index("cosine")] >= self.settings.same_photo_similarity - CROP_ALLOWANCE
-        return np.where(pills, alike & (surely | first), possible | alike)
+        surely = quick[:, _COSINE] >= self.settings.same_photo_similarity - CROP_ALLOWANCE
+        # Where frame does not lie on frame, keypoints have to say where: few others have those of a copy.
+        placed = (quick[:, _BITS] >= WHOLE) | voted | (rank < _NEAREST)
+        return (self._may_be_one_photo(quick) | voted) & (~pills | surely | (rank < _FIRST)) & placed
+
+    def _pills(self, pair: Pair) -> bool:
+        return self.files.pills(pair[0]) or self.files.pills(pair[1])
 
     def _may_be_one_photo(self, quick: NDArray[np.float64]) -> NDArray[np.bool_]:
-        cosine, equal_bits = quick[:, FEATURES.index("cosine")], quick[:, FEATURES.index("hash_similarity")]
+        cosine, equal_bits = quick[:, _COSINE], quick[:, _BITS]
         return np.asarray((cosine >= self.settings.same_photo_similarity - 0.25) | (equal_bits >= 0.85), np.bool_)
 
     # -- keypoints and files -----------------------------------------------------------------------------------------
 
-    def _thorough(
-        self, pairs: Sequence[tuple[int, int]], features: NDArray[np.float64], rows: NDArray[np.int64]
-    ) -> list[PhotoEvidence | None]:
-        """The evidence on each pair; None if one of its files must be left out.
-
-        Fills in the keypoint column of each pair's row of `features`.
-        """
-        found: list[PhotoEvidence | None] = []
+    def _looked_at(
+        self, pairs: Sequence[Pair], rows: Sequence[NDArray[np.float64]], facts: Mapping[int, ImageFacts] | None
+    ) -> dict[Pair, _Tested]:
+        """The evidence on each pair; with `facts` of its files also whether both show one photo."""
+        found: dict[Pair, _Tested] = {}
         step = _HELD // 2  # the keypoints of so many pairs fit in memory
         for i in range(0, len(pairs), step):
-            part = pairs[i : i + step]
-            described = self._with_keypoints({file for pair in part for file in pair})
-            own = [features[row] for row in rows[i : i + step]]  # views: each thread writes only its own row
-            alike = self._may_be_one_photo(features[rows[i : i + step]])
-            wanted = {file for pair, may in zip(part, alike, strict=True) if may for file in pair}
-            photos = self.thumbnails.facts(wanted)
+            part = dict(zip(pairs[i : i + step], (row.copy() for row in rows[i : i + step]), strict=True))
             sides = self.print.load({file for pair in part for file in pair})
-            found += self._threads.map(self._evidence, part, own, repeat(described), repeat(photos), repeat(sides))
+            if facts is not None:
+                seen = self._threads.map(self.photos.by_frame, part, part.values(), repeat(facts))
+                whole = {pair: one for pair, one in zip(part, seen, strict=True) if one is not None}
+                # Print of a copy is compared as that of any other pair, line by line where keypoints align the two.
+                done = {pair: one for pair, one in whole.items() if not all(file in sides for file in pair)}
+                found |= {pair: _Tested(part.pop(pair), one, False) for pair, one in done.items()}
+            else:
+                whole = {}
+            described = self._with_keypoints({file for pair in part for file in pair})
+            known = map(whole.get, part)
+            more = self._threads.map(
+                self._evidence, part, part.values(), known, repeat(described), repeat(facts), repeat(sides)
+            )
+            found |= {pair: _Tested(part[pair], one, True) for pair, one in zip(part, more, strict=True)}
         return found
 
     def _evidence(
         self,
-        pair: tuple[int, int],
+        pair: Pair,
         row: NDArray[np.float64],
+        known: PhotoEvidence | None,
         described: Mapping[int, Description],
-        photos: Mapping[int, ImageFacts],
+        facts: Mapping[int, ImageFacts] | None,
         sides: Mapping[int, PrintSide],
     ) -> PhotoEvidence | None:
+        """Fills in the keypoint column of `row`; `known`: what pixels have shown already."""
         if not all(file in described for file in pair):
             return None
         a, b = (described[file] for file in pair)
         geometry = self.scorer.compare_keypoints(row, a, b)
-        found = PhotoEvidence()
-        if self._may_be_one_photo(row[None])[0]:
+        found = known or PhotoEvidence()
+        if known is None and facts is not None:
             # Loose pills have no geometry yet. It shows whether they are one photo, and counts for nothing else.
-            found = self._one_photo(pair, row, (a, b), geometry or self.scorer.geometry(a, b), photos)
+            found = self.photos.by_keypoints(pair, row, (a, b), geometry or self.scorer.geometry(a, b), facts)
         matters = found.photo is not None or self.scorer.probability(row[None])[0] >= self.floor
         read = self.print.compare(pair, sides, geometry) if matters else None
         return replace(found, inliers=geometry.inliers if geometry else 0, read=read)
 
-    def _one_photo(
-        self,
-        pair: tuple[int, int],
-        row: NDArray[np.float64],
-        described: tuple[Description, Description],
-        geometry: Geometry,
-        photos: Mapping[int, ImageFacts],
-    ) -> PhotoEvidence:
-        """Whether both show one photo, or one photo except for a place."""
-        frames = self.files.sizes[pair[0]], self.files.sizes[pair[1]]
-        size = self.scorer.orb.settings.size
-        shown = [self.thumbnails.of(file, photos) for file in pair]
-        pixels = None
-        if shown[0] is not None and shown[1] is not None:
-            aligned = best_alignment(shown[0], shown[1], placements(geometry, frames, size), size)
-            if aligned is None:
-                return PhotoEvidence()
-            placed, pixels = aligned
-            if pixels.same:
-                return PhotoEvidence(placed, True)
-        else:
-            by_keypoints = [
-                p for p in placements(geometry, frames, size) if p.outside <= _OUTSIDE and 0 < p.miss <= MISS
-            ]
-            if not by_keypoints:
-                return PhotoEvidence()
-            placed = by_keypoints[0]
-        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
-        if pixels is not None:
-            exact = placed.miss < _EXACT and verification.probability >= self.floor
-            if not (exact and pixels.differing < _PLACE):
-                return PhotoEvidence()
-        photo = photo_test(described[0]["orb"], described[1]["orb"], placed, frames, size)
-        pills = self.files.pills(pair[0]) or self.files.pills(pair[1])
-        if not one_photo(photo, verification, pills=pills, least=self.settings.same_photo_similarity):
-            return PhotoEvidence()
-        if pixels is None:
-            return PhotoEvidence(placed)
-        assert shown[0] is not None
-        printed = among(pixels.places, shown[0], geometry.query_xy, size)
-        return PhotoEvidence(None, False, printed or pixels.places[0], pixels.differing, printed is not None)
-
     # -- copies of copies --------------------------------------------------------------------------------------------
 
-    def through_copies(self, checks: Mapping[tuple[int, int], PairCheck]) -> dict[tuple[int, int], PairCheck]:
-        """Checks of the pairs that are copies of one photo by way of others, and were not found to be by themselves.
+    def through_copies(self, checks: Mapping[Pair, PairCheck]) -> dict[Pair, PairCheck]:
+        """Checks of the copies of one photo, of those that were found and of those joined by way of others.
 
         A crop and a squeezed copy of one photo need not be suspects, nor have keypoints in common. The maps through the
         photo that both were made from say where one lies in the other. Where that photo shows all that they have in
         common they agree; elsewhere pixels decide, as ever.
         """
-        found: dict[tuple[int, int], PairCheck] = {}
+        found: dict[Pair, Placement] = {}
         for pair, placed, settled in self._copies.joined():
-            seen = placed if settled else self._seen_under(pair, placed)
-            if seen is None or any(image in self.left_out for file in pair for image in self.files.images(file)):
-                continue
-            known = checks.get(pair)
-            if known is None:
-                read = self.print.compare(pair, self.print.load(pair), None)
-                [verification] = self._verdicts(self._quick([pair]), [PhotoEvidence(read=read)])
-                known = PairCheck(verification, PhotoEvidence(read=read), True)
-            evidence = replace(known.evidence, photo=seen, seen=True, place=None, differing=0.0, printed=False)
-            found[pair] = replace(known, evidence=evidence, thorough=True)
-        return found
-
-    def _seen_under(self, pair: tuple[int, int], placed: Placement) -> Placement | None:
-        """The placement, refined, where the pixels of both files agree under it."""
-        facts = self.thumbnails.facts(pair)
-        a, b = (self.thumbnails.of(file, facts) for file in pair)
-        aligned = None if a is None or b is None else best_alignment(a, b, [placed], self.scorer.orb.settings.size)
-        return aligned[0] if aligned and aligned[1].same else None
+            seen = placed if settled else self.photos.under(pair, placed)
+            if seen is not None and not any(i in self.left_out for file in pair for i in self.files.images(file)):
+                found[pair] = seen
+        pairs = list(found)
+        sides = self.print.load({file for pair in pairs if pair not in checks for file in pair})
+        read = [PhotoEvidence(read=self.print.compare(pair, sides, None)) for pair in pairs]
+        verifications = self._verdicts(self._quick(pairs), read)
+        out = {}
+        for pair, verification, one in zip(pairs, verifications, read, strict=True):
+            known = checks.get(pair) or PairCheck(verification, one, True)
+            evidence = replace(known.evidence, photo=found[pair], seen=True, place=None, differing=0.0, printed=False)
+            out[pair] = replace(known, evidence=evidence, thorough=True)
+        return out
 
     def _with_keypoints(self, files: Iterable[int]) -> dict[int, Description]:
         """Complete descriptions of `files`, without those that must be left out."""

@@ -27,6 +27,8 @@ class PhotoEvidence:
     """Number of keypoint matches under one homography."""
     read: PrintComparison | None = None
     """What print and codes say; None where they were not compared."""
+    remaining: float = 0.0
+    """Grey levels by which the two differ on average; 0 where enough is left of both photos to be sure without."""
 
 
 @dataclass(frozen=True)

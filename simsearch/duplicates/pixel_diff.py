@@ -6,7 +6,7 @@ place. If one photo was made from the other, the pixels agree everywhere, up to 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -39,7 +39,12 @@ _BALANCE = 1.35  # most that a white balance lifts one channel above another
 _MOST = 8  # places reported
 _LARGEST = 3e-4  # share of the common part, 20 to 30 pixels; a larger difference is no matter of encoding
 _OFFSETS = [(1, 1), (0, 1), (1, 0), (2, 1), (1, 2)]  # the transform may be off by one pixel
-_REFINING = 30  # steps at most
+_FAINT = 0.01  # share of the common part that may differ by more than noise where little is left of a photo
+_SURELY = 0.15  # bits by which the entropy of a photo in another light is lower, for sure
+_SOLID = 7  # pixels across a place that is more than an edge
+_REACH = 5  # pixels around a place that a mean beside it is taken of
+_STRANGE = 0.4  # share of the common part; where more differs at first, a pixel beside helps nothing
+_REFINING = 15  # steps at most
 _SAMPLE, _LEAST_SAMPLE = 4000, 200  # pixels that the light is fitted on
 
 
@@ -77,10 +82,13 @@ def pixel_test(a: Thumbnail, b: Thumbnail, matrix: Affine) -> PixelTest | None:
     shown = int(inside.sum())
     if shown < _LEAST_COMMON * inside.size:
         return None
-    bad = _unlike(_softened(warped), _softened(b), inside, _LARGEST * shown)
+    enough = _LARGEST * shown
+    bad = _unlike(_softened(warped), _softened(b), inside, enough)
+    if not bad.any():
+        return PixelTest(0.0, 0.0, ())
     _, labels, stats, _ = cv2.connectedComponentsWithStats(bad.astype(np.uint8))
     areas = stats[1:, cv2.CC_STAT_AREA]
-    large = [1 + int(i) for i in np.argsort(-areas, kind="stable")[:_MOST] if areas[i] > _LARGEST * shown]
+    large = [1 + int(i) for i in np.argsort(-areas, kind="stable")[:_MOST] if areas[i] > enough]
     places = []
     for label in large:
         rows, columns = np.nonzero(labels == label)
@@ -92,15 +100,56 @@ def pixel_test(a: Thumbnail, b: Thumbnail, matrix: Affine) -> PixelTest | None:
 def _unlike(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_], enough: float) -> NDArray[np.bool_]:
     """(height, width) where light explains no difference; which way light went is tried where more than `enough` do."""
     if _grey(here) != _grey(there):
-        # A grey copy has the same grey. With a curve, another object of another colour could have it too.
-        here, there = (_without_colour(side) for side in (here, there))
-        return _differs([here.astype(np.float32)], there) & inside
-    bad = _differs(_relit(here, there, inside), there) & inside
-    if np.count_nonzero(bad) <= enough:
+        # A grey copy has the same grey. With a curve, another object of another colour could have it too, unless its
+        # colour burnt out.
+        plain = [_without_colour(side) for side in (here, there)]
+        bad = _differs(iter([plain[0].astype(np.float32)]), plain[1], inside, enough)
+        if np.count_nonzero(bad) <= enough:
+            return bad
+    allowed = _allowed(there)
+    bad = (_missed(here.astype(np.float32), there.astype(np.float32), 1, 1) > allowed) & inside
+    if np.count_nonzero(bad) <= enough:  # most copies are in the same light
         return bad
     # What was burnt out of one photo is still in the other: a curve leads from this to that, and none leads back.
-    back = _differs(_relit(there, here, inside), here) & inside
+    # A curve merges levels and parts none, so it leads to the photo with the lower entropy.
+    apart = _entropy(here, inside) - _entropy(there, inside)
+    if apart < 0:
+        here, there = there, here
+    bad = _differs(_relit(here, there, inside), there, inside, enough)
+    if np.count_nonzero(bad) <= enough or abs(apart) > _SURELY:
+        return bad
+    back = _differs(_relit(there, here, inside), here, inside, enough)
     return min(bad, back, key=np.count_nonzero)
+
+
+def _entropy(picture: Thumbnail, inside: NDArray[np.bool_]) -> float:
+    """Of the grey levels, in bits."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    counts = np.bincount(grey[inside], minlength=256)
+    share = counts[counts > 0] / max(1, counts.sum())
+    return float(-(share * np.log2(share)).sum())
+
+
+def remaining(a: Thumbnail, b: Thumbnail, matrix: Affine) -> float:
+    """What one light leaves of the difference: mean over the common part, in grey levels.
+
+    Where little is left of a photo that was burnt out, many others agree with it; the one that it was made from agrees
+    best. 255 where more than a hundredth of the common part differs by more than noise: of 400 official photos that
+    were brightened, 3 in 100 do.
+    """
+    if abs(np.linalg.det(matrix[:, :2])) > 1:
+        return remaining(b, a, inverse(matrix))
+    warped, inside = _warped(a, b.shape[:2], matrix)
+    here, there = _softened(warped), _softened(b)
+    left = 255.0
+    for x, y in ((here, there), (there, here)):
+        target = np.clip(y.astype(np.float32), _DARK, _BRIGHT)
+        lit = [np.clip(one, _DARK, _BRIGHT) for one in _relit(x, y, inside)]
+        missed = np.minimum.reduce([_missed(one, target, down, across) for one in lit for down, across in _OFFSETS])
+        apart = np.sqrt(np.maximum(missed[inside], 0.0))
+        if np.count_nonzero(apart > _NOISE) <= _FAINT * len(apart):
+            left = min(left, float(apart.mean()))
+    return left
 
 
 def _warped(pixels: Thumbnail, shape: tuple[int, int], matrix: Affine) -> tuple[Thumbnail, NDArray[np.bool_]]:
@@ -137,7 +186,7 @@ def _softened(pixels: Thumbnail) -> Thumbnail:
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.8), np.uint8)
 
 
-def _relit(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> list[NDArray[np.float32]]:
+def _relit(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> Iterator[NDArray[np.float32]]:
     """`here` in the light of `there`, for surfaces and for edges: a white balance, then one rising curve a kind.
 
     A curve runs through the medians of what pixels of one level became. Beside an edge a pixel mixes two levels, and
@@ -146,15 +195,13 @@ def _relit(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> list
     flat = inside & (_contrast(here) < _FLAT) & (_contrast(there) < _FLAT)
     gain = _balance(here, there, inside)
     kinds = [kind for kind in (flat, inside & ~flat) if np.count_nonzero(kind) >= _LEAST_SAMPLE] or [inside]
-    out = []
     for kind in kinds:
         sample = np.flatnonzero(kind)
         sample = sample[:: max(1, len(sample) // _SAMPLE)]
-        x, y = (side.reshape(-1, 3)[sample].astype(np.float32) for side in (here, there))
+        x, y = (side.reshape(-1, 3)[sample] for side in (here, there))
         levels, curve = _curve((x * gain).ravel(), y.ravel())
         lit = np.interp(np.arange(256)[:, None] * gain, levels, curve).astype(np.float32)
-        out.append(np.asarray(cv2.LUT(here, np.ascontiguousarray(lit[None])), np.float32))
-    return out
+        yield np.asarray(cv2.LUT(here, np.ascontiguousarray(lit[None])), np.float32)
 
 
 def _balance(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -170,16 +217,16 @@ def _balance(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> ND
     return np.asarray(np.clip(np.median(shares[1] / shares[0], axis=0), 1 / _BALANCE, _BALANCE), np.float32)
 
 
-def _curve(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _curve(x: NDArray[np.float32], y: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Levels, and what each becomes: medians by bin, made to rise as light makes them."""
     width = 256 / _BINS
-    bins = np.clip(x / width, 0, _BINS - 1).astype(int)
+    bins = np.clip(x / width, 0, _BINS - 1).astype(np.int64)
     counts = np.bincount(bins, minlength=_BINS)
     used = np.flatnonzero(counts >= max(5, len(x) // 2000))
     if not len(used):
         used = np.array([int(counts.argmax())])
-    levels = np.array([np.median(x[bins == k]) for k in used])
-    curve = np.array([np.median(y[bins == k]) for k in used])
+    levels = _medians(bins, np.clip(np.rint(x), 0, 511).astype(np.int64), 512)[used]
+    curve = _medians(bins, y.astype(np.int64), 256)[used]
     first = int(counts[used].argmax())  # the ground, mostly: what is seen most is right
     brightest, darkest = curve.max() - _CLIPPED, curve.min() + _CLIPPED
     for step, places in ((1, range(first + 1, len(used))), (-1, range(first - 1, -1, -1))):
@@ -192,6 +239,12 @@ def _curve(x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[NDArray[np.f
             curve[k] = curve[near] + step * rise
     ends = curve[0] - levels[0], curve[-1] + 255 * _BALANCE - levels[-1]
     return np.array([0.0, *levels, 255 * _BALANCE]), np.array([ends[0], *curve, ends[1]])
+
+
+def _medians(bins: NDArray[np.int64], values: NDArray[np.int64], below: int) -> NDArray[np.float64]:
+    """(bins,) the median of the values in each bin; `values` are whole and lie from 0 to `below` - 1."""
+    table = np.bincount(bins * below + values, minlength=_BINS * below).reshape(_BINS, below).cumsum(axis=1)
+    return np.asarray((2 * table >= table[:, -1:]).argmax(axis=1), np.float64)
 
 
 def _contrast(picture: NDArray[np.uint8] | NDArray[np.float32], side: int = 5) -> NDArray[np.float32]:
@@ -223,27 +276,41 @@ def refined(a: Thumbnail, b: Thumbnail, matrix: Affine) -> Affine:
     return inverse(found) if abs(np.linalg.det(found[:, :2])) > 1e-3 else matrix
 
 
-def _differs(lit: Sequence[NDArray[np.float32]], other: Thumbnail) -> NDArray[np.bool_]:
+def _differs(
+    lit: Iterator[NDArray[np.float32]], other: Thumbnail, inside: NDArray[np.bool_], enough: float
+) -> NDArray[np.bool_]:
     """(height, width) where each of `lit` differs from `other`, at each of `_OFFSETS`, by more than noise and contrast.
 
-    `lit`: the same photo in the light of the other one, for surfaces and for edges.
+    `lit`: the same photo in the light of the other one, for surfaces and for edges. `enough`: pixels; once no more
+    differ, the rest is not looked at.
     """
-    there = np.clip(other.astype(np.float32), _DARK, _BRIGHT)
-    lit = [np.clip(here, _DARK, _BRIGHT) for here in lit]
-    allowed = (_NOISE + _CONTRAST * _contrast(there, 9)) ** 2
-    bad = _missed(lit[0], there, 1, 1) > allowed
-    if not bad.any():
-        return bad
-    # Only what differs so far is looked at again, with the other curve and a pixel beside.
-    reach = cv2.dilate(bad.astype(np.uint8), np.ones((9, 9), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(reach)
-    for label, (left, top, width, height, _) in enumerate(stats[1:], 1):
-        box = np.s_[max(0, top - 3) : top + height + 3, max(0, left - 3) : left + width + 3]
-        found, others = bad[box], labels[box] != label  # near the edge of a box, means are of another neighbourhood
-        for number, here in enumerate(lit):
-            for y, x in _OFFSETS[0 if number else 1 :]:
-                found &= others | (_missed(here[box], there[box], y, x) > allowed[box])
+    there, allowed = np.clip(other.astype(np.float32), _DARK, _BRIGHT), _allowed(other)
+    bad = inside
+    for number, relit in enumerate(lit):
+        if number and cv2.erode(bad.astype(np.uint8), np.ones((_SOLID, _SOLID), np.uint8)).any():
+            break  # a curve for edges makes no surface another one
+        here = np.clip(relit, _DARK, _BRIGHT)
+        for y, x in _OFFSETS:
+            shown = np.count_nonzero(bad)
+            if shown <= enough or (number == 0 and bad is not inside and shown > _STRANGE * np.count_nonzero(inside)):
+                return bad
+            # Only what differs so far is looked at again, with the other curve and a pixel beside.
+            box = _around(bad)
+            again = bad[box] & (_missed(here[box], there[box], y, x) > allowed[box])
+            bad = np.zeros_like(inside)
+            bad[box] = again
     return bad
+
+
+def _around(bad: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Rows and columns of all that is marked, with the surroundings that means are taken over."""
+    left, top, width, height = cv2.boundingRect(bad.astype(np.uint8))
+    return np.s_[max(0, top - _REACH) : top + height + _REACH, max(0, left - _REACH) : left + width + _REACH]
+
+
+def _allowed(there: Thumbnail) -> NDArray[np.float32]:
+    """(height, width) mean square difference that encoding and scaling explain."""
+    return np.asarray((_NOISE + _CONTRAST * _contrast(there, 9)) ** 2, np.float32)
 
 
 def _missed(here: NDArray[np.float32], there: NDArray[np.float32], y: int, x: int) -> NDArray[np.float32]:

@@ -96,14 +96,14 @@ class PhotoTest:
 
 
 def placements(geometry: Geometry, frames: Frames, size: int) -> list[Placement]:
-    """The maps from the first to the second photo that may be right, the likelier first.
+    """The maps from the first to the second photo that keypoints propose, the likelier first.
 
     Args:
         geometry: matches of the two photos.
         frames: width and height of the two files.
         size: `OrbSettings.size`.
     """
-    found = []
+    found: list[Placement] = []
     if geometry.inliers >= _LEAST_INLIERS:
         z, w = (xy.astype(np.float64) for xy in (geometry.query_xy, geometry.other_xy))
         kept = _similarity(z, w)
@@ -114,10 +114,24 @@ def placements(geometry: Geometry, frames: Frames, size: int) -> list[Placement]
             placed = _placed(_affine(z[near], w[near]), z[near], w[near], frames, size)
             if placed.miss < found[0].miss - 0.5:
                 found.insert(0, placed)
+    return [p for p in found if _sane(p)]
+
+
+def frame_onto_frame(frames: Frames, size: int) -> list[Placement]:
+    """The map of the whole of one photo onto the whole of the other, which needs no keypoints; none if it is absurd."""
     sides = _scaled(frames, size)
     squeezed = np.array([[sides[1][0] / sides[0][0], 0, 0], [0, sides[1][1] / sides[0][1], 0]])
-    found.append(Placement(squeezed, 0.0, 0.0))
-    return [p for p in found if 1 / 8 < p.scale < 8 and p.squeeze < 4]
+    return [p for p in [Placement(squeezed, 0.0, 0.0)] if _sane(p)]
+
+
+def same_place(a: Placement, b: Placement, frames: Frames, size: int) -> bool:
+    """Whether two maps bring the corners of the first photo to the same places, to a hundredth of its size."""
+    corners = _corners(_scaled(frames, size)[0])
+    return bool(np.abs(moved(a.matrix, corners) - moved(b.matrix, corners)).max() < 0.01 * size)
+
+
+def _sane(placed: Placement) -> bool:
+    return 1 / 8 < placed.scale < 8 and placed.squeeze < 4
 
 
 def _similarity(z: Points, w: Points) -> Affine:

@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.print_wording import by_kind, says_otherwise
@@ -27,6 +28,9 @@ LIKE_POINTS = 20.0
 """Support from which it does whatever the probability made of the print: the design is the same."""
 SAME_MAKERS_LOOK = 0.1
 """The same where the maker is the same: a house style is half of a likeness."""
+_KEPT = 8192
+"""Texts whose reading is kept: the search for duplicates asks for those of one product many times."""
+_parsed = lru_cache(_KEPT)(parse)
 MOST = 3
 """Warnings of an answer: more are not read."""
 _NOT_STATED = "not stated"
@@ -37,10 +41,15 @@ _NOT_STATED = "not stated"
 
 def strength(facts: ImageFacts) -> str:
     """In the catalog's own words: the field `strength`, or else the amounts in the name; "" where neither says."""
-    field = facts.strength.strip()
+    return _strength(facts.name, facts.strength, facts.form)
+
+
+@lru_cache(_KEPT)
+def _strength(name: str, field: str, form: str) -> str:
+    field = field.strip()
     if any(letter.isnumeric() for letter in field):
         return field
-    return doses(facts.name, facts.form) or (field if any(map(str.isalnum, field)) else "")
+    return doses(name, form) or (field if any(map(str.isalnum, field)) else "")
 
 
 def to_check(facts: ImageFacts) -> str:
@@ -66,7 +75,7 @@ def compare_strengths(a: ImageFacts, b: ImageFacts) -> Comparison | None:
     A number of the name (`Dolo-650`) stands for a strength where nothing else states one.
     """
     ours, theirs = (strength(facts) or _numbers(facts) for facts in (a, b))
-    return compare(parse(ours, a.form), parse(theirs, b.form)) if ours and theirs else None
+    return compare(_parsed(ours, a.form), _parsed(theirs, b.form)) if ours and theirs else None
 
 
 def _numbers(facts: ImageFacts) -> str:
@@ -97,10 +106,14 @@ def base_name(facts: ImageFacts) -> tuple[str, ...]:
 
 def _words(facts: ImageFacts) -> list[str]:
     """Words and numbers of the name, in lower case."""
-    name = without_amounts(facts.name)
-    if strength(facts):  # else "Calpol 250 tablets" would lose its only number
-        name = without_packs(name)
-    return _WORD.findall(_folded(name))
+    return list(_name_words(facts.name, bool(strength(facts))))
+
+
+@lru_cache(_KEPT)
+def _name_words(name: str, packs: bool) -> tuple[str, ...]:
+    """`packs`: whether numbers of pieces may go; else "Calpol 250 tablets" would lose its only number."""
+    name = without_amounts(name)
+    return tuple(_WORD.findall(_folded(without_packs(name) if packs else name)))
 
 
 def _folded(text: str) -> str:

@@ -24,7 +24,9 @@ from simsearch.recognition.pair_scorer import StoredPrint
 from simsearch.recognition.verification import FEATURES
 
 _SMALL = 1e6
-SETTINGS = DuplicateSettings(neighbours=4, geometry=4, least_similarity=0.6, least_hash_similarity=0.85)
+SETTINGS = DuplicateSettings(
+    neighbours=4, geometry=4, least_similarity=0.6, least_hash_similarity=0.85, vote_keypoints=0
+)
 
 
 class Stub:

@@ -22,7 +22,8 @@ COLUMNS = (
     "group", "kind", "different_skus", "probability", "similarity", "inliers", "support", "sku_a", "name_a", "a",
     "sku_b", "name_b", "b", "reason", "said",
 )  # fmt: skip
-SHOWN_LOOK_ALIKES = 50
+SHOWN = 50
+"""Groups, and pairs of look-alikes, in the table."""
 
 
 def findings(found: Findings, every: Findings) -> None:
@@ -50,24 +51,25 @@ def groups(found: Sequence[DuplicateGroup], *, settled: int = 0) -> None:
         OUT.print("no duplicates but those confirmed before" if settled else "no duplicates")
         return
     lines = table("group", "SKU", "name", "image", "least probability", "kind")
-    for number, group in enumerate(found, 1):
+    for number, group in enumerate(found[:SHOWN], 1):
         kind = ("different SKUs" if group.conflict else "same SKU") + f", {WORDS[group.kind]}"
         for i, image in enumerate(group.images):
             first = (str(number), percent(group.probability), kind) if i == 0 else ("", "", "")
             lines.add_row(first[0], *map(text, (image.sku, image.title, image.image)), first[1], first[2])
     OUT.print(lines)
     conflicts = sum(g.conflict for g in found)
-    OUT.print(f"{len(found)} group{'s' * (len(found) != 1)}, {conflicts} with different SKUs")
+    more = f"; {len(found) - SHOWN} more are in --json, --csv and --html" if len(found) > SHOWN else ""
+    OUT.print(f"{len(found)} group{'s' * (len(found) != 1)}, {conflicts} with different SKUs{more}")
 
 
 def look_alikes(found: Sequence[DuplicatePair]) -> None:
     """Look-alikes, the most probable first."""
     lines = table("SKU", "name", "SKU ", "name ", "probability", "why not a duplicate")
-    for p in found[:SHOWN_LOOK_ALIKES]:
+    for p in found[:SHOWN]:
         names = map(text, (p.a.sku, p.a.title, p.b.sku, p.b.title))
         lines.add_row(*names, percent(p.probability), text(p.reason))
     OUT.print(lines)
-    more = len(found) - SHOWN_LOOK_ALIKES
+    more = len(found) - SHOWN
     also = f", of which {more} are only in --json, --csv and --html" if more > 0 else ""
     OUT.print(f"{len(found)} pair{'s' * (len(found) != 1)} of look-alikes{also}")
 

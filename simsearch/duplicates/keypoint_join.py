@@ -1,0 +1,116 @@
+"""Keypoint votes between all files at once: which files share keypoints that few others have.
+
+Two keypoints are taken for the same where some of their bits are equal (locality-sensitive hashing: Indyk, Motwani
+1998), and a keypoint counts the less the more files have it (inverse document frequency: Sivic, Zisserman 2003). A
+ruler that is drawn into hundreds of photos counts for nothing. The work grows with the number of keypoints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Voted: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+"""Files a and b, and the rank of b among the files that share keypoints with a, all (m,)."""
+
+TABLES = 2
+_BYTES = 3  # of a keypoint's 32 that make its key in one table: 24 bits
+_COMMON = 30  # files; a keypoint that more have says nothing
+_LEAST = 0.6  # votes below which nothing is proposed
+_ROWS = 1024  # files whose votes are counted at once
+_SHIFT, _MASK = 5, 31  # the number of files that have a keypoint, at most `_COMMON`, in the lowest bits of an event
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The runs of files that have one key, of 2 to `_COMMON` files each."""
+
+    members: NDArray[np.int32]
+    """Files, run after run."""
+    starts: NDArray[np.int64]
+    """Of each entry of `members`: where its run starts."""
+    sizes: NDArray[np.int64]
+    """Of each entry of `members`: the size of its run."""
+    by_file: NDArray[np.int64]
+    """Entries of `members` in the order of files."""
+    first: NDArray[np.int64]
+    """(n + 1,) where in `by_file` the entries of each file begin."""
+
+
+def keys(bits: NDArray[np.uint8]) -> NDArray[np.uint32]:
+    """(TABLES, m) keys of keypoints (m, 32)."""
+    out = np.zeros((TABLES, len(bits)), np.uint32)
+    for table in range(TABLES):
+        for place in range(table * _BYTES, (table + 1) * _BYTES):
+            out[table] = (out[table] << np.uint32(8)) | bits[:, place]
+    return out
+
+
+def voted(
+    tables: NDArray[np.uint32], owner: NDArray[np.int32], n: int, most: int, rows: NDArray[np.int64] | None = None
+) -> Iterator[Voted]:
+    """The files that share most with each file, in blocks.
+
+    Args:
+        tables: as `keys` gives them, (TABLES, m).
+        owner: (m,) file of each keypoint, 0 to n - 1.
+        n: number of files.
+        most: files proposed for each.
+        rows: files that others are proposed for, ascending; None: all.
+    """
+    made = [_table(row, owner, n) for row in tables]
+    asked = np.arange(n) if rows is None else rows
+    for start in range(0, len(asked), _ROWS):
+        events = np.concatenate([_events(table, asked[start : start + _ROWS], n) for table in made])
+        yield _nearest(events, n, most)
+
+
+def _table(key: NDArray[np.uint32], owner: NDArray[np.int32], n: int) -> _Table:
+    entries = (key.astype(np.uint64) << np.uint64(32)) | owner.astype(np.uint64)
+    entries.sort()
+    entries = entries[np.r_[True, entries[1:] != entries[:-1]]] if len(entries) else entries
+    run = entries >> np.uint64(32)
+    starts = np.flatnonzero(np.r_[np.ones(min(1, len(run)), bool), run[1:] != run[:-1]])
+    sizes = np.diff(np.r_[starts, len(run)])
+    fit = (sizes > 1) & (sizes <= _COMMON)
+    kept = np.repeat(fit, sizes)
+    members = (entries[kept] & np.uint64(0xFFFFFFFF)).astype(np.int32)
+    sizes = sizes[fit]
+    begins = np.cumsum(sizes) - sizes
+    order = np.argsort(members, kind="stable")
+    first = np.searchsorted(members[order], np.arange(n + 1))
+    return _Table(members, np.repeat(begins, sizes), np.repeat(sizes, sizes), order, first)
+
+
+def _events(table: _Table, asked: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """One number for each keypoint that a file of `asked` shares with a file: both, and how many have it."""
+    counts = table.first[asked + 1] - table.first[asked]
+    skipped = np.repeat(table.first[asked] - (np.cumsum(counts) - counts), counts)
+    mine = table.by_file[np.arange(counts.sum()) + skipped]
+    sizes = table.sizes[mine]
+    row = np.repeat(table.members[mine].astype(np.int64), sizes)
+    within = np.arange(sizes.sum()) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    other = table.members[np.repeat(table.starts[mine], sizes) + within].astype(np.int64)
+    events = ((row * n + other) << _SHIFT) | np.repeat(sizes, sizes)
+    return np.asarray(events[row != other], np.int64)
+
+
+def _nearest(events: NDArray[np.int64], n: int, most: int) -> Voted:
+    """The `most` files of each row with the most votes, at least `_LEAST`."""
+    events.sort()
+    pairs = events >> _SHIFT
+    first = np.flatnonzero(np.r_[np.ones(min(1, len(pairs)), bool), pairs[1:] != pairs[:-1]])
+    if not len(first):
+        return pairs, pairs, pairs
+    scores = np.add.reduceat(1.0 / (events & _MASK), first)
+    pairs = pairs[first]
+    pairs, scores = pairs[scores >= _LEAST], scores[scores >= _LEAST]
+    order = np.lexsort((pairs, -scores, pairs // n))
+    row, other = pairs[order] // n, pairs[order] % n
+    rank = np.arange(len(row)) - np.searchsorted(row, row)
+    kept = rank < most
+    return row[kept], other[kept], rank[kept]

@@ -1,0 +1,153 @@
+"""Whether two files show one photo: by their pixels, and where a file cannot be read by their keypoints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.catalog.images import ImageFacts
+from simsearch.core.types import Description
+from simsearch.duplicates.alignment import MISS, best_alignment, in_thumbnails
+from simsearch.duplicates.candidates import SelfJoin
+from simsearch.duplicates.pair_evidence import PhotoEvidence
+from simsearch.duplicates.pixel_diff import PixelTest, among, remaining
+from simsearch.duplicates.same_photo import Placement, frame_onto_frame, one_photo, photo_test, placements, same_place
+from simsearch.duplicates.thumbnails import Shown, Thumbnails
+from simsearch.features.orb import Geometry
+from simsearch.recognition.pair_scorer import PairScorer
+from simsearch.recognition.verification import FEATURES
+
+Pair = tuple[int, int]
+
+_BITS = FEATURES.index("hash_similarity")
+WHOLE = 0.7
+"""Least share of equal bits of two copies that show the same frame; of copies in another light 499 in 500 had it."""
+_NOTHING, _LITTLE = 0.003, 0.02
+"""What is left of a photo, see `Shown`, below which nothing tells it from another one, or too little to be sure."""
+_ANOTHER = 6.0  # grey levels; two photos of which little is left and that differ by more are two
+_OUTSIDE = 6.0
+"""Pixels by which a frame may leave the other where keypoints alone decide."""
+_EXACT = 1.0  # pixels; above this miss, two photos were taken from nearly one viewpoint
+_PLACE = 0.1  # share of the common part; a larger difference is more than an edit in one place
+
+
+class PhotoCheck:
+    """Looks at pairs of files. Any number of threads may ask."""
+
+    def __init__(self, join: SelfJoin, scorer: PairScorer, thumbnails: Thumbnails, floor: float) -> None:
+        self.files, self.scorer, self.thumbnails, self.floor = join.files, scorer, thumbnails, floor
+        self.size, self.least = scorer.orb.settings.size, join.settings.same_photo_similarity
+
+    def by_frame(self, pair: Pair, row: NDArray[np.float64], facts: Mapping[int, ImageFacts]) -> PhotoEvidence | None:
+        """What the pixels say where frame lies on frame, which needs no keypoints; None where that is not one photo."""
+        if row[_BITS] < WHOLE:
+            return None
+        both = self._shown(pair, facts)
+        aligned = both and best_alignment(*both, frame_onto_frame(self._frames(pair), self.size), self.size)
+        return self._same(aligned[0], *both) if both and aligned and aligned[1].same else None
+
+    def by_keypoints(
+        self,
+        pair: Pair,
+        row: NDArray[np.float64],
+        described: tuple[Description, Description],
+        geometry: Geometry,
+        facts: Mapping[int, ImageFacts],
+    ) -> PhotoEvidence:
+        """Whether both show one photo, or one photo except for a place; `by_frame` was asked before."""
+        frames = self._frames(pair)
+        whole = frame_onto_frame(frames, self.size)
+        proposed = placements(geometry, frames, self.size)
+        if row[_BITS] < WHOLE:
+            # Most strangers have a ruler in common: frame lies on frame, and the rest of the picture is another one.
+            proposed = [p for p in proposed if not any(same_place(p, other, frames, self.size) for other in whole)]
+        else:
+            proposed += whole
+        if not proposed:
+            return PhotoEvidence()
+        both = self._shown(pair, facts)
+        if both is None:
+            return self._unseen(pair, row, described, geometry)
+        aligned = best_alignment(*both, proposed, self.size)
+        if aligned is None:
+            return PhotoEvidence()
+        placed, pixels = aligned
+        if pixels.same:
+            return self._same(placed, *both) or PhotoEvidence()
+        return self._but_for_a_place(pair, row, described, geometry, placed, pixels, both[0])
+
+    def _same(self, placed: Placement, a: Shown, b: Shown) -> PhotoEvidence | None:
+        """The evidence on two photos whose pixels agree; None where nothing is left of both that could differ."""
+        if max(a.left, b.left) < _NOTHING:
+            return None
+        if min(a.left, b.left) >= _LITTLE:
+            return PhotoEvidence(placed, True)
+        left = remaining(a.pixels, b.pixels, in_thumbnails(placed, self.size))
+        return PhotoEvidence(placed, True, remaining=max(left, 1e-3)) if left < _ANOTHER else None
+
+    def under(self, pair: Pair, placed: Placement) -> Placement | None:
+        """The placement, refined, where the pixels of both files agree under it."""
+        both = self._shown(pair, self.thumbnails.facts(pair))
+        aligned = both and best_alignment(*both, [replace(placed, miss=max(placed.miss, 1e-6))], self.size)
+        return aligned[0] if aligned and aligned[1].same else None
+
+    def details(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> tuple[float, float]:
+        """How much each file shows; see `Shown`. One of which little is left shows nothing."""
+        both = self._shown(pair, facts)
+        if both is None:
+            return 1.0, 1.0
+        return both[0].detail * (both[0].left >= _LITTLE), both[1].detail * (both[1].left >= _LITTLE)
+
+    def _shown(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> tuple[Shown, Shown] | None:
+        a, b = self.thumbnails.of(pair[0], facts), self.thumbnails.of(pair[1], facts)
+        return None if a is None or b is None else (a, b)
+
+    def _frames(self, pair: Pair) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.files.sizes[pair[0]], self.files.sizes[pair[1]]
+
+    def _unseen(
+        self,
+        pair: Pair,
+        row: NDArray[np.float64],
+        described: tuple[Description, Description],
+        geometry: Geometry,
+    ) -> PhotoEvidence:
+        proposed = placements(geometry, self._frames(pair), self.size)
+        good = [p for p in proposed if p.outside <= _OUTSIDE and 0 < p.miss <= MISS]
+        one = bool(good) and self._one_by_keypoints(pair, row, described, geometry, good[0])
+        return PhotoEvidence(good[0]) if one else PhotoEvidence()
+
+    def _but_for_a_place(
+        self,
+        pair: Pair,
+        row: NDArray[np.float64],
+        described: tuple[Description, Description],
+        geometry: Geometry,
+        placed: Placement,
+        pixels: PixelTest,
+        first: Shown,
+    ) -> PhotoEvidence:
+        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
+        exact = placed.miss < _EXACT and verification.probability >= self.floor
+        if not (exact and pixels.differing < _PLACE):
+            return PhotoEvidence()
+        if not self._one_by_keypoints(pair, row, described, geometry, placed):
+            return PhotoEvidence()
+        printed = among(pixels.places, first.pixels, geometry.query_xy, self.size)
+        return PhotoEvidence(None, False, printed or pixels.places[0], pixels.differing, printed is not None)
+
+    def _one_by_keypoints(
+        self,
+        pair: Pair,
+        row: NDArray[np.float64],
+        described: tuple[Description, Description],
+        geometry: Geometry,
+        placed: Placement,
+    ) -> bool:
+        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
+        photo = photo_test(described[0]["orb"], described[1]["orb"], placed, self._frames(pair), self.size)
+        pills = self.files.pills(pair[0]) or self.files.pills(pair[1])
+        return one_photo(photo, verification, pills=pills, least=self.least)
