@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +11,7 @@ import typer
 from typer import Argument, Context, Option
 
 from simsearch.cli.context import Json, note, opened_app, progress_bar, show, show_json
-from simsearch.core.errors import ImageError, UsageError
+from simsearch.core.errors import ImageError, RefusedError, UsageError
 from simsearch.views import json as shapes
 from simsearch.views.files import writable
 
@@ -54,7 +55,7 @@ def duplicates(
     ] = None,
     csv: Annotated[str | None, Option(help="Write the pairs as CSV to this file; - for standard output.")] = None,
     html: Annotated[Path | None, Option(help="Write a page with the pictures side by side.")] = None,
-    limit: Annotated[int, Option(min=1, help="Groups, and pairs of look-alikes, on the page.")] = 200,
+    limit: Annotated[int, Option(min=1, help="Groups, and pairs of look-alikes, on a page of --html.")] = 100,
     keep: Annotated[
         bool, Option("--keep", help="Keep what is found for reviewers, as `simsearch serve` shows it.")
     ] = False,
@@ -105,8 +106,8 @@ def _write_page(path: Path, found: Findings, settings: ImageSettings, limit: int
     from simsearch.views.html.duplicates import write_sheet
 
     with writable(path):
-        write_sheet(path, found, settings, limit=limit)
-    note(f"{path}: written")
+        pages = write_sheet(path, found, settings, limit=limit)
+    note(f"{path}: written" + (f", and {len(pages) - 1} further pages beside it" if len(pages) > 1 else ""))
 
 
 def _print(found: Findings, every: Findings, csv: str | None, as_json: bool) -> None:
@@ -157,6 +158,44 @@ def reviews(context: Context, as_json: Json = False) -> None:
         show_json(map(shapes.review, found))
     else:
         printing.reviews(found)
+
+
+@commands.command("export")
+def export_reviews(
+    context: Context, file: Annotated[Path, Argument(help="JSON lines; - for standard output.", show_default=False)]
+) -> None:
+    """Write what people said of pairs to a file that `duplicates import` reads."""
+    from simsearch.views.files import NewFile, writable
+
+    with opened_app(context) as app:
+        found = app.review_duplicates().reviews()
+    if str(file) == "-":
+        show_json(map(shapes.review, found))
+        return
+    with writable(file), NewFile(file) as out:
+        out.write(json.dumps(shapes.review(r), ensure_ascii=False) + "\n" for r in found)
+    note(f"{file}: {len(found)} reviews written")
+
+
+@commands.command("import")
+def import_reviews(
+    context: Context,
+    file: Annotated[Path, Argument(help="JSON lines of `duplicates export` or of the sheet.", show_default=False)],
+    overwrite: Annotated[bool, Option("--overwrite", help="Replace earlier words that say otherwise.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take in what was said of pairs on a sheet or in another catalog. An earlier word that says otherwise stays."""
+    from simsearch.duplicates.review_file import read_reviews
+    from simsearch.views.text import duplicates as printing
+
+    listed, bad = read_reviews(file)
+    for reason in bad:
+        note(f"simsearch: {reason}")
+    with opened_app(context) as app:
+        taken = app.review_duplicates().take_in(listed, overwrite=overwrite)
+    show(taken, lambda t: shapes.taken_in(t, bad), lambda t: printing.taken_in(t, len(bad)), as_json)
+    if bad or taken.conflicts:
+        raise typer.Exit(RefusedError.exit_code)
 
 
 def _say(context: Context, a: str, b: str, verdict: str, note: str, as_json: bool) -> None:

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.reviews import Review, ReviewVerdict, Side
 from simsearch.core.errors import UsageError
+
+
+@dataclass(frozen=True)
+class TakenIn:
+    """What became of reviews that were brought in."""
+
+    taken: int
+    """Reviews recorded."""
+    equal: int
+    """Reviews that were known."""
+    conflicts: tuple[tuple[Review, Review], ...]
+    """Earlier reviews that stay, each with the one that says otherwise."""
 
 
 class PairFeedback:
@@ -56,6 +69,27 @@ class PairFeedback:
             text = f"{name}: is neither an SKU nor a photo of the catalog"
             raise UsageError(f"{text}; copy it from what `simsearch duplicates` lists")
         return sides
+
+    def take_in(self, reviews: Sequence[Review], *, overwrite: bool = False) -> TakenIn:
+        """Record reviews of another catalog or of a sheet. An earlier word that says otherwise stays.
+
+        Args:
+            reviews: in the order in which they were said: of several on one pair the last counts.
+            overwrite: whether they replace earlier words that say otherwise.
+        """
+        known = {(r.a, r.b): r for r in self.reviews()}
+        wanted = {tuple(sorted((r.a, r.b))): r for r in reviews}
+        taken, equal, conflicts = 0, 0, []
+        for pair, review in wanted.items():
+            earlier = known.get((pair[0], pair[1]))
+            if earlier is not None and earlier.said is review.said and (not review.note or earlier.note == review.note):
+                equal += 1
+            elif earlier is not None and earlier.said is not review.said and not overwrite:
+                conflicts.append((earlier, review))
+            else:
+                self.catalog.reviews.record(*pair, review.said, review.note or (earlier.note if earlier else ""))
+                taken += 1
+        return TakenIn(taken, equal, tuple(conflicts))
 
     def reviews(self) -> list[Review]:
         """All reviews, oldest first."""

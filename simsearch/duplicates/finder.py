@@ -21,6 +21,7 @@ from simsearch.core.threads import SingleThreaded
 from simsearch.core.types import Progress, silent
 from simsearch.duplicates.candidates import SelfJoin, candidate_pairs
 from simsearch.duplicates.distinct_files import DistinctFiles, distinct_files
+from simsearch.duplicates.keep import suggestion
 from simsearch.duplicates.left_out import LeftOut
 from simsearch.duplicates.linkage import CopySet, ReviewIndex, complete_linkage, copy_sets
 from simsearch.duplicates.pair_check import PairChecker
@@ -110,7 +111,7 @@ class _Grouping:
         checks: Mapping[tuple[int, int], PairCheck],
         since: datetime | None,
     ) -> None:
-        self.checker = checker
+        self.checker, self.sizes = checker, files.sizes
         self.threshold, self.look_alike = finder.threshold, finder.settings.look_alike
         self.reviews = ReviewIndex(finder.catalog.reviews.all())
         self.new = None if since is None else finder.catalog.selection.added_after(since)
@@ -192,7 +193,12 @@ class _Grouping:
                 a, b = (left[0], right[0]) if x.file < y.file else (right[0], left[0])  # as they were checked
                 pairs.append(self._pair(a, b, check))
         images = sorted((image for found, _ in sets for image in found), key=lambda image: image.id)
-        return DuplicateGroup(tuple(images), tuple(pairs))
+        sizes = {image.id: self._size(image) for image in images}
+        return DuplicateGroup(tuple(images), tuple(pairs), *suggestion(images, sizes))
+
+    def _size(self, image: ImageFacts) -> tuple[int, int]:
+        width, height = self.sizes[self.file_of[image.sha256]].tolist()
+        return int(width), int(height)
 
     def _pair(self, a: ImageFacts, b: ImageFacts, check: PairCheck | None) -> DuplicatePair:
         """`check`: None for two copies of one file."""

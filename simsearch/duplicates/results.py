@@ -76,6 +76,10 @@ class DuplicateGroup:
     """Ascending by id."""
     pairs: tuple[DuplicatePair, ...]
     """Every two different files, each by its first image, and every further copy of a file with its first."""
+    keep: int | None = None
+    """Id of the image that is the best to keep: a suggestion, see `keep.suggestion`."""
+    keep_reason: str = ""
+    """Why that one, in words."""
 
     @property
     def skus(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ too.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from simsearch.core.status import PhotoCheck, Status
     from simsearch.core.types import Refusal
     from simsearch.duplicates import DuplicateGroup, DuplicatePair
+    from simsearch.duplicates.feedback import TakenIn
     from simsearch.evaluation.methods import MethodsReport
     from simsearch.evaluation.tables import Report
     from simsearch.ingest.build_plan import Plan
@@ -74,6 +75,7 @@ def group(found: DuplicateGroup) -> Json:
         "kind": found.kind.value, "skus": list(found.skus), "conflict": found.conflict,
         "probability": round(found.probability, 6), "images": [_image(i) for i in found.images],
         "pairs": [_pair(p) for p in found.pairs],
+        "keep": next((_image(i) for i in found.images if i.id == found.keep), None), "keep_reason": found.keep_reason,
     }  # fmt: skip
 
 
@@ -110,6 +112,14 @@ def said(pair: tuple[Side, Side], verdict: str) -> Json:
 def review(r: Review) -> Json:
     """What a person once said of a pair."""
     return {**said((r.a, r.b), r.said.value), "note": r.note, "at": f"{r.at.isoformat()}Z", "by": r.by or None}
+
+
+def taken_in(t: TakenIn, refused: Sequence[str]) -> Json:
+    """What became of reviews that were brought in."""
+    return {
+        "taken": t.taken, "known": t.equal, "refused": list(refused),
+        "conflicts": [{"stays": review(earlier), "refused": review(other)} for earlier, other in t.conflicts],
+    }  # fmt: skip
 
 
 def _side(side: Side) -> Json:

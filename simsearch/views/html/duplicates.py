@@ -5,10 +5,14 @@ Cards are made while the page is written, so that memory holds the pictures of o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -44,6 +48,8 @@ class Member:
     """Why there is no picture: the code of the refusal."""
     data: dict[str, str]
     """Field of the catalog -> value; fields without one are left out."""
+    keep: str
+    """Why this is the image to keep; "" for the others."""
 
 
 @dataclass(frozen=True)
@@ -88,27 +94,51 @@ class Part:
     cards: Iterator[Card]
 
 
-def write_sheet(path: Path, found: Findings, settings: ImageSettings, *, limit: int) -> None:
-    """Write one HTML file that needs no other: at most `limit` groups and as many pairs of look-alikes."""
-    values = {"title": "Suspected duplicates", "wide": True, "intro": _intro(found, limit)}
-    with NewFile(path) as page:
-        page.write(rendered_parts("duplicates.html.j2", **values, parts=_parts(found, settings, limit)))
+def write_sheet(path: Path, found: Findings, settings: ImageSettings, *, limit: int) -> list[Path]:
+    """Write HTML files that need no others: on each at most `limit` groups and as many pairs of look-alikes.
+
+    The first is `path`, the next have a number in their name (`sheet-2.html`). Returns all.
+    """
+    count = max(1, -(-max(len(found.groups), len(found.look_alikes)) // limit))
+    paths = [path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, count + 1))]
+    script = _script()
+    digest = f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
+    for number, target in enumerate(paths):
+        values = {
+            "title": "Suspected duplicates", "wide": True, "intro": _intro(found, number, count), "script": script,
+            "digest": digest, "pages": _pages(paths, number), "decide": bool(found.groups or found.look_alikes),
+        }  # fmt: skip
+        with NewFile(target) as page:
+            parts = _parts(found, settings, number * limit, limit)
+            page.write(rendered_parts("duplicates.html.j2", **values, parts=parts))
+    return paths
 
 
-def _intro(found: Findings, limit: int) -> list[str]:
+def _script() -> str:
+    return (Path(__file__).parent / "templates" / "duplicates.js").read_text(encoding="utf-8")
+
+
+def _pages(paths: Sequence[Path], here: int) -> list[dict[str, object]]:
+    return [
+        {"number": i + 1, "here": i == here, "href": quote(p.name), "rel": {1: "next", -1: "prev"}.get(i - here, "")}
+        for i, p in enumerate(paths)
+    ]
+
+
+def _intro(found: Findings, number: int, count: int) -> list[str]:
     groups, alike = len(found.groups), len(found.look_alikes)
     if not groups and not alike:
         return [f"{found.images} photos compared.", "Nothing was found."]
     conflicts = sum(g.conflict for g in found.groups)
     counts = f"{found.images} photos compared: {groups} groups, {conflicts} of them under several SKUs"
     rest = f"; {alike} pairs of look-alikes." if alike else "."
-    cut = f"The first {limit} of each are shown here; --csv and --json hold all."
+    cut = f"Page {number + 1} of {count}."
     unread = without_print(found)
-    return [counts + rest, *([cut] if limit < max(groups, alike) else []), *([f"{unread}."] if unread else [])]
+    return [counts + rest, *([cut] if count > 1 else []), *([f"{unread}."] if unread else [])]
 
 
-def _parts(found: Findings, settings: ImageSettings, limit: int) -> Iterator[Part]:
-    shown, number = found.groups[:limit], 1
+def _parts(found: Findings, settings: ImageSettings, start: int, limit: int) -> Iterator[Part]:
+    shown, number = found.groups[start : start + limit], start + 1
     for conflict in (True, False):
         for kind in KINDS:
             part = [g for g in shown if g.kind is kind and g.conflict is conflict]
@@ -116,13 +146,15 @@ def _parts(found: Findings, settings: ImageSettings, limit: int) -> Iterator[Par
                 title = f"{_TITLES[kind]}, under {'several SKUs' if conflict else 'one SKU'}"
                 yield Part(title, map(partial(_group_card, settings), range(number, number + len(part)), part))
             number += len(part)
-    alike = found.look_alikes[:limit]
+    alike = found.look_alikes[start : start + limit]
     if alike:
-        yield Part(_TITLES[PairKind.LOOK_ALIKE], map(partial(_pair_card, settings), range(1, len(alike) + 1), alike))
+        numbers = range(start + 1, start + len(alike) + 1)
+        yield Part(_TITLES[PairKind.LOOK_ALIKE], map(partial(_pair_card, settings), numbers, alike))
 
 
 def _group_card(settings: ImageSettings, number: int, group: DuplicateGroup) -> Card:
-    return _card(f"Group {number}", group.kind, group.probability, group.images, group.pairs, settings)
+    kept = {} if group.keep is None else {group.keep: group.keep_reason}
+    return _card(f"Group {number}", group.kind, group.probability, group.images, group.pairs, settings, kept)
 
 
 def _pair_card(settings: ImageSettings, number: int, pair: DuplicatePair) -> Card:
@@ -136,10 +168,11 @@ def _card(
     members: Sequence[ImageFacts],
     pairs: Sequence[DuplicatePair],
     settings: ImageSettings,
+    kept: Mapping[int, str] = MappingProxyType({}),
 ) -> Card:
     return Card(
         title, kind.value, probability,
-        members=tuple(_member(image, settings) for image in members[:MOST_PICTURES]),
+        members=tuple(_member(image, settings, kept.get(image.id, "")) for image in members[:MOST_PICTURES]),
         differing=_differing(members),
         rows=tuple(Row(pair, _places(pair, settings)) for pair in pairs[:MOST_PAIRS]),
         more_members=_more(len(members) - MOST_PICTURES, ""), more_pairs=_more(len(pairs) - MOST_PAIRS, " pairs"),
@@ -150,10 +183,10 @@ def _more(count: int, of: str) -> str:
     return f"and {count} more{of}" if count > 0 else ""
 
 
-def _member(image: ImageFacts, settings: ImageSettings) -> Member:
+def _member(image: ImageFacts, settings: ImageSettings, keep: str) -> Member:
     loaded = images.load_or_error(Path(image.path), settings, keep=False)
     picture, gap = (None, loaded.code) if isinstance(loaded, ImageError) else (loaded.pixels, "")
-    return Member(image.sku, image.title, image.image, picture, gap, _data(image))
+    return Member(image.sku, image.title, image.image, picture, gap, _data(image), keep)
 
 
 def _data(image: ImageFacts) -> dict[str, str]:

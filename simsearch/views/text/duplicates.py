@@ -11,6 +11,7 @@ from typing import TextIO
 from simsearch.catalog.reviews import Review, Side
 from simsearch.core.text import percent
 from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings, PairKind, without_print
+from simsearch.duplicates.feedback import TakenIn
 from simsearch.views.files import NewFile
 from simsearch.views.text.output import OUT, table, text
 
@@ -129,6 +130,16 @@ def reviews(found: Sequence[Review]) -> None:
     for r in found:
         lines.add_row(f"{r.at:%Y-%m-%d %H:%M}", r.said.value, _side(r.a), _side(r.b), text(r.note))
     OUT.print(lines)
+
+
+def taken_in(found: TakenIn, refused: int) -> None:
+    """Counts, and each earlier review that stays."""
+    for earlier, other in found.conflicts:
+        OUT.print(f"stays {earlier.said}, not {other.said}: {_side(earlier.a)} and {_side(earlier.b)}")
+    more = f", {refused} lines refused" if refused else ""
+    OUT.print(f"{found.taken} taken in, {found.equal} known before, {len(found.conflicts)} conflicts{more}")
+    if found.conflicts:
+        OUT.print("--overwrite takes the new word in all conflicts")
 
 
 def _side(side: Side) -> str:
