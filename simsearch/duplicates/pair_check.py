@@ -22,7 +22,7 @@ from simsearch.core.types import Description, Descriptor, Verification
 from simsearch.duplicates.candidates import FilePairs, SelfJoin
 from simsearch.duplicates.copies import Copies
 from simsearch.duplicates.pair_evidence import PairCheck, PhotoEvidence
-from simsearch.duplicates.pair_print import FilePrint
+from simsearch.duplicates.pair_print import FilePrint, has_lines
 from simsearch.duplicates.photo_check import WHOLE, Pair, PhotoCheck
 from simsearch.duplicates.same_photo import CROP_ALLOWANCE, Placement
 from simsearch.duplicates.thumbnails import Thumbnails
@@ -263,8 +263,9 @@ class PairChecker:
             if facts is not None:
                 seen = self._threads.map(self.photos.by_frame, part, part.values(), repeat(facts))
                 whole = {pair: one for pair, one in zip(part, seen, strict=True) if one is not None}
-                # Print of a copy is compared as that of any other pair, line by line where keypoints align the two.
-                done = {pair: one for pair, one in whole.items() if not all(file in sides for file in pair)}
+                # Where lines were read on both, keypoints tell which line of one lies where in the other.
+                done = {pair: one for pair, one in whole.items() if not all(has_lines(sides.get(f)) for f in pair)}
+                done = {pair: replace(one, read=self.print.compare(pair, sides, None)) for pair, one in done.items()}
                 found |= {pair: _Tested(part.pop(pair), one, False) for pair, one in done.items()}
             else:
                 whole = {}

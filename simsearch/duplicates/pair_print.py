@@ -15,6 +15,11 @@ _HELD = 8192
 """Files whose readings are held in memory: about 40 MB."""
 
 
+def has_lines(side: PrintSide | None) -> bool:
+    """Whether lines were read on a photo."""
+    return side is not None and side.reading is not None and len(side.reading.lines) > 0
+
+
 class FilePrint:
     """Print of distinct files. `load` is called by one thread; `compare` by any number."""
 

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from simsearch import open_app
-from simsearch.duplicates import pair_check
+from simsearch.duplicates import photo_check
 from simsearch.duplicates.alignment import best_alignment
 from simsearch.duplicates.copies import MOST, Copies
 from simsearch.duplicates.same_photo import Affine, Placement, moved
@@ -55,16 +55,25 @@ def test_a_crop_lies_in_a_squeezed_copy_by_way_of_the_photo() -> None:
     in_crop = moved(CROP.matrix, POINTS)
     assert moved(through.matrix, in_crop).round(6).tolist() == goes(SQUARE.matrix)
     assert settled  # the photo shows all of the crop
-    assert found.settles((1, 2))
-    assert not found.settles((0, 1)), "they were compared themselves"
-    assert not found.settles((1, 7)), "nothing is known of it"
+    assert found.roots((1, 2)) is None, "the photo stands for both"
+    assert found.roots((1, 7)) == (0, 7)
 
 
 def test_what_a_crop_does_not_show_two_photos_may_differ_in() -> None:
     """Photos 1 and 2 agree with a crop of both; the strength may stand outside of it."""
     found = copies({(1, 5): CROP, (2, 5): CROP})
     [(pair, _, settled)] = found.joined()
-    assert (pair, settled, found.settles((1, 2))) == ((1, 2), False, False)
+    assert (pair, settled) == ((1, 2), False)
+
+
+def test_the_copy_that_shows_most_stands_for_the_others() -> None:
+    found = Copies(FRAMES)
+    same = placed((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+    found.add((0, 1), same, (2.0, 5.0))  # 0 is paler
+    found.add((1, 2), same, (5.0, 9.0))  # 1 is smaller
+    assert [found.root(k) for k in range(4)] == [2, 2, 2, 3]
+    found.add((2, 3), placed((1.0, 0.0, 200.0), (0.0, 1.0, 100.0)), (9.0, 9.0))  # two crops that overlap
+    assert found.roots((0, 3)) == (2, 3), "neither shows all of the other"
 
 
 def test_only_pairs_of_one_set_that_are_not_joined_are_given() -> None:
@@ -102,7 +111,7 @@ def test_copies_of_a_photo_are_one_group_and_not_all_compared(
         compared.append(1)
         return best_alignment(*args)
 
-    monkeypatch.setattr(pair_check, "best_alignment", counted)
+    monkeypatch.setattr(photo_check, "best_alignment", counted)
     with open_app(tmp_path / "home", kit.config) as app:
         app.index([tmp_path / "shop"])
         [group] = app.duplicates(threshold=0.99)

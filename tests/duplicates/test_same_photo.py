@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from simsearch.duplicates.same_photo import chained, inverse, moved, photo_test, placements
+from simsearch.duplicates.same_photo import (
+    chained,
+    frame_onto_frame,
+    inverse,
+    moved,
+    photo_test,
+    placements,
+    same_place,
+)
 from simsearch.features import create
 from simsearch.features.orb import KEYPOINT, Orb
 
@@ -44,8 +52,11 @@ def test_a_crop_is_one_photo_and_a_common_ruler_is_not() -> None:
     placed = placements(orb.geometry(whole, other), (frame, frame), 512)[0]
     assert placed.whole
     assert photo_test(whole, other, placed, (frame, frame), 512).lost > 0.05
-    [whole_frame] = placements(orb.geometry(whole, whole[:5]), (frame, frame), 512)
+    assert placements(orb.geometry(whole, whole[:5]), (frame, frame), 512) == []
+    [whole_frame] = frame_onto_frame((frame, frame), 512)
     assert (whole_frame.whole, whole_frame.miss) == (True, 0.0)
+    assert same_place(placed, whole_frame, (frame, frame), 512)
+    assert frame_onto_frame((frame, np.array([512.0, 60.0])), 512) == [], "no copy is squeezed to a sixth"
 
 
 def test_a_squeezed_and_turned_photo_is_placed_and_named() -> None:
