@@ -292,7 +292,8 @@ def _basis(check: PairCheck) -> str:
     """In words, the evidence that the kind of a pair rests on."""
     evidence = check.evidence
     if evidence.photo:
-        return f"one photo, {evidence.photo.words}: {'pixels' if evidence.seen else 'keypoints'} agree all over"
+        where = "but for a strip along one rim" if evidence.differing else "all over"
+        return f"one photo, {evidence.photo.words}: {'pixels' if evidence.seen else 'keypoints'} agree {where}"
     if evidence.place:
         share = f"{evidence.differing:.1%}" if evidence.differing >= 0.001 else "a speck"
         return f"one photo but for {share} of it: compare what is printed there"
