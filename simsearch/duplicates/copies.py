@@ -16,6 +16,8 @@ MOST = 40
 """Copies of one photo that are compared each with each; the rest keep what was found of them."""
 _GRID = 16
 """Points across a frame at which it is asked what lies where."""
+_MORE = 1.1
+"""Times the detail that a later file must have to stand for an equal one: encoding looks like a little of it."""
 _SAME = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 _COVERED = 0.98
 """Share of what two copies have in common that a third photo must show."""
@@ -41,7 +43,7 @@ class Copies:
             self._covered(a, [(b, placed.matrix), (a, _SAME)]),
             self._covered(b, [(a, inverse(placed.matrix)), (b, _SAME)]),
         )
-        if inside[0] and (not inside[1] or details[0] <= details[1]):
+        if inside[0] and (not inside[1] or details[0] * _MORE < details[1]):
             self._within_other[a] = b
         elif inside[1]:
             self._within_other[b] = a
@@ -59,6 +61,10 @@ class Copies:
         """The roots of both, the lower first; None where both have the same."""
         a, b = self.root(pair[0]), self.root(pair[1])
         return None if a == b else (min(a, b), max(a, b))
+
+    def apart(self, pair: Pair) -> Pair | None:
+        """The pair itself; None where both have the same root."""
+        return None if self.roots(pair) is None else pair
 
     def joined(self) -> Iterator[tuple[Pair, Placement, bool]]:
         """The pairs that are joined by others and not directly, with the map between them, and whether that settles it.

@@ -292,8 +292,7 @@ def _basis(check: PairCheck) -> str:
     """In words, the evidence that the kind of a pair rests on."""
     evidence = check.evidence
     if evidence.photo:
-        where = "but for a strip along one rim" if evidence.differing else "all over"
-        return f"one photo, {evidence.photo.words}: {'pixels' if evidence.seen else 'keypoints'} agree {where}"
+        return f"one photo, {evidence.photo.words}: {'pixels' if evidence.seen else 'keypoints'} agree all over"
     if evidence.place:
         share = f"{evidence.differing:.1%}" if evidence.differing >= 0.001 else "a speck"
         return f"one photo but for {share} of it: compare what is printed there"

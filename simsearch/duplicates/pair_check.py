@@ -7,7 +7,7 @@ that shows most, is compared in its place. Keypoints of the rest are compared wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -37,6 +37,7 @@ _HELD = 4096
 _MOST_SUPPORT = 500
 """Support that no pair surpasses: the number of keypoints of an image."""
 _NEAREST = 3  # neighbours of a photo that may be copies of it though they share no rare keypoints
+_AGAIN, _SAME_FRAME = 2, 0.9  # nearest neighbours that are compared though their roots differ; share of equal bits
 _FIRST = 5  # nearest neighbours of a photo of loose pills that are looked at as its copies
 _COSINE, _SUPPORT, _BITS = (FEATURES.index(name) for name in ("cosine", "root_support", "hash_similarity"))
 
@@ -116,19 +117,37 @@ class PairChecker:
         rows = np.flatnonzero(self._may_be_copies(block, features, rank, voted))
         waiting = rows[np.lexsort((-features[rows, _BITS], rank[rows]))].tolist()
         facts = self.thumbnails.facts({file for row in waiting for file in block[row]})
+        self._look_for_copies(block, features, waiting, self._copies.roots, facts, tested)
+        # Of a screenshot the photo in it is a small part: what is no copy of the root may be one of a nearer copy.
+        nearest = [row for row in waiting if rank[row] < _AGAIN and (voted[row] or features[row, _BITS] >= _SAME_FRAME)]
+        self._look_for_copies(block, features, nearest, self._copies.apart, facts, tested)
+        self._join_faint(tested, facts)
+        return tested
+
+    def _look_for_copies(
+        self,
+        block: Sequence[Pair],
+        features: NDArray[np.float64],
+        rows: Sequence[int],
+        compared: Callable[[Pair], Pair | None],
+        facts: dict[int, ImageFacts],
+        tested: dict[Pair, _Tested],
+    ) -> None:
+        """Look at the rows of a block, the first ones first. `compared`: which pair in place of a row's; None: none."""
+        waiting = rows
         while waiting:
             # No file twice at once: what is found of one pair saves the others of both files.
             now: dict[Pair, int] = {}
             later, used = [], set[int]()
             for row in waiting:
-                roots = self._copies.roots(block[row])
-                if roots is None or roots in tested:
+                pair = compared(block[row])
+                if pair is None or pair in tested:
                     continue
-                if not used.isdisjoint(roots):
+                if not used.isdisjoint(pair):
                     later.append(row)
                     continue
-                used |= set(roots)
-                now[roots] = row
+                used |= set(pair)
+                now[pair] = row
             others = [pair for pair, row in now.items() if pair != block[row]]
             own = dict(zip(others, self._quick(others), strict=True))
             facts |= self.thumbnails.facts(used - facts.keys())
@@ -138,8 +157,6 @@ class PairChecker:
                     self._join(pair, one.evidence, facts)
             tested |= found
             waiting = later
-        self._join_faint(tested, facts)
-        return tested
 
     def _join(self, pair: Pair, evidence: PhotoEvidence, facts: Mapping[int, ImageFacts]) -> None:
         assert evidence.photo is not None

@@ -47,7 +47,7 @@ class PhotoCheck:
             return None
         both = self._shown(pair, facts)
         aligned = both and best_alignment(*both, frame_onto_frame(self._frames(pair), self.size), self.size)
-        return self._same(*aligned, *both) if both and aligned and aligned[1].same else None
+        return self._same(aligned[0], *both) if both and aligned and aligned[1].same else None
 
     def by_keypoints(
         self,
@@ -76,15 +76,15 @@ class PhotoCheck:
             return PhotoEvidence()
         placed, pixels = aligned
         if pixels.same:
-            return self._same(placed, pixels, *both) or PhotoEvidence()
+            return self._same(placed, *both) or PhotoEvidence()
         return self._but_for_a_place(pair, row, described, geometry, placed, pixels, both[0])
 
-    def _same(self, placed: Placement, pixels: PixelTest, a: Shown, b: Shown) -> PhotoEvidence | None:
+    def _same(self, placed: Placement, a: Shown, b: Shown) -> PhotoEvidence | None:
         """The evidence on two photos whose pixels agree; None where nothing is left of both that could differ."""
         if max(a.left, b.left) < _NOTHING:
             return None
         if min(a.left, b.left) >= _LITTLE:
-            return PhotoEvidence(placed, True, differing=pixels.strip)
+            return PhotoEvidence(placed, True)
         left = remaining(a.pixels, b.pixels, in_thumbnails(placed, self.size))
         return PhotoEvidence(placed, True, remaining=max(left, 1e-3)) if left < _ANOTHER else None
 

@@ -40,8 +40,7 @@ _MOST = 8  # places reported
 _LARGEST = 3e-4  # share of the common part, 20 to 30 pixels; a larger difference is no matter of encoding
 _OFFSETS = [(1, 1), (0, 1), (1, 0), (2, 1), (1, 2)]  # the transform may be off by one pixel
 _FAINT = 0.01  # share of the common part that may differ by more than noise where little is left of a photo
-_SURELY = 0.15  # bits by which the entropy of a photo in another light is lower, for sure
-_ACROSS, _THIN, _DEEPEST = 0.6, 6, 0.2  # of a strip: share of a row, rows at least, share of all rows at most
+_SURELY = 0.8  # bits by which the entropy of a photo in another light is lower, for sure
 _SOLID = 13  # pixels across a place that is more than an edge
 _REACH = 5  # pixels around a place that a mean beside it is taken of
 _STRANGE = 0.4  # share of the common part; where more differs at first, a pixel beside helps nothing
@@ -59,8 +58,6 @@ class PixelTest:
     """Total size of all places that differ, as a share of the common part, 0 to 1."""
     places: tuple[tuple[Box, Box], ...]
     """Places too large to come from encoding, as boxes in the first and the second photo; largest first, at most 8."""
-    strip: float = 0.0
-    """Share of the common part that a strip along one whole rim takes, which differs and is no place: a banner."""
 
     @property
     def same(self) -> bool:
@@ -89,8 +86,6 @@ def pixel_test(a: Thumbnail, b: Thumbnail, matrix: Affine) -> PixelTest | None:
     bad = _unlike(_softened(warped), _softened(b), inside, enough)
     if not bad.any():
         return PixelTest(0.0, 0.0, ())
-    strip = _strip(bad, inside)
-    bad &= ~strip
     _, labels, stats, _ = cv2.connectedComponentsWithStats(bad.astype(np.uint8))
     areas = stats[1:, cv2.CC_STAT_AREA]
     large = [1 + int(i) for i in np.argsort(-areas, kind="stable")[:_MOST] if areas[i] > enough]
@@ -99,29 +94,7 @@ def pixel_test(a: Thumbnail, b: Thumbnail, matrix: Affine) -> PixelTest | None:
         rows, columns = np.nonzero(labels == label)
         points = np.stack([columns, rows], axis=1).astype(np.float64)
         places.append((_box(moved(inverse(matrix), points), a), _box(points, b)))
-    taken = float(strip.sum()) / shown
-    return PixelTest(float(areas.max(initial=0)) / shown, float(bad.sum()) / shown, tuple(places), taken)
-
-
-def _strip(bad: NDArray[np.bool_], inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """(height, width) a strip along one rim of the common part in which nearly all differs; nothing if there is none.
-
-    It has to reach from one side to the other: what is printed along the rim of a package does not.
-    """
-    for turn in range(4):
-        marked, shown = np.rot90(bad, turn), np.rot90(inside, turn)
-        counts = shown.sum(axis=1)
-        rows = np.flatnonzero(counts > 0.5 * counts.max(initial=0))
-        if len(rows) < 16:
-            continue
-        unlike = (marked & shown)[rows].sum(axis=1) >= _ACROSS * counts[rows]
-        depth = len(rows) if unlike.all() else int((~unlike).argmax())
-        columns = marked[rows[:depth]].any(axis=0).sum() if depth else 0
-        if _THIN <= depth <= _DEEPEST * len(rows) and columns >= 0.95 * shown[rows[0]].sum():
-            out = np.zeros_like(marked)
-            out[: rows[min(depth + _RIM, len(rows) - 1)]] = True
-            return np.asarray(np.rot90(out, -turn) & inside, np.bool_)
-    return np.zeros_like(bad)
+    return PixelTest(float(areas.max(initial=0)) / shown, float(bad.sum()) / shown, tuple(places))
 
 
 def _unlike(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_], enough: float) -> NDArray[np.bool_]:

@@ -114,7 +114,7 @@ def test_the_same_twice(world: World) -> None:
     world.add(letters)
     random = np.random.default_rng(3)
     every = {x + y: float(random.random()) for i, x in enumerate(letters) for y in letters[i + 1 :]}
-    many = DuplicateSettings(neighbours=11, geometry=11, look_alike=0.0)
+    many = DuplicateSettings(vote_keypoints=0, neighbours=11, geometry=11, look_alike=0.0)
     found, _ = world.find(every, many, 0.5)
     assert len(found) > 1
     assert all(every["".join(sorted(p.a.image + p.b.image))] >= 0.5 for g in found for p in g.pairs)
@@ -173,9 +173,9 @@ def test_one_file_under_a_thousand_skus_is_one_group(world: World) -> None:
 def test_only_promising_pairs_have_their_keypoints_compared(world: World) -> None:
     world.add("abcdefgh")
     every = {x + y: 0.6 for x in "abcdefgh" for y in "abcdefgh" if x < y}
-    _, asked = world.findings(every, DuplicateSettings(neighbours=7, geometry=1))
+    _, asked = world.findings(every, DuplicateSettings(vote_keypoints=0, neighbours=7, geometry=1))
     assert 4 <= len(asked) <= 8  # each with its nearest
-    _, asked = world.findings(every, DuplicateSettings(neighbours=7, geometry=0))
+    _, asked = world.findings(every, DuplicateSettings(vote_keypoints=0, neighbours=7, geometry=0))
     assert asked == []
 
 

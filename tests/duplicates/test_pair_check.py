@@ -75,7 +75,7 @@ def test_keypoints_of_no_more_files_are_held_than_a_block_of_pairs_has(
     world.add(letters)
     random = np.random.default_rng(3)
     every = {x + y: float(random.random()) for i, x in enumerate(letters) for y in letters[i + 1 :]}
-    many = DuplicateSettings(neighbours=11, geometry=11, look_alike=0.0)
+    many = DuplicateSettings(vote_keypoints=0, neighbours=11, geometry=11, look_alike=0.0)
     expected, asked = world.find(every, many, 0.5)
     assert len(asked) == len(set(asked)) == 66
 
