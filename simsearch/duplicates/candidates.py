@@ -32,6 +32,8 @@ Search: TypeAlias = Callable[[NDArray[Any], int], tuple[NDArray[np.int64], NDArr
 """Vectors (m, width) and k -> ids (m, k), -1 where there are fewer, and similarities (m, k)."""
 _ROWS = 1024
 """Files whose neighbours are searched at once."""
+NONE = 255
+"""The rank of a file that is no neighbour, or a far one."""
 _EXACT_PAIRS = 2_000_000_000
 """Pairs of embeddings that are compared exactly: 45,000 files with each other, or a night's with millions."""
 _IN_A_LIST, _TRAINED_ON, _LISTS = 250, 40, 16
@@ -65,9 +67,10 @@ class FilePairs:
     a: NDArray[np.int64]
     b: NDArray[np.int64]
     rank: NDArray[np.uint8]
-    """The best rank of either file among the neighbours of the other, over all lanes; 255 stands for 255 and more."""
-    voted: NDArray[np.bool_]
-    """Whether the two have keypoints in common that few other files have."""
+    """The best rank of either file among the neighbours of the other, by embedding or hash; 255: a far one or none."""
+    votes: NDArray[np.uint8]
+    """The same among the files that share rare keypoints. These say where copies may be, and not which product it is:
+    siblings in one design share as many."""
 
     def __len__(self) -> int:
         return len(self.a)
@@ -76,22 +79,23 @@ class FilePairs:
 def candidate_pairs(join: SelfJoin, progress: Progress) -> FilePairs:
     """The pairs that at least one lane proposes."""
     n = len(join.files)
-    keys, ranks, lanes = [np.zeros(0, np.int64)], [np.zeros(0, np.uint8)], [np.zeros(0, np.bool_)]
+    found, ranks = [np.zeros(0, np.int64)], [np.zeros((2, 0), np.uint8)]
     for name, lane in LANES.items():
         done = 0
         for a, b, rank in lane(join):
             done = min(n, done + _ROWS)
             progress(done, n, f"neighbours by {name}")
             other = a != b
-            keys.append((np.minimum(a, b) * n + np.maximum(a, b))[other])
-            ranks.append(np.minimum(rank, 255).astype(np.uint8)[other])
-            lanes.append(np.full(np.count_nonzero(other), lane is by_votes))
-    key, best, voted = np.concatenate(keys), np.concatenate(ranks), np.concatenate(lanes)
-    order = np.lexsort((best, key))
-    key, best, voted = key[order], best[order], voted[order]
+            found.append((np.minimum(a, b) * n + np.maximum(a, b))[other])
+            both = np.full((2, len(found[-1])), NONE, np.uint8)
+            both[int(lane is by_votes)] = np.minimum(rank, NONE)[other]
+            ranks.append(both)
+    key, best = np.concatenate(found), np.concatenate(ranks, axis=1)
+    order = np.argsort(key, kind="stable")
+    key, best = key[order], best[:, order]
     first = np.flatnonzero(np.r_[np.ones(min(1, len(key)), np.bool_), key[1:] != key[:-1]])
-    ever = np.logical_or.reduceat(voted, first) if len(first) else voted
-    return FilePairs(key[first] // max(1, n), key[first] % max(1, n), best[first], ever)
+    best = np.minimum.reduceat(best, first, axis=1) if len(first) else best
+    return FilePairs(key[first] // max(1, n), key[first] % max(1, n), best[0], best[1])
 
 
 def _neighbours(join: SelfJoin, name: str, least: float) -> Iterator[Block]:

@@ -19,7 +19,7 @@ from simsearch.catalog.images import ImageFacts
 from simsearch.core.config import ImageSettings
 from simsearch.core.threads import cores
 from simsearch.core.types import Description, Descriptor, Verification
-from simsearch.duplicates.candidates import FilePairs, SelfJoin
+from simsearch.duplicates.candidates import NONE, FilePairs, SelfJoin
 from simsearch.duplicates.copies import Copies
 from simsearch.duplicates.pair_evidence import PairCheck, PhotoEvidence
 from simsearch.duplicates.pair_print import FilePrint, has_lines
@@ -89,8 +89,8 @@ class PairChecker:
         """The checks worth keeping among the pairs from `start` on, and the start of the next block."""
         end = min(start + _BLOCK, len(pairs))
         block = list(zip(pairs.a[start:end].tolist(), pairs.b[start:end].tolist(), strict=True))
-        features, rank, voted = self._quick(block), pairs.rank[start:end], pairs.voted[start:end]
-        tested = self._copies_of(block, features, rank, voted)
+        features, rank, votes = self._quick(block), pairs.rank[start:end], pairs.votes[start:end]
+        tested = self._copies_of(block, features, np.minimum(rank, votes), votes < NONE)
         near: dict[Pair, bool] = {}
         own = dict(zip(block, features, strict=True))
         for pair, close in zip(block, (rank < self.settings.geometry).tolist(), strict=True):

@@ -80,14 +80,15 @@ VOTES = replace(SETTINGS, neighbours=2, vote_keypoints=60)
 def test_keypoint_votes_propose_what_no_other_lane_does(voting: World) -> None:
     assert listed(proposed(voting)[0]) == []
     pairs, left_out = proposed(voting, VOTES)
-    assert (0, 1, 0) in listed(pairs)
+    assert listed(pairs) == [(0, 1, 255)]
+    assert pairs.votes.tolist() == [0]
     assert len(left_out) == 0
 
 
 def test_damaged_keypoints_do_not_end_the_vote(voting: World, caplog: pytest.LogCaptureFixture) -> None:
     voting.damage(3, "orb")
     pairs, left_out = proposed(voting, VOTES)
-    assert (0, 1, 0) in listed(pairs)
+    assert (0, 1, 255) in listed(pairs)
     assert not any(2 in pair[:2] for pair in listed(pairs))
     assert left_out.ids == {3}
     assert len(caplog.records) == 1

@@ -183,13 +183,14 @@ def test_the_catalog_is_told_of_the_place_and_without_the_file_by_keypoints(kit:
         found = app.find_duplicates(threshold=0.0)
         pairs = {frozenset((p.a.sku, p.b.sku)): p for g in found.groups for p in g.pairs}
         assert {pair: p.kind for pair, p in pairs.items()} == {frozenset(("fifty", "copy")): "same-photo"}
-        other = next(p for p in found.look_alikes if {p.a.sku, p.b.sku} == {"fifty", "seventyfive"})
+        other = next(p for p in found.look_alikes if "seventyfive" in {p.a.sku, p.b.sku})
         assert other.reason.startswith("another print; one photo but for ")
         assert other.places is not None
         (folder / "seventyfive" / "front.png").unlink()
         groups = app.duplicates(threshold=0.0)
-        [gone] = [p for g in groups for p in g.pairs if {p.a.sku, p.b.sku} == {"fifty", "seventyfive"}]
-        assert (gone.kind, gone.places) == ("same-photo", None)
+        gone = [p for g in groups for p in g.pairs if "seventyfive" in {p.a.sku, p.b.sku}]
+        assert "same-photo" in {p.kind for p in gone}
+        assert {p.places for p in gone} == {None}
 
 
 def test_a_banner_at_the_rim_is_shown_and_does_not_part_them(kit: Kit, tmp_path: Path) -> None:
