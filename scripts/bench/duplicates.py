@@ -1,6 +1,6 @@
 """Time and memory of `simsearch duplicates` on drawn descriptors.
 
-    python scripts/bench/duplicates.py SCRATCH [--images 100000] [--family 20] [--pills 0.0] [--votes 0]
+    python scripts/bench/duplicates.py SCRATCH [--images 100000] [--family 20] [--pills 0.0] [--votes 500]
 
 Drawn descriptors are written to a catalog in SCRATCH (2 GB for 100,000 images); a second call uses it again. Images
 come in families whose embeddings have a cosine of about 0.75 with each other, so every image has its full number of
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--family", type=int, default=20, help="images that look alike")
     parser.add_argument("--pills", type=float, default=0.0, help="share of images that show loose pills")
-    parser.add_argument("--votes", type=int, default=0, help="duplicates.vote_keypoints")
+    parser.add_argument("--votes", type=int, default=500, help="duplicates.vote_keypoints")
     options = parser.parse_args()
     options.scratch.mkdir(parents=True, exist_ok=True)
     settings = options.scratch / "settings.toml"

@@ -78,10 +78,10 @@ class PairFeedback:
             overwrite: whether they replace earlier words that say otherwise.
         """
         known = {(r.a, r.b): r for r in self.reviews()}
-        wanted = {tuple(sorted((r.a, r.b))): r for r in reviews}
+        wanted = {(min(r.a, r.b), max(r.a, r.b)): r for r in reviews}
         taken, equal, conflicts = 0, 0, []
         for pair, review in wanted.items():
-            earlier = known.get((pair[0], pair[1]))
+            earlier = known.get(pair)
             if earlier is not None and earlier.said is review.said and (not review.note or earlier.note == review.note):
                 equal += 1
             elif earlier is not None and earlier.said is not review.said and not overwrite:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simsearch import open_app
+from simsearch.catalog.images import ImageFacts
+from simsearch.core.config import ImageSettings
+from simsearch.core.types import Verification
+from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings
 
 if TYPE_CHECKING:
     from tests.conftest import Kit, Shop
@@ -30,3 +37,28 @@ def test_a_photo_that_has_gone_leaves_a_gap_on_the_page(kit: Kit, shop: Shop, tm
     assert "no picture: missing" in html
     assert "<b>a&lt;b</b>" in html
     assert "<i>" not in html
+
+
+def test_pages_with_one_script_that_the_policy_names(tmp_path: Path) -> None:
+    from simsearch.views.html.duplicates import write_sheet
+
+    images = [
+        ImageFacts(i, f"{i}.jpg", f"/{i}.jpg", "front", f"{i}" * 64, f"<sku{i}", "Calmorin", "", "", "", {})
+        for i in range(1, 5)
+    ]
+    look = Verification(0.99, 0.9, 0.9, 40, 40.0)
+    groups = tuple(
+        DuplicateGroup((a, b), (DuplicatePair(a, b, look),), a.id, "most pixels (9 x 9)")
+        for a, b in (images[:2], images[2:])
+    )
+    paths = write_sheet(tmp_path / "s.html", Findings(groups, (), 4, 2, 0), ImageSettings(), limit=1)
+    assert [p.name for p in paths] == ["s.html", "s-2.html"]
+    first, second = (p.read_text(encoding="utf-8") for p in paths)
+    assert 'href="s-2.html" rel="next"' in first
+    assert 'href="s.html" rel="prev"' in second
+    assert ("Group 1" in first, "Group 2" in second, "Page 2 of 2." in second) == (True, True, True)
+    assert 'data-skua="&lt;sku1" data-shaa="1111' in first
+    assert "most pixels (9 x 9)" in first
+    [script] = re.findall(r"<script>(.*?)</script>", first, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in first
