@@ -52,7 +52,8 @@ def ours(folder: Path, scratch: Path) -> tuple[set[Pair], str]:
     with table.open("w", encoding="utf-8", newline="") as stream:
         rows = [(p.stem, p.stem, str(p.resolve())) for p in sorted(folder.iterdir())]
         csv.writer(stream).writerows([("sku", "name", "image"), *rows])
-    program: list[str | Path] = [sys.executable, "-c", "from simsearch.cli.main import main; main()", "--quiet", "--home", home]
+    main = "from simsearch.cli.main import main; main()"
+    program: list[str | Path] = [sys.executable, "-c", main, "--quiet", "--home", home]
     described = timed([*program, "index", table, "--no-reading", "--no-rebuild"]) if not home.is_dir() else 0.0
     compared = timed([*program, "duplicates", "--csv", out])
     with out.open(encoding="utf-8", newline="") as stream:

@@ -43,9 +43,10 @@ class Copies:
             self._covered(a, [(b, placed.matrix), (a, _SAME)]),
             self._covered(b, [(a, inverse(placed.matrix)), (b, _SAME)]),
         )
-        if inside[0] and (not inside[1] or details[0] * _MORE < details[1]):
+        # A border or the bars of a screenshot add no detail: such a copy holds the photo and does not stand for it.
+        if inside[0] and details[0] * (_MORE if inside[1] else 1.0) < details[1]:
             self._within_other[a] = b
-        elif inside[1]:
+        elif inside[1] and (inside[0] or details[1] <= details[0]):
             self._within_other[b] = a
 
     def root(self, photo: int) -> int:

@@ -95,11 +95,11 @@ class PhotoCheck:
         return aligned[0] if aligned and aligned[1].same else None
 
     def details(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> tuple[float, float]:
-        """How much each file shows; see `Shown`. One of which little is left shows nothing."""
+        """How much each file shows; see `Shown`. One of which nothing is left shows none."""
         both = self._shown(pair, facts)
         if both is None:
             return 1.0, 1.0
-        return both[0].detail * (both[0].left >= _LITTLE), both[1].detail * (both[1].left >= _LITTLE)
+        return both[0].detail * (both[0].left >= _NOTHING), both[1].detail * (both[1].left >= _NOTHING)
 
     def _shown(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> tuple[Shown, Shown] | None:
         a, b = self.thumbnails.of(pair[0], facts), self.thumbnails.of(pair[1], facts)
