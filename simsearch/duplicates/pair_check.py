@@ -163,7 +163,7 @@ class PairChecker:
         self._copies.add(pair, evidence.photo, self.photos.details(pair, facts))
 
     def _join_faint(self, tested: Mapping[Pair, _Tested], facts: Mapping[int, ImageFacts]) -> None:
-        """Join photos of which little is left; one of which nothing is left to the one that it agrees with best alone."""
+        """Join photos of which little is left; one of which nothing is, to the one alone that it agrees with best."""
         faint = [(one.evidence, pair) for pair, one in tested.items() if one.evidence and one.evidence.remaining]
         joined: set[int] = set()
         for evidence, pair in sorted(faint, key=lambda item: (item[0].remaining, item[1])):
