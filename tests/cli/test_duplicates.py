@@ -151,28 +151,28 @@ def test_duplicates_as_json(on: Run, shape: Shape, indexed: Path, shop: Shop) ->
     assert "different SKUs, identical file" in words
 
 
-def test_decisions_go_out_and_come_in(on: Run, indexed: Path, tmp_path: Path) -> None:
-    pairs = [g["pairs"][0] for g in on(indexed, "duplicates", "--conflicts", "--json").objects]
+def test_decisions_go_out_and_come_in(on: Run, home: Path, tmp_path: Path) -> None:
+    pairs = [g["pairs"][0] for g in on(home, "duplicates", "--conflicts", "--json").objects]
     for pair, verdict in zip(pairs[:2], ("confirm", "dismiss"), strict=True):
-        assert on(indexed, "duplicates", verdict, pair["a"], pair["b"], "--note", "seen").code == 0
+        assert on(home, "duplicates", verdict, pair["a"], pair["b"], "--note", "seen").code == 0
     file = tmp_path / "decisions.jsonl"
-    assert on(indexed, "duplicates", "export", str(file)).code == 0
-    said = on(indexed, "duplicates", "reviews", "--json").objects
+    assert on(home, "duplicates", "export", str(file)).code == 0
+    said = on(home, "duplicates", "reviews", "--json").objects
     assert [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] == said
-    assert "0 taken in, 2 known before, 0 conflicts" in on(indexed, "duplicates", "import", str(file)).out
+    assert "0 taken in, 2 known before, 0 conflicts" in on(home, "duplicates", "import", str(file)).out
     for pair in pairs[:2]:
-        assert on(indexed, "duplicates", "forget", pair["a"], pair["b"]).code == 0
-    assert "2 taken in" in on(indexed, "duplicates", "import", str(file)).out
-    again = on(indexed, "duplicates", "reviews", "--json").objects
+        assert on(home, "duplicates", "forget", pair["a"], pair["b"]).code == 0
+    assert "2 taken in" in on(home, "duplicates", "import", str(file)).out
+    again = on(home, "duplicates", "reviews", "--json").objects
     assert [{**r, "at": ""} for r in again] == [{**r, "at": ""} for r in said]
 
     other = [{**said[0], "said": "dismissed"}, {"a": 1}, {**said[1], "said": "perhaps"}]
     file.write_text("".join(json.dumps(line) + "\n" for line in other), encoding="utf-8")
-    done = on(indexed, "duplicates", "import", str(file), "--json")
+    done = on(home, "duplicates", "import", str(file), "--json")
     assert done.code == 8
     [result] = done.objects
     assert (result["taken"], result["known"], len(result["refused"]), len(result["conflicts"])) == (0, 0, 2, 1)
     assert result["conflicts"][0]["stays"]["said"] == "confirmed"
     assert f"{file}:2: a: is no object with sku and sha256" in done.err
-    assert on(indexed, "duplicates", "import", str(file), "--overwrite").code == 8, "two lines are still none"
-    assert on(indexed, "duplicates", "reviews", "--json").objects[-1]["said"] == "dismissed"
+    assert on(home, "duplicates", "import", str(file), "--overwrite").code == 8, "two lines are still none"
+    assert on(home, "duplicates", "reviews", "--json").objects[-1]["said"] == "dismissed"
