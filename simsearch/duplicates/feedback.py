@@ -87,7 +87,11 @@ class PairFeedback:
             elif earlier is not None and earlier.said is not review.said and not overwrite:
                 conflicts.append((earlier, review))
             else:
-                self.catalog.reviews.record(*pair, review.said, review.note or (earlier.note if earlier else ""))
+                note, by = (
+                    review.note or (earlier.note if earlier else ""),
+                    review.by or (earlier.by if earlier else ""),
+                )
+                self.catalog.reviews.record(*pair, review.said, note, by)
                 taken += 1
         return TakenIn(taken, equal, tuple(conflicts))
 

@@ -1,7 +1,7 @@
 """People's reviews of pairs as JSON lines: what `duplicates export`, `reviews --json` and the sheet write.
 
 One object a line: `a` and `b`, each with `sku` and `sha256` (null: every photo of the SKU), `said` ("confirmed" or
-"dismissed"), and if there are any `note` and `at`.
+"dismissed"), and if there are any `note`, `at` and `by`.
 """
 
 from __future__ import annotations
@@ -49,12 +49,14 @@ def _review(value: Any) -> Review:
     a, b = sorted(_side(value, name) for name in ("a", "b"))
     if a == b:
         raise ValueError("a and b are the same")
-    said, note = value.get("said"), value.get("note") or ""
+    said, note, by = value.get("said"), value.get("note") or "", value.get("by") or ""
     if said not in tuple(ReviewVerdict):
         raise ValueError("said: is neither confirmed nor dismissed")
     if not isinstance(note, str) or len(note) > _LONGEST:
         raise ValueError(f"note: is no text of at most {_LONGEST} characters")
-    return Review(a, b, ReviewVerdict(said), note, datetime.now(UTC).replace(tzinfo=None))
+    if not isinstance(by, str) or len(by) > _LONGEST:
+        raise ValueError(f"by: is no name of at most {_LONGEST} characters")
+    return Review(a, b, ReviewVerdict(said), note, datetime.now(UTC).replace(tzinfo=None), by)
 
 
 def _side(value: dict[str, Any], name: str) -> Side:

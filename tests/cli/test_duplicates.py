@@ -141,7 +141,7 @@ def test_duplicates_as_json(on: Run, shape: Shape, indexed: Path, shop: Shop) ->
             "kind": str, "skus": [str], "conflict": bool, "probability": float,
             "images": [{"id": int, "sku": str, "name": str, "image": str, "sha256": str}],
             "pairs": [pair | _scores(group["pairs"][0])],
-            "keep": {"sku": str, "name": str, "image": str, "sha256": str}, "keep_reason": str,
+            "keep": {"id": int, "sku": str, "name": str, "image": str, "sha256": str}, "keep_reason": str,
         }  # fmt: skip
     conflicts = on(indexed, "duplicates", "--conflicts", "--json").objects
     assert conflicts == [g for g in done.objects if g["conflict"]]
