@@ -24,7 +24,7 @@ Pair = tuple[int, int]
 
 _BITS = FEATURES.index("hash_similarity")
 WHOLE = 0.7
-"""Least share of equal bits of two copies that show the same frame; of copies in another light 499 in 500 had it."""
+"""Least share of equal bits of two copies that show the same frame. The lowest of 500 brightened copies had 0.66."""
 _NOTHING, _LITTLE = 0.003, 0.02
 """What is left of a photo, see `Shown`, below which nothing tells it from another one, or too little to be sure."""
 _ANOTHER = 6.0  # grey levels; two photos of which little is left and that differ by more are two

@@ -134,8 +134,8 @@ def remaining(a: Thumbnail, b: Thumbnail, matrix: Affine) -> float:
     """What one light leaves of the difference: mean over the common part, in grey levels.
 
     Where little is left of a photo that was burnt out, many others agree with it; the one that it was made from agrees
-    best. 255 where more than a hundredth of the common part differs by more than noise: of 400 official photos that
-    were brightened, 3 in 100 do.
+    best. 255 where more than a hundredth of the common part differs by more than noise: of 155 official photos
+    that burnt out, 5 do.
     """
     if abs(np.linalg.det(matrix[:, :2])) > 1:
         return remaining(b, a, inverse(matrix))
