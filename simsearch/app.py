@@ -236,10 +236,12 @@ class App(Parts):
         from simsearch.duplicates.feedback import built_at
         from simsearch.duplicates.finder import DuplicateFinder
 
-        least = self.config.duplicates.threshold or self.match_threshold if threshold is None else threshold
+        given = (self.config.duplicates.threshold or None) if threshold is None else threshold
+        least = self.scoring.current().thresholds
         finder = DuplicateFinder(
-            self.catalog, self.methods, self.verifier, self.config.duplicates, least, self.config.images,
-            self.pair_print,
+            self.catalog, self.methods, self.verifier, self.config.duplicates,
+            least.match if given is None else given, self.config.images, self.pair_print,
+            least.match_pills if given is None else given,
         )  # fmt: skip
         return finder.find(progress, since=None if since is None else built_at(self.catalog, since))
 

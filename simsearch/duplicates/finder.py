@@ -47,10 +47,15 @@ class DuplicateFinder:
         threshold: float,
         reading: ImageSettings,
         prints: StoredPrint | None = None,
+        pills_threshold: float | None = None,
     ) -> None:
-        """`prints`: compares what the catalog holds of print; None: print has no say."""
+        """`threshold`: smallest probability of one product; `pills_threshold`: of loose pills, None: the same.
+
+        `prints`: compares what the catalog holds of print; None: print has no say.
+        """
         self.catalog, self.methods, self.scorer, self.prints = catalog, methods, scorer, prints
         self.settings, self.threshold, self.reading = settings, threshold, reading
+        self.pills_threshold = threshold if pills_threshold is None else pills_threshold
 
     @SingleThreaded()
     def find(self, progress: Progress = silent, *, since: datetime | None = None) -> Findings:
@@ -60,7 +65,7 @@ class DuplicateFinder:
         asked = None if since is None else self._added(files, since)
         join = SelfJoin(self.catalog, self.methods, self.settings, files, left_out, asked)
         pairs = candidate_pairs(join, progress)
-        floor = min(self.threshold, self.settings.look_alike)
+        floor = min(self.threshold, self.pills_threshold, self.settings.look_alike)
         checker = PairChecker(join, self.scorer, self.reading, floor, self.prints)
         with closing(checker):
             checks: dict[tuple[int, int], PairCheck] = {}
@@ -112,7 +117,8 @@ class _Grouping:
         since: datetime | None,
     ) -> None:
         self.checker, self.sizes = checker, files.sizes
-        self.threshold, self.look_alike = finder.threshold, finder.settings.look_alike
+        self.threshold, self.pills_threshold = finder.threshold, finder.pills_threshold
+        self.look_alike = finder.settings.look_alike
         self.reviews = ReviewIndex(finder.catalog.reviews.all())
         self.new = None if since is None else finder.catalog.selection.added_after(since)
         copied = {file for file in range(len(files)) if len(files.images(file)) > 1}
@@ -152,10 +158,14 @@ class _Grouping:
         if check is None or check.verification.contradicted:
             return False
         return check.evidence.photo is not None or (
-            check.verification.probability >= self.threshold
+            check.verification.probability >= self._least(check)
             and not check.evidence.printed
             and not self._differs(x.sides, y.sides)
         )
+
+    def _least(self, check: PairCheck) -> float:
+        """The smallest probability with which a pair shows one product."""
+        return self.pills_threshold if check.verification.loose_pills else self.threshold
 
     def _check(self, a: int, b: int, *, known: bool = False) -> PairCheck | None:
         key = (a, b) if a < b else (b, a)
@@ -254,8 +264,8 @@ class _Grouping:
     def _why_not(self, check: PairCheck, a: ImageFacts, b: ImageFacts) -> str:
         if check.verification.contradicted:
             return _print(check, a, b)
-        if check.verification.probability < self.threshold and not check.evidence.photo:
-            return f"below the threshold of {percent(self.threshold)}"
+        if check.verification.probability < self._least(check) and not check.evidence.photo:
+            return f"below the threshold of {percent(self._least(check))}"
         return (
             strength_difference(a, b)
             or ("another print" if check.evidence.printed else "")

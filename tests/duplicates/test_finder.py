@@ -32,6 +32,13 @@ def test_pairs_above_the_threshold_are_groups(world: World) -> None:
     assert groups[0].probability == 0.95
 
 
+def test_loose_pills_have_a_threshold_of_their_own(world: World) -> None:
+    world.add("abCDEF")
+    found, _ = world.findings({"ab": 0.95, "CD": 0.95, "EF": 0.98}, pills_threshold=0.97)
+    assert marks(found.groups) == ["EF", "ab"]
+    assert all(alike.reason.startswith("below the threshold of 97.0%") for alike in found.look_alikes)
+
+
 def test_nothing_chains_through_a_weak_link(world: World) -> None:
     world.add("abc")
     groups, _ = world.find({"ab": 0.97, "bc": 0.95, "ac": 0.2})

@@ -56,7 +56,8 @@ class MetricStub(Stub):
 class StubScorer:
     """The probability of a pair of images, by their marks; 0.1 where the test says nothing of it.
 
-    The embedding's last number holds the mark, the first feature the probability; with all keypoints it would be 1.
+    The embedding's last number holds the mark, the first feature the probability; with all keypoints it would be 1. A
+    capital is a mark of loose pills.
     """
 
     def __init__(self, probabilities: Mapping[str, float]) -> None:
@@ -67,7 +68,9 @@ class StubScorer:
 
     def quick_pairs(self, left: Sequence[Description], right: Sequence[Description]) -> NDArray[np.float64]:
         out = np.zeros((len(right), len(FEATURES)))
-        out[:, 0] = [self.probabilities.get(frozenset(_marks(*pair)), 0.1) for pair in zip(left, right, strict=True)]
+        marks = [_marks(*pair) for pair in zip(left, right, strict=True)]
+        out[:, 0] = [self.probabilities.get(frozenset(pair), 0.1) for pair in marks]
+        out[:, FEATURES.index("pills")] = [any(map(str.isupper, pair)) for pair in marks]
         return out
 
     def compare_keypoints(self, row: NDArray[np.float64], query: Description, other: Description) -> Geometry | None:
@@ -82,7 +85,9 @@ class StubScorer:
         return np.where(features[:, 2] > 0, 1.0, features[:, 0])
 
     def verdicts(self, features: NDArray[np.float64], inliers: Sequence[int]) -> list[Verification]:
-        return [Verification(float(p), 0.9, 0.9, 9, 0.9) for p in self.probability(features)]
+        pills = features[:, FEATURES.index("pills")] > 0
+        found = zip(self.probability(features).tolist(), pills.tolist(), strict=True)
+        return [Verification(p, 0.9, 0.9, 9, 0.9, loose_pills=loose) for p, loose in found]
 
 
 def _marks(a: Description, b: Description) -> str:
@@ -142,11 +147,15 @@ class World:
         since: datetime | None = None,
         on_compare: Callable[[], object] = lambda: None,
         prints: StoredPrint | None = None,
+        pills_threshold: float | None = None,
     ) -> tuple[Findings, list[str]]:
         """What is found, and whose keypoints were compared. `on_compare` runs at each comparison."""
         scorer = StubScorer(probabilities)
         scorer.on_compare = on_compare
-        finder = DuplicateFinder(self.catalog, self.methods, scorer, settings, threshold, ImageSettings(), prints)
+        reading = ImageSettings()
+        finder = DuplicateFinder(
+            self.catalog, self.methods, scorer, settings, threshold, reading, prints, pills_threshold
+        )  # fmt: skip
         return finder.find(since=since), scorer.asked
 
     def find(
