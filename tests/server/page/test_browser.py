@@ -27,6 +27,13 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 """Of axe-core. Another colour scheme changes nothing but the contrast."""
 
 
+def expect(shown: Any) -> Any:
+    """Assertions on what a page shows, which wait a moment for what comes soon."""
+    from playwright.sync_api import expect as waiting
+
+    return waiting(shown)
+
+
 @pytest.fixture(scope="session")
 def axe() -> str:
     """The source of axe-core, which a package of the tests carries."""
@@ -245,7 +252,7 @@ def test_the_readers_photo_is_shown_from_memory(tab: Tab, photo: Photo) -> None:
     asked(page, photo("match.jpg"))
     own = page.locator("image[data-photo='0']").first
     assert (own.get_attribute("href") or "").startswith("blob:")
-    assert page.locator(".unkept").first.is_hidden()
+    expect(page.locator(".unkept").first).to_be_hidden()
     assert page.evaluate("document.activeElement.matches('[data-head]')")
     assert "/answers/" in page.url
     page.go_back()
@@ -298,14 +305,14 @@ def test_photos_are_dropped_and_pasted(tab: Tab, photo: Photo) -> None:
 def test_at_most_four_and_no_other_files(tab: Tab, photo: Photo, tmp_path: Path) -> None:
     page = tab()
     chosen(page, *[photo(f"match{n}.jpg") for n in range(4)])
-    assert page.locator(".pick").is_hidden()
+    expect(page.locator(".pick")).to_be_hidden()
     page.get_by_role("button", name="Remove photo 2").click()
     (tmp_path / "leaflet.pdf").write_bytes(b"%PDF")
     page.locator("input[type=file][multiple]").set_input_files(
         [tmp_path / "leaflet.pdf", photo("match5.jpg"), photo("match6.jpg")]
     )
     page.get_by_text("Four photos at most").wait_for()
-    assert page.locator(".chosen li").count() == 4
+    expect(page.locator(".chosen li")).to_have_count(4)
 
 
 def test_large_photos_are_sent_smaller_and_small_ones_as_they_are(
@@ -462,7 +469,7 @@ def test_moving_skipping_and_taking_back_by_keys(tab: Tab, undecided: Desk) -> N
     press(page, "ArrowUp")
     assert current(page) == first
     press(page, "ArrowUp")  # before the first comes the last: what was skipped is there, too
-    assert page.locator(".count b").inner_text() == "30"
+    expect(page.locator(".count b")).to_have_text("30")
 
 
 def test_keys_that_decide_wait_for_the_item_and_for_the_answer(tab: Tab, undecided: Desk) -> None:
@@ -505,7 +512,7 @@ def test_the_help_shows_the_keys_in_force(tab: Tab, undecided: Desk) -> None:
     page.get_by_text("S is taken.").wait_for()
     row.get_by_role("button").click()
     page.keyboard.press("f")
-    assert row.locator("kbd").inner_text() == "F"
+    expect(row.locator("kbd")).to_have_text("F")
     page.keyboard.press("Escape")
     page.reload()
     page.wait_for_timeout(320)
@@ -530,7 +537,7 @@ def test_comparing_by_keys(tab: Tab, undecided: Desk) -> None:
     page.keyboard.press("Enter")
     page.locator("#viewer[open]").wait_for()
     page.keyboard.press("ArrowRight")
-    assert page.locator("#viewer .panes > svg:not([hidden])").count() == 1
+    expect(page.locator("#viewer .panes > svg:not([hidden])")).to_have_count(1)
     page.keyboard.press("Enter")
     page.locator("#viewer:not([open])").wait_for(state="attached")
     assert layers is not None
@@ -549,7 +556,7 @@ def test_blinking_moves_by_itself_where_motion_is_welcome(tab: Tab, undecided: D
 def test_marked_items_are_decided_together(tab: Tab, undecided: Desk) -> None:
     page = tab()
     marked(page, undecided, lambda name: Path(name))
-    assert page.locator("#bulk-list li").count() == 2
+    expect(page.locator("#bulk-list li")).to_have_count(2)
     page.locator("#bulk [data-say=different]").click()
     page.locator(".count", has_text="/ 28").wait_for()
     assert [review.said.value for review in undecided.app.catalog.reviews.all()] == ["dismissed", "dismissed"]
