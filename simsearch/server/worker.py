@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from simsearch.app import App, open_app
 from simsearch.core.config import ServerSettings
 from simsearch.core.errors import CatalogError, GenerationError, SimsearchError
+from simsearch.core.threads import SingleThreaded
 from simsearch.server import logs
 from simsearch.server.factory import create_app
 from simsearch.server.protocol import Protocol
@@ -57,7 +58,9 @@ def work(place: Place, settings: ServerSettings, rates: str, sockets: list[socke
     logs.to_stderr(settings.log)
     warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        with place.opened() as app:
+        # All its life, and not from answer to answer: with each change of their number OpenBLAS's threads spin for tens
+        # of milliseconds, which took twice what the answers themselves did (docs/benchmarks.md).
+        with SingleThreaded(), place.opened() as app:
             _prepared(app)
             made = create_app(
                 app, settings, Rates(settings.rate_per_s, settings.burst, Path(rates)), place.options(app)
