@@ -256,6 +256,9 @@ class Group(TypedDict):
     probability: float
     images: list[GroupImage]
     pairs: list[Pair]
+    keep: NotRequired[GroupImage | None]
+    """Of a group: the image that is the best to keep. A pair of look-alikes has none."""
+    keep_reason: NotRequired[str]
     done: bool
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -130,7 +131,10 @@ def test_the_other_client_asks_the_server(served: Served) -> None:
                 await client.product("nothing")
             return [answer["sku"] for answer in answers]
 
-    assert asyncio.run(ask()) == [product.sku for product in served.shop.single[:4]]
+    # In a thread of its own: Playwright's loop may still be running in this one.
+    with ThreadPoolExecutor(1) as aside:
+        found = aside.submit(asyncio.run, ask()).result()
+    assert found == [product.sku for product in served.shop.single[:4]]
 
 
 def test_only_two_photos_or_two_numbers_are_verified() -> None:
