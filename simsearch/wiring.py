@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -269,12 +269,9 @@ class Parts:
         if file is not None and not os.path.lexists(file) and not (self.home / "generations").is_dir():
             raise CatalogError(f"{self.home}: holds no catalog; run `simsearch --home {self.home} index SOURCE` first")
 
-    def writing(self) -> AbstractContextManager[None]:
-        """One writer at a time."""
-        return self._alone()
-
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def writing(self) -> Iterator[None]:
+        """One writer at a time."""
         # The home is locked first: it says so at once where another process of this machine writes.
         with hold_lock(self.home), self.catalog.database.writing():
             yield

@@ -119,16 +119,16 @@ class Database:
                 postgres.lock_writers(connection)
             yield connection
 
-    def writing(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def writing(self) -> Iterator[None]:
         """Hold the lock of runs that write, beside that of the home: other machines have other homes.
 
         Raises:
             CatalogError: another process holds it.
         """
-        return nullcontext() if self.file is not None else self._writing()
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
+        if self.file is not None:
+            yield
+            return
         with self.translated(), postgres.writing(self.engine, self.where()):
             yield
 

@@ -42,8 +42,10 @@ def engine(url: URL, timeout_s: float, **pool: Any) -> Engine:
 @contextmanager
 def migrating(made: Engine) -> Iterator[None]:
     """Be the only one who looks at the tables' version and changes it."""
-    with _locked(made, f"SELECT pg_advisory_lock({_MIGRATING})", _MIGRATING):
-        yield
+    with _connected(made) as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({_MIGRATING})")
+        with _unlocking(connection, _MIGRATING):
+            yield
 
 
 def lock_writers(connection: Connection) -> None:
@@ -61,26 +63,26 @@ def writing(made: Engine, where: str) -> Iterator[None]:
     Raises:
         CatalogError: another process holds it; the message names it.
     """
-    with made.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with _connected(made) as connection:
         if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_WRITING})").scalar():
             who = _holder(connection)
             raise CatalogError(f"{where}: another simsearch is writing there{who}; wait for it to end")
-        try:
+        with _unlocking(connection, _WRITING):
             yield
-        finally:
-            with suppress(sa.exc.DBAPIError):  # the lock went with the connection
-                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_WRITING})")
+
+
+def _connected(made: Engine) -> Connection:
+    """A connection of its own for a lock, outside of any transaction."""
+    return made.connect().execution_options(isolation_level="AUTOCOMMIT")
 
 
 @contextmanager
-def _locked(made: Engine, statement: str, key: int) -> Iterator[None]:
-    with made.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.exec_driver_sql(statement)
-        try:
-            yield
-        finally:
-            with suppress(sa.exc.DBAPIError):
-                connection.exec_driver_sql(f"SELECT pg_advisory_unlock({key})")
+def _unlocking(connection: Connection, key: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        with suppress(sa.exc.DBAPIError):  # the lock went with the connection
+            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({key})")
 
 
 def _holder(connection: Connection) -> str:

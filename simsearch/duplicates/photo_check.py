@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.core.types import Description
+from simsearch.core.types import Description, Verification
 from simsearch.duplicates.alignment import MISS, best_alignment, in_thumbnails
 from simsearch.duplicates.candidates import SelfJoin
 from simsearch.duplicates.pair_evidence import PhotoEvidence
@@ -117,7 +117,10 @@ class PhotoCheck:
     ) -> PhotoEvidence:
         proposed = placements(geometry, self._frames(pair), self.size)
         good = [p for p in proposed if p.outside <= _OUTSIDE and 0 < p.miss <= MISS]
-        one = bool(good) and self._one_by_keypoints(pair, row, described, geometry, good[0])
+        if not good:
+            return PhotoEvidence()
+        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
+        one = self._one_by_keypoints(pair, verification, described, good[0])
         return PhotoEvidence(good[0]) if one else PhotoEvidence()
 
     def _but_for_a_place(
@@ -134,7 +137,7 @@ class PhotoCheck:
         exact = placed.miss < _EXACT and verification.probability >= self.floor
         if not (exact and pixels.differing < _PLACE):
             return PhotoEvidence()
-        if not self._one_by_keypoints(pair, row, described, geometry, placed):
+        if not self._one_by_keypoints(pair, verification, described, placed):
             return PhotoEvidence()
         printed = among(pixels.places, first.pixels, geometry.query_xy, self.size)
         return PhotoEvidence(None, False, printed or pixels.places[0], pixels.differing, printed is not None)
@@ -142,12 +145,10 @@ class PhotoCheck:
     def _one_by_keypoints(
         self,
         pair: Pair,
-        row: NDArray[np.float64],
+        verification: Verification,
         described: tuple[Description, Description],
-        geometry: Geometry,
         placed: Placement,
     ) -> bool:
-        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
         photo = photo_test(described[0]["orb"], described[1]["orb"], placed, self._frames(pair), self.size)
         pills = self.files.pills(pair[0]) or self.files.pills(pair[1])
         return one_photo(photo, verification, pills=pills, least=self.least)

@@ -210,13 +210,9 @@ def calibrate(
             f"all {settings.candidates} candidates of every photo are of its own product; raise query.candidates, or "
             "give fewer photos a product"
         )
-    pills = pairs.features[:, FEATURES.index(PILLS)] > 0
-    kinds = [kind for kind in (~pills, pills) if _can_be_fitted(pairs, kind, sample)]
-    if len(kinds) < 2:
-        kinds = [np.ones(len(pills), bool)]
-    p = np.empty(len(pills))
+    p = np.empty(len(pairs.same))
     fusions = []
-    for kind in kinds:
+    for kind in _kinds(pairs, sample):
         fusion, p[kind] = _fused(counted(pairs.features[kind]), pairs.same[kind], folds(sample)[pairs.query[kind]])
         fusions.append(fusion)
     chosen = thresholds_by_kind(p, pairs, target_far)
@@ -231,6 +227,13 @@ def calibrate(
         },
         pills=fusions[1] if len(fusions) > 1 else None,
     )  # fmt: skip
+
+
+def _kinds(pairs: CandidatePairs, sample: Sample) -> list[Bools]:
+    """The pairs of each fusion: packages and loose pills, or all together where one of these cannot be fitted."""
+    pills = pairs.features[:, FEATURES.index(PILLS)] > 0
+    kinds = [~pills, pills]
+    return kinds if all(_can_be_fitted(pairs, kind, sample) for kind in kinds) else [np.ones(len(pills), bool)]
 
 
 def _can_be_fitted(pairs: CandidatePairs, kind: Bools, sample: Sample) -> bool:
