@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -62,7 +63,8 @@ class DuplicateFinder:
         """All findings that nobody has settled; with `since`, only those with a photo that was added after it."""
         left_out = LeftOut()
         files = distinct_files(self.catalog, self.methods, left_out)
-        asked = None if since is None else self._added(files, since)
+        new = None if since is None else self.catalog.selection.added_after(since)
+        asked = None if new is None else _with_images(files, new)
         join = SelfJoin(self.catalog, self.methods, self.settings, files, left_out, asked)
         pairs = candidate_pairs(join, progress)
         floor = min(self.threshold, self.pills_threshold, self.settings.look_alike)
@@ -75,30 +77,25 @@ class DuplicateFinder:
                 checks |= found
                 progress(start, len(pairs), f"{len(checks)} pairs kept")
             checks |= checker.through_copies(checks)
-            groups, look_alikes, settled = self._grouped(files, checker, checks, since)
+            groups, look_alikes, settled = self._grouped(files, checker, checks, new)
         compared = sum(i not in left_out for file in range(len(files)) for i in files.images(file))
         without_print = self.prints.unread(self.catalog, files.ids) if self.prints else len(files)
         unread = len(checker.thumbnails.unread)
         return Findings(groups, look_alikes, compared, len(pairs), settled, len(left_out), unread, without_print)
-
-    def _added(self, files: DistinctFiles, since: datetime) -> NDArray[np.int64]:
-        """Files with an image that was added after `since`: what is between the others was found before."""
-        new = self.catalog.selection.added_after(since)
-        return np.array([file for file in range(len(files)) if not new.isdisjoint(files.images(file))], np.int64)
 
     def _grouped(
         self,
         files: DistinctFiles,
         checker: PairChecker,
         checks: Mapping[tuple[int, int], PairCheck],
-        since: datetime | None,
+        new: AbstractSet[int] | None,
     ) -> tuple[tuple[DuplicateGroup, ...], tuple[DuplicatePair, ...], int]:
         """Groups, look-alikes and the number of settled groups.
 
         Linkage reads keypoints that no earlier step needed. If some are damaged, it starts again without that file.
         """
         while True:
-            grouping = _Grouping(self, files, checker, checks, since)
+            grouping = _Grouping(self, files, checker, checks, new)
             left_out = len(checker.left_out)
             groups, settled = grouping.groups()
             if len(checker.left_out) == left_out:
@@ -114,13 +111,14 @@ class _Grouping:
         files: DistinctFiles,
         checker: PairChecker,
         checks: Mapping[tuple[int, int], PairCheck],
-        since: datetime | None,
+        new: AbstractSet[int] | None,
     ) -> None:
+        """`new`: images of which a finding must have one; None: any will do."""
         self.checker, self.sizes = checker, files.sizes
         self.threshold, self.pills_threshold = finder.threshold, finder.pills_threshold
         self.look_alike = finder.settings.look_alike
         self.reviews = ReviewIndex(finder.catalog.reviews.all())
-        self.new = None if since is None else finder.catalog.selection.added_after(since)
+        self.new = new
         copied = {file for file in range(len(files)) if len(files.images(file)) > 1}
         used = sorted({file for pair in checks for file in pair} | copied)
         ids = [i for file in used for i in files.images(file) if i not in checker.left_out]
@@ -271,6 +269,11 @@ class _Grouping:
             or ("another print" if check.evidence.printed else "")
             or "not alike enough to the others of a group"
         )
+
+
+def _with_images(files: DistinctFiles, new: AbstractSet[int]) -> NDArray[np.int64]:
+    """The files of these images: what is between the others was found before."""
+    return np.array([file for file in range(len(files)) if not new.isdisjoint(files.images(file))], np.int64)
 
 
 def _present(sides: Mapping[Side, Sequence[int]], facts: Mapping[int, ImageFacts]) -> dict[Side, list[ImageFacts]]:

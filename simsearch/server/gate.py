@@ -65,11 +65,9 @@ class _Passage:
         self.status, self.received = 0, 0
         self.note: dict[str, object] = {}
         """What routes want the log to say."""
-        declared = self.headers.get("content-length", "0")
-        self.body_left = bool(int(declared) if declared.isdecimal() else 0) or "transfer-encoding" in self.headers
-        self.declared = int(declared) if declared.isdecimal() else None
-        if "transfer-encoding" in self.headers:
-            self.declared = None
+        length, chunked = self.headers.get("content-length", "0"), "transfer-encoding" in self.headers
+        self.declared = int(length) if length.isdecimal() and not chunked else None
+        self.body_left = chunked or bool(self.declared)
 
     async def pass_through(self) -> None:
         """Answer it."""
