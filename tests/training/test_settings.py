@@ -14,7 +14,7 @@ CONFIGS = sorted(resource_dir("configs").glob("siamese*.toml"))
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda p: p.stem)
 def test_shipped_configs_are_valid(path: object) -> None:
-    assert len(CONFIGS) == 3
+    assert len(CONFIGS) >= 4, "the glob of this test misses configs"
     tables = with_strategy(read_toml(path), where=str(path))  # type: ignore[arg-type]
     settings = parse_settings(TrainSettings, tables, where=str(path))
     assert settings.optimiser.batch % 2 == 0
