@@ -45,8 +45,10 @@ def test_it_holds_nothing_of_its_own() -> None:
     assert not any(isinstance(m, _Scaled) for m in net.modules())
 
 
-def test_the_strided_layers_take_the_fast_way() -> None:
-    assert sum(m.strided_depthwise for m in with_folded_norms(mobilenet_v2()).modules() if isinstance(m, _Scaled)) == 4
+@pytest.mark.parametrize(("backbone", "layers"), [("mobilenet_v2", 4), ("efficientnet_lite0", 11)])
+def test_strided_layers_and_those_with_large_kernels_take_the_fast_way(backbone: str, layers: int) -> None:
+    thin = with_folded_norms(BACKBONES[backbone].build())
+    assert sum(m.slow_gradient for m in thin.modules() if isinstance(m, _Scaled)) == layers
 
 
 def test_a_stride_without_the_padding_that_keeps_the_size_is_left_to_pytorch() -> None:
@@ -57,13 +59,14 @@ def test_a_stride_without_the_padding_that_keeps_the_size_is_left_to_pytorch() -
     ):
         net = trained(nn.Sequential(convolution, nn.BatchNorm2d(convolution.out_channels))).double()
         thin = with_folded_norms(net)
-        assert not any(m.strided_depthwise for m in thin.modules() if isinstance(m, _Scaled))
+        assert not any(m.slow_gradient for m in thin.modules() if isinstance(m, _Scaled))
         x = torch.randn(2, 8, 9, 9, dtype=torch.float64)
         assert torch.allclose(thin(x), net(x), rtol=1e-9)
 
 
-def test_mixed_precision_is_near() -> None:
-    net = trained(mobilenet_v2())
+@pytest.mark.parametrize("backbone", ["mobilenet_v2", "efficientnet_lite0"])
+def test_mixed_precision_is_near(backbone: str) -> None:
+    net = trained(BACKBONES[backbone].build())
     thin = with_folded_norms(net)
     with torch.autocast("cpu", torch.bfloat16):
         out, wanted = gradients(net, thin, photos(2))
