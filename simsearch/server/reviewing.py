@@ -1,4 +1,4 @@
-"""People's words on answers and on suspected duplicates, as API and page take them down.
+"""People's words on answers and on suspected duplicates, and the searches they start, as API and page take them.
 
 Each is one change of `audit`: compared with what the client saw, made, and noted, and no other worker changes a thing.
 All functions wait for the catalog: call them in `ServerState.lightly`.
@@ -19,6 +19,7 @@ from simsearch.core.errors import UsageError
 from simsearch.core.types import Outcome
 from simsearch.recognition.feedback import named_by
 from simsearch.server.access import Principal
+from simsearch.server.duplicate_runs import DuplicateRuns, Run
 from simsearch.server.preconditions import Preconditions, etag
 from simsearch.server.problems import Problem
 from simsearch.server.state import ServerState
@@ -242,3 +243,21 @@ def sides_of(target: str) -> tuple[Side, Side] | None:
         return None
     a, b = (Side(unquote(words[n]), words[n + 1].replace("*", EVERY)) for n in (1, 3))
     return a, b
+
+
+def search_duplicates(shared: ServerState, speaker: Speaker) -> Run:
+    """Start a search of the catalog for duplicates, in a process of its own.
+
+    Raises:
+        Problem: `running`, one is under way.
+    """
+    shared.app.require_catalog()
+    runs = DuplicateRuns(shared.app.home)
+    with shared.audit.change(speaker.who, speaker.origin, "start search for duplicates", "duplicates") as entry:
+        started = runs.start(shared.options)
+        if started is None:
+            under_way = next((run for run in runs.all() if run.state == "running"), None)
+            headers = {"Location": f"/v1/duplicates/runs/{under_way.id}"} if under_way else {}
+            raise Problem("running", "a search is under way", headers=headers)
+        entry.after = started.id
+    return started

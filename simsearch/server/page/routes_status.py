@@ -1,4 +1,4 @@
-"""How the server is: what answers, what the catalog holds, and what the last night did."""
+"""How the server is: what answers, what the catalog holds, what the last night and the last search did."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from simsearch.server.access import Reader
+from simsearch.server.access import Admin, Reader
+from simsearch.server.duplicate_runs import DuplicateRuns
 from simsearch.server.page.language import N_
 from simsearch.server.page.render import page
+from simsearch.server.problems import Problem
+from simsearch.server.reviewing import Speaker, search_duplicates
 from simsearch.server.state import Shared
 
 router = APIRouter(include_in_schema=False)
@@ -24,12 +27,31 @@ async def status(request: Request, shared: Shared, who: Reader) -> Response:
 
     def made() -> Response:
         found = shared.app.status()
+        runs = DuplicateRuns(shared.app.home)
+        newest = next(iter(runs.all()), None)
         return page(
             request, "status.html.j2", screen="status", title=N_("Status"), status=found, night=_night(found.nightly),
             problem=found.problem, undescribed=sum(found.undescribed.values()), disk=sum(found.disk_bytes.values()),
+            search=newest, searched=runs.latest(), moment=_moment,
         )  # fmt: skip
 
     return await shared.lightly(made)
+
+
+@router.post("/status/duplicates")
+async def search(request: Request, shared: Shared, who: Admin) -> Response:
+    """Start a search for duplicates, and show how far it is."""
+    speaker = Speaker.of(request, who)
+
+    def begin() -> None:
+        try:
+            search_duplicates(shared, speaker)
+        except Problem as problem:
+            if problem.name != "running":
+                raise  # else the page shows the one that is under way
+
+    await shared.lightly(begin)
+    return RedirectResponse("/status#duplicates", 303)
 
 
 def _night(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -48,8 +70,13 @@ def _night(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _time(report: Mapping[str, Any]) -> datetime | None:
+    return _moment(report.get("started_at"))
+
+
+def _moment(written: object) -> datetime | None:
+    """The moment, in UTC without saying so; None where it is none."""
     try:
-        found = datetime.fromisoformat(str(report.get("started_at")))
+        found = datetime.fromisoformat(str(written))
     except ValueError:
         return None
     return found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found

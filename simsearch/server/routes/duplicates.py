@@ -15,7 +15,7 @@ from simsearch.catalog.reviews import ReviewVerdict, Side
 from simsearch.duplicates.linkage import ReviewIndex
 from simsearch.server import bodies, reviewing
 from simsearch.server.access import Admin, Changer, Reader
-from simsearch.server.duplicate_runs import DuplicateRuns, Run
+from simsearch.server.duplicate_runs import DuplicateRuns
 from simsearch.server.names import Name
 from simsearch.server.paging import Cursor, Limit, cursor_of, number_place
 from simsearch.server.preconditions import Match, NoneMatch, Preconditions
@@ -100,20 +100,7 @@ def _done(group: Mapping[str, Any], sides: list[Side], reviews: ReviewIndex) -> 
 async def start(request: Request, shared: Shared, who: Admin) -> Response:
     """Search the catalog for duplicates, in a process of its own. `Location` tells how far it is."""
     speaker = reviewing.Speaker.of(request, who)
-
-    def begin() -> Run:
-        shared.app.require_catalog()
-        runs = DuplicateRuns(shared.app.home)
-        with shared.audit.change(who, speaker.origin, "start search for duplicates", "duplicates") as entry:
-            started = runs.start(shared.options)
-            if started is None:
-                under_way = next((run for run in runs.all() if run.state == "running"), None)
-                headers = {"Location": f"/v1/duplicates/runs/{under_way.id}"} if under_way else {}
-                raise Problem("running", "a search is under way", headers=headers)
-            entry.after = started.id
-        return started
-
-    run = await shared.lightly(begin)
+    run = await shared.lightly(lambda: reviewing.search_duplicates(shared, speaker))
     return JSONResponse(asdict(run), 202, {"Location": f"/v1/duplicates/runs/{run.id}"})
 
 

@@ -335,6 +335,43 @@ def test_status_with_the_last_night(desk: Desk, monkeypatch: pytest.MonkeyPatch,
     assert "Nov 30, 2026, 01:00 UTC" in text
 
 
+def test_searching_for_duplicates_from_the_page(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from simsearch.server.duplicate_runs import DuplicateRuns, Run
+
+    started: list[list[str]] = []
+    under_way = Run("20991231T235959000000Z", "running", "2099-12-31T23:59:59Z", progress=0.25)
+    known = DuplicateRuns.all
+
+    def start(self: DuplicateRuns, options: Iterable[str]) -> Run | None:
+        if started:
+            return None
+        started.append(list(options))
+        return under_way
+
+    monkeypatch.setattr(DuplicateRuns, "start", start)
+    monkeypatch.setattr(DuplicateRuns, "all", lambda self: [under_way] * len(started) + known(self))
+    idle = desk.http.get("/status", headers=HTML)
+    assert "groups of duplicates" in words(idle)
+    assert 'action="/status/duplicates"' in idle.text
+    for _ in range(2):  # the second one meets the first, and shows it
+        answer = desk.http.post("/status/duplicates", headers=HTML)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/status#duplicates")
+    assert started == [list(desk.state.options)]
+    busy = desk.http.get("/status", headers=HTML)
+    assert "A search is under way: 25 %" in words(busy)
+    assert 'action="/status/duplicates"' not in busy.text
+
+
+def test_a_search_that_failed_is_told(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    from simsearch.server.duplicate_runs import DuplicateRuns, Run
+
+    failed = Run("20991231T235959000000Z", "failed", "2099-12-31T23:59:59Z", error="the disk is full")
+    monkeypatch.setattr(DuplicateRuns, "all", lambda self: [failed])
+    text = words(desk.http.get("/status", headers=HTML))
+    assert "The last search was not completed. the disk is full" in text
+    assert "never searched" in text
+
+
 def test_pages_of_a_home_without_a_catalog(starting: Any, tmp_path: Path, kit: Any, shop: Any) -> None:
     from simsearch import open_app
     from simsearch.core.config import ServerSettings
