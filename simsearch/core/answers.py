@@ -86,6 +86,9 @@ class PrintComparison:
     doubts: tuple[PrintedFact, ...] = ()
     """Amounts of the catalog that the photo has in view, and that were not read there (`photo` is then empty or says
     nothing of it) or read as others without confidence. They bar a MATCH: a sibling looks the same but for them."""
+    laid_out: int = 0
+    """Lines that say the same and lie alike in both photos, where too few keypoints agree; 0 where they were not
+    sought."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ _AGAINST = 4.6
 """Log-odds by which a contradiction sets a product back in a list: on held-out pairs it came a hundred times as often
 between two products as within one (docs/recognition.md)."""
 _POINTS = PrintSettings().inliers
+LAID_OUT = 6
+"""Lines that lie alike in both photos from which they show one face, as keypoints would say."""
 """Agreeing keypoints from which two pictures show one face."""
 _ROUNDING = 1e-6
 """Order compares six digits of a probability."""
@@ -253,7 +255,8 @@ def unseen(seen: Verification) -> bool:
     printed = seen.printed
     if printed is None or not printed.features or printed.alone is not None:
         return False
-    return seen.inliers < _POINTS and not any(fact.kind in ("code", "case") for fact in printed.agreements)
+    pictured = seen.inliers >= _POINTS or printed.laid_out >= LAID_OUT
+    return not pictured and not any(fact.kind in ("code", "case") for fact in printed.agreements)
 
 
 def reaches(found: Sequence[Contender], thresholds: Thresholds) -> bool:

@@ -31,21 +31,31 @@ class Zone(StrEnum):
 
 
 class Alignment:
-    """A homography between the keypoints of two photos, for places in shares of their sizes."""
+    """A homography between two photos, for places in shares of their sizes."""
 
-    def __init__(self, geometry: Geometry, photo: tuple[int, int], catalog: tuple[int, int], side: int) -> None:
+    def __init__(
+        self,
+        geometry: Geometry,
+        photo: tuple[int, int],
+        catalog: tuple[int, int],
+        side: int,
+        *,
+        of_lines: bool = False,
+    ) -> None:
         """
         Args:
             geometry: with a homography.
             photo, catalog: width and height of the pictures whose places are carried, in any size.
             side: longer side in pixels to which both are scaled at most for keypoints.
+            of_lines: whether lines of print agree, and not keypoints.
         """
         assert geometry.homography is not None
         self._there = geometry.homography
         self._back = np.asarray(np.linalg.inv(geometry.homography), np.float64)
-        self._photo, self._catalog = _scaled(photo, side), _scaled(catalog, side)
+        self._photo, self._catalog = scaled(photo, side), scaled(catalog, side)
         self.inliers = geometry.inliers
-        """Keypoints that agree."""
+        """Keypoints that agree, or lines."""
+        self.of_lines = of_lines
         self._hull = cv2.convexHull(geometry.other_xy.astype(np.float32))
 
     def to_photo(self, points: Points) -> Points:
@@ -66,7 +76,7 @@ class Alignment:
         return Zone.NEAR if inside[2] >= -_NEAR else Zone.FAR
 
 
-def _scaled(size: tuple[int, int], side: int) -> NDArray[np.float64]:
+def scaled(size: tuple[int, int], side: int) -> NDArray[np.float64]:
     scale = min(1.0, side / max(size))
     return np.array([max(1, round(size[0] * scale)), max(1, round(size[1] * scale))], np.float64)
 

@@ -23,6 +23,7 @@ from simsearch.recognition.printed.alignment import Alignment, Zone
 from simsearch.recognition.printed.facts import form_of
 from simsearch.recognition.printed.lines import Judgement, Relation
 from simsearch.recognition.printed.table import stated
+from simsearch.recognition.printed.whole import Facts
 
 AMOUNTS = ("strength", "pack", "volume")
 """Kinds of facts that a package states once, and in which siblings differ."""
@@ -155,3 +156,10 @@ def _fact(kind: str, place: Place) -> PrintedFact:
         kind, judged.photo, judged.catalog, photo_place=place.photo, catalog_place=place.catalog,
         confidence=judged.confidence,
     )  # fmt: skip
+
+
+def still_open(found: Facts, in_place: list[PrintedFact]) -> list[PrintedFact]:
+    """The doubts, one of a kind: those of whole photos where nothing of the kind agrees, and those at their places."""
+    agreeing, against = ({fact.kind for fact in side} for side in (found.agree, found.against))
+    doubts = [*in_place, *(fact for fact in found.doubts if fact.kind not in agreeing)]
+    return list({fact.kind: fact for fact in reversed(doubts) if fact.kind not in against}.values())

@@ -31,8 +31,9 @@ from simsearch.recognition.printed.agreement import (
 from simsearch.recognition.printed.aligned import Place, counted, read_along
 from simsearch.recognition.printed.alignment import Alignment, Zone
 from simsearch.recognition.printed.back import only_on_photo
-from simsearch.recognition.printed.doubts import AMOUNTS, differ, not_settled
+from simsearch.recognition.printed.doubts import AMOUNTS, differ, not_settled, still_open
 from simsearch.recognition.printed.facts import form_of, said
+from simsearch.recognition.printed.line_alignment import by_lines
 from simsearch.recognition.printed.lines import Relation
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
 from simsearch.recognition.printed.table import against_table, stated
@@ -40,7 +41,7 @@ from simsearch.recognition.printed.whole import Facts, against_print, differing
 
 PRINT_FEATURES = (
     "text_likeness", "both_read", "aligned_agreeing", "aligned_likeness", "unread", "lacking", "alone", "quantities",
-    "differing", "name", "code",
+    "differing", "name", "code", "laid_out",
 )  # fmt: skip
 """What a comparison of print says of a pair, in this order:
 
@@ -54,9 +55,10 @@ quantities: log(1 + kinds of amounts that agree anywhere on the photo: strength,
 differing: log(1 + how many of strength, pack and volume both name and name differently, sure or not, and agree in
 nowhere).
 name: how much of the product's name is printed on the photo, 0 to 1. code: 1 for equal codes, 0.5 for a case of the
-product, 0 for nothing, -1 for codes that differ.
+product, 0 for nothing, -1 for codes that differ. laid_out: log(1 + lines that say the same and lie alike in both)
+where too few keypoints align the photos, else 0.
 """
-RISING = ("text_likeness", "aligned_agreeing", "aligned_likeness", "quantities", "name", "code")
+RISING = ("text_likeness", "aligned_agreeing", "aligned_likeness", "quantities", "name", "code", "laid_out")
 """Columns that never make "same product" less likely by growing."""
 FALLING = ("unread", "lacking", "alone", "differing")
 """Columns that never make it more likely."""
@@ -117,6 +119,7 @@ class PrintVerifier:
         `geometry`: of the keypoints, photo to catalog; None where none was sought.
         """
         alignment = self._alignment(photo, other, geometry)
+        laid_out = alignment.inliers if alignment and alignment.of_lines else 0
         places = self._along(photo, other, alignment)
         back: list[Place] = []
         if alignment and photo.reading and other.reading:
@@ -128,7 +131,7 @@ class PrintVerifier:
         in_place: list[PrintedFact] = []
         if alignment and other.reading:
             in_place = not_settled(places, other.reading, other.facts, alignment, agree)
-        doubts = _open(found, in_place)
+        doubts = still_open(found, in_place)
         apart |= {fact.kind for fact in doubts if fact.kind in AMOUNTS and differ(fact)}
         listed = other.all_codes(self._today or date.today())
         codes = compare_codes(photo.codes, listed)
@@ -150,22 +153,33 @@ class PrintVerifier:
             log1p(len(apart - {fact.kind for fact in agree})),
             name,
             code,
+            log1p(laid_out),
         )
         contested = codes.text if alone else ""
-        return PrintComparison(tuple(agree), tuple(against), likeness, features, contested, doubts=tuple(doubts))
+        return PrintComparison(
+            tuple(agree), tuple(against), likeness, features, contested, doubts=tuple(doubts), laid_out=laid_out
+        )
 
     def _alignment(self, photo: PhotoSide, other: CatalogSide, geometry: Geometry | None) -> Alignment | None:
-        """Where the lines of one side lie in the other; None where too few keypoints say it, or a side is unknown."""
-        if geometry is None or geometry.homography is None or geometry.inliers < self.settings.inliers:
+        """Where the lines of one side lie in the other: by keypoints, or by the lines themselves where too few agree.
+
+        None where neither says it, or a side is unknown.
+        """
+        if geometry is None or other.reading is None or (photo.pixels is None and photo.reading is None):
             return None
-        if other.reading is None or (photo.pixels is None and photo.reading is None):
-            return None
+        of_lines = geometry.homography is None or geometry.inliers < self.settings.inliers
+        if of_lines:
+            lines = by_lines(photo.reading, other.reading, self._side) if photo.reading else None
+            if lines is None:
+                return None
+            geometry = lines
         if photo.pixels is not None:
             height, width = photo.pixels.shape[:2]
         else:
             assert photo.reading is not None
             height, width = photo.reading.height, photo.reading.width
-        return Alignment(geometry, (width, height), (other.reading.width, other.reading.height), self._side)
+        sizes = (width, height), (other.reading.width, other.reading.height)
+        return Alignment(geometry, *sizes, self._side, of_lines=of_lines)
 
     def _along(self, photo: PhotoSide, other: CatalogSide, alignment: Alignment | None) -> list[Place]:
         if self.reader is None or photo.pixels is None or other.reading is None or alignment is None:
@@ -281,13 +295,6 @@ def _outvoted(fact: PrintedFact, agree: list[PrintedFact]) -> bool:
         and digits.numbers(fact.catalog)[0] in digits.numbers(other.photo)
         for other in agree
     )
-
-
-def _open(found: Facts, in_place: list[PrintedFact]) -> list[PrintedFact]:
-    """The doubts, one of a kind: those of whole photos where nothing of the kind agrees, and those at their places."""
-    agreeing, against = ({fact.kind for fact in side} for side in (found.agree, found.against))
-    doubts = [*in_place, *(fact for fact in found.doubts if fact.kind not in agreeing)]
-    return list({fact.kind: fact for fact in reversed(doubts) if fact.kind not in against}.values())
 
 
 def _repeated(fact: PrintedFact, among: list[PrintedFact]) -> bool:
