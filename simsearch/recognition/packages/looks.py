@@ -217,9 +217,8 @@ class Looks:
                 out[i] = self._part(parts[i].polygon, parts[i].found, at, *self._described(image, found))
         return out
 
-    def lines_beside(self, parts: Sequence[Part]) -> list[Line]:
-        """Print beside packages, read in four parts of the photo, at the original's own pixels."""
-        drawn = [one.polygon for one in parts]
+    def lines_beside(self, drawn: Sequence[Polygon]) -> list[Line]:
+        """Print beside the outlines of packages, read in four parts of the photo, at the original's own pixels."""
         found: list[Line] = []
         places = tiles(self.size, drawn)
         for at, pixels in zip(places, self._pixels(places), strict=True):

@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from simsearch.core.types import Outcome
 from simsearch.features.reading import Reading
 from simsearch.recognition.packages.distinct import MOST, Part, in_reading_order, no_worse, one_each, packages
 from simsearch.recognition.packages.looks import Asker, Look, Looks
 from simsearch.recognition.packages.outlines import Block, blocks
-from simsearch.recognition.packages.shapes import Polygon, Size
+from simsearch.recognition.packages.shapes import Polygon, Size, area
 from simsearch.recognition.packages.tiles import with_lines
 
+_ROOM = 0.5
+"""Share of a photo that one package must leave for a second one to be looked for."""
 LOOKS = 10
 """Parts of a photo that are asked about, before and after its rest is read from near."""
 
@@ -44,7 +47,12 @@ class Parting:
         pills = self.looks.pills(drawn) if found else None
         alone = [Part(one.polygon, whole.answer, one) for one in found if one.sku == whole.first][:1]
         if len(found) + len(left) + (pills is not None) < 2:
-            return alone
+            if not self._may_hold_more(drawn):
+                return alone
+            self._read_beside(drawn)
+            left = self._left(drawn)
+            if not left:
+                return alone
         parts = [pills] if pills else []
         for one in found[:MOST]:
             others = [p for p in drawn if p is not one.polygon] + [block.polygon for block in left]
@@ -84,10 +92,22 @@ class Parting:
         """Several packages, and those beside them of which the whole photo, read at once, showed no print."""
         if len(kept) < 2:
             return list(kept)
-        read = self.looks.whole.read
-        assert read.side is not None
-        reading = with_lines(self._reading, self.looks.lines_beside(kept))
-        self.looks.whole = replace(self.whole, read=replace(read, side=replace(read.side, reading=reading)))
+        self._read_beside([p.polygon for p in kept])
         if not self._left([p.polygon for p in kept]):
             return list(kept)
         return self._packages(self._explained(kept))
+
+    def _may_hold_more(self, drawn: Sequence[Polygon]) -> bool:
+        """Whether one package leaves room beside it, and the photo, taken for one, found no match.
+
+        Then its print may have been small for the whole photo, and so may that of a second package.
+        """
+        room = self.size[0] * self.size[1]
+        return len(drawn) == 1 and self.whole.answer.outcome is not Outcome.MATCH and area(drawn[0]) < _ROOM * room
+
+    def _read_beside(self, drawn: Sequence[Polygon]) -> None:
+        """Add the print beside outlines, read from near, to what was read."""
+        read = self.looks.whole.read
+        assert read.side is not None
+        reading = with_lines(self._reading, self.looks.lines_beside(drawn))
+        self.looks.whole = replace(self.whole, read=replace(read, side=replace(read.side, reading=reading)))

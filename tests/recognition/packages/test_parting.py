@@ -116,6 +116,21 @@ def test_a_third_package_is_read_in_the_rest_of_the_photo() -> None:
     assert len(decided.packages) == 3
 
 
+def test_beside_one_package_that_was_not_matched_a_second_one_is_looked_for() -> None:
+    small = Reading((Line("Otherine", 0.99, np.array([[0.4, 0.6], [0.6, 0.6], [0.6, 0.9], [0.4, 0.9]])),), 222, 111)
+    doubtful, seen = answer(Outcome.AMBIGUOUS, "a", 0.9), [verified("a", 1, 20)]
+    answers = {"Examplin": doubtful, "Otherine": ANSWERS["Otherine"]}
+    asker = FakeAsker(answers, OVER_EXAMPLIN, beside=small)
+    found, _ = parted(whole(EXAMPLIN, doubtful, seen), asker)
+    assert sorted(map(str, found)) == ["a", "b"]
+    nothing = FakeAsker(answers, OVER_EXAMPLIN)
+    assert parted(whole(EXAMPLIN, doubtful, seen), nothing)[0] == ["a"]
+    assert (len(nothing.seen_beside), nothing.asked) == (4, [])
+    filled = FakeAsker(answers, {1: geometry(5, 5, 395, 195)}, beside=small)
+    assert parted(whole(EXAMPLIN, doubtful, seen), filled)[0] == ["a"]
+    assert filled.seen_beside == []
+
+
 def test_a_code_that_only_a_cut_out_shows_is_asked_with() -> None:
     code = Gtin.parse("4006381333931")
     asker = FakeAsker(ANSWERS, OVER_EXAMPLIN, code=code)
