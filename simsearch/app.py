@@ -38,6 +38,7 @@ def open_app(
     config: str | Path | None = None,
     *,
     device: str | None = None,
+    few_photos: bool = False,
 ) -> App:
     """The application on the state in `home` (default: $SIMSEARCH_HOME, else ./simsearch-home).
 
@@ -46,6 +47,8 @@ def open_app(
         config: TOML file whose settings go over the defaults (default: $SIMSEARCH_CONFIG).
         device: "auto", "cpu" or "cuda" for the network and the indexes; overrides methods.siamese.device and
             generations.device.
+        few_photos: whether so few photos will be described that starting soon counts for more than describing fast;
+            methods.siamese.runtime = "auto" is then "onnx".
 
     Raises:
         ConfigError: a setting that cannot be meant.
@@ -58,6 +61,9 @@ def open_app(
         generations = replace(settings.generations, device=device)
         settings = replace(settings, methods=methods, generations=generations)
         origin = {**origin, "methods.siamese.device": "--device", "generations.device": "--device"}
+    siamese = settings.methods.get("siamese", {})
+    if few_photos and device is None and siamese.get("runtime", "auto") == "auto":
+        settings = replace(settings, methods={**settings.methods, "siamese": {**siamese, "runtime": "onnx"}})
     return App(folder, settings, origin)
 
 

@@ -88,6 +88,18 @@ def test_the_settings_come_from_the_call_the_environment_or_the_defaults(
         open_app(tmp_path, tmp_path / "none.toml")
 
 
+def test_few_photos_are_described_by_what_starts_soonest(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text('[methods.siamese]\nruntime = "pytorch"\n', encoding="utf-8")
+
+    def runtime(**options: object) -> object:
+        app = open_app(tmp_path, **options)  # type: ignore[arg-type]
+        return app.config.methods.get("siamese", {}).get("runtime", "auto")
+
+    assert runtime(few_photos=True) == "onnx"
+    assert runtime() == runtime(few_photos=True, device="cpu") == "auto"
+    assert runtime(few_photos=True, config=tmp_path / "own.toml") == "pytorch"
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

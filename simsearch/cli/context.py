@@ -41,12 +41,12 @@ def global_options(context: Context) -> GlobalOptions:
     return context.obj
 
 
-def opened_app(context: Context) -> App:
+def opened_app(context: Context, *, few_photos: bool = False) -> App:
     """The application on the home and settings of this call, to be used as a context manager."""
     from simsearch.app import open_app
 
     options = global_options(context)
-    return open_app(options.home, options.config, device=options.device)
+    return open_app(options.home, options.config, device=options.device, few_photos=few_photos)
 
 
 def progress_bar(context: Context, label: str) -> AbstractContextManager[Progress]:

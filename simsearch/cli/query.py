@@ -50,9 +50,11 @@ def query(
     if photos.count("-") > 1:
         raise UsageError("- is given twice, but there is one standard input; name the other photos as files")
     with ExitStack() as stack:
-        if len(photos) <= _BATCH:  # the more photos, the less loading matters
+        few = len(photos) <= _BATCH  # the more photos, the less loading matters
+        if few:
             stack.enter_context(brief())
-        app, progress = stack.enter_context(opened_app(context)), stack.enter_context(progress_bar(context, "asking"))
+        app = stack.enter_context(opened_app(context, few_photos=few))
+        progress = stack.enter_context(progress_bar(context, "asking"))
         pictures = _pictures(app, evidence, html, stack)
         asking = _Asking(app, k, where or (), not no_record, explain, as_json, pictures)
         failed = asking.together(photos) if together else asking.each(photos, progress)

@@ -39,8 +39,6 @@ def describe_here(methods: Mapping[str, Method], images: Sequence[Image]) -> lis
     columns: dict[str, list[Descriptor]] = {}
     surfaces: list[tuple[Surface, float | None]] = [(Surface.UNKNOWN, None)] * len(images)
     for name, method in methods.items():
-        if is_batched(method):
-            SingleThreaded.torch()
         if says_surface(method):
             found = method.describe_with_surface(images)
             columns[name] = [descriptor for descriptor, _, _ in found]

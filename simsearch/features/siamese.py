@@ -19,6 +19,7 @@ from simsearch.features.network.weights_file import BUILT_IN, SURFACES, open_wei
 
 if TYPE_CHECKING:
     from simsearch.features.network.network import Inference
+    from simsearch.features.network.quick_start import QuickInference
 
 _PILLS = SURFACES.index(Surface.PILLS)
 
@@ -30,6 +31,9 @@ class SiameseSettings:
     weights: a .safetensors file; "" is the one in the package.
     crop_pills: find loose pills in a photo and describe a crop to them.
     batch: photos in one call of the network.
+    runtime: what computes the network: "pytorch"; "onnx": ONNX Runtime on the CPU in float32, which starts a second
+        sooner and describes fewer photos a second, where it is installed and the backbone has a plan; "auto": PyTorch,
+        but for `simsearch query` of a few photos.
     """
 
     weights: str = ""
@@ -37,6 +41,7 @@ class SiameseSettings:
     precision: str = setting("auto", choices=("auto", "float32", "bfloat16"))
     device: str = "auto"
     batch: int = setting(32, low=1, high=4096)
+    runtime: str = setting("auto", choices=("auto", "pytorch", "onnx"))
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Siamese:
     def __init__(self, settings: SiameseSettings) -> None:
         self.settings = settings
         self._loading = Lock()
-        self._inference: Inference | None = None
+        self._inference: Inference | QuickInference | None = None
         self.weights = open_weights(
             Path(settings.weights) if settings.weights else BUILT_IN / f"{self.name}.safetensors"
         )
@@ -77,16 +82,26 @@ class Siamese:
         self.fingerprint = fingerprint(self.name, _Computed(settings.crop_pills), digest=self.weights.digest)
 
     @property
-    def inference(self) -> Inference:
-        """The network, loaded at first use, once for all threads. Comparing stored embeddings never loads PyTorch."""
+    def inference(self) -> Inference | QuickInference:
+        """The network, loaded at first use, once for all threads. Comparing stored embeddings never loads it."""
         with self._loading:
             if self._inference is None:
-                from simsearch.features.network.network import Inference, restore
-
-                self._inference = Inference(
-                    restore(self.weights), precision=self.settings.precision, device=self.settings.device
-                )
+                self._inference = self._quick() or self._by_pytorch()
             return self._inference
+
+    def _quick(self) -> QuickInference | None:
+        """The network by ONNX Runtime; None where the settings, the backbone or the installation are not for it."""
+        s = self.settings
+        if s.runtime != "onnx" or s.device not in ("auto", "cpu") or s.precision == "bfloat16":
+            return None
+        from simsearch.features.network.quick_start import QuickInference, can_start
+
+        return QuickInference(self.weights) if can_start(self.weights) else None
+
+    def _by_pytorch(self) -> Inference:
+        from simsearch.features.network.network import Inference, restore
+
+        return Inference(restore(self.weights), precision=self.settings.precision, device=self.settings.device)
 
     def describe(self, images: Sequence[Image]) -> list[Descriptor]:
         return [embedding for embedding, _, _ in self.describe_with_surface(images)]

@@ -9,7 +9,6 @@ import torch
 from torch import nn
 
 from simsearch.features.network.backbones import BACKBONES
-from simsearch.features.network.mobilenet import mobilenet_v2
 from simsearch.training.folded_norms import _Scaled, with_folded_norms
 from tests.features.network.networks import photos, trained
 
@@ -37,7 +36,7 @@ def test_it_computes_the_same_and_has_the_same_gradients(backbone: str, size: in
 
 
 def test_it_holds_nothing_of_its_own() -> None:
-    net = mobilenet_v2()
+    net = BACKBONES["mobilenet_v2"].build()
     thin = with_folded_norms(net)
     assert [id(p) for p in thin.parameters()] == [id(p) for p in net.parameters()]
     assert [id(b) for b in thin.buffers()] == [id(b) for b in net.buffers()]
@@ -78,7 +77,7 @@ def test_mixed_precision_is_near(backbone: str) -> None:
 
 
 def test_training_it_trains_the_backbone() -> None:
-    net = trained(mobilenet_v2()).double()
+    net = trained(BACKBONES["mobilenet_v2"].build()).double()
     before = copy.deepcopy(net.state_dict())
     thin = with_folded_norms(net)
     optimiser = torch.optim.SGD(net.parameters(), lr=0.01)

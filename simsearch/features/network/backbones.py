@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from simsearch.features.network.efficientnet_lite import efficientnet_lite
-from simsearch.features.network.mobilenet import mobilenet_v2
+from simsearch.features.network.inverted_residual import built
+from simsearch.features.network.plans import PLANS
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,16 @@ def _resnet18() -> nn.Sequential:
     )
 
 
+def _planned(name: str, names: Callable[[Mapping[str, Tensor], list[str]], dict[str, Tensor]]) -> Backbone:
+    plan = PLANS[name]
+    return Backbone(lambda: built(plan), plan.last, names)
+
+
 BACKBONES: dict[str, Backbone] = {
-    "mobilenet_v2": Backbone(mobilenet_v2, 1280, _prefixed),
+    "mobilenet_v2": _planned("mobilenet_v2", _prefixed),
     "mobilenet_v3_small": Backbone(lambda: _torchvision("mobilenet_v3_small"), 576, _prefixed),
     "mobilenet_v3_large": Backbone(lambda: _torchvision("mobilenet_v3_large"), 960, _prefixed),
     "resnet18": Backbone(_resnet18, 512, _resnet),
-    "efficientnet_lite0": Backbone(lambda: efficientnet_lite(1.0, 1.0), 1280, _in_order),
-    "efficientnet_lite2": Backbone(lambda: efficientnet_lite(1.1, 1.2), 1280, _in_order),
+    "efficientnet_lite0": _planned("efficientnet_lite0", _in_order),
+    "efficientnet_lite2": _planned("efficientnet_lite2", _in_order),
 }

@@ -23,6 +23,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from simsearch.core.errors import UsageError, WeightsError
+from simsearch.core.threads import SingleThreaded
 from simsearch.core.types import Pixels
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.frames import seen
@@ -257,6 +258,8 @@ class Inference:
 
     def describe(self, photos: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """n photos of any size -> embeddings (n, d) of length 1 and probabilities (n, len(SURFACES)), both float32."""
+        if self.device.type == "cpu":
+            SingleThreaded.torch()
         pictures = [seen(photo, self.architecture) for photo in photos]
         embeddings = np.empty((len(pictures), self.architecture.embedding), np.float32)
         surfaces = np.empty((len(pictures), len(SURFACES)), np.float32)

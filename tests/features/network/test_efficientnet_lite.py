@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from simsearch.core.errors import WeightsError
-from simsearch.features.network.efficientnet_lite import efficientnet_lite
+from simsearch.features.network.inverted_residual import built
 from simsearch.features.network.network import Inference, Network
+from simsearch.features.network.plans import PLANS
 from simsearch.features.network.weights_file import Architecture
 from tests.features.network.networks import photos
 
@@ -26,17 +27,17 @@ def narrow(features: nn.Sequential) -> list[int]:
 
 def test_lite0_has_the_published_stages() -> None:
     stages = [16, 24, 24, 40, 40, 80, 80, 80, 112, 112, 112, 192, 192, 192, 192, 320]
-    assert narrow(efficientnet_lite(1.0, 1.0)) == [32, *stages, 1280]
+    assert narrow(built(PLANS["efficientnet_lite0"])) == [32, *stages, 1280]
 
 
 def test_lite2_is_wider_and_deeper_between_its_first_and_last_stage() -> None:
     stages = [16, *[24] * 3, *[48] * 3, *[88] * 4, *[120] * 4, *[208] * 5, 352]
-    assert narrow(efficientnet_lite(1.1, 1.2)) == [32, *stages, 1280]
+    assert narrow(built(PLANS["efficientnet_lite2"])) == [32, *stages, 1280]
 
 
 @pytest.mark.parametrize(("height", "width"), [(224, 224), (160, 320), (64, 96)])
 def test_any_frame_of_whole_steps_passes(height: int, width: int) -> None:
-    features = efficientnet_lite(1.0, 1.0).eval()
+    features = built(PLANS["efficientnet_lite0"]).eval()
     with torch.inference_mode():
         assert features(torch.zeros(1, 3, height, width)).shape == (1, 1280, height // 32, width // 32)
 

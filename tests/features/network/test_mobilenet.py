@@ -7,14 +7,15 @@ import sys
 
 import torch
 
-from simsearch.features.network.mobilenet import mobilenet_v2
+from simsearch.features.network.inverted_residual import built
+from simsearch.features.network.plans import PLANS
 from tests.features.network.networks import photos, trained
 
 
 def test_mobilenet_is_torchvisions() -> None:
     from torchvision import models
 
-    theirs, ours = trained(models.mobilenet_v2(weights=None).features), mobilenet_v2().eval()
+    theirs, ours = trained(models.mobilenet_v2(weights=None).features), built(PLANS["mobilenet_v2"]).eval()
     ours.load_state_dict(theirs.state_dict())  # strict: the same names and shapes
     with torch.inference_mode():
         assert torch.equal(ours(photos(2)), theirs(photos(2)))

@@ -1,0 +1,183 @@
+"""A backbone as an ONNX graph, written without PyTorch and without the `onnx` package, for ONNX Runtime.
+
+Source of the format: ONNX's onnx.proto (IR version 8, operators of version 13), of which a dozen fields are needed, and
+the wire format of Protocol Buffers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.core.errors import WeightsError
+from simsearch.features.network.plans import Plan
+
+INPUT, OUTPUT = "pictures", "features"
+_IR, _OPERATORS = 8, 13
+_FLOAT32, _AN_INT, _INTS = 1, 2, 7
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def backbone_graph(plan: Plan, tensors: Arrays) -> bytes:
+    """A model: float32 (n, 3, h, w) -> float32 (n, plan.last, h / 32, w / 32); batch norms folded.
+
+    Weights are rounded to bfloat16, as PyTorch's inference does.
+
+    Args:
+        plan: of the backbone.
+        tensors: of a weights file, by name.
+
+    Raises:
+        WeightsError: one is missing, of another shape or not finite.
+    """
+    graph = _Graph(tensors, plan.eps)
+    x = graph.convolution(INPUT, "backbone.0.0", "backbone.0.1", (plan.first, 3, 3, 3), stride=2, clipped=True)
+    for number, block in enumerate(plan.blocks, 1):
+        name, inner, entry = f"backbone.{number}.conv", 0, x
+        if block.expansion > 1:
+            shape = (block.wide, block.inward, 1, 1)
+            x = graph.convolution(x, f"{name}.0.0", f"{name}.0.1", shape, clipped=True)
+            inner = 1
+        shape = (block.wide, 1, block.kernel, block.kernel)
+        x = graph.convolution(
+            x, f"{name}.{inner}.0", f"{name}.{inner}.1", shape, stride=block.stride, groups=block.wide, clipped=True
+        )
+        shape = (block.outward, block.wide, 1, 1)
+        x = graph.convolution(x, f"{name}.{inner + 1}", f"{name}.{inner + 2}", shape)
+        if block.adds:
+            x = graph.node("Add", [x, entry])
+    last = f"backbone.{len(plan.blocks) + 1}"
+    x = graph.convolution(
+        x, f"{last}.0", f"{last}.1", (plan.last, plan.blocks[-1].outward, 1, 1), clipped=True, output=OUTPUT
+    )
+    return graph.model()
+
+
+class _Graph:
+    """Nodes and weights of a graph, gathered in order."""
+
+    def __init__(self, tensors: Arrays, eps: float) -> None:
+        self.tensors, self.eps = tensors, eps
+        self.nodes: list[bytes] = []
+        self.weights = [_tensor("low", np.float32(0.0)), _tensor("high", np.float32(6.0))]
+
+    def convolution(
+        self,
+        x: str,
+        name: str,
+        norm: str,
+        shape: tuple[int, ...],
+        *,
+        stride: int = 1,
+        groups: int = 1,
+        clipped: bool = False,
+        output: str = "",
+    ) -> str:
+        """A convolution with the batch norm behind it folded in, and ReLU6 where it is `clipped`; its output's name."""
+        weight, bias = self._folded(name, norm, shape)
+        self.weights += [_tensor(f"{name}.weight", weight), _tensor(f"{name}.bias", bias)]
+        pad = (shape[2] - 1) // 2
+        settings = [
+            _ints("strides", [stride] * 2), _ints("pads", [pad] * 4), _ints("kernel_shape", shape[2:]),
+            _int("group", groups),
+        ]  # fmt: skip
+        out = self.node("Conv", [x, f"{name}.weight", f"{name}.bias"], settings)
+        return self.node("Clip", [out, "low", "high"], output=output) if clipped else out
+
+    def node(self, operator: str, inputs: Sequence[str], settings: Sequence[bytes] = (), output: str = "") -> str:
+        """Add a node; the name of its output."""
+        output = output or f"x{len(self.nodes)}"
+        parts = [_text(1, name) for name in inputs]
+        parts += [_text(2, output), _text(4, operator), *(_bytes(5, each) for each in settings)]
+        self.nodes.append(b"".join(parts))
+        return output
+
+    def _folded(self, name: str, norm: str, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        weight = self._tensor(f"{name}.weight", shape)
+        gain, shift, mean, variance = (
+            self._tensor(f"{norm}.{part}", shape[:1]) for part in ("weight", "bias", "running_mean", "running_var")
+        )
+        scale = gain / np.sqrt(variance + np.float32(self.eps))
+        folded = weight * scale[:, None, None, None], shift - mean * scale
+        if not all(np.isfinite(part).all() for part in folded):
+            raise WeightsError(f"{name} holds numbers that are not finite")
+        return _rounded(folded[0]), _rounded(folded[1])
+
+    def _tensor(self, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        found = self.tensors.get(name)
+        if found is None or found.shape != shape:
+            raise WeightsError(f"does not fit its own architecture ({name})")
+        return found.astype(np.float32)
+
+    def model(self) -> bytes:
+        """The model with the graph, serialised."""
+        graph = b"".join(
+            [
+                *(_bytes(1, node) for node in self.nodes),
+                _text(2, "backbone"),
+                *(_bytes(5, weight) for weight in self.weights),
+                _bytes(11, _pictures(INPUT)),
+                _bytes(12, _pictures(OUTPUT)),
+            ]
+        )
+        return _varint_field(1, _IR) + _bytes(7, graph) + _bytes(8, _varint_field(2, _OPERATORS))
+
+
+def _rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The nearest numbers of bfloat16, ties to even, as float32."""
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    bits = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
+    return np.asarray((bits & np.uint32(0xFFFF0000)).view(np.float32))
+
+
+# -- onnx.proto --------------------------------------------------------------------------------------------------------
+
+
+def _tensor(name: str, values: NDArray[np.float32] | np.float32) -> bytes:
+    array = np.asarray(values, "<f4")
+    dims = b"".join(_varint_field(1, side) for side in array.shape)
+    return dims + _varint_field(2, _FLOAT32) + _text(8, name) + _bytes(9, array.tobytes())
+
+
+def _pictures(name: str) -> bytes:
+    """A float32 input or output of four dimensions that are not known beforehand."""
+    dims = b"".join(_bytes(1, _text(2, f"{name}{i}")) for i in range(4))
+    return _text(1, name) + _bytes(2, _bytes(1, _varint_field(1, _FLOAT32) + _bytes(2, dims)))
+
+
+def _int(name: str, value: int) -> bytes:
+    return _text(1, name) + _varint_field(3, value) + _varint_field(20, _AN_INT)
+
+
+def _ints(name: str, values: Sequence[int]) -> bytes:
+    return _text(1, name) + b"".join(_varint_field(8, value) for value in values) + _varint_field(20, _INTS)
+
+
+# -- Protocol Buffers --------------------------------------------------------------------------------------------------
+
+
+def _varint_field(number: int, value: int) -> bytes:
+    return _varint(number << 3) + _varint(value)
+
+
+def _bytes(number: int, value: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(value)) + value
+
+
+def _text(number: int, value: str) -> bytes:
+    return _bytes(number, value.encode())
+
+
+def _varint(value: int) -> bytes:
+    return bytes(_septets(value))
+
+
+def _septets(value: int) -> Iterator[int]:
+    while value > 0x7F:
+        yield value & 0x7F | 0x80
+        value >>= 7
+    yield value
