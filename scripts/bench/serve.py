@@ -197,7 +197,7 @@ def full_load(server: Server, photos: Sequence[bytes], clients: int, seconds: fl
 def paced(server: Server, photos: Sequence[bytes], rate: float, seconds: float) -> Load:
     """`rate` requests a second begin, evenly."""
     load, started = Load(), time.perf_counter()
-    with ThreadPoolExecutor(32) as pool, server.client() as client:
+    with server.client() as client, ThreadPoolExecutor(32) as pool:  # the pool ends first: what was begun is answered
         for number in range(max(1, int(rate * seconds))):
             time.sleep(max(0.0, started + number / rate - time.perf_counter()))
             pool.submit(load.ask, client, photos[number % len(photos)])

@@ -35,6 +35,8 @@ HEADERS: Mapping[str, str] = {
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DRAIN_S, _DRAIN_BYTES, _SMALL = 3.0, 32_000_000, 1_000_000
 """What is still taken of a body that was refused, so that the client gets to read why."""
+_WAITED_MS = 20.0
+"""More than the time between two threads' turns; less than an answer takes."""
 
 
 class Gate:
@@ -137,13 +139,19 @@ class _Passage:
             headers["X-Request-ID"] = self.id
             if timing := server_timing(self.note):
                 headers["Server-Timing"] = timing
-            if self._unread():
+            if self._unread() or self._waited():
                 headers["Connection"] = "close"
         if message["type"] == "http.response.body" and not message.get("more_body") and self._unread():
             await self._send({**message, "more_body": True})
             await self._drain()
             message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self._send(message)
+
+    def _waited(self) -> bool:
+        """Whether a photo waited for a thread. A connection stays with the worker that accepted it, and some workers
+        have more of them: closed, its next request may reach one that has less to do."""
+        waited = self.note.get("wait_ms")
+        return isinstance(waited, int | float) and waited > _WAITED_MS
 
     def _unread(self) -> bool:
         """Whether the client still sends a body that nobody reads. A small one is left to the protocol."""

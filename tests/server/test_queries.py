@@ -37,6 +37,17 @@ def test_an_answer_is_that_of_the_command_line(served: Served) -> None:
     assert "describe;dur=" in done.headers["server-timing"]
 
 
+def test_a_connection_whose_photo_waited_may_go_to_another_worker(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = served.photo()
+    assert "connection" not in served.ask(photo, params={"record": "false"}).headers
+    monkeypatch.setattr("simsearch.server.gate._WAITED_MS", -1.0)
+    waited = served.ask(photo, params={"record": "false"})
+    assert (waited.status_code, waited.headers["connection"]) == (200, "close")
+    assert "connection" not in served.http.get("/health/live").headers
+
+
 def test_an_answer_is_recorded_under_its_number(served: Served) -> None:
     with served.client() as client:
         answer = client.query(served.photo(), k=2, explain=True)
