@@ -49,7 +49,7 @@ class _Computed:
     """What the fingerprint is made of, beside the weights: the settings that change the embedding."""
 
     crop_pills: bool
-    crops: str = "checked"
+    crops: str = "checked, none into a pill"
     """How crops are chosen; see `Siamese._look_closer`."""
 
 

@@ -2,8 +2,8 @@
 
 Official photos show pills on plain ground beside a ruler, under a heading, sometimes as a print within a page. A grey
 closing fills in everything thin and dark (ticks, letters, cross-hairs). The ground is a wide median of the closed
-photo. A compact spot that differs from it is a pill. Where no pill is found the whole photo is kept: a wrong crop is
-worse than none.
+photo. A compact spot that differs from it is a pill. Where no pill is found, or one fills the photo (`filling_pill`),
+the whole photo is kept: a wrong crop is worse than none.
 
 Source: grey closing and opening by structuring elements (Serra 1982).
 """
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from simsearch.core.images import resized
 from simsearch.core.types import Pixels
+from simsearch.features.network.filling_pill import filling_pill
 
 _SIDE = 384  # working size; all lengths below are pixels at this size
 _PRINT = 13  # closing: wider than the strokes of rulers and letters, narrower than a pill
@@ -61,9 +62,16 @@ def crop_to_pills(pixels: Pixels) -> Pixels:
 
 
 def cropped_with_outlines(pixels: Pixels) -> tuple[Pixels, tuple[NDArray[np.float32], ...]]:
-    """The crop, and the outline (n, 2) of each pill in pixels of the crop; no outlines where no pill is found."""
+    """The crop, and the outline (n, 2) of each pill in pixels of the crop; no outlines where no pill is found.
+
+    A photo that one pill fills is its own crop: what is found on that pill is its print.
+    """
     outlines: tuple[NDArray[np.float32], ...] = ()
     for _ in range(_ROUNDS):
+        filling = filling_pill(pixels)
+        if filling is not None:
+            outlines = (filling,)
+            break
         found = find_pills(pixels)
         if found is None:
             break
