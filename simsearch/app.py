@@ -343,8 +343,9 @@ class App(Parts):
             self.require_catalog()
             result = calibrate_from_decisions(self.catalog, self.calibration, target_far=target_far)
         else:
+            base = self.calibration if print_only else self.calibration_if_any
             result = calibrate_from_table(
-                self.config, self.methods, self.print_methods, self.calibration, table, target_far,
+                self.config, self.methods, self.print_methods, base, table, target_far,
                 print_only=print_only, progress=progress,
             )  # fmt: skip
         return result.written(path)  # in one step, so that minutes of work need not wait for another writer's lock

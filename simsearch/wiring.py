@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from simsearch.core.config import NEEDED, PRINTED, Config
-from simsearch.core.errors import CatalogError, ConfigError, UsageError
+from simsearch.core.errors import CatalogError, ConfigError, UsageError, WeightsError
 from simsearch.core.files import writing as hold_lock
 
 if TYPE_CHECKING:
@@ -238,6 +238,14 @@ class Parts:
     def calibration(self) -> Calibration:
         """The home's own where `simsearch calibrate` made one, else the one beside the weights."""
         return self.scoring.current().calibration
+
+    @property
+    def calibration_if_any(self) -> Calibration | None:
+        """The same; None where the weights have none yet, or there is only one of other weights."""
+        try:
+            return self.calibration
+        except WeightsError:
+            return None
 
     @property
     def verifier(self) -> Verifier:

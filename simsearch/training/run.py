@@ -94,7 +94,7 @@ def calibrate_from_table(
     config: Config,
     methods: Mapping[str, Method],
     printed: Mapping[str, Method],
-    base: Calibration,
+    base: Calibration | None,
     table: Path,
     target_far: float,
     *,
@@ -108,7 +108,7 @@ def calibrate_from_table(
         methods: of appearance.
         printed: the methods `reading` and `codes`. Where they cannot read, or too little can be read, what `base` says
             of print stays.
-        base: the calibration in force.
+        base: the calibration in force; None where there is none, as of new weights.
         table: labelled photos.
         target_far: false-accept rate of both thresholds, in (0, 1).
         print_only: keep what `base` says of appearance, and fit what print adds alone.
@@ -126,9 +126,10 @@ def calibrate_from_table(
     facts = {"table": table.name, "date": datetime.now(UTC).date().isoformat()}
     try:
         alike, places = sample.without_faces()
-        made = base if print_only else _fitted(config, methods, alike, target_far, facts, progress)
-        of_print = {name: base.thresholds[name] for name in ("match_print", "match_alone") if name in base.thresholds}
-        made = replace(made, printed=base.printed, alone=base.alone, thresholds={**of_print, **made.thresholds})
+        if base is not None and print_only:
+            made = base
+        else:
+            made = _with_print_of(base, _fitted(config, methods, alike, target_far, facts, progress))
         if not reason:
             rows = [loaded[place] for place in places]
             pairs = _print_pairs(config, methods, printed, made, alike, rows, unreadable, progress)
@@ -143,6 +144,14 @@ def calibrate_from_table(
     except TrainingError as error:
         raise TrainingError(f"{error}{refused_in_words(refused)}{refused_in_words(unreadable)}") from None
     return CalibrateResult(made, (*refused, *unreadable))
+
+
+def _with_print_of(base: Calibration | None, made: Calibration) -> Calibration:
+    """A new calibration of appearance with what an earlier one says of print."""
+    if base is None:
+        return made
+    kept = {name: base.thresholds[name] for name in ("match_print", "match_alone") if name in base.thresholds}
+    return replace(made, printed=base.printed, alone=base.alone, thresholds={**kept, **made.thresholds})
 
 
 def print_pairs_of_table(

@@ -160,6 +160,19 @@ def test_calibrating_on_a_table_replaces_what_came_with_the_weights(app: App, sh
     assert app.match_threshold == app.calibration.thresholds["match"]
 
 
+def test_weights_without_a_calibration_get_one(app: App, shop: Shop, tmp_path: Path) -> None:
+    alone = tmp_path / "alone.safetensors"
+    shutil.copy(app.methods["siamese"].weights.path, alone)  # type: ignore[attr-defined]
+    own = tmp_path / "own.toml"
+    own.write_text(f'[methods.siamese]\nweights = "{alone}"\n[reading]\nmode = "never"\n', encoding="utf-8")
+    with open_app(tmp_path / "new home", own) as new:
+        with pytest.raises(WeightsError):
+            new.calibrate(shop.table, print_only=True)
+        made = new.calibrate(shop.table, target_far=0.05)
+        assert made.path == tmp_path / "new home" / "calibration.json"
+        assert new.calibration == made.calibration
+
+
 def test_too_few_photos_to_calibrate_on(app: App, shop: Shop, tmp_path: Path) -> None:
     table = tmp_path / "few.csv"
     photo = shop.photo(shop.products[0].sku)
