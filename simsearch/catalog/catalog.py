@@ -20,6 +20,7 @@ from simsearch.catalog.images import Images
 from simsearch.catalog.readings import Readings
 from simsearch.catalog.reviews import Reviews
 from simsearch.catalog.selection import Selection
+from simsearch.catalog.shared import SharedBuilds
 from simsearch.catalog.sources import Sources
 from simsearch.catalog.tables import ImageRow, ProductRow, StateRow, Verdict
 from simsearch.core.config import CatalogSettings
@@ -78,6 +79,7 @@ class Catalog:
         self.readings = Readings(database)
         self.decisions = Decisions(database)
         self.builds = Builds(database)
+        self.shared = SharedBuilds(database)
         self.reviews = Reviews(database)
         self.selection = Selection(database)
         self.browse = Browse(database)

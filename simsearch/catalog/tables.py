@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0007"
+HEAD = "0009"
 """Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
 _NAMES = {
@@ -175,6 +175,41 @@ class GenerationRow(Table):
     state: Mapped[str] = mapped_column(String(16))
     """built; or failed: the build was not completed, or did not pass its audit."""
     audit: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class SharedGenerationRow(Table):
+    """A generation whose indexes lie in an engine that several machines reach."""
+
+    __tablename__ = "shared_generations"
+    __table_args__ = (CheckConstraint("state IN ('building', 'built', 'leaving')", name="state"),)
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    """built: it may serve; building, leaving: what is there of it is dropped by the next build."""
+    collections: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """What it may have made in the engine, so that nothing else is ever dropped there."""
+    manifest: Mapped[str] = mapped_column(Text, default="")
+    """Its JSON, as `indexes.manifest` writes it; empty before it is built."""
+
+
+class SharedFileRow(Table):
+    """A part of a file of such a generation: keypoint votes and texts, which lie in no engine."""
+
+    __tablename__ = "shared_files"
+
+    generation: Mapped[str] = mapped_column(ForeignKey("shared_generations.name"), primary_key=True)
+    file: Mapped[str] = mapped_column(String(64), primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SharedPointerRow(Table):
+    """A single row: the shared generation that serves; none before the first."""
+
+    __tablename__ = "shared_pointer"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    generation: Mapped[str] = mapped_column(ForeignKey("shared_generations.name"))
 
 
 class DecisionRow(Table):

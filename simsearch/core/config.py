@@ -73,6 +73,8 @@ class IndexingSettings:
 class GenerationSettings:
     """How indexes are built and kept."""
 
+    engine: str = setting("faiss", choices=("faiss", "pgvector", "milvus"))
+    url: str = ""
     keep: int = setting(3, low=1)
     audit_sample: int = setting(200, low=1)
     audit_k: int = setting(50, low=1)

@@ -10,6 +10,7 @@
     ├── CatalogError                5   the database: missing, of another version, locked, damaged
     │   └── DamagedDescriptor       5   one stored descriptor has the wrong size
     ├── GenerationError             6   the indexes: none built, damaged, not in step with the catalog
+    │   └── EngineError             6   the engine that holds their vectors does not answer, or refuses
     ├── WeightsError                7   a weights or calibration file that cannot be used
     ├── RefusedError                8   `--strict`, and some rows or photos were refused
     └── TrainingError               9   training data or a checkpoint that cannot be used
@@ -89,6 +90,10 @@ class GenerationError(SimsearchError):
     """The indexes cannot be used as they are; the message names the command that repairs them."""
 
     exit_code = 6
+
+
+class EngineError(GenerationError):
+    """The engine that holds the vectors of the generations (`generations.engine`) does not answer, or refuses."""
 
 
 class WeightsError(SimsearchError):

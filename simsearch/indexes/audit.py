@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from simsearch.core.config import GenerationSettings
 from simsearch.core.types import Ids, Metric
 from simsearch.indexes.base import Searcher
-from simsearch.indexes.factory import FactoryIndex
 from simsearch.indexes.manifest import Audit
 
 _BLOCK = 32_768
 """Vectors compared at once: their similarities to all samples are held in memory."""
 _TUNING_SEED = 1_000_003
+
+
+class Adjustable(Protocol):
+    """An index that can look at more, and then finds more."""
+
+    metric: ClassVar[Metric]
+
+    @property
+    def effort(self) -> int:
+        """What a query looks at; 0 where every vector is compared."""
+        ...
+
+    def raise_effort(self) -> bool:
+        """Double the effort; False where that is not possible."""
+        ...
 
 
 def audit(
@@ -43,7 +57,7 @@ def audit(
 
 
 def tune(
-    index: FactoryIndex, asked: Searcher, ids: Ids, vectors: np.ndarray[Any, Any], settings: GenerationSettings
+    index: Adjustable, asked: Searcher, ids: Ids, vectors: np.ndarray[Any, Any], settings: GenerationSettings
 ) -> None:
     """Raise the effort of a query until recall is a little above what the audit needs.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +35,9 @@ from simsearch.indexes.text_build import build_texts
 
 LaneVectors = tuple[Lane, Ids, np.ndarray[Any, Any]]
 """A lane with its ids (n,) ascending and vectors (n, width), which may be mapped from disk."""
+
+LaneBuilder = Callable[[Path, Lane, Ids, np.ndarray[Any, Any], Ids, GenerationSettings], tuple[LaneFacts, Audit]]
+"""As `build_lane`."""
 
 _VOTE_SAMPLE = 50
 """Images whose own keypoints are looked up by the audit of the votes."""
@@ -70,9 +73,16 @@ class BuildRequest:
 
 
 def build_files(
-    folder: Path, lanes: Iterable[LaneVectors], request: BuildRequest, catalog: CatalogView | None
+    folder: Path,
+    lanes: Iterable[LaneVectors],
+    request: BuildRequest,
+    catalog: CatalogView | None,
+    build: LaneBuilder | None = None,
+    engine: str = "faiss",
 ) -> Manifest:
     """Write the indexes of all lanes into `folder`, and audit them; returns the manifest, which is not written yet.
+
+    `build` makes those of vectors, in `engine`; None: FAISS does, in files.
 
     Raises:
         GenerationError: an audit failed; the message says which and why.
@@ -82,7 +92,8 @@ def build_files(
     built: list[LaneFacts] = []
     audits: dict[str, Audit] = {}
     for lane, ids, vectors in lanes:
-        facts, audits[lane.name] = build_lane(folder, lane, ids, vectors, request.expected, request.settings)
+        make = build or build_lane
+        facts, audits[lane.name] = make(folder, lane, ids, vectors, request.expected, request.settings)
         built.append(facts)
     voted = None
     if request.keypoints is not None:
@@ -103,7 +114,7 @@ def build_files(
         ids_sha256=hashlib.sha256(request.expected.tobytes()).hexdigest(),
         mark=catalog.images.mark(request.revision) if catalog else {}, settings=asdict(request.settings),
         build_s=round(time.perf_counter() - started, 3), lanes=tuple(built), votes=voted, audit=audits,
-        texts=tuple(texts),
+        engine=engine, texts=tuple(texts),
     )  # fmt: skip
 
 

@@ -23,12 +23,13 @@ from pathlib import Path
 from simsearch.core.config import GenerationSettings
 from simsearch.core.errors import GenerationError
 from simsearch.core.files import replace, sync
-from simsearch.core.types import Ids
+from simsearch.core.types import Ids, Metric
 from simsearch.indexes import manifest as manifests
 from simsearch.indexes.base import Lane, Searcher
 from simsearch.indexes.build import BuildRequest, Keypoints, LaneVectors, build_files
 from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.catalog_view import CatalogView, drift
+from simsearch.indexes.choice import choose
 from simsearch.indexes.factory import FactoryIndex
 from simsearch.indexes.generation import Generation
 from simsearch.indexes.keypoint_votes import VoteIndex
@@ -42,7 +43,7 @@ __all__ = ["Generation", "Generations", "Lane"]
 
 _LOG = logging.getLogger("simsearch")
 _NAME = re.compile(r"g\d{6,}")
-_UNFINISHED = ".unfinished"
+UNFINISHED = ".unfinished"
 """Suffix of a folder that is being built or removed."""
 
 
@@ -53,17 +54,25 @@ class Generations:
         """`device`: where indexes are searched: cpu, cuda or auto."""
         self.folder, self.catalog, self.device = folder, catalog, device
 
+    def close(self) -> None:
+        """Give back what is held open: no file is."""
+
     def names(self) -> list[str]:
         """The builds on disk, oldest first. What a killed build left is not among them."""
         if not self.folder.is_dir():
             return []
         found = [p.name for p in self.folder.iterdir() if _NAME.fullmatch(p.name) and (p / "manifest.json").is_file()]
-        return sorted(found, key=_number)
+        return sorted(found, key=number)
 
     def next_name(self, recorded: Iterable[str] = ()) -> str:
         """A name above all on disk and all `recorded`: a killed build or a restored catalog may know fewer."""
-        there = [p.name.removesuffix(_UNFINISHED) for p in self.folder.iterdir()] if self.folder.is_dir() else []
-        return f"g{max((_number(n) for n in (*there, *recorded) if _NAME.fullmatch(n)), default=0) + 1:06d}"
+        there = [p.name.removesuffix(UNFINISHED) for p in self.folder.iterdir()] if self.folder.is_dir() else []
+        return f"g{max((number(n) for n in (*there, *recorded) if _NAME.fullmatch(n)), default=0) + 1:06d}"
+
+    def kind_for(self, metric: Metric, dim: int, images: int, settings: GenerationSettings) -> tuple[str, float]:
+        """How a lane of that size is built, and how many bytes an image takes there."""
+        kind = choose(metric, dim, images, settings)
+        return kind.factory, kind.bytes_per_image
 
     def current(self) -> str | None:
         """Name of the generation that serves; None before the first build.
@@ -132,7 +141,7 @@ class Generations:
         """Build in an unfinished folder, and rename it when everything is on the disk."""
         if (self.folder / request.name).exists():
             raise GenerationError(f"{self.folder / request.name}: is there already; {REPAIR}")
-        work = self.folder / f"{request.name}{_UNFINISHED}"
+        work = self.folder / f"{request.name}{UNFINISHED}"
         self.clean()
         work.mkdir(parents=True)
         try:
@@ -157,7 +166,7 @@ class Generations:
             GenerationError: there is none.
         """
         current = self.current()
-        for name in reversed([n for n in self.names() if current is None or _number(n) < _number(current)]):
+        for name in reversed([n for n in self.names() if current is None or number(n) < number(current)]):
             with suppress(GenerationError):
                 self.check(name, full=True)
                 self._serve(name)
@@ -170,7 +179,7 @@ class Generations:
         gone = [n for n in self.names()[:-keep] if n != current]
         for name in gone:
             # Renamed first, so that a half removed folder does not look like a generation.
-            going = self.folder / f"{name}{_UNFINISHED}"
+            going = self.folder / f"{name}{UNFINISHED}"
             os.rename(self.folder / name, going)
             shutil.rmtree(going)
         return gone
@@ -178,7 +187,7 @@ class Generations:
     def clean(self) -> None:
         """Remove what a killed build or removal left."""
         if self.folder.is_dir():
-            for path in self.folder.glob(f"*{_UNFINISHED}"):
+            for path in self.folder.glob(f"*{UNFINISHED}"):
                 shutil.rmtree(path)
 
     # -- reading -----------------------------------------------------------------------------------------------------
@@ -235,7 +244,7 @@ class Generations:
         pointer, problem = self._pointer()
         if pointer is None:
             return None
-        names = [n for n in reversed(self.names()) if not pointer or _number(n) < _number(pointer)]
+        names = [n for n in reversed(self.names()) if not pointer or number(n) < number(pointer)]
         for name in [pointer, *names] if pointer else names:
             try:
                 found = self._opened(name, wanted, pointer, keypoints, reading)
@@ -287,5 +296,6 @@ class Generations:
         return Reranked(index, lane.rerank, vectors_of(self.catalog, lane.fingerprint, lane.dim))
 
 
-def _number(name: str) -> int:
+def number(name: str) -> int:
+    """Of a generation, by which they are ordered."""
     return int(name[1:])

@@ -119,6 +119,8 @@ class Manifest:
     votes: VoteFacts | None
     audit: Mapping[str, Audit]
     """Lane -> audit."""
+    engine: str = "faiss"
+    """What holds the lanes: FAISS, in files, or one of `indexes.engine`, under the name that is `file` of the lane."""
     texts: tuple[TextFacts, ...] = ()
     """The lanes of text and their weights; empty where it was built without, as by a simsearch that did not read."""
     digest: str = field(default="", compare=False)
@@ -142,7 +144,7 @@ class Manifest:
     @property
     def files(self) -> tuple[StoredFile, ...]:
         """All files but the manifest."""
-        return (*self.lanes, *([self.votes] if self.votes else []), *self.texts)
+        return (*(self.lanes if self.engine == "faiss" else ()), *([self.votes] if self.votes else []), *self.texts)
 
     @property
     def record(self) -> dict[str, Any]:
@@ -226,13 +228,25 @@ def read(path: Path) -> Manifest:
         GenerationError: it is damaged, missing or of another format.
     """
     try:
-        body = json.loads(path.read_bytes())
+        return parse(path.read_bytes(), str(path))
+    except OSError as error:
+        raise GenerationError(f"{path}: is damaged ({type(error).__name__}); {REPAIR}") from None
+
+
+def parse(content: str | bytes, where: str) -> Manifest:
+    """The manifest that `write` made `content` of; `where` names it in messages.
+
+    Raises:
+        GenerationError: it is damaged or of another format.
+    """
+    try:
+        body = json.loads(content)
         said = body.pop("digest")
         sound = said == digest(body)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise GenerationError(f"{path}: is damaged ({type(error).__name__}); {REPAIR}") from None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise GenerationError(f"{where}: is damaged ({type(error).__name__}); {REPAIR}") from None
     if not sound:
-        raise GenerationError(f"{path}: does not have the content that was written; {REPAIR}")
+        raise GenerationError(f"{where}: does not have the content that was written; {REPAIR}")
     if body.get("format") != FORMAT:
-        raise GenerationError(f"{path}: is of format {body.get('format')}, this simsearch reads {FORMAT}; {REPAIR}")
-    return replace(from_json(Manifest, body, str(path)), digest=said)
+        raise GenerationError(f"{where}: is of format {body.get('format')}, this simsearch reads {FORMAT}; {REPAIR}")
+    return replace(from_json(Manifest, body, where), digest=said)

@@ -24,7 +24,6 @@ from simsearch.features.base import Method, MetricMethod
 from simsearch.indexes.base import Lane
 from simsearch.indexes.build import Keypoints, LaneVectors
 from simsearch.indexes.catalog_text import CatalogText
-from simsearch.indexes.choice import choose
 from simsearch.indexes.generations import Generations
 from simsearch.indexes.manifest import TEXT, WEIGHTS, WORDS, Manifest
 from simsearch.ingest.build_plan import LastBuild, Plan, planned
@@ -205,8 +204,8 @@ class Rebuilder:
         last = self._last_builds()
         lanes = []
         for m in self.lanes:
-            kind = choose(m.metric, m.dim, images, self.config.generations)
-            lanes.append(planned(m.name, images, kind.factory, kind.bytes_per_image, last.get(m.name)))
+            kind, width = self.generations.kind_for(m.metric, m.dim, images, self.config.generations)
+            lanes.append(planned(m.name, images, kind, width, last.get(m.name)))
         if self._keypoints():
             width = _VOTE_BYTES * self.config.query.vote_keypoints
             lanes.append(planned("votes", images, "BIVF", width, last.get("votes")))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simsearch import indexes
 from simsearch.core.errors import GenerationError
 from simsearch.core.types import Ids
-from simsearch.indexes import VectorIndex
+from simsearch.indexes import Searcher, VectorIndex
 
 Index = type[VectorIndex]
 DIM = 32
@@ -49,21 +49,21 @@ def through_a_file(index: VectorIndex, folder: Path) -> VectorIndex:
     return type(index).load(folder / "saved.index", index.dim)
 
 
-class IndexContract:
-    """Holds a class that keeps to `indexes.base.VectorIndex` to what the seam promises.
+class SearcherContract:
+    """Holds whatever keeps to `indexes.base.Searcher`, and can be filled, to what the seam promises.
 
-    Inherit it in a test module, and say by the parameter `cls` which classes to test::
-
-        @pytest.mark.parametrize("cls", [Mine])
-        class TestMine(IndexContract):
-            pass
-
-    The index must be exact, as the four of simsearch are in the sizes used here (300 vectors of 32 dimensions).
+    Inherit it in a test module, say by the parameter `cls` what makes an empty one of a dimension, and by
+    `opened_again` how one that was filled is opened again. It must be exact in the sizes used here (300 vectors of 32
+    dimensions).
     """
+
+    def opened_again(self, index: Any, folder: Path) -> Any:
+        """`index` as a later process opens it; nothing is added to it any more."""
+        raise NotImplementedError
 
     def test_says_what_it_is(self, cls: Index, tmp_path: Path) -> None:
         index = cls(DIM)
-        assert isinstance(index, VectorIndex)
+        assert isinstance(index, Searcher)
         assert index.metric in ("cosine", "hamming")
         assert index.dim == DIM
         assert len(index) == 0
@@ -104,7 +104,7 @@ class IndexContract:
         assert (similarities[:, 3:] == -np.inf).all()
 
     def test_is_empty_at_first(self, cls: Index, tmp_path: Path) -> None:
-        for index in (cls(DIM), through_a_file(cls(DIM), tmp_path)):
+        for index in (cls(DIM), self.opened_again(cls(DIM), tmp_path)):
             found, similarities = index.search(vectors(cls, 2), 4)
             assert (found == -1).all()
             assert (similarities == -np.inf).all()
@@ -143,6 +143,54 @@ class IndexContract:
         assert np.array_equal(stored, before)
         assert len(index) == 40
 
+    def test_is_searched_by_many_threads_at_once(self, cls: Index, tmp_path: Path) -> None:
+        index, _, stored = filled(cls, 300)
+        index = self.opened_again(index, tmp_path)
+        wanted = [index.search(stored[i : i + 3], 5)[0].tolist() for i in range(60)]
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda i: index.search(stored[i : i + 3], 5)[0].tolist(), range(60)))
+        assert found == wanted
+
+    def test_gives_what_it_returns_away(self, cls: Index, tmp_path: Path) -> None:
+        index, ids, stored = filled(cls, 20)
+        wanted = [part.copy() for part in index.search(stored[:2], 3)]
+        stored[:] = 0  # `add` has copied it
+        for part in (*index.search(vectors(cls, 2), 3), index.ids()):
+            part[:] = 0
+        again = index.search(vectors(cls, 20)[:2], 3)
+        assert all(np.array_equal(a, b) for a, b in zip(wanted, again, strict=True))
+        assert index.ids().tolist() == ids.tolist()
+
+    def test_answers_as_before_when_it_is_opened_again(self, cls: Index, tmp_path: Path) -> None:
+        index, ids, _ = filled(cls, 50)
+        queries = vectors(cls, 5, seed=3)
+        before = index.search(queries, 60)
+        again = self.opened_again(index, tmp_path)
+        for a, b in zip(before, again.search(queries, 60), strict=True):
+            assert np.array_equal(a, b)
+        assert np.array_equal(again.ids(), ids)
+        assert len(again) == 50
+
+
+class IndexContract(SearcherContract):
+    """Holds a class that keeps to `indexes.base.VectorIndex` to what the seam promises.
+
+    Inherit it in a test module, and say by the parameter `cls` which classes to test::
+
+        @pytest.mark.parametrize("cls", [Mine])
+        class TestMine(IndexContract):
+            pass
+
+    The index must be exact, as the four of simsearch are in the sizes used here (300 vectors of 32 dimensions).
+    """
+
+    def opened_again(self, index: Any, folder: Path) -> Any:
+        """Through a file."""
+        return through_a_file(index, folder)
+
+    def test_is_an_index(self, cls: Index, tmp_path: Path) -> None:
+        assert isinstance(cls(DIM), VectorIndex)
+
     def test_answers_from_a_file_as_before(self, cls: Index, tmp_path: Path) -> None:
         index, ids, _ = filled(cls, 50)
         again = through_a_file(index, tmp_path)
@@ -178,23 +226,6 @@ class IndexContract:
             if other.metric != cls.metric:
                 with pytest.raises(GenerationError, match=r"run `simsearch rebuild`"):
                     indexes.load(kind, path, DIM)
-
-    def test_is_searched_by_many_threads_at_once(self, cls: Index, tmp_path: Path) -> None:
-        index, _, stored = filled(cls, 300)
-        wanted = [index.search(stored[i : i + 3], 5)[0].tolist() for i in range(60)]
-        with ThreadPoolExecutor(8) as pool:
-            found = list(pool.map(lambda i: index.search(stored[i : i + 3], 5)[0].tolist(), range(60)))
-        assert found == wanted
-
-    def test_gives_what_it_returns_away(self, cls: Index, tmp_path: Path) -> None:
-        index, ids, stored = filled(cls, 20)
-        wanted = [part.copy() for part in index.search(stored[:2], 3)]
-        stored[:] = 0  # `add` has copied it
-        for part in (*index.search(vectors(cls, 2), 3), index.ids()):
-            part[:] = 0
-        again = index.search(vectors(cls, 20)[:2], 3)
-        assert all(np.array_equal(a, b) for a, b in zip(wanted, again, strict=True))
-        assert index.ids().tolist() == ids.tolist()
 
     def test_says_when_it_cannot_be_written(self, cls: Index, tmp_path: Path) -> None:
         with pytest.raises(GenerationError, match="cannot write"):

@@ -7,7 +7,7 @@ hash bits set, and is the same product as what it is compared with by a probabil
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -121,11 +121,28 @@ class World:
     """A catalog in a folder, its generations and an engine over stand-ins."""
 
     def __init__(
-        self, folder: Path, *, extra: bool = False, read: bool = False, settings: QuerySettings = SETTINGS
+        self,
+        folder: Path,
+        *,
+        extra: bool = False,
+        read: bool = False,
+        settings: QuerySettings = SETTINGS,
+        url: str = "",
+        generations: Callable[[Path, Catalog], Generations] | None = None,
     ) -> None:
-        """`extra` adds a second hash, dhash, as one more lane; `read` adds those of text, see :meth:`read`."""
-        self.catalog = Catalog(folder / "catalog.db", CatalogSettings())
-        self.generations = Generations(folder / "generations")
+        """A world in `folder`.
+
+        Args:
+            folder: for the files.
+            extra: adds a second hash, dhash, as one more lane.
+            read: adds the lanes of text, see :meth:`read`.
+            settings: of queries.
+            url: of the catalog; "": an SQLite file in the folder.
+            generations: makes them for a folder and a catalog; None: in files.
+        """
+        self.catalog = Catalog(url or folder / "catalog.db", CatalogSettings())
+        make = generations or (lambda place, _: Generations(place))
+        self.generations = make(folder / "generations", self.catalog)
         self.methods: dict[str, Any] = {
             "phash": IndexedStandIn("phash", np.uint8, (8,), "hamming", 64),
             "orb": StandIn("orb", np.float64, (2,)),
@@ -183,7 +200,7 @@ class World:
 
     def build(self) -> str:
         """Build and serve a new generation; its name."""
-        name = f"g{len(self.generations.names()) + 1:06d}"
+        name = self.generations.next_name()
 
         def lanes() -> Iterator[tuple[Lane, Any, Any]]:
             for m in self.methods.values():
@@ -203,5 +220,6 @@ class World:
         return decision
 
     def close(self) -> None:
-        """Close the catalog."""
+        """Close the catalog and what holds the generations."""
+        self.generations.close()
         self.catalog.close()
