@@ -104,6 +104,7 @@ class App(Parts):
         reread: bool = False,
         rebuild: bool | None = None,
         reading: bool | None = None,
+        workers: str | None = None,
         progress: Progress = silent,
     ) -> IndexReport:
         """Describe what `sources` list and the catalog lacks, then read what is printed on the catalog's photos.
@@ -120,9 +121,11 @@ class App(Parts):
                 `indexing.rebuild_share` of the images are outside it.
             reading: read every photo of the catalog that is not read yet; None does so where `reading.mode` allows it
                 and the reader is installed.
+            workers: what describes: "local" or "local:N" for processes; None: as `indexing.describe_on` says.
+            progress: told after every photo.
 
         Raises:
-            ConfigError: `reading` is wanted, and not possible; nothing was changed.
+            ConfigError: `workers` names nothing, or `reading` is wanted, and not possible; nothing was changed.
             SourceError: a source cannot be read at all, or more is no longer listed than may be retired at once;
                 nothing was changed.
         """
@@ -136,7 +139,7 @@ class App(Parts):
         if going:
             self.require_catalog()
         with self.writing():
-            indexer = self.indexer
+            indexer = self.indexer if workers is None else self.indexer_on(workers)
             share = 1.0 if prune_all else self.config.nightly.retire_share if prune else None
             forgotten = [forgettable(self.catalog, source) for source in going]
             report = indexer.run(read, retire_share=share, reread=reread, progress=progress)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import RLock
 from types import TracebackType
@@ -144,7 +145,14 @@ class Parts:
         """What describes photos for the catalog."""
         from simsearch.ingest.indexer import Indexer
 
-        return Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
+        return Indexer.of(self.catalog, self.methods, self.config)
+
+    def indexer_on(self, workers: str) -> Indexer:
+        """The same, describing on `workers`, whatever `indexing.describe_on` says."""
+        from simsearch.ingest.indexer import Indexer
+
+        settings = replace(self.config.indexing, describe_on=workers)
+        return Indexer.of(self.catalog, self.methods, replace(self.config, indexing=settings))
 
     @property
     def faces(self) -> Faces:

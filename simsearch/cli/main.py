@@ -102,6 +102,10 @@ def index(
     no_reading: Annotated[
         bool, Option("--no-reading", help="Do not read what is printed on the photos; `simsearch read` does it later.")
     ] = False,
+    workers: Annotated[
+        str | None,
+        Option(help="Describe in processes: local, or local:N (default: indexing.describe_on).", metavar="WHERE"),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Read product photos into the catalog. Run it again at any time: what has not changed is skipped."""
@@ -113,7 +117,7 @@ def index(
     with opened_app(context) as app, progress_bar(context, "indexing") as progress:
         report = app.index(
             sources or [], prune=prune, prune_all=prune_all, forget=forget_source or [], reread=reread,
-            rebuild=rebuild, reading=False if no_reading else None, progress=progress,
+            rebuild=rebuild, reading=False if no_reading else None, workers=workers, progress=progress,
         )  # fmt: skip
     show(report, shapes.report, printing.report, as_json)
     if strict and report.refused:

@@ -64,6 +64,8 @@ class IndexingSettings:
 
     stored: tuple[str, ...] = ("phash", "orb", "siamese")
     workers: int = setting(0, low=0, high=256)
+    describe_on: str = ""
+    lease_s: float = setting(60.0, low=1.0, high=86_400.0)
     batch: int = setting(8, low=1, high=4096)
     commit_every: int = setting(256, low=1)
     rebuild_share: float = setting(0.05, low=0.0, high=1.0)

@@ -48,6 +48,10 @@ class ImageError(SimsearchError):
         super().__init__(message)
         self.code = code
 
+    def __reduce__(self) -> tuple[type[ImageError], tuple[str, str]]:
+        """Lets it pass from one process to another, with its code."""
+        return type(self), (self.code, str(self))
+
 
 REFUSALS = {
     "missing": "there is no such file, or it may not be read",

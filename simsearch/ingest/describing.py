@@ -53,6 +53,10 @@ class Describer:
         self.settings = settings
         self.batched, self.others = split(methods)
 
+    def describe(self, batch: Sequence[Job]) -> list[Seen]:
+        """As `submit`, on the calling thread."""
+        return self._described([self._look(job) for job in batch])
+
     def submit(self, pool: Executor, batch: Sequence[Job]) -> Future[list[Seen]]:
         """Read and describe each photo, then run the batched methods on those that were decoded.
 

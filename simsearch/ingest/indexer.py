@@ -11,10 +11,11 @@ from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Self
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import KnownImage, NewImage
-from simsearch.core.config import ImageSettings, IndexingSettings
+from simsearch.core.config import Config, ImageSettings, IndexingSettings
 from simsearch.core.stamps import Stamp
 from simsearch.core.threads import SingleThreaded, cores, stay_on_this_thread
 from simsearch.core.types import Description, Progress, Refusal, SourceRow
@@ -24,6 +25,7 @@ from simsearch.ingest.index_report import IndexReport
 from simsearch.ingest.passed_over import passed_over_groups
 from simsearch.ingest.retirement import Gone, check_share, find_gone
 from simsearch.ingest.sources import Source, check_filled
+from simsearch.ingest.workers import Recipe, Workers, open_workers
 
 _SYSTEMATIC = 20
 """If the first so many photos all fail unexpectedly, the program is at fault and not a photo: the run ends."""
@@ -46,11 +48,30 @@ class Indexer:
     """Describes the photos that sources list and the catalog lacks."""
 
     def __init__(
-        self, catalog: Catalog, methods: Mapping[str, Method], settings: IndexingSettings, image_settings: ImageSettings
+        self,
+        catalog: Catalog,
+        methods: Mapping[str, Method],
+        settings: IndexingSettings,
+        image_settings: ImageSettings,
+        workers: tuple[Workers, Recipe] | None = None,
     ) -> None:
+        """`workers`: processes that describe, and what they make their methods from; None: threads of this one."""
+        self.workers = workers
         self.catalog, self.methods, self.settings = catalog, methods, settings
         self.describer = Describer(methods, image_settings)
         self.fingerprints = sorted(m.fingerprint for m in methods.values())
+
+    @classmethod
+    def of(cls, catalog: Catalog, methods: Mapping[str, Method], config: Config) -> Self:
+        """An indexer that describes where `indexing.describe_on` says.
+
+        Raises:
+            ConfigError: that names nothing.
+        """
+        workers = open_workers(config)
+        fingerprints = {name: method.fingerprint for name, method in methods.items()}
+        recipe = Recipe({name: config.methods.get(name, {}) for name in methods}, config.images, fingerprints)
+        return cls(catalog, methods, config.indexing, config.images, (workers, recipe) if workers else None)
 
     def run(
         self,
@@ -107,8 +128,8 @@ class Indexer:
         failed = 0
         for done, seen in enumerate(self._work(jobs), 1):
             failed += seen.error is not None and seen.error.code == "unexpected"
-            if failed == done == _SYSTEMATIC and seen.error is not None and seen.error.__cause__ is not None:
-                raise seen.error.__cause__
+            if failed == done == _SYSTEMATIC and seen.error is not None:
+                raise seen.error.__cause__ or seen.error  # of another process the cause does not come along
             self._settle(seen, step, counts, refusals)
             if len(step) >= self.settings.commit_every:
                 step = self._commit(step)
@@ -151,6 +172,10 @@ class Indexer:
 
         Each thread computes on one core, and takes the next photo when it is done with one (`Describer.submit`).
         """
+        if self.workers is not None:
+            elsewhere, recipe = self.workers
+            yield from elsewhere.run(jobs, recipe, self.settings.batch)
+            return
         workers = self.settings.workers or cores()
         size = self.settings.batch
         waiting: deque[Future[list[Seen]]] = deque()

@@ -123,7 +123,7 @@ class Nightly:
             self.generations.clean()
             read = read_sources(sources)
         with self._step("describe"):
-            indexer = Indexer(self.catalog, rebuilder.methods, config.indexing, config.images)
+            indexer = Indexer.of(self.catalog, rebuilder.methods, config)
             self._changes(indexer.run(read, retire_share=self.settings.retire_share, progress=progress))
         with self._step("redescribe"):
             report.changes["redescribed"] += rebuilder.describe_stale(progress)

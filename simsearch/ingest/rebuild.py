@@ -102,7 +102,7 @@ class Rebuilder:
         stale = self.catalog.images.stale(self.fingerprints.values())
         if not stale:
             return 0
-        indexer = Indexer(self.catalog, self.methods, self.config.indexing, self.config.images)
+        indexer = Indexer.of(self.catalog, self.methods, self.config)
         indexer.redescribe(stale, progress)
         left = [row.path for _, row in self.catalog.images.stale(self.fingerprints.values())]
         if left:

@@ -1,0 +1,128 @@
+"""Describing in other processes: the same rows as with threads, whatever happens to the processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+from PIL import Image as Pillow
+
+from simsearch.catalog import Catalog
+from simsearch.catalog.tables import DescriptorRow, ImageRow
+from simsearch.core.config import CatalogSettings, Config, ImageSettings, IndexingSettings
+from simsearch.core.errors import ConfigError, ImageError, WeightsError
+from simsearch.core.types import Progress, silent
+from simsearch.features import create
+from simsearch.ingest import workers
+from simsearch.ingest.index_report import IndexReport
+from simsearch.ingest.indexer import Indexer
+from simsearch.ingest.sources import read_source
+from simsearch.ingest.workers import LocalWorkers, Recipe, open_workers
+from tests.ingest.mortal import MortalRecipe
+
+SETTINGS = IndexingSettings(workers=1, batch=3, commit_every=4)
+PHASH = {"phash": create("phash")}
+
+
+def recipe(cls: type[Recipe] = Recipe, fingerprint: str = PHASH["phash"].fingerprint) -> Recipe:
+    return cls({"phash": {}}, ImageSettings(), {"phash": fingerprint})
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    for number in range(20):
+        values = np.random.default_rng(number).integers(0, 256, (6, 8, 3)).astype(np.uint8)
+        path = tmp_path / "shop" / f"sku{number % 4}" / f"{number:02d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Pillow.fromarray(values).resize((80, 60), Pillow.Resampling.NEAREST).save(path)
+    (tmp_path / "shop" / "sku0" / "broken.png").write_bytes(b"no picture")
+    return tmp_path / "shop"
+
+
+def run(
+    shop: Path, made: LocalWorkers | None, using: Recipe | None = None, progress: Progress = silent
+) -> tuple[IndexReport, Sequence[Mapping[str, Any]]]:
+    """Index `shop` into a new catalog; the report and the rows."""
+    catalog = Catalog(shop.parent / f"{len(list(shop.parent.iterdir()))}.db", CatalogSettings())
+    chosen = (made, using or recipe()) if made else None
+    report = Indexer(catalog, PHASH, SETTINGS, ImageSettings(), chosen).run([read_source(shop)], progress=progress)
+    columns = ImageRow.id, ImageRow.path, ImageRow.sha256, ImageRow.verdict, ImageRow.described_revision
+    query = sa.select(*columns, DescriptorRow.data).outerjoin(DescriptorRow).order_by(ImageRow.id)
+    with catalog.database.read() as c:
+        rows = [dict(row) for row in c.execute(query).mappings()]
+    catalog.close()
+    return report, rows
+
+
+def test_the_rows_are_those_of_threads(shop: Path) -> None:
+    wanted, rows = run(shop, None)
+    report, found = run(shop, LocalWorkers(2, 60))
+    assert found == rows
+    assert (report.added, report.refused, report.refusals) == (20, 1, wanted.refusals)
+    assert len(rows) == 21
+    assert not multiprocessing.active_children()
+
+
+def test_killed_workers_cost_nothing_but_time(shop: Path) -> None:
+    _, rows = run(shop, None)
+    killed: list[int] = []
+
+    def kill(done: int, total: int, note: str = "") -> None:
+        if done in (1, 13):
+            for child in multiprocessing.active_children():
+                assert child.pid is not None
+                os.kill(child.pid, signal.SIGKILL)
+                killed.append(child.pid)
+
+    report, found = run(shop, LocalWorkers(2, 60), progress=kill)
+    assert len(set(killed)) >= 2
+    assert found == rows
+    assert report.added == 20
+
+
+@pytest.mark.slow
+def test_a_photo_that_kills_its_worker_is_refused_and_no_other(shop: Path) -> None:
+    (shop / "sku1" / "01.png").rename(shop / "sku1" / "kill.png")
+    (shop / "sku2" / "02.png").rename(shop / "sku2" / "once.png")
+    report, rows = run(shop, LocalWorkers(2, 60), recipe(MortalRecipe))
+    assert report.added == 19
+    refused = {Path(r.where).name: r.code for r in report.refusals}
+    assert refused == {"broken.png": "not_an_image", "kill.png": "unexpected"}
+    assert len({row["path"] for row in rows}) == len(rows) == 21
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_loses_its_lease(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (shop / "sku1" / "01.png").rename(shop / "sku1" / "hang.png")
+    monkeypatch.setattr(workers, "_STARTING_S", 15.0)
+    report, _ = run(shop, LocalWorkers(1, 0.5), recipe(MortalRecipe))
+    assert report.added == 19
+    assert {Path(r.where).name for r in report.refusals} == {"broken.png", "hang.png"}
+
+
+def test_a_worker_with_other_weights_is_refused(shop: Path) -> None:
+    with pytest.raises(WeightsError, match=r"a worker has the phash phash-.*, and other is asked for"):
+        run(shop, LocalWorkers(1, 60), recipe(fingerprint="other"))
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.parametrize("where", ["locale", "local:", "local:0", "local:x", "ray://host:10001", "local:257"])
+def test_what_names_no_workers_is_refused(where: str) -> None:
+    if where == "local:":
+        assert open_workers(Config(indexing=IndexingSettings(describe_on=where))) is not None
+        return
+    with pytest.raises(ConfigError, match=r"indexing\.describe_on"):
+        open_workers(Config(indexing=IndexingSettings(describe_on=where)))
+
+
+def test_a_refusal_passes_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(ImageError("truncated", "x: ends too soon")))
+    assert (error.code, str(error)) == ("truncated", "x: ends too soon")
