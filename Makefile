@@ -4,16 +4,20 @@ export PYTHON
 # `make demo ARGS="..."` and `make bench ARGS="..."` hand further arguments on.
 ARGS ?=
 
-.PHONY: help demo test lint bench venv clean
+.PHONY: help demo test test-scale lint bench venv clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' Makefile
 
 demo: venv ## index a rendered catalog and search it by phone photos
 	@.venv/bin/simsearch demo $(ARGS)
 
 test: venv ## all checks: ruff, mypy --strict, pytest
 	@scripts/check
+
+test-scale: venv ## tests with Milvus and pgvector, which scripts/scale/setup installs into .scale/ (as root: Debian's postgresql too)
+	@scripts/debian && scripts/scale/setup
+	@.scale/python/bin/python -m pytest -n 0 -ra tests/indexes/test_engines.py tests/indexes/test_shared.py tests/ingest/test_workers.py $(ARGS)
 
 lint: venv ## the checks without the tests
 	@scripts/check --lint

@@ -80,7 +80,7 @@ def memory(tmp_path: Path) -> Iterator[tuple[World, MemoryEngine]]:
 def filled(world: World) -> list[int]:
     ids = world.add("A", "0/30/0.95/120", "10/32/0.9/80")
     ids += world.add("B", "40/40/0.7/60", name="Another")
-    ids += world.add("C", *(f"{angle}/{angle % 60}/0.2/5" for angle in range(90, 350, 13)))
+    ids += world.add("C", *(f"{90 + 13 * n}/{41 + n}/0.2/5" for n in range(20)))
     if world.reading:
         world.read({ids[0]: "Aspirin 500 mg", ids[2]: "Ibuprofen 400 mg"})
     return ids
@@ -109,7 +109,8 @@ def test_two_homes_answer_as_one_with_files_does(place: Place, tmp_path: Path) -
     assert filled(files) == ids
     assert one.build() == files.build() == "g000001"
     other = place.home("b")
-    asked = [f"{angle}/{angle % 60}/0/0" for angle in range(0, 360, 17)]
+    # No two hashes are equally far from these: which of equals takes the last place is an engine's own affair.
+    asked = [f"{angle}/{(34, 62, 24)[angle % 3]}/0/0" for angle in range(0, 360, 17)]
     for name in asked:
         assert bare(one.ask(name)) == bare(other.ask(name)) == bare(files.ask(name))
     for world in (one, files):  # what is not in the generation yet, and what is no longer in the catalog
