@@ -1,97 +1,42 @@
-"""The sheet of suspected duplicates: pictures side by side, their catalog data, the evidence of each pair.
-
-Cards are made while the page is written, so that memory holds the pictures of one card.
-"""
+"""The sheet of suspected duplicates: what `sheet` shows of groups and of pairs of look-alikes."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import quote
-
-import cv2
-import numpy as np
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.core import images
 from simsearch.core.config import ImageSettings
-from simsearch.core.errors import ImageError
-from simsearch.core.types import Corners, Pixels
+from simsearch.core.text import percent
 from simsearch.duplicates import KINDS, DuplicateGroup, DuplicatePair, Findings, PairKind, without_print
-from simsearch.duplicates.pixel_diff import Box
-from simsearch.views.files import NewFile
-from simsearch.views.html.templates import SIDES, rendered_parts
+from simsearch.views.html.sheet import (
+    MOST_PICTURES,
+    MOST_ROWS,
+    Card,
+    Part,
+    Place,
+    Row,
+    Words,
+    box_of,
+    close_ups,
+    differing,
+    member,
+    more,
+    write_pages,
+)
 
-MOST_PICTURES, MOST_PAIRS = 12, 30  # of one group
 _CONTRADICTIONS = 3  # of one pair that are shown in close-ups
 _TITLES = {
     PairKind.IDENTICAL: "Identical files", PairKind.SAME_PHOTO: "One photo, changed",
     PairKind.SAME_PRODUCT: "Other photos of one product", PairKind.LOOK_ALIKE: "Look-alikes, not duplicates",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Member:
-    """One image of a card."""
-
-    sku: str
-    title: str
-    image: str
-    """As its source named it."""
-    picture: Pixels | None
-    gap: str
-    """Why there is no picture: the code of the refusal."""
-    data: dict[str, str]
-    """Field of the catalog -> value; fields without one are left out."""
-    keep: str
-    """Why this is the image to keep; "" for the others."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A close-up of a place in which two photos differ, cut out of one of them."""
-
-    sku: str
-    picture: Pixels
-    words: str = ""
-    """What is read there; "" where only the pixels differ."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One pair of a card."""
-
-    pair: DuplicatePair
-    places: tuple[Place, ...]
-
-
-@dataclass(frozen=True)
-class Card:
-    """A group, or a pair of look-alikes."""
-
-    title: str
-    kind: str
-    probability: float
-    members: tuple[Member, ...]
-    differing: frozenset[str]
-    """Keys of `Member.data` whose values differ."""
-    rows: tuple[Row, ...]
-    more_members: str
-    """How many members are left out, in words; "" where all are shown."""
-    more_pairs: str
-
-
-@dataclass(frozen=True)
-class Part:
-    """A heading and its cards. The iterator makes each card when it is asked for."""
-
-    title: str
-    cards: Iterator[Card]
+WORDS = Words(
+    "Suspected duplicates", "simsearch-duplicates-2", "simsearch duplicates import", "confirmed", "dismissed", "c", "d",
+    "all pairs of the group are duplicates", "none is", "=", "≠",
+    ("pair", "kind", "probability", "similarity", "inliers", "support"),
+)  # fmt: skip
 
 
 def write_sheet(path: Path, found: Findings, settings: ImageSettings, *, limit: int) -> list[Path]:
@@ -100,29 +45,10 @@ def write_sheet(path: Path, found: Findings, settings: ImageSettings, *, limit: 
     The first is `path`, the next have a number in their name (`sheet-2.html`). Returns all.
     """
     count = max(1, -(-max(len(found.groups), len(found.look_alikes)) // limit))
-    paths = [path, *(path.with_name(f"{path.stem}-{number}{path.suffix}") for number in range(2, count + 1))]
-    script = _script()
-    digest = f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}"
-    for number, target in enumerate(paths):
-        values = {
-            "title": "Suspected duplicates", "wide": True, "intro": _intro(found, number, count), "script": script,
-            "digest": digest, "pages": _pages(paths, number), "decide": bool(found.groups or found.look_alikes),
-        }  # fmt: skip
-        with NewFile(target) as page:
-            parts = _parts(found, settings, number * limit, limit)
-            page.write(rendered_parts("duplicates.html.j2", **values, parts=parts))
-    return paths
-
-
-def _script() -> str:
-    return (Path(__file__).parent / "templates" / "duplicates.js").read_text(encoding="utf-8")
-
-
-def _pages(paths: Sequence[Path], here: int) -> list[dict[str, object]]:
-    return [
-        {"number": i + 1, "here": i == here, "href": quote(p.name), "rel": {1: "next", -1: "prev"}.get(i - here, "")}
-        for i, p in enumerate(paths)
-    ]
+    return write_pages(
+        path, count, WORDS, partial(_intro, found), lambda page: _parts(found, settings, page * limit, limit),
+        decide=bool(found.groups or found.look_alikes),
+    )  # fmt: skip
 
 
 def _intro(found: Findings, number: int, count: int) -> list[str]:
@@ -172,33 +98,24 @@ def _card(
 ) -> Card:
     return Card(
         title, kind.value, probability,
-        members=tuple(_member(image, settings, kept.get(image.id, "")) for image in members[:MOST_PICTURES]),
-        differing=_differing(members),
-        rows=tuple(Row(pair, _places(pair, settings)) for pair in pairs[:MOST_PAIRS]),
-        more_members=_more(len(members) - MOST_PICTURES, ""), more_pairs=_more(len(pairs) - MOST_PAIRS, " pairs"),
+        members=tuple(member(image, settings, kept.get(image.id, "")) for image in members[:MOST_PICTURES]),
+        differing=differing(members),
+        rows=tuple(_row(pair, settings) for pair in pairs[:MOST_ROWS]),
+        more_members=more(len(members) - MOST_PICTURES, ""), more_rows=more(len(pairs) - MOST_ROWS, " pairs"),
     )  # fmt: skip
 
 
-def _more(count: int, of: str) -> str:
-    return f"and {count} more{of}" if count > 0 else ""
-
-
-def _member(image: ImageFacts, settings: ImageSettings, keep: str) -> Member:
-    loaded = images.load_or_error(Path(image.path), settings, keep=False)
-    picture, gap = (None, loaded.code) if isinstance(loaded, ImageError) else (loaded.pixels, "")
-    return Member(image.sku, image.title, image.image, picture, gap, _data(image), keep)
-
-
-def _data(image: ImageFacts) -> dict[str, str]:
-    facts = {"name": image.name, "strength": image.strength, "form": image.form, "maker": image.manufacturer}
-    every = {**facts, **{str(k): str(v) for k, v in image.attributes.items()}}
-    return {key: value for key, value in every.items() if value}
-
-
-def _differing(members: Sequence[ImageFacts]) -> frozenset[str]:
-    tables = [_data(image) for image in members]
-    keys = {key for table in tables for key in table}
-    return frozenset(key for key in keys if len({table.get(key) for table in tables}) > 1)
+def _row(pair: DuplicatePair, settings: ImageSettings) -> Row:
+    v = pair.verification
+    scores = (f"{v.similarity:.2f}", str(v.inliers), f"{v.support:.0f}") if v else ("", "", "")
+    cells = (f"{pair.a.sku} – {pair.b.sku}", pair.kind.value.replace("-", " "), percent(pair.probability), *scores)
+    against = bool(v and v.printed and v.printed.contradictions)
+    # Whichever side comes first, it is one pair.
+    a, b = (
+        {"sku": sku, "sha256": content or None} for sku, content in sorted((i.sku, i.sha256) for i in (pair.a, pair.b))
+    )
+    said = pair.said.value if pair.said else ""
+    return Row({"a": a, "b": b}, cells, pair.reason, against, _places(pair, settings), said)
 
 
 def _places(pair: DuplicatePair, settings: ImageSettings) -> tuple[Place, ...]:
@@ -209,30 +126,11 @@ def _places(pair: DuplicatePair, settings: ImageSettings) -> tuple[Place, ...]:
     printed = pair.verification.printed if pair.verification else None
     against = printed.contradictions[:_CONTRADICTIONS] if printed else ()
     wanted = [
-        (image, _box(place), text)
+        (image, box_of(place), text)
         for fact in against
         for image, place, text in ((pair.a, fact.photo_place, fact.photo), (pair.b, fact.catalog_place, fact.catalog))
         if place is not None
     ]
     if not wanted and pair.places is not None:
         wanted = [(image, box, "") for image, box in zip((pair.a, pair.b), pair.places, strict=True)]
-    try:
-        return tuple(Place(i.sku, _around(box, images.load_sharp(Path(i.path), settings)), t) for i, box, t in wanted)
-    except ImageError:
-        return ()
-
-
-def _box(place: Corners) -> Box:
-    xs, ys = zip(*place, strict=True)
-    return max(0.0, min(xs)), max(0.0, min(ys)), min(1.0, max(xs)), min(1.0, max(ys))
-
-
-def _around(box: Box, pixels: Pixels) -> Pixels:
-    """`box` (left, top, right, bottom as shares of the picture) with its surroundings, enlarged where it is small."""
-    height, width = pixels.shape[:2]
-    x, y = (box[0] + box[2]) / 2 * width, (box[1] + box[3]) / 2 * height
-    reach = max((box[2] - box[0]) * width, (box[3] - box[1]) * height, 0.08 * max(width, height))
-    left, top = max(0, round(x - reach)), max(0, round(y - reach))
-    part = pixels[top : round(y + reach) + 1, left : round(x + reach) + 1]
-    scale = max(1.0, SIDES["place"] / max(part.shape[:2]))
-    return np.asarray(cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
+    return close_ups([(image.sku, image.path, box, words) for image, box, words in wanted], settings)
