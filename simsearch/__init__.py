@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simsearch.app import App, open_app
+    from simsearch.catalog.corrections import Correction
     from simsearch.catalog.decisions import DecisionReview, DecisionVerdict, RecordedDecision
+    from simsearch.catalog.doubts import Clash, Doubt, DoubtedPhoto, DoubtKind, DoubtVerdict, FilingAction
     from simsearch.catalog.images import ImageFacts
     from simsearch.catalog.reviews import ReviewVerdict
     from simsearch.core.errors import (
@@ -60,9 +62,11 @@ if TYPE_CHECKING:
     )
     from simsearch.duplicates.feedback import PairFeedback
     from simsearch.duplicates.results import DuplicateGroup, DuplicatePair, Findings, PairKind
+    from simsearch.filing.checker import CheckReport
+    from simsearch.filing.desk import DecidedDoubt, FilingDesk, TableChange
     from simsearch.indexes.manifest import Audit
     from simsearch.ingest.build_plan import Plan, PlannedLane
-    from simsearch.ingest.index_report import IndexReport
+    from simsearch.ingest.index_report import FilingReport, IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.passed_over import PassedOverGroup
     from simsearch.ingest.reading_report import ReadingReport
@@ -79,14 +83,25 @@ __all__ = [
     "CalibrateResult",
     "Calibration",
     "CatalogError",
+    "CheckReport",
+    "Clash",
     "ConfigError",
+    "Correction",
     "DamagedDescriptor",
+    "DecidedDoubt",
     "Decision",
     "DecisionDesk",
     "DecisionReview",
     "DecisionVerdict",
+    "Doubt",
+    "DoubtKind",
+    "DoubtVerdict",
+    "DoubtedPhoto",
     "DuplicateGroup",
     "DuplicatePair",
+    "FilingAction",
+    "FilingDesk",
+    "FilingReport",
     "Findings",
     "GenerationError",
     "Hit",
@@ -125,6 +140,7 @@ __all__ = [
     "SourceRow",
     "Status",
     "Surface",
+    "TableChange",
     "TrainResult",
     "TrainingError",
     "UsageError",
@@ -137,6 +153,8 @@ __all__ = [
 # Imported on first use: `simsearch --help` must not wait for torch and FAISS.
 _MODULES = {
     "app": ("App", "open_app"),
+    "catalog.corrections": ("Correction",),
+    "catalog.doubts": ("Clash", "Doubt", "DoubtKind", "DoubtVerdict", "DoubtedPhoto", "FilingAction"),
     "catalog.decisions": ("DecisionReview", "DecisionVerdict", "RecordedDecision"),
     "catalog.images": ("ImageFacts",),
     "catalog.reviews": ("ReviewVerdict",),
@@ -153,8 +171,10 @@ _MODULES = {
     ),
     "duplicates.feedback": ("PairFeedback",),
     "duplicates.results": ("DuplicateGroup", "DuplicatePair", "Findings", "PairKind"),
+    "filing.checker": ("CheckReport",),
+    "filing.desk": ("DecidedDoubt", "FilingDesk", "TableChange"),
     "indexes.manifest": ("Audit",),
-    "ingest.index_report": ("IndexReport",),
+    "ingest.index_report": ("FilingReport", "IndexReport"),
     "ingest.nightly": ("NightlyReport",),
     "ingest.passed_over": ("PassedOverGroup",),
     "ingest.reading_report": ("ReadingReport",),

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from simsearch.core import arguments
 from simsearch.core.config import NEEDED, load_config
-from simsearch.core.errors import ImageError, UsageError
+from simsearch.core.errors import GenerationError, ImageError, UsageError, WeightsError
 from simsearch.core.status import Readiness, Status
 from simsearch.core.types import Image, PairVerdict, Progress, silent
 from simsearch.wiring import Parts
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from simsearch.catalog.doubts import Doubt
     from simsearch.core.types import Decision, PhotoLike, Refusal
     from simsearch.duplicates import DuplicateGroup, Findings
     from simsearch.duplicates.feedback import PairFeedback
+    from simsearch.filing import CheckReport
+    from simsearch.filing.desk import FilingDesk
     from simsearch.ingest.build_plan import Plan
-    from simsearch.ingest.index_report import IndexReport
+    from simsearch.ingest.index_report import FilingReport, IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.reading_report import ReadingReport
     from simsearch.recognition.feedback import DecisionDesk
@@ -105,6 +110,7 @@ class App(Parts):
         rebuild: bool | None = None,
         reading: bool | None = None,
         workers: str | None = None,
+        check: bool = True,
         progress: Progress = silent,
     ) -> IndexReport:
         """Describe what `sources` list and the catalog lacks, then read what is printed on the catalog's photos.
@@ -122,6 +128,7 @@ class App(Parts):
             reading: read every photo of the catalog that is not read yet; None does so where `reading.mode` allows it
                 and the reader is installed.
             workers: what describes: "local" or "local:N" for processes; None: as `indexing.describe_on` says.
+            check: look for doubts about how what came in is filed; see `check`.
             progress: told after every photo.
 
         Raises:
@@ -150,7 +157,25 @@ class App(Parts):
                 report = replace(report, reading=self.print_stage.run(progress))
                 if rebuild is not False and self.rebuilder.behind():  # by what was read
                     report = replace(report, generation=self.rebuilder.rebuild(progress=progress))
+            if check and (report.described or (report.reading and report.reading.read)):
+                report = replace(report, filing=self._filing(None, progress))
         return report
+
+    def _filing(self, since: datetime | None, progress: Progress) -> FilingReport:
+        """What a check finds, of photos that came after a moment where one is given. The caller holds the lock.
+
+        A check that cannot be made is told, and stops nothing: what was indexed is indexed.
+        """
+        from simsearch.ingest.index_report import FilingReport
+
+        added = None if since is None else self.catalog.selection.added_after(since)
+        try:
+            found = self.checker.check(added=added, progress=progress)
+        except (WeightsError, GenerationError) as error:
+            return FilingReport(why=str(error))
+        still = sum(self.catalog.doubts.counts().values())
+        doubted = {d.photo.image_id for d in found.doubts if d.photo and d.kind in ("odd-photo", "other-product")}
+        return FilingReport(found.new, still, len(doubted if added is None else doubted & added))
 
     def read_print(self, *, minutes: float | None = None, progress: Progress = silent) -> ReadingReport:
         """Read what is printed on the catalog's photos, as far as it is not read yet; see `ingest.reading`.
@@ -261,6 +286,50 @@ class App(Parts):
 
         return PairFeedback(self.catalog)
 
+    def check(self, *, since: str | None = None, sku: str | None = None, progress: Progress = silent) -> CheckReport:
+        """Doubts about how the catalog is filed, surest first; see `filing`. What was seen before is not seen again.
+
+        Args:
+            since: name of a generation; only photos that it lacks are looked at, and only doubts about them listed.
+            sku: the same for the photos of one SKU.
+            progress: told after every block of photos.
+
+        Raises:
+            UsageError: there never was such a generation or SKU.
+        """
+        from simsearch.duplicates.feedback import built_at
+
+        self.require_catalog()
+        if sku is not None and not self.catalog.selection.has_product(sku):
+            raise UsageError(f"--sku {sku}: the catalog has no photo of it")
+        added = None if since is None else self.catalog.selection.added_after(built_at(self.catalog, since))
+        with self.writing():
+            return self.checker.check(added=added, sku=sku, progress=progress)
+
+    @property
+    def filing(self) -> FilingDesk:
+        """Where a person's word on these doubts is taken down, carried out and undone."""
+        self.require_catalog()
+        from simsearch.filing.desk import FilingDesk
+
+        return FilingDesk(self.catalog, self.writing)
+
+    def doubted(self, tables: Iterable[str | Path]) -> list[Doubt]:
+        """The open doubts about photos that labelled tables list, surest first: they would teach or measure wrongly.
+
+        Raises:
+            SourceError: a table cannot be read.
+        """
+        from simsearch.ingest.sources import read_source
+
+        file = self.catalog_file()
+        if file is not None and not file.exists():
+            return []
+        found = self.catalog.doubts.photos()
+        rows = [row for table in tables for row in read_source(Path(table)).rows] if found else []
+        listed = {os.path.realpath(row.path) for row in rows}
+        return [d for d in found if d.photo and os.path.realpath(d.photo.path) in listed]
+
     def rebuild(self, *, keep: int | None = None, progress: Progress = silent) -> str:
         """Build a generation from the catalog, audit it and serve it; its name. See `ingest.rebuild`.
 
@@ -284,7 +353,8 @@ class App(Parts):
 
         listed = arguments.sources(sources)
         with self.writing():
-            return Nightly(self.rebuilder, self.print_stage, keep=keep).run(listed, progress)
+            night = Nightly(self.rebuilder, self.print_stage, keep=keep, filing=self._filing)
+            return night.run(listed, progress)
 
     def rollback(self) -> str:
         """Serve the generation before the current one; its name."""
@@ -315,12 +385,22 @@ class App(Parts):
         return self.catalog.images.refused()
 
     def train(
-        self, config: Path, table: Path | None, run: Path, *, device: str = "auto", progress: Progress = silent
+        self,
+        config: Path,
+        table: Path | None,
+        run: Path,
+        *,
+        device: str = "auto",
+        without: Collection[str] = (),
+        progress: Progress = silent,
     ) -> TrainResult:
-        """Train a network from a config and a table of photos; weights, card, curves and calibration go to `run`."""
+        """Train a network from a config and a table of photos; weights, card, curves and calibration go to `run`.
+
+        `without`: paths of photos of the table that are left out, for instance those of `doubted`.
+        """
         from simsearch.training.run import train_from_files
 
-        return train_from_files(self.config, config, table, run, device=device, progress=progress)
+        return train_from_files(self.config, config, table, run, device=device, without=without, progress=progress)
 
     def calibrate(
         self,
@@ -329,12 +409,14 @@ class App(Parts):
         target_far: float = 0.001,
         print_only: bool = False,
         out: Path | None = None,
+        without: Collection[str] = (),
         progress: Progress = silent,
     ) -> CalibrateResult:
         """Refit probability and thresholds; written to the home, or to `out`.
 
         On a labelled table (sku, image), or without one on what people said of recorded answers; see `decisions`. With
-        `print_only` the table says what print adds, and what was fitted of appearance stays.
+        `print_only` the table says what print adds, and what was fitted of appearance stays. `without`: paths of photos
+        of the table that are left out, for instance those of `doubted`.
         """
         from simsearch.training.calibrate_feedback import calibrate_from_decisions
         from simsearch.training.run import calibrate_from_table
@@ -349,6 +431,6 @@ class App(Parts):
             base = self.calibration if print_only else self.calibration_if_any
             result = calibrate_from_table(
                 self.config, self.methods, self.print_methods, base, table, target_far,
-                print_only=print_only, progress=progress,
+                print_only=print_only, without=without, progress=progress,
             )  # fmt: skip
         return result.written(path)  # in one step, so that minutes of work need not wait for another writer's lock

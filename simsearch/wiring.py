@@ -18,6 +18,7 @@ from simsearch.core.files import writing as hold_lock
 if TYPE_CHECKING:
     from simsearch.catalog import Catalog
     from simsearch.features.base import Method, MetricMethod
+    from simsearch.filing.checker import Checker
     from simsearch.indexes.generations import Generations
     from simsearch.ingest.faces import Faces
     from simsearch.ingest.indexer import Indexer
@@ -180,6 +181,28 @@ class Parts:
         read, side = self.print_methods["reading"], self.verifier.orb.settings.size
         reader = read.reader if isinstance(read, ReadPrint) and not missing(read) else None
         return PairPrint(self.print_methods, PrintVerifier(reader, keypoint_side=side), keypoint_side=side)
+
+    @property
+    def checker(self) -> Checker:
+        """What checks how the catalog is filed, by the generation that serves."""
+        from simsearch.features.base import MetricMethod
+        from simsearch.filing.checker import Checker
+        from simsearch.filing.evidence import Looker
+        from simsearch.filing.judging import shipped
+        from simsearch.filing.nearby import Nearby
+        from simsearch.recognition.print_pairs import PairPrint
+        from simsearch.recognition.printed import PrintVerifier
+
+        snapshot, scorer, network = self.engine.snapshots.current(), self.verifier, self.methods["siamese"]
+        assert isinstance(network, MetricMethod)
+        side = scorer.orb.settings.size
+        words = PrintVerifier(None, snapshot.text_weights.weight, keypoint_side=side)
+        prints = PairPrint(self.print_methods, words, keypoint_side=side) if self.reading else None
+        needed = {name: self.methods[name] for name in NEEDED}
+        return Checker(
+            self.catalog, needed, prints, Looker(scorer, prints, words), Nearby(self.catalog, network, snapshot),
+            shipped(), self.reading, self.config.check.least,
+        )  # fmt: skip
 
     @property
     def lanes(self) -> list[MetricMethod]:

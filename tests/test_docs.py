@@ -95,7 +95,7 @@ def test_every_key_that_is_written_in_views_json_is_in_the_docs() -> None:
     from simsearch.ingest.build_plan import Plan, PlannedLane
     from simsearch.ingest.nightly import NightlyReport
 
-    files = (ROOT / "simsearch/views" / name for name in ("json.py", "print_json.py"))
+    files = (ROOT / "simsearch/views" / name for name in ("json.py", "print_json.py", "check_json.py"))
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in files]
     named = {
         key.value
@@ -121,6 +121,7 @@ def test_every_key_that_is_printed_is_in_the_docs(on: Run, home: Path, shop: Sho
         ["verify", photo, other], ["verify", photo, broken], ["duplicates", "--kind", "identical"],
         ["duplicates", "--kind", "look-alike", "--kind", "same-product", "--threshold", "0.1"],
         ["duplicates", "dismiss", shop.single[0].sku, shop.single[1].sku], ["duplicates", "reviews"],
+        ["check"], ["check", "dismiss", "1"], ["check", "said"],
         ["decisions", "confirm", "1"], ["decisions"], ["rebuild", "--dry-run"], ["rebuild"], ["rebuild", "--rollback"],
         ["rebuild", "--nightly", shop.table], ["status", "--refused"], ["status"],
     ]  # fmt: skip

@@ -23,7 +23,7 @@ ROWS = (
     {"indexes"},
     {"ingest"},
     {"recognition"},
-    {"duplicates", "training"},
+    {"duplicates", "filing", "training"},
     {"wiring"},
     {"app"},
     {"evaluation"},  # measures the application from outside

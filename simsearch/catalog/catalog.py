@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from simsearch.catalog.browse import Browse
 from simsearch.catalog.builds import Builds
 from simsearch.catalog.codes import ProductCodes
+from simsearch.catalog.corrections import Corrections
 from simsearch.catalog.database import Database
 from simsearch.catalog.decisions import Decisions
 from simsearch.catalog.descriptors import Descriptors
+from simsearch.catalog.doubts import Doubts
 from simsearch.catalog.housekeeping import Housekeeping
 from simsearch.catalog.images import Images
 from simsearch.catalog.readings import Readings
@@ -81,6 +83,8 @@ class Catalog:
         self.builds = Builds(database)
         self.shared = SharedBuilds(database)
         self.reviews = Reviews(database)
+        self.doubts = Doubts(database)
+        self.corrections = Corrections(database)
         self.selection = Selection(database)
         self.browse = Browse(database)
         self.sources = Sources(database)

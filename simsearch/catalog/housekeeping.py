@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from simsearch.catalog import sqlite
 from simsearch.catalog.database import Part, chunks
-from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow
+from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, ProductRow, left_out
 from simsearch.core.errors import CatalogError
 from simsearch.core.files import replacing
 
@@ -26,14 +26,16 @@ class Housekeeping(Part):
         """Remove descriptors that nobody needs any more; returns how many.
 
         These are all under fingerprints other than `fingerprints`, and all of images retired at `revision` or before.
-        The images themselves stay, because recorded answers name them. The work is done in many short transactions, so
+        The images themselves stay, because recorded answers name them, and so do the descriptors of images that a
+        correction leaves out, which can be undone. The work is done in many short transactions, so
         that others can write between them; what a killed run leaves is removed by the next.
         """
         outdated = sa.select(MethodRow.id).where(MethodRow.fingerprint.not_in(fingerprints))
         described = ImageRow.id.in_(sa.select(DescriptorRow.image_id))
         with self.database.read() as c:
             methods = c.scalars(outdated).all()
-            retired = c.scalars(sa.select(ImageRow.id).where(ImageRow.retired_revision <= revision, described)).all()
+            gone = sa.select(ImageRow.id).join(ProductRow).where(ImageRow.retired_revision <= revision, described)
+            retired = c.scalars(gone.where(sa.not_(sa.func.coalesce(left_out(), sa.false())))).all()
         removed = sum(self._drop(part) for part in chunks(retired))
         for method in methods:
             ids = sa.select(DescriptorRow.image_id).where(DescriptorRow.method_id == method).limit(_AT_ONCE)

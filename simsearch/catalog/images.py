@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from simsearch.catalog.database import Part, chunks, now, raise_revision
 from simsearch.catalog.descriptors import add_descriptors, method_keys
-from simsearch.catalog.products import product_ids, update_products
+from simsearch.catalog.products import product_ids, skus, update_products
 from simsearch.catalog.tables import (
     DescriptorRow,
     ImageRow,
@@ -19,6 +19,7 @@ from simsearch.catalog.tables import (
     ProductRow,
     RefusalRow,
     Verdict,
+    left_out,
     usable,
     usable_at,
 )
@@ -41,6 +42,10 @@ class KnownImage:
     verdict: str
     described: bool
     """True where it has a descriptor under each of the fingerprints asked for."""
+    filed: str = ""
+    """The SKU that the source files it under; another than `sku` where a correction files it under that."""
+    left_out: bool = False
+    """Whether a correction leaves it out of the catalog: it is not active then."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,8 @@ class NewImage:
     """Fingerprint -> packed descriptor; None for a refused image."""
     reason_code: str | None = None
     reason: str | None = None
+    to_sku: str = ""
+    """The SKU that a correction files it under; "": that of its row."""
 
 
 @dataclass(frozen=True)
@@ -87,19 +94,25 @@ class Images(Part):
     """Images and their products, active and retired."""
 
     def known(self, fingerprints: Sequence[str]) -> list[KnownImage]:
-        """Every active image, refused ones too, and whether it has a descriptor under all `fingerprints`."""
+        """Every active image, refused ones too, and whether it has a descriptor under all `fingerprints`.
+
+        Images that a correction leaves out come first, so that an active one of the same file takes their place.
+        """
         columns = (
             ImageRow.id, ImageRow.product_id, ProductRow.sku, ImageRow.path, ImageRow.source, ImageRow.sha256,
-            ImageRow.verdict, _described(fingerprints), *_STAMP,
+            ImageRow.verdict, _described(fingerprints), ImageRow.filed_sku, ImageRow.retired_at, *_STAMP,
         )  # fmt: skip
-        query = sa.select(*columns).join(ProductRow).where(ImageRow.retired_at.is_(None))
+        query = sa.select(*columns).join(ProductRow).where(sa.or_(ImageRow.retired_at.is_(None), left_out()))
         with self.database.read() as c:
             rows = c.execute(query).all()
-        return [
-            KnownImage(image_id, product, sku, path, source, stamp, sha256, verdict, described == len(fingerprints))
-            for image_id, product, sku, path, source, sha256, verdict, described, *facts in rows
-            for stamp in [Stamp(*facts)]
-        ]
+        found = [
+            KnownImage(
+                image_id, product, sku, path, source, Stamp(*facts), sha256, verdict, described == len(fingerprints),
+                filed or sku, retired is not None,
+            )
+            for image_id, product, sku, path, source, sha256, verdict, described, filed, retired, *facts in rows
+        ]  # fmt: skip
+        return sorted(found, key=lambda known: not known.left_out)
 
     def apply(
         self,
@@ -123,10 +136,12 @@ class Images(Part):
                 done = sa.update(ImageRow).where(ImageRow.id.in_(part), ImageRow.retired_at.is_(None))
                 c.execute(done.values(retired_at=now(), retired_revision=revision))
             products = product_ids(c, [image.row for image in add])
+            products |= skus(c, {image.to_sku for image in add if image.to_sku})
             methods = method_keys(c, {f for i in [*add, *redescribe.values()] for f in i.descriptors or ()})
             for image in add:
                 values = _image_values(image) | {
-                    "product_id": products[image.row.sku], "added_at": now(), "described_revision": revision,
+                    "product_id": products[image.to_sku or image.row.sku], "added_at": now(),
+                    "described_revision": revision, "filed_sku": image.row.sku if image.to_sku else None,
                 }  # fmt: skip
                 key = c.execute(sa.insert(ImageRow).values(values)).inserted_primary_key
                 assert key is not None
@@ -198,11 +213,12 @@ class Images(Part):
     def stale(self, fingerprints: Collection[str]) -> list[tuple[str, SourceRow]]:
         """(source, row) of each active, accepted image that lacks a descriptor under a fingerprint, by image id.
 
-        The row states the surface only if the source had stated it. Name and attributes are blank.
+        The row has the SKU of the source, and states the surface only if the source had stated it. Name and attributes
+        are blank.
         """
+        filed = sa.func.coalesce(ImageRow.filed_sku, ProductRow.sku)
         columns = (
-            ImageRow.source, ProductRow.sku, ImageRow.path, ImageRow.image, ImageRow.surface,
-            ImageRow.surface_probability,
+            ImageRow.source, filed, ImageRow.path, ImageRow.image, ImageRow.surface, ImageRow.surface_probability,
         )  # fmt: skip
         query = sa.select(*columns).join(ProductRow).where(usable(), _described(fingerprints) < len(fingerprints))
         found = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,16 +20,21 @@ _NEXT = sa.select(StateRow.revision + 1).scalar_subquery()
 def product_ids(c: Connection, rows: Sequence[SourceRow]) -> dict[str, int]:
     """SKU -> id of the product of each row. A product that is not there yet is added, with what the rows say of it."""
     wanted = _values(rows)
-    found: dict[str, int] = {}
-    for part in chunks(list(wanted)):
-        query = sa.select(ProductRow.sku, ProductRow.id).where(ProductRow.sku.in_(part))
-        found |= dict(c.execute(query).all())
+    found = skus(c, wanted)
     for sku, values in wanted.items():
         if sku not in found:
             key = c.execute(sa.insert(ProductRow).values(sku=sku, **values)).inserted_primary_key
             assert key is not None
             found[sku] = int(key[0])
             write_listed(c, found[sku], values.get("attributes", {}))
+    return found
+
+
+def skus(c: Connection, wanted: Collection[str]) -> dict[str, int]:
+    """SKU -> id, for those of `wanted` that are products."""
+    found: dict[str, int] = {}
+    for part in chunks(sorted(wanted)):
+        found |= dict(c.execute(sa.select(ProductRow.sku, ProductRow.id).where(ProductRow.sku.in_(part))).all())
     return found
 
 

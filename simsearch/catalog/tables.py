@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     ColumnElement,
     DateTime,
@@ -112,6 +113,8 @@ class ImageRow(Table):
     inode: Mapped[int | None] = mapped_column(BigInteger)
     read_revision: Mapped[int | None] = mapped_column(index=True)
     """The catalog's revision that last wrote what is printed on the image; None where nobody has read it."""
+    filed_sku: Mapped[str | None] = mapped_column(Text, index=True)
+    """The SKU that the source files it under, where a correction files it elsewhere or leaves it out; else None."""
 
 
 class RefusalRow(Table):
@@ -275,6 +278,67 @@ class PairReviewRow(Table):
     """Who gave it; None where that is not known."""
 
 
+class DoubtRow(Table):
+    """A doubt about how the catalog is filed, with what a person said of it."""
+
+    __tablename__ = "doubts"
+    __table_args__ = (
+        CheckConstraint("verdict IN ('accepted', 'dismissed')", name="verdict"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    """What is doubted, by SKUs and contents: the same doubt has the same key after every run."""
+    kind: Mapped[str] = mapped_column(String(32))
+    sku: Mapped[str] = mapped_column(Text, index=True)
+    against_sku: Mapped[str] = mapped_column(Text)
+    """The SKU that it was held against; "" for a row, and "" where that is its own."""
+    probability: Mapped[float] = mapped_column(Float)
+    """That it is an error, 0 to 1."""
+    found: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """Photos, reason and what would mend it: see `catalog.doubts.Doubt`."""
+    created_at: Mapped[datetime] = mapped_column(DateTime)
+    standing: Mapped[bool] = mapped_column(Boolean)
+    """Whether the last check still found it."""
+    verdict: Mapped[str | None] = mapped_column(String(16))
+    """None: open."""
+    note: Mapped[str] = mapped_column(Text)
+    said_by: Mapped[str | None] = mapped_column(Text)
+    said_at: Mapped[datetime | None] = mapped_column(DateTime)
+
+
+class CorrectionRow(Table):
+    """What an accepted doubt changed, and what undoes it. The table of the source stays as it is."""
+
+    __tablename__ = "corrections"
+    __table_args__ = (CheckConstraint("action IN ('move', 'merge', 'leave-out')", name="action"),)
+
+    doubt_id: Mapped[int] = mapped_column(ForeignKey("doubts.id"), primary_key=True, autoincrement=False)
+    action: Mapped[str] = mapped_column(String(16))
+    sku: Mapped[str] = mapped_column(Text, index=True)
+    """As the source says."""
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Digest of the photo; "": every photo of the SKU."""
+    to_sku: Mapped[str] = mapped_column(Text)
+    """Where it is filed instead; "" where it is left out."""
+    before: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """Columns that undoing writes back: see `catalog.corrections`."""
+    created_at: Mapped[datetime] = mapped_column(DateTime)
+
+
+class CheckedRow(Table):
+    """What the check of filing saw of an image: a later check goes on from it. It can be dropped at any time."""
+
+    __tablename__ = "checked"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True, autoincrement=False)
+    stamp: Mapped[str] = mapped_column(String(64))
+    """Digest of all that it was computed from."""
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """See `filing.evidence`."""
+
+
 class StateRow(Table):
     """A single row: the revision, raised by every change of images or products."""
 
@@ -287,6 +351,11 @@ class StateRow(Table):
 def usable() -> ColumnElement[bool]:
     """Condition: the image is active and accepted."""
     return and_(ImageRow.retired_at.is_(None), ImageRow.verdict == Verdict.OK.value)
+
+
+def left_out() -> ColumnElement[bool]:
+    """Condition on an image joined with its product: a correction leaves it out, so that it is retired but known."""
+    return and_(ImageRow.retired_at.is_not(None), ImageRow.filed_sku == ProductRow.sku)
 
 
 def usable_at(revision: int | ColumnElement[int]) -> ColumnElement[bool]:

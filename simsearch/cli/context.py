@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from simsearch.core.types import Progress
 
 Json = Annotated[bool, Option("--json", help="Print JSON instead of text.")]
+LeaveOutDoubted = Annotated[
+    bool, Option("--leave-out-doubted", help="Leave out photos with an open doubt of `check`; else they are listed.")
+]
 _Result = TypeVar("_Result")
+_DOUBTED = 10
+"""Doubted photos that are listed."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,18 @@ def progress_bar(context: Context, label: str) -> AbstractContextManager[Progres
     from simsearch.views.text import output
 
     return output.progress_bar(label, quiet=global_options(context).quiet)
+
+
+def doubted(app: App, tables: Iterable[Path | None], *, leave_out: bool) -> frozenset[str]:
+    """List the photos of labelled tables that the catalog has open doubts about; the paths of those to leave out."""
+    found = app.doubted([table for table in tables if table is not None])
+    for doubt in found[:_DOUBTED]:
+        assert doubt.photo is not None
+        note(f"in doubt: {doubt.photo.path}, as doubt {doubt.id} of {doubt.sku}: {doubt.reason}")
+    if found:
+        rest = "left out" if leave_out else "used all the same; --leave-out-doubted leaves them out"
+        note(f"photos with an open doubt about how they are filed: {len(found)}, {rest}")
+    return frozenset(doubt.photo.path for doubt in found if doubt.photo) if leave_out else frozenset()
 
 
 # -- output ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol
 import typer
 from typer import Argument, Context, Option
 
-from simsearch.cli.context import Json, note, opened_app, progress_bar, show
+from simsearch.cli.context import Json, LeaveOutDoubted, doubted, note, opened_app, progress_bar, show
 from simsearch.views import json as shapes
 from simsearch.views.files import writable
 
@@ -125,6 +125,7 @@ def _measuring(name: str, load: Callable[[], _Measurement], help_text: str) -> N
         work: Work = None,
         seed: Seed = 0,
         out: Out = None,
+        leave_out_doubted: LeaveOutDoubted = False,
         as_json: Json = False,
     ) -> None:
         from simsearch.evaluation.export import write_answers
@@ -132,9 +133,12 @@ def _measuring(name: str, load: Callable[[], _Measurement], help_text: str) -> N
         from simsearch.views.text import evaluation
 
         measurement = load()
-        protocol = read_protocol(manifest, split=split, distractors=distractors or (), ambiguous=ambiguous, same=same)
         facts = {"source": str(manifest), "split": split}
         with opened_app(context) as app, progress_bar(context, "evaluating") as progress:
+            without = doubted(app, [manifest], leave_out=leave_out_doubted)
+            protocol = read_protocol(
+                manifest, split=split, distractors=distractors or (), ambiguous=ambiguous, same=same, without=without
+            )
             report = measurement.measure(app, protocol, work=work, seed=seed, facts=facts, progress=progress)
         show(report, shapes.measurement, evaluation.recognition, as_json)
         if out is not None:

@@ -17,6 +17,7 @@ from typer.main import get_command
 from simsearch import __version__
 from simsearch.cli import augment as cli_augment
 from simsearch.cli import catalog as cli_catalog
+from simsearch.cli import check as cli_check
 from simsearch.cli import decisions as cli_decisions
 from simsearch.cli import duplicates as cli_duplicates
 from simsearch.cli import evaluate as cli_evaluate
@@ -26,6 +27,8 @@ from simsearch.cli import serve as cli_serve
 from simsearch.cli.context import (
     GlobalOptions,
     Json,
+    LeaveOutDoubted,
+    doubted,
     global_options,
     leave_quickly,
     note,
@@ -46,6 +49,7 @@ commands = typer.Typer(
 )  # fmt: skip
 commands.add_typer(cli_evaluate.commands, name="evaluate")
 commands.add_typer(cli_duplicates.commands, name="duplicates")
+commands.add_typer(cli_check.commands, name="check")
 commands.add_typer(cli_decisions.commands, name="decisions")
 commands.add_typer(cli_serve.tokens, name="token", help="Say who may use the server: tokens, and their roles.")
 commands.add_typer(cli_catalog.commands, name="catalog")
@@ -106,6 +110,9 @@ def index(
         str | None,
         Option(help="Describe in processes: local, or local:N (default: indexing.describe_on).", metavar="WHERE"),
     ] = None,
+    no_check: Annotated[
+        bool, Option("--no-check", help="Do not look for photos that are filed wrong; `simsearch check` does it later.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Read product photos into the catalog. Run it again at any time: what has not changed is skipped."""
@@ -117,7 +124,8 @@ def index(
     with opened_app(context) as app, progress_bar(context, "indexing") as progress:
         report = app.index(
             sources or [], prune=prune, prune_all=prune_all, forget=forget_source or [], reread=reread,
-            rebuild=rebuild, reading=False if no_reading else None, workers=workers, progress=progress,
+            rebuild=rebuild, reading=False if no_reading else None, workers=workers, check=not no_check,
+            progress=progress,
         )  # fmt: skip
     show(report, shapes.report, printing.report, as_json)
     if strict and report.refused:
@@ -152,13 +160,15 @@ def train(
     run: Annotated[Path, Option(help="Folder for what comes of it; a second call goes on there.")] = Path(
         "runs/siamese"
     ),
+    leave_out_doubted: LeaveOutDoubted = False,
     as_json: Json = False,
 ) -> None:
     """Train the Siamese network on your own catalog. Set methods.siamese.weights to the result to use it."""
     from simsearch.views.text.training import trained
 
     with opened_app(context) as app, progress_bar(context, "training") as progress:
-        result = app.train(config, data, run, device=global_options(context).device or "auto", progress=progress)
+        without, device = doubted(app, [data], leave_out=leave_out_doubted), global_options(context).device or "auto"
+        result = app.train(config, data, run, device=device, without=without, progress=progress)
     show(result, shapes.trained, trained, as_json)
 
 
@@ -180,6 +190,7 @@ def calibrate(
     ] = False,
     target_far: Annotated[float, Option(help="Share of photos of unknown products that may be matched.")] = 0.001,
     out: Annotated[Path | None, Option(help="File to write.", show_default="calibration.json in the home")] = None,
+    leave_out_doubted: LeaveOutDoubted = False,
     as_json: Json = False,
 ) -> None:
     """Refit probabilities on labelled photos of your own. The threshold of a match is chosen anew with them."""
@@ -190,7 +201,10 @@ def calibrate(
     if print_only and from_decisions:
         raise UsageError("--print-only needs a table of labelled photos")
     with opened_app(context) as app, progress_bar(context, "calibrating") as progress:
-        result = app.calibrate(table, target_far=target_far, print_only=print_only, out=out, progress=progress)
+        without = doubted(app, [table], leave_out=leave_out_doubted)
+        result = app.calibrate(
+            table, target_far=target_far, print_only=print_only, out=out, without=without, progress=progress
+        )
     show(result, shapes.calibrated, calibrated, as_json)
 
 

@@ -230,6 +230,8 @@ class Decision:
     """The packages that the photo shows, in reading order: at least one. Where there are several, the answer is that to
     the surest of them, but for `read`, which is of the whole photo. Empty where several photos were answered as one,
     and in the answers to the packages themselves."""
+    filing: tuple[str, ...] = ()
+    """Open doubts about how the photos and rows of the named products are filed, in words; see `simsearch check`."""
     record_id: int | None = None
     """Number of its record in `simsearch decisions`; None where it was not recorded."""
 

@@ -94,6 +94,7 @@ class NightlySettings:
     reports: int = setting(30, low=1)
     metrics: str = ""
     retire_share: float = setting(0.2, low=0.0, high=1.0)
+    doubt_share: float = setting(1.0, low=0.0, high=1.0)
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,13 @@ class DuplicateSettings:
 
 
 @dataclass(frozen=True)
+class CheckSettings:
+    """How the catalog's filing is checked."""
+
+    least: float = setting(0.5, low=0.0, high=1.0)
+
+
+@dataclass(frozen=True)
 class ServerSettings:
     """How `simsearch serve` listens, whom it trusts, and where it refuses."""
 
@@ -174,6 +182,7 @@ class Config:
     reading: ReadingSettings = field(default_factory=ReadingSettings)
     query: QuerySettings = field(default_factory=QuerySettings)
     duplicates: DuplicateSettings = field(default_factory=DuplicateSettings)
+    check: CheckSettings = field(default_factory=CheckSettings)
     server: ServerSettings = field(default_factory=ServerSettings)
     methods: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 

@@ -94,6 +94,8 @@ class Status:
     """None unless every byte was read."""
     printed: PrintStatus | None = None
     """How much is read of what is printed."""
+    filing: Mapping[str, int] = field(default_factory=dict)
+    """Kind of doubt about how the catalog is filed -> how many the last check left open."""
 
     @property
     def sound(self) -> bool:

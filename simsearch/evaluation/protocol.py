@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -78,6 +78,7 @@ def read_protocol(
     distractors: Sequence[Path] = (),
     ambiguous: Path | None = None,
     same: Path | None = None,
+    without: Collection[str] = (),
 ) -> Protocol:
     """The protocol that the table `manifest` lays down.
 
@@ -89,11 +90,14 @@ def read_protocol(
         distractors: more sources of distractors.
         ambiguous: table (sku, image) of photos that may show a product although labelled otherwise.
         same: table whose column `skus` lists SKUs that are one product, separated by `|`.
+        without: paths of photos of `manifest` that are left out.
 
     Raises:
         SourceError: a table cannot be read, a role is unknown, or nothing is in the catalog or nobody asks.
     """
     rows, refusals = _rows(manifest)
+    gone = {os.path.realpath(path) for path in without}
+    rows = [r for r in rows if os.path.realpath(r.path) not in gone]
     if split is not None:
         rows = [r for r in rows if r.attributes.get("split") == split]
         if not rows:

@@ -3,11 +3,38 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from simsearch.core.errors import SourceError
 from simsearch.core.types import Refusal
 from simsearch.ingest.passed_over import PassedOverGroup
 from simsearch.ingest.reading_report import ReadingReport
+
+
+@dataclass(frozen=True)
+class FilingReport:
+    """What a check of how the catalog is filed found after indexing."""
+
+    new: int = 0
+    """Doubts that no earlier check had found."""
+    open: int = 0
+    """All that nobody has decided."""
+    doubted: int = 0
+    """Of the photos that came in, how many are doubted to be of their product."""
+    why: str = ""
+    """Why nothing was checked; empty where it was."""
+
+    @property
+    def words(self) -> str:
+        """ "3 new doubts, 12 open: `simsearch check`"."""
+        if self.why:
+            return f"not checked: {self.why}"
+        return f"{self.new} new doubt{'s' * (self.new != 1)}, {self.open} open: `simsearch check`"
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """As programs read it."""
+        return {"new": self.new, "open": self.open, "doubted": self.doubted, "why": self.why or None}
 
 
 @dataclass(frozen=True)
@@ -30,8 +57,14 @@ class IndexReport:
     """Name of the one that was built at the end of the run; empty where none was."""
     passed_over: tuple[PassedOverGroup, ...] = ()
     """What lies in the folders and is no photo of a product."""
+    corrected: int = 0
+    """Photos that are filed under another SKU than their row says, as people corrected it (`simsearch check`)."""
+    left_out: int = 0
+    """Photos that the sources list and that people left out of the catalog."""
     reading: ReadingReport | None = None
     """What the second stage read of the whole catalog; None where it was not wanted, or is switched off."""
+    filing: FilingReport | None = None
+    """Doubts about how photos and rows are filed; None where nothing came in, or no check was wanted."""
 
     @property
     def described(self) -> int:

@@ -10,10 +10,11 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from simsearch.catalog import Catalog
+from simsearch.catalog.corrections import CorrectionIndex
 from simsearch.catalog.images import KnownImage, NewImage
 from simsearch.core.config import Config, ImageSettings, IndexingSettings
 from simsearch.core.stamps import Stamp
@@ -60,6 +61,7 @@ class Indexer:
         self.catalog, self.methods, self.settings = catalog, methods, settings
         self.describer = Describer(methods, image_settings)
         self.fingerprints = sorted(m.fingerprint for m in methods.values())
+        self.corrections = CorrectionIndex(())
 
     @classmethod
     def of(cls, catalog: Catalog, methods: Mapping[str, Method], config: Config) -> Self:
@@ -96,7 +98,8 @@ class Indexer:
         started = time.perf_counter()
         counts: Counter[str] = Counter()
         refusals = [refusal for source in sources for refusal in source.refusals]
-        known = {(k.sku, k.path): k for k in self.catalog.images.known(self.fingerprints)}
+        known = {(k.filed, k.path): k for k in self.catalog.images.known(self.fingerprints)}
+        self.corrections = self.catalog.corrections.index()
         gone = Gone((), 0, 0)
         if retire_share is not None:
             gone = find_gone(known.values(), sources)
@@ -112,11 +115,12 @@ class Indexer:
             unchanged=counts["unchanged"], retired=len(gone.ids), kept=gone.kept, refused=len(refusals),
             refusals=tuple(refusals), seconds=time.perf_counter() - started,
             passed_over=passed_over_groups(entry for source in sources for entry in source.passed_over),
+            corrected=counts["corrected"], left_out=counts["left_out"],
         )  # fmt: skip
 
     def redescribe(self, rows: Sequence[tuple[str, SourceRow]], progress: Progress) -> None:
         """Describe active images again from their files. `rows`: (source, row) of each; see `catalog.images.stale`."""
-        known = {(k.sku, k.path): k for k in self.catalog.images.known(self.fingerprints)}
+        known = {(k.filed, k.path): k for k in self.catalog.images.known(self.fingerprints)}
         jobs = [Job(row, source, known[row.sku, row.path]) for source, row in rows if (row.sku, row.path) in known]
         self._carry_out(jobs, Counter(), [], progress)
 
@@ -159,6 +163,10 @@ class Indexer:
                     continue
                 if (have.source, have.stamp) != (source.key, stamp):
                     seen[have.id] = (source.key, stamp)
+                counts["corrected"] += have.sku != have.filed
+                if have.left_out:
+                    counts["left_out"] += 1
+                    continue
                 # A refused photo is tried again: its reason (a limit, a missing decoder) may be gone.
                 if have.verdict == "refused" or not have.described:
                     jobs.append(Job(row, source.key, have))
@@ -207,18 +215,30 @@ class Indexer:
                 step.add.append(_refused(seen))
             # Else the file is missing or as unusable as before: the catalog keeps what it has.
         elif known is None:
-            step.add.append(self._accepted(seen))
-            counts["added"] += 1
-        elif seen.description is None:
+            self._add(seen, step, counts, "added")
+        elif seen.description is None or (known.left_out and known.sha256 == seen.digest):
             step.touch[known.id] = (job.source, seen.stamp)
-            counts["unchanged"] += 1
+            counts["left_out" if known.left_out else "unchanged"] += 1
+            counts["corrected"] += known.sku != known.filed
         elif known.verdict == "ok" and known.sha256 == seen.digest:
             step.redescribe[known.id] = self._accepted(seen)
             counts["redescribed"] += 1
         else:
             step.retire.append(known.id)
-            step.add.append(self._accepted(seen))
-            counts["changed"] += 1
+            self._add(seen, step, counts, "changed")
+
+    def _add(self, seen: Seen, step: _Step, counts: Counter[str], what: str) -> None:
+        """File a new image: as its row says, or as a correction of its content or of its SKU does."""
+        correction = self.corrections.of(seen.job.row.sku, seen.digest)
+        if correction is not None and not correction.to_sku:
+            counts["left_out"] += 1
+            return
+        image = self._accepted(seen)
+        if correction is not None and correction.to_sku != image.row.sku:
+            image = replace(image, to_sku=correction.to_sku)
+            counts["corrected"] += 1
+        step.add.append(image)
+        counts[what] += 1
 
     def _accepted(self, seen: Seen) -> NewImage:
         row, described = seen.job.row, seen.description

@@ -10,19 +10,19 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from dataclasses import replace as replace_fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from simsearch.core.errors import CatalogError, GenerationError, SimsearchError
+from simsearch.core.errors import CatalogError, GenerationError, SimsearchError, SourceError
 from simsearch.core.files import remove_unfinished, replace, write_output
 from simsearch.core.types import Progress, Refusal
 from simsearch.indexes.manifest import Audit, Manifest, to_json
-from simsearch.ingest.index_report import IndexReport, check_usable
+from simsearch.ingest.index_report import FilingReport, IndexReport, check_usable
 from simsearch.ingest.indexer import Indexer
 from simsearch.ingest.metrics import metrics
 from simsearch.ingest.passed_over import PassedOverGroup
@@ -33,6 +33,8 @@ from simsearch.ingest.sources import read_sources
 from simsearch.ingest.status import disk_usage
 
 _LOG = logging.getLogger("simsearch")
+CheckNew: TypeAlias = Callable[[datetime, Progress], FilingReport]
+"""Checks how the photos that came after a moment (UTC) are filed."""
 _SHOWN = 1000
 """Refusals that a report lists; `changes` counts all of them."""
 
@@ -51,7 +53,7 @@ class NightlyReport:
     """Which served before."""
     seconds: float = 0.0
     steps_s: dict[str, float] = field(default_factory=dict)
-    """Seconds of scan, describe, redescribe, read, check, build, prune and backup."""
+    """Seconds of scan, describe, redescribe, read, filing, check, build, prune and backup."""
     changes: dict[str, int] = field(default_factory=dict)
     """Images added, changed, redescribed, unchanged, retired, refused; kept: unlisted, but perhaps only refused."""
     refusals: list[Refusal] = field(default_factory=list)
@@ -59,6 +61,8 @@ class NightlyReport:
     """What lies in the folders and is no photo of a product; the first paths of each group."""
     reading: ReadingReport | None = None
     """What was read of what is printed on the photos; None where the settings give it no time, or forbid it."""
+    filing: FilingReport | None = None
+    """Doubts about how what is new is filed; None where no check was asked for."""
     counts: dict[str, int] = field(default_factory=dict)
     """Of the catalog at the end."""
     audit: Mapping[str, Audit] = field(default_factory=dict)
@@ -81,15 +85,25 @@ class NightlyReport:
         """As it is written."""
         refusals = [{"where": r.where, "code": r.code, "message": r.message} for r in self.refusals]
         read = self.reading.json(_SHOWN) if self.reading else None
-        return {**asdict(self), "refusals": refusals, "reading": read, "audit": to_json(self.audit)}
+        filing = self.filing.json if self.filing else None
+        parts = {"refusals": refusals, "reading": read, "filing": filing, "audit": to_json(self.audit)}
+        return {**asdict(self), **parts}
 
 
 class Nightly:
     """One night on one home. The caller holds the lock of the home."""
 
-    def __init__(self, rebuilder: Rebuilder, stage: PrintStage, *, keep: int | None = None) -> None:
-        """`keep`: generations to keep; None: as the settings say."""
-        self.stage = stage
+    def __init__(
+        self, rebuilder: Rebuilder, stage: PrintStage, *, keep: int | None = None, filing: CheckNew | None = None
+    ) -> None:
+        """
+        Args:
+            rebuilder: of the home.
+            stage: that reads what is printed.
+            keep: generations to keep; None: as the settings say.
+            filing: checks how what came after a moment is filed; None: nothing does.
+        """
+        self.stage, self.filing = stage, filing
         self.rebuilder, self.settings = rebuilder, rebuilder.config.nightly
         self.catalog, self.generations = rebuilder.catalog, rebuilder.generations
         self.keep = keep or rebuilder.config.generations.keep
@@ -119,6 +133,7 @@ class Nightly:
 
     def _night(self, sources: Sequence[str | Path], progress: Progress) -> None:
         rebuilder, report, config = self.rebuilder, self.report, self.rebuilder.config
+        began = datetime.now(UTC).replace(tzinfo=None)
         with self._step("scan"):
             self.generations.clean()
             read = read_sources(sources)
@@ -131,6 +146,10 @@ class Nightly:
         if minutes and config.reading.mode != "never":
             with self._step("read"):
                 report.reading = self.stage.run(progress, minutes=minutes)
+        if self.filing is not None:
+            with self._step("filing"):
+                report.filing = self.filing(began, progress)
+                self._check_filing(report.filing)
         with self._step("check"):
             current = self._current()
         if not current:
@@ -144,6 +163,19 @@ class Nightly:
         with self._step("backup"):
             report.backup = self._backup()
         report.generation = self._serving()
+
+    def _check_filing(self, found: FilingReport) -> None:
+        """Stop before anything is built where too many of the night's photos seem to be filed wrong.
+
+        Raises:
+            SourceError: so it is. What came in stays in the catalog, and is found.
+        """
+        new = self.report.changes["added"] + self.report.changes["changed"]
+        if found.doubted > self.settings.doubt_share * new:
+            raise SourceError(
+                f"{found.doubted} of {new} new photos are doubted to be of their product: more than "
+                f"nightly.doubt_share = {self.settings.doubt_share}; nothing was built; `simsearch check` lists them"
+            )
 
     def _current(self) -> bool:
         """Whether the generation that serves is still right, down to its last byte."""

@@ -33,8 +33,8 @@ def find_gone(known: Iterable[KnownImage], sources: Collection[Source]) -> Gone:
     refused = {refusal.path for source in sources for refusal in source.refusals}
     vague = {source.key for source in sources if any(not refusal.path for refusal in source.refusals)}
     keys = {source.key for source in sources}
-    own = [image for image in known if image.source in keys]
-    unlisted = [image for image in own if (image.sku, image.path) not in listed]
+    own = [image for image in known if image.source in keys and not image.left_out]
+    unlisted = [image for image in own if (image.filed, image.path) not in listed]
     ids = tuple(i.id for i in unlisted if i.source not in vague and not _at_or_below(i.path, refused))
     return Gone(ids, len(unlisted) - len(ids), len(own))
 

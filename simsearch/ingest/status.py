@@ -57,6 +57,7 @@ def read_status(
         disk_usage(home, generations.folder), fingerprints, stale=dict(stale),
         gpus=gpu.count(), verified=verify, sources_gone=gone_sources(catalog), kept=tuple(generations.names()),
         photos=check_photos(catalog, progress) if verify else None, printed=stage.status(),
+        filing=catalog.doubts.counts(),
     )  # fmt: skip
 
 

@@ -265,6 +265,7 @@ class QueryEngine:
             compared=compared,
             look_alikes=verdict.look_alikes,
             against=verdict.against,
+            filing=tuple(self.catalog.doubts.about(verdict.named)),
         )
 
     def _twins(self, facts: ImageFacts, snapshot: Snapshot) -> list[ImageFacts]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -42,7 +43,14 @@ _TARGET_FAR = 0.001
 
 
 def train_from_files(
-    config: Config, settings_file: Path, table: Path | None, run: Path, *, device: str, progress: Progress
+    config: Config,
+    settings_file: Path,
+    table: Path | None,
+    run: Path,
+    *,
+    device: str,
+    without: Collection[str] = (),
+    progress: Progress,
 ) -> TrainResult:
     """Train as the TOML `settings_file` says, on the photos of `table` and on rendered packages, then calibrate.
 
@@ -56,6 +64,7 @@ def train_from_files(
             `surface` says what is known of the surface.
         run: folder for weights, card, curves, checkpoint and calibration.
         device: auto, cpu or cuda.
+        without: paths of photos of the table that are left out.
         progress: called with units done, units in all and a short text.
 
     Raises:
@@ -66,7 +75,7 @@ def train_from_files(
     if settings.start and not Path(settings.start).is_absolute():
         beside = settings_file.resolve().parent / settings.start
         settings = replace(settings, start=str(beside))
-    rows, refused = _rows(table)
+    rows, refused = _rows(table, without)
     photos = [_photo(row, config.images) for row in rows] + _rendered(settings)
     if not photos:
         words = refused_in_words(refused)
@@ -99,6 +108,7 @@ def calibrate_from_table(
     target_far: float,
     *,
     print_only: bool,
+    without: Collection[str] = (),
     progress: Progress,
 ) -> CalibrateResult:
     """Fit a calibration for `methods` and for print on all photos of `table`; also the rows and photos left out.
@@ -112,13 +122,14 @@ def calibrate_from_table(
         table: labelled photos.
         target_far: false-accept rate of both thresholds, in (0, 1).
         print_only: keep what `base` says of appearance, and fit what print adds alone.
+        without: paths of photos of the table that are left out.
         progress: told of every step.
 
     Raises:
         SourceError: the table. TrainingError: too few products with several readable photos. ConfigError: `print_only`
             where nothing can be read.
     """
-    rows, refused = _rows(table)
+    rows, refused = _rows(table, without)
     reason = "reading is off (reading.mode)" if config.reading.mode == "never" else missing(printed["reading"])
     if print_only and reason:
         raise ConfigError(f"print cannot be calibrated: {reason}")
@@ -195,11 +206,12 @@ def _print_pairs(
     return print_pairs(sample, sharp, verifier, reading.reader, config.query, first, progress)
 
 
-def _rows(table: Path | None) -> tuple[list[SourceRow], Sequence[Refusal]]:
+def _rows(table: Path | None, without: Collection[str] = ()) -> tuple[list[SourceRow], Sequence[Refusal]]:
     if table is None:
         return [], ()
     source = read_source(table)
-    return source.rows, source.refusals
+    gone = {os.path.realpath(path) for path in without}
+    return [row for row in source.rows if os.path.realpath(row.path) not in gone], source.refusals
 
 
 def _methods(config: Config, weights: Path) -> dict[str, Method]:

@@ -33,7 +33,7 @@ def _said(found: Decision) -> Json:
         "probability": round(found.probability, 6), "reason": found.reason, "named": list(found.named),
         "hits": [_hit(h) for h in found.hits], "look_alikes": [_look_alike(a) for a in found.look_alikes],
         "read": print_json.read(found.read), "codes": list(found.read.codes) if found.read else [],
-        "contradictions": print_json.contradictions(found),
+        "contradictions": print_json.contradictions(found), "filing": list(found.filing),
     }  # fmt: skip
 
 

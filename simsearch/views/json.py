@@ -133,10 +133,11 @@ def report(r: IndexReport) -> Json:
     """Counts of an indexing run."""
     return {
         "added": r.added, "changed": r.changed, "redescribed": r.redescribed, "unchanged": r.unchanged,
-        "retired": r.retired, "kept": r.kept, "refused": r.refused,
+        "retired": r.retired, "kept": r.kept, "refused": r.refused, "corrected": r.corrected, "left_out": r.left_out,
         "seconds": round(r.seconds, 2), "images_per_s": rate(r),
         "generation": r.generation or None, "refusals": [refusal(x) for x in r.refusals],
         "passed_over": [asdict(group) for group in r.passed_over], "reading": reading(r.reading) if r.reading else None,
+        "filing": r.filing.json if r.filing else None,
     }  # fmt: skip
 
 
@@ -167,6 +168,7 @@ def status(s: Status) -> Json:
         "fingerprints": dict(s.fingerprints), "nightly": dict(s.nightly) if s.nightly else None,
         "generations": generations, "photos": _photos(s.photos) if s.photos else None,
         "printed": {**asdict(s.printed), "why": s.printed.why or None} if s.printed else None,
+        "filing": dict(s.filing),
     }  # fmt: skip
 
 

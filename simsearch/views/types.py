@@ -109,6 +109,7 @@ class Said(TypedDict):
     read: Read | None
     codes: list[str]
     contradictions: list[AgainstFact]
+    filing: list[str]
     explanation: NotRequired[dict[str, Any]]
 
 

@@ -98,6 +98,15 @@ def test_codes_are_kept(old: Catalog, version: str) -> None:
     assert old.codes.images(["gtin:3600029145"]) == ([1] if version >= "0005" else [])
 
 
+def test_doubts_and_corrections_are_kept(old: Catalog, version: str) -> None:
+    filing = version >= "0008"
+    assert [(d.id, d.by, d.said_at) for d in old.doubts.said()] == ([(1, "anna", THEN)] if filing else [])
+    assert [d.id for d in old.doubts.open()] == ([2] if filing else [])
+    assert [(c.sku, c.to_sku) for c in old.corrections.all()] == ([("IBU-400", "PARA-Ä")] if filing else [])
+    assert old.doubts.seen() == ({1: ("s" * 64, {"read": False})} if filing else {})
+    assert {k.filed for k in old.images.known([P])} == {"IBU-400", "PARA-Ä"}
+
+
 def test_it_goes_on(old: Catalog, new: Any) -> None:
     old.images.apply(add=[new("IBU-400", "/data/f.jpg", {P: bytes(8), S: bytes(16)})], retire=[1])
     assert old.revision() == 5

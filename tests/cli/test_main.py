@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 COMMANDS = (
     "index", "query", "verify", "duplicates", "rebuild", "status", "config", "train", "calibrate", "demo",
-    "decisions", "augmentations",
+    "decisions", "augmentations", "check",
 )  # fmt: skip
 
 

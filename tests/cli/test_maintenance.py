@@ -24,7 +24,8 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
     [report] = done.objects
     assert shape(report) == {
         "added": int, "changed": int, "redescribed": int, "unchanged": int, "retired": int, "kept": int,
-        "refused": int,
+        "refused": int, "corrected": int, "left_out": int,
+        "filing": {"new": int, "open": int, "doubted": int, "why": type(None)},
         "seconds": float, "images_per_s": float, "generation": str,
         "refusals": [{"where": str, "code": str, "message": str}], "passed_over": list, "reading": type(None),
     }  # fmt: skip
@@ -44,7 +45,7 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
         "nightly": type(None),
         "fingerprints": {"phash": str, "orb": str, "siamese": str},
         "generations": [{"created_at": str, "name": str, "images": int, "state": str}], "photos": type(None),
-        "printed": {"read": int, "unread": int, "left_out": int, "why": str},
+        "printed": {"read": int, "unread": int, "left_out": int, "why": str}, "filing": {},
     }  # fmt: skip
     assert audit["passed"] is True
     assert (status["images_ok"], status["images_refused"], generation["state"]) == (2, 1, "built")

@@ -34,7 +34,7 @@ HIT = {
 ANSWER = {
     "query": str, "decision": str, "sku": str, "name": str, "probability": float, "reason": str, "hits": [HIT],
     "generation": str, "took_ms": float, "named": [str], "look_alikes": list, "id": type(None),
-    "read": type(None), "codes": list, "contradictions": list, "packages": list,
+    "read": type(None), "codes": list, "contradictions": list, "packages": list, "filing": list,
 }  # fmt: skip
 
 
@@ -42,7 +42,8 @@ def answer_shape(shape: Shape, answer: Any) -> Any:
     """How many look-alikes there are depends on the rendered names. The one package says what the answer says."""
     [package] = answer["packages"]
     assert package == {"outline": None, **{key: answer[key] for key in package if key != "outline"}}
-    return {**shape(answer), "look_alikes": type(answer["look_alikes"]), "packages": list}
+    counted = {key: type(answer[key]) for key in ("look_alikes", "filing")}
+    return {**shape(answer), **counted, "packages": list}
 
 
 def test_query_as_json(on: Run, shape: Shape, indexed: Path, shop: Shop, tmp_path: Path) -> None:

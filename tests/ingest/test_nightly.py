@@ -76,7 +76,9 @@ def test_a_first_night_builds_and_leaves_a_report(app: App, shelf: Path) -> None
         assert app.generations.current() == "g000001"
     [written] = reports(app)
     assert written == report.json
-    assert set(written["steps_s"]) == {"scan", "describe", "redescribe", "check", "build", "prune", "backup"}
+    steps = {"scan", "describe", "redescribe", "filing", "check", "build", "prune", "backup"}
+    assert set(written["steps_s"]) == steps
+    assert written["filing"] == {"new": 0, "open": 0, "doubted": 0, "why": None}
     assert (written["exit_code"], written["images"], written["error"]) == (0, 6, None)
     assert set(written["audit"]) == {"phash", "siamese", "votes"}
     assert min(written["disk_bytes"].values()) > 0

@@ -123,7 +123,7 @@ def test_packages_say_what_an_answer_says_and_where_they_lie() -> None:
     assert (first["decision"], first["sku"], second["decision"], second["sku"]) == ("match", "A", "unknown", None)
     assert set(first) == {
         "outline", "decision", "sku", "name", "probability", "reason", "named", "hits", "look_alikes", "read", "codes",
-        "contradictions", "explanation",
+        "contradictions", "filing", "explanation",
     }  # fmt: skip
     assert json.loads(json.dumps(found)) == found
 

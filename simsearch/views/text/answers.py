@@ -67,6 +67,8 @@ def _said(found: Decision, number: int | None = None) -> None:
         OUT.print(f"  [red]contradiction[/]  {text(apart)}")
     for alike in (a for a in found.look_alikes if a.warning not in found.reason):
         OUT.print(f"  [yellow]beware[/]  {text(alike.warning)}")
+    for doubt in found.filing:
+        OUT.print(f"  [yellow]in doubt[/]  how the catalog is filed: {text(doubt)}")
     if found.hits:
         if found.outcome is Outcome.UNKNOWN:
             OUT.print("  nearest, for information only, not an answer:")

@@ -31,6 +31,10 @@ def report(r: IndexReport) -> None:
     OUT.print(", ".join(f"{n} {name}" for name, n in parts.items() if n or name in always))
     if r.kept:
         OUT.print(f"{r.kept} images are no longer listed and stay: a refused row or folder may stand for them")
+    if r.corrected or r.left_out:
+        moved = f"{r.corrected} photos stay filed as people corrected them" if r.corrected else ""
+        gone = f"{r.left_out} stay left out" if r.left_out else ""
+        OUT.print(f"{', '.join(filter(None, [moved, gone]))}: `simsearch check said`")
     passed_over(r.passed_over)
     if r.described:
         OUT.print(f"{r.described} photos described in {r.seconds:.1f} s ({rate(r)} a second)")
@@ -38,6 +42,8 @@ def report(r: IndexReport) -> None:
         OUT.print(f"generation {r.generation} serves now")
     if r.reading:
         reading(r.reading)
+    if r.filing and (r.filing.new or r.filing.why):
+        OUT.print(f"filing: {text(r.filing.words)}")
 
 
 def reading(r: ReadingReport) -> None:

@@ -67,6 +67,8 @@ def nightly(r: NightlyReport) -> None:
         OUT.print(f"passed over  {text(in_words(r.passed_over))}")
     if r.reading:
         _night_read(r.reading)
+    if r.filing:
+        OUT.print(f"filing       {text(r.filing.words)}")
     OUT.print(f"audit        {_recalls(r.json['audit'])}")
     steps = ", ".join(f"{k} {v:.1f} s" for k, v in r.steps_s.items() if v >= 0.05)
     OUT.print(f"time         {r.seconds:.1f} s" + (f" ({steps})" if steps else ""))
@@ -103,6 +105,9 @@ def status(s: Status) -> None:
         OUT.print(f"             `simsearch index --forget-source {text(shlex.quote(source))}`")
     if s.printed:
         _printed(s.printed)
+    if s.filing:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(s.filing.items()))
+        OUT.print(f"filing       [yellow]{sum(s.filing.values())} open doubts[/]: {kinds}; `simsearch check`")
     OUT.print(f"generation   {s.generation or 'none'}")
     for g in s.generations[-5:]:
         lanes = g["audit"].get("lanes")

@@ -1,0 +1,216 @@
+"""Cases and which of them are listed, on photos whose likeness the test writes down."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from simsearch.catalog.doubts import Doubt, DoubtedPhoto, DoubtKind, DoubtVerdict, FilingAction
+from simsearch.catalog.images import ImageFacts
+from simsearch.catalog.selection import Filed, ProductFacts
+from simsearch.filing.arbiter import judged, settled
+from simsearch.filing.evidence import ImageSeen, PairSeen, RowSeen
+from simsearch.filing.judging import NAMES, Judge, shipped
+from simsearch.filing.seeing import Filing
+from simsearch.filing.telling import Teller
+from simsearch.recognition.score_fusion import Fusion
+
+ALIKE = (6.0, 9.0, 0.7, 1.6, 1.0, 2.0, 0.0, 0.0)
+"""Two photos of one product: keypoints, text, lines, name and amounts agree."""
+APART = (-3.0, 0.0, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0)
+CLASH = (-2.0, 0.0, 0.1, 0.0, 0.0, 0.0, 0.7, 0.0)
+"""Two photos whose print contradicts."""
+
+
+def fusion(kind: str, bias: float, **weights: float) -> Fusion:
+    names = NAMES[kind]
+    n = len(names)
+    return Fusion(names, (0.0,) * n, (1.0,) * n, tuple(weights.get(name, 0.0) for name in names), bias)
+
+
+JUDGE = Judge(
+    {
+        "pair": fusion(
+            "pair", 0.0, look=0.5, support=0.2, likeness=4.0, lines=0.5, name=1.0, amounts=0.5, against=-3.0
+        ),
+        "other-product": fusion("other-product", -2.0, own=-0.5, best=0.5, name=-2.0, other_name=2.0),
+        "odd-photo": fusion("odd-photo", -1.0, own=-0.6, alone=-1.0, against=2.0, name=-3.0),
+        "one-product-twice": fusion("one-product-twice", -4.0, least=0.8),
+        "words-differ": fusion("words-differ", -1.0, against=3.0),
+    },
+    {},
+)
+"""By hand, so that a new fit changes no rule of what is listed."""
+OWN_ROW = RowSeen(1.0, ("strength",))
+OTHER_ROW = RowSeen(0.0)
+
+
+def product(sku: str, **facts: str) -> ProductFacts:
+    return ProductFacts(hash(sku), sku, facts.get("name", f"Drug {sku}"), facts.get("strength", "5 mg"), "", "", {})
+
+
+class Table:
+    """A catalog by its photos: name -> SKU that it is filed under, and the product that it shows in truth."""
+
+    def __init__(self, photos: Mapping[str, tuple[str, str]], order: Sequence[str] = ()) -> None:
+        self.photos = photos
+        self.ids = {name: number for number, name in enumerate(order or sorted(photos), 1)}
+        images = {
+            self.ids[name]: Filed(self.ids[name], sku, name * 8, "front", 1, 1) for name, (sku, _) in photos.items()
+        }
+        skus = sorted({sku for sku, _ in photos.values()})
+        groups = {
+            sku: tuple(self.ids[n] for n in sorted(photos, key=lambda n: n * 8) if photos[n][0] == sku) for sku in skus
+        }
+        rows = dict.fromkeys(skus, "digest")
+        self.filing = Filing(images, {s: product(s) for s in skus}, groups, frozenset(images), rows)
+
+    def seen(self, **rows: RowSeen) -> dict[int, ImageSeen]:
+        """Photos of one product are alike and fit the row of that product; others contradict each other."""
+        found = {}
+        for name, (sku, shows) in self.photos.items():
+            own = [n for n in self.photos if n != name and self.photos[n][0] == sku]
+            others = [n for n in self.photos if self.photos[n][0] != sku]
+            alike = sorted(others, key=lambda n: (self.photos[n][1] != shows, n))[:2]
+            found[self.ids[name]] = ImageSeen(
+                True, tuple(self._pair(name, n) for n in own), tuple(self._pair(name, n) for n in alike),
+                rows.get(name, OWN_ROW if sku == shows else OTHER_ROW),
+                {self.photos[n][0]: OWN_ROW if self.photos[n][0] == shows else OTHER_ROW for n in alike},
+            )  # fmt: skip
+        return found
+
+    def _pair(self, a: str, b: str) -> PairSeen:
+        one = self.photos[a][1] == self.photos[b][1]
+        together = self.photos[a][0] == self.photos[b][0]
+        return PairSeen(self.ids[b], ALIKE if one else CLASH if together else APART)
+
+    def doubts(self, said: Sequence[Doubt] = (), **rows: RowSeen) -> list[Doubt]:
+        """The doubts that are listed, by key."""
+        seen = self.seen(**rows)
+        listed = settled(judged(seen, self.filing, JUDGE), self.filing, 0.5, said)
+        facts = {
+            i: ImageFacts(i, f"{n}.jpg", f"/p/{n}.jpg", "front", n * 8, sku, f"Drug {sku}", "5 mg", "", "", {})
+            for n, (sku, _) in self.photos.items() for i in [self.ids[n]]
+        }  # fmt: skip
+        teller = Teller(self.filing, facts, seen, lambda _a, _b: None, lambda _i, _k: None)
+        return sorted((teller.doubt(one) for one in listed), key=lambda d: d.key)
+
+
+SOUND = {"a": ("A", "A"), "b": ("A", "A"), "c": ("B", "B"), "d": ("B", "B"), "e": ("C", "C"), "f": ("C", "C")}
+
+
+def test_a_catalog_that_is_filed_right_has_no_doubts() -> None:
+    assert Table(SOUND).doubts() == []
+
+
+def test_a_photo_under_another_sku_is_doubted_alone_and_leads_home() -> None:
+    [one] = Table(SOUND | {"b": ("B", "A")}).doubts()
+    assert (one.kind, one.sku, one.against_sku, one.to_sku) == (DoubtKind.OTHER_PRODUCT, "B", "A", "A")
+    assert one.photo is not None
+    assert (one.photo.image, one.action) == ("b.jpg", FilingAction.MOVE)
+    assert "fits A (Drug A 5 mg) better than B" in one.reason
+
+
+def test_a_photo_of_a_product_that_is_nowhere_is_odd_and_can_be_left_out() -> None:
+    found = Table({**SOUND, "g": ("A", "Z")}).doubts()
+    assert [(d.kind, d.photo.image if d.photo else "", d.action) for d in found] == [
+        (DoubtKind.ODD_PHOTO, "g.jpg", FilingAction.LEAVE_OUT)
+    ]
+
+
+def test_two_skus_for_one_product_are_one_doubt() -> None:
+    photos = {"a": ("A", "A"), "b": ("A", "A"), "c": ("A2", "A"), "e": ("C", "C"), "f": ("C", "C")}
+    found = Table(photos).doubts(c=OWN_ROW)
+    assert [(d.kind, d.sku, d.to_sku, d.action) for d in found] == [
+        (DoubtKind.ONE_PRODUCT_TWICE, "A2", "A", FilingAction.MERGE)
+    ]
+
+
+def test_a_row_that_its_photos_contradict_is_doubted_once() -> None:
+    wrong = RowSeen(1.0, (), (("strength", "5 mg", "50 mg"),))
+    [one] = Table(SOUND).doubts(a=wrong, b=wrong)
+    assert (one.kind, one.sku, one.field, one.action) == (DoubtKind.WORDS_DIFFER, "A", "strength", FilingAction.TABLE)
+    assert one.reason == "the row says strength '50 mg', 2 of 2 photos say '5 mg'"
+
+
+def test_a_row_that_only_a_wrong_photo_contradicts_is_right() -> None:
+    found = Table(SOUND | {"b": ("B", "A")}).doubts(b=RowSeen(0.0, (), (("strength", "10 mg", "5 mg"),)))
+    assert [d.kind for d in found] == [DoubtKind.OTHER_PRODUCT]
+
+
+def test_photos_that_were_said_to_belong_together_are_not_doubted_the_other_way_round() -> None:
+    table = Table({"a": ("A", "A"), "b": ("A", "Z"), "c": ("B", "B"), "d": ("B", "B")})
+    [one] = table.doubts()
+    assert one.photo is not None
+    assert one.against is not None
+    swapped = Doubt(
+        f"photo|A|{one.against.sha256}", one.kind, "A", 0.9, "", FilingAction.LEAVE_OUT, one.against, one.photo,
+        verdict=DoubtVerdict.DISMISSED,
+    )  # fmt: skip
+    assert table.doubts([swapped]) == []
+    other = replace(swapped, against=DoubtedPhoto(0, "A", "", "", "another"))
+    assert table.doubts([other]) == [one]
+
+
+LETTERS = "abcdefgh"
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("ABC"), st.sampled_from("ABCZ")), min_size=2, max_size=len(LETTERS)),
+    st.randoms(use_true_random=False),
+)
+def test_the_order_of_photos_changes_nothing(photos: list[tuple[str, str]], shuffled: random.Random) -> None:
+    named = dict(zip(LETTERS, photos, strict=False))
+    order = list(named)
+    shuffled.shuffle(order)
+
+    def known(table: Table) -> list[tuple[object, ...]]:
+        return [
+            (
+                d.key,
+                round(d.probability, 9),
+                d.reason,
+                d.to_sku,
+                d.photo and d.photo.image,
+                d.against and d.against.image,
+            )
+            for d in table.doubts()
+        ]
+
+    assert known(Table(named)) == known(Table(named, order))
+
+
+def test_the_shipped_fit_tells_a_photo_that_fits_another_product_from_one_that_fits_its_own() -> None:
+    moved = Table(SOUND | {"b": ("B", "A")})
+    for one in judged(moved.seen(), moved.filing, shipped()):
+        if one.kind is DoubtKind.OTHER_PRODUCT and one.case.image_id == moved.ids["b"]:  # type: ignore[union-attr]
+            assert one.probability > 0.9
+    sound = Table(SOUND)
+    assert max(one.probability for one in judged(sound.seen(), sound.filing, shipped())) < 0.1
+
+
+def test_what_was_seen_is_kept_as_it_was() -> None:
+    seen = Table(SOUND | {"b": ("B", "A")}).seen(a=RowSeen(0.5, ("code",), (("form", "cream", "gel"),)))
+    for one in seen.values():
+        assert ImageSeen.of(one.json()) == one
+
+
+@pytest.mark.parametrize("broken", [b"", b"{}", b'{"fusions": {}}', b"[1]"])
+def test_a_damaged_fit_is_refused(broken: bytes, tmp_path: object) -> None:
+    from pathlib import Path
+
+    from simsearch.core.errors import WeightsError
+
+    assert isinstance(tmp_path, Path)
+    path = tmp_path / "fitted.json"
+    path.write_bytes(broken)
+    with pytest.raises(WeightsError, match=r"fitted.json: cannot be used"):
+        Judge.load(path)
+    shipped().save(path)
+    assert Judge.load(path).fusions == shipped().fusions
