@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.passed_over import PassedOverGroup
     from simsearch.ingest.reading_report import ReadingReport
+    from simsearch.recognition.by_looks import LooksHit
     from simsearch.recognition.calibration import Calibration
     from simsearch.recognition.feedback import DecisionDesk
     from simsearch.training.calibrate import CalibrateResult
@@ -110,6 +111,7 @@ __all__ = [
     "IndexReport",
     "LaneShare",
     "LookAlike",
+    "LooksHit",
     "NightlyReport",
     "Outcome",
     "Package",
@@ -179,6 +181,7 @@ _MODULES = {
     "ingest.passed_over": ("PassedOverGroup",),
     "ingest.reading_report": ("ReadingReport",),
     "ingest.build_plan": ("Plan", "PlannedLane"),
+    "recognition.by_looks": ("LooksHit",),
     "recognition.calibration": ("Calibration",),
     "recognition.feedback": ("DecisionDesk",),
     "training.calibrate": ("CalibrateResult",),

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from simsearch.ingest.index_report import FilingReport, IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.reading_report import ReadingReport
+    from simsearch.recognition.by_looks import LooksHit
     from simsearch.recognition.feedback import DecisionDesk
     from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
@@ -227,6 +228,19 @@ class App(Parts):
         asked, k, conditions = arguments.photos(photos), arguments.count(k, "k"), arguments.conditions(where)
         self.require_catalog()
         return self.service.together(asked, k=k, where=conditions, record=record)
+
+    def by_looks(self, text: str, *, k: int | None = None) -> list[LooksHit]:
+        """The products whose pills fit a description, best first, without a photo; see `recognition.by_looks`.
+
+        Args:
+            text: colours, shape, "scored" and imprint, for instance "white round scored L 9".
+            k: how many products to list.
+        """
+        wanted = arguments.count(k, "k")
+        self.require_catalog()
+        from simsearch.recognition.by_looks import parse, search
+
+        return search(self.catalog, self.methods.get("pills"), parse(text), wanted or self.config.query.k)
 
     @property
     def decisions(self) -> DecisionDesk:

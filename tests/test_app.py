@@ -346,7 +346,7 @@ def test_status_of_a_sound_home(indexed: Path, kit: Kit) -> None:
     assert status.generation == "g000001"
     counts = {"products": 20, "images_ok": 36, "images_refused": 0, "images_retired": 0}
     assert dict(status.counts) == counts
-    assert set(status.fingerprints) == {"phash", "orb", "siamese"}
+    assert set(status.fingerprints) == {"phash", "orb", "siamese", "pills"}
     assert min(status.disk_bytes[part] for part in ("catalog", "generations")) > 1000
 
 

@@ -118,6 +118,7 @@ def test_every_key_that_is_printed_is_in_the_docs(on: Run, home: Path, shop: Sho
     calls: list[list[object]] = [
         ["index", tmp_path / "table.csv"], ["query", "--explain", "--where", "sku!=x", photo, broken],
         ["query", "--explain", shop.photo(shop.planted[0].sku_a)], ["query", "--together", photo, other, broken],
+        ["query", "--looks", "white round"],
         ["verify", photo, other], ["verify", photo, broken], ["duplicates", "--kind", "identical"],
         ["duplicates", "--kind", "look-alike", "--kind", "same-product", "--threshold", "0.1"],
         ["duplicates", "dismiss", shop.single[0].sku, shop.single[1].sku], ["duplicates", "reviews"],

@@ -27,8 +27,8 @@ _BATCH = 32
 def query(
     context: Context,
     photos: Annotated[
-        list[str], Argument(help="Photos to identify; - reads one from standard input.", metavar="PHOTO")
-    ],
+        list[str] | None, Argument(help="Photos to identify; - reads one from standard input.", metavar="PHOTO")
+    ] = None,
     k: Annotated[int | None, Option("-k", min=1, max=1000, help="How many products to list.", show_default="5")] = None,
     where: Annotated[
         list[str] | None,
@@ -42,11 +42,24 @@ def query(
         Path | None, Option(help="Write a picture an answer to this folder: photo and catalog side by side.")
     ] = None,
     html: Annotated[Path | None, Option(help="Write all answers as one page with pictures.")] = None,
+    looks: Annotated[
+        str | None,
+        Option(
+            help="No photo: list products whose pills look so: colours, shape, scored, imprint.", metavar="DESCRIPTION"
+        ),
+    ] = None,
     no_record: Annotated[bool, Option("--no-record", help="Leave no trace of the answer in the catalog.")] = False,
     explain: Annotated[bool, Option("--explain", help="Show what each lane of the lookup found and took.")] = False,
     as_json: Json = False,
 ) -> None:
     """Say which drug a photo shows: match, ambiguous or unknown."""
+    if looks is not None:
+        if photos or where or together or evidence or html or explain or no_record:
+            raise UsageError("--looks searches without a photo: of the other arguments only -k and --json go with it")
+        _by_looks(context, looks, k, as_json)
+        return
+    if not photos:
+        raise UsageError("name a photo, or describe a pill: --looks 'white round scored L 9'")
     if photos.count("-") > 1:
         raise UsageError("- is given twice, but there is one standard input; name the other photos as files")
     with ExitStack() as stack:
@@ -62,6 +75,18 @@ def query(
             note(f"{written} written")
     if failed:
         raise typer.Exit(ImageError.exit_code)
+
+
+def _by_looks(context: Context, looks: str, k: int | None, as_json: bool) -> None:
+    """Print the products whose pills fit a description."""
+    with opened_app(context) as app:
+        hits = app.by_looks(looks, k=k)
+    if as_json:
+        show_json([shapes.by_looks(looks, hits)])
+        return
+    from simsearch.views.text import answers as printing
+
+    printing.by_looks(looks, hits)
 
 
 @dataclass(frozen=True)

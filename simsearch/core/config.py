@@ -62,7 +62,7 @@ class CatalogSettings:
 class IndexingSettings:
     """How photos are described."""
 
-    stored: tuple[str, ...] = ("phash", "orb", "siamese")
+    stored: tuple[str, ...] = ("phash", "orb", "siamese", "pills")
     workers: int = setting(0, low=0, high=256)
     describe_on: str = ""
     lease_s: float = setting(60.0, low=1.0, high=86_400.0)
@@ -119,6 +119,7 @@ class QuerySettings:
     vote_keypoints: int = setting(200, low=1, high=5000)
     text_candidates: int = setting(20, low=0, high=1000)
     word_candidates: int = setting(20, low=0, high=1000)
+    pill_candidates: int = setting(20, low=0, high=1000)
     geometry: int = setting(8, low=0, high=10_000)
     match_threshold: float = setting(0.0, low=0.0, high=1.0)
     margin: float = setting(0.15, low=0.0, high=0.5)

@@ -48,6 +48,10 @@ class Method(Protocol):
     Batches: a class that computes with PyTorch, and describes several images faster than one after the other, says
     `batched = True`. Callers hand it whole batches, after the other methods.
 
+    Surfaces: a class that has nothing to say of most photos may name the `surface` that it is made for. Where another
+    method tells what a photo shows, it then describes those photos alone; the others get an empty descriptor. It says
+    `batched = True`, so that it follows the network, which tells it.
+
     Thread safety: `describe` and `compare` are called from several threads at once. A method keeps nothing between
     calls except what it loads once, under a lock.
     """
@@ -118,6 +122,11 @@ def says_surface(method: Method) -> TypeGuard[SurfaceMethod]:
     Asked for each image. `isinstance` with a protocol takes fifty times as long (Python 3.11).
     """
     return hasattr(method, "describe_with_surface")
+
+
+def only_surface(method: Method) -> Surface | None:
+    """The surface of the only photos that the method has something to say of; None: it describes all photos."""
+    return getattr(method, "surface", None)
 
 
 def missing(method: object) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from simsearch.core.threads import SingleThreaded, cores, in_threads
 from simsearch.core.types import Description, Descriptor, Image, Surface
-from simsearch.features.base import Method, is_batched, says_surface
+from simsearch.features.base import Method, is_batched, only_surface, says_surface
 
 _PART = 8
 """Images that one thread takes at once: what the network describes in one pass (`features.network`)."""
@@ -38,8 +40,12 @@ def describe_here(methods: Mapping[str, Method], images: Sequence[Image]) -> lis
     """Describe each image on the calling thread. The caller has entered `SingleThreaded`."""
     columns: dict[str, list[Descriptor]] = {}
     surfaces: list[tuple[Surface, float | None]] = [(Surface.UNKNOWN, None)] * len(images)
-    for name, method in methods.items():
-        if says_surface(method):
+    for name, method in sorted(methods.items(), key=lambda item: only_surface(item[1]) is not None):
+        if (only := only_surface(method)) is not None:
+            columns[name] = _where_shown(
+                method, images, [surface in (only, Surface.UNKNOWN) for surface, _ in surfaces]
+            )
+        elif says_surface(method):
             found = method.describe_with_surface(images)
             columns[name] = [descriptor for descriptor, _, _ in found]
             surfaces = [(surface, probability) for _, surface, probability in found]
@@ -49,6 +55,13 @@ def describe_here(methods: Mapping[str, Method], images: Sequence[Image]) -> lis
         Description({name: column[i] for name, column in columns.items()}, *surface)
         for i, surface in enumerate(surfaces)
     ]
+
+
+def _where_shown(method: Method, images: Sequence[Image], shown: Sequence[bool]) -> list[Descriptor]:
+    """The descriptors of the images that show what the method is made for, and empty ones of the others."""
+    found = iter(method.describe([image for image, so in zip(images, shown, strict=True) if so]))
+    nothing = tuple(max(0, n) for n in method.shape)
+    return [next(found) if so else np.zeros(nothing, method.dtype) for so in shown]
 
 
 def merged(*parts: Description) -> Description:

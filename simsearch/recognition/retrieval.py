@@ -1,7 +1,7 @@
 """Candidate retrieval: which images of the catalog are worth a closer look, by every lane, fused by rank.
 
-A lane is one way to find images: neighbours of the embedding, hashes within a radius, votes of keypoints, print,
-codes.
+A lane is one way to find images: neighbours of the embedding, hashes within a radius, votes of keypoints, loose pills,
+print, codes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from simsearch.core.types import Candidate, Description, Descriptor, LaneShare
 from simsearch.features.base import Method, MetricMethod
 from simsearch.features.codes import codes_of
 from simsearch.features.keypoints import column
+from simsearch.features.pills.likeness import LEAST
 from simsearch.indexes import Searcher
 from simsearch.indexes.base import one_thread
 from simsearch.indexes.catalog_text import print_of
@@ -26,7 +27,7 @@ from simsearch.indexes.keypoint_votes import Nearest, nearest
 from simsearch.indexes.manifest import TEXT, WORDS
 from simsearch.indexes.text_asked import Asked
 from simsearch.recognition.rank_fusion import LaneHits, reciprocal_rank_fusion
-from simsearch.recognition.snapshot import VOTES, Snapshot, keypoint_method
+from simsearch.recognition.snapshot import PILLS, VOTES, Snapshot, keypoint_method
 from simsearch.recognition.text_lanes import alike
 
 READING = "reading"
@@ -75,7 +76,7 @@ class Retrieval:
     def search(self, query: Description, snapshot: Snapshot, known: Lanes | None = None) -> Retrieved:
         """Images that at least one lane returned, fused by reciprocal rank; `known` lanes are not asked again."""
         lanes = self.lanes(query, snapshot, known)
-        order = (*self.methods, VOTES, *self.texts, CODES)  # one order of sums
+        order = (*self.methods, VOTES, PILLS, *self.texts, CODES)  # one order of sums
         hits = {name: lanes.hits[name] for name in order if name in lanes.hits}
         candidates = reciprocal_rank_fusion(hits)
         alone = [next(iter(c.ranks)) for c in candidates if len(c.ranks) == 1]
@@ -94,6 +95,9 @@ class Retrieval:
             with timed(took_ms, VOTES):
                 near = self._nearest_keypoints(query[self.keypoints.name], snapshot)
                 hits[VOTES] = self._voted(near)
+        if snapshot.pills and PILLS in query and len(query[PILLS]) and PILLS not in hits:
+            with timed(took_ms, PILLS):
+                hits[PILLS] = self._pills(query[PILLS], snapshot)
         self._ask_texts(query, snapshot, hits, took_ms)
         if self.by_codes is not None and CODES in query and CODES not in hits:
             with timed(took_ms, CODES):
@@ -131,6 +135,14 @@ class Retrieval:
         ids, counted = near.tally
         best = slice(self.settings.vote_candidates)
         return list(zip(ids[best].tolist(), counted[best].tolist(), strict=True))
+
+    def _pills(self, pills: Descriptor, snapshot: Snapshot) -> LaneHits:
+        """The live images whose loose pills are likeliest those of the photo. Only photos of loose pills have any."""
+        found: dict[int, float] = {}
+        for index in snapshot.pills:
+            found |= index.search(pills)
+        live = ((i, similarity) for i, similarity in found.items() if i not in snapshot.retired and similarity > LEAST)
+        return sorted(live, key=lambda hit: (-hit[1], hit[0]))[: self.settings.pill_candidates]
 
     def _neighbours(self, lane: str, method: MetricMethod, vector: Descriptor, snapshot: Snapshot) -> LaneHits:
         """The most similar live images of one lane, hashes within the radius."""

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from simsearch.core.types import Ids
 from simsearch.indexes import VectorIndex
 from simsearch.indexes.keypoint_votes import VoteIndex
+from simsearch.indexes.pills import PillIndex
 from simsearch.indexes.text import TextIndex
 
 _LEAF = 64
 """Images of the smallest whole segment."""
 
-Segment: TypeAlias = VectorIndex | VoteIndex | TextIndex
+Segment: TypeAlias = VectorIndex | VoteIndex | TextIndex | PillIndex
 S = TypeVar("S", bound=Segment)
 
 

@@ -17,6 +17,7 @@ from threading import Lock
 import numpy as np
 
 from simsearch.catalog import Catalog
+from simsearch.catalog.catalog import Changes
 from simsearch.core.config import QuerySettings
 from simsearch.core.errors import DamagedDescriptor, GenerationError
 from simsearch.core.types import Ids
@@ -27,12 +28,15 @@ from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.generations import Generation, Generations
 from simsearch.indexes.keypoint_votes import VoteIndex
 from simsearch.indexes.manifest import TEXT
+from simsearch.indexes.pills import PillIndex, pill_index
 from simsearch.indexes.text import TextIndex
 from simsearch.indexes.text_weights import TextWeights
 from simsearch.recognition.segments import Segment, segments_of
 from simsearch.recognition.text_lanes import text_lanes
 
 NO_GENERATION = "none"
+PILLS = "pills"
+"""Name of the method and of the lane of loose pills."""
 VOTES = "votes"
 """Name of the lane of keypoint votes; the other lanes have the name of their method."""
 
@@ -61,6 +65,8 @@ class Snapshot:
     texts: Mapping[str, tuple[TextIndex, ...]] = field(default_factory=dict)
     """The lanes of text, "text" and "words": the generation's index and segments of the delta. Empty where they are off
     or the generation was built without them."""
+    pills: tuple[PillIndex, ...] = ()
+    """Loose pills: those that the generation's images show, then segments of the delta. Empty where the lane is off."""
     text_weights: TextWeights = field(default_factory=TextWeights, repr=False)
     """How rare the words and n-grams of print are among the products of the generation; 1 each without one."""
 
@@ -92,6 +98,7 @@ class Snapshots:
         self.keypoints = keypoint_method(methods) if settings.vote_candidates else None
         wanted = settings.text_candidates or settings.word_candidates
         self.source = CatalogText(catalog, reading, skip_damaged=True) if reading and wanted else None
+        self.pills = methods.get(PILLS) if settings.pill_candidates else None
         self._latest: Snapshot | None = None
         self._publishing, self._opening = Lock(), Lock()
 
@@ -178,6 +185,7 @@ class Snapshots:
             new = changes.after(voted_since)
             voting = segments_of(name, new.ids, new.described_revisions, make_votes, known, segments)
             votes = (*built, *voting) or (VoteIndex(),)
+        pills = self._pills(since, changes, known, segments)
         texts, weights = {}, TextWeights()
         if self.source and read_since is not None:
             weights = opened.weights if opened and opened.weights else weights
@@ -185,8 +193,27 @@ class Snapshots:
             texts = text_lanes(self.source, weights, built_texts, since, changes, known, segments)
         retired = frozenset(changes.retired.tolist())
         return Snapshot(
-            changes.revision, vectors, votes, retired, opened, pointer, segments, texts=texts, text_weights=weights
-        )
+            changes.revision, vectors, votes, retired, opened, pointer, segments,
+            texts=texts, pills=pills, text_weights=weights,
+        )  # fmt: skip
+
+    def _pills(
+        self, since: int, changes: Changes, known: Mapping[bytes, Segment], segments: dict[bytes, Segment]
+    ) -> tuple[PillIndex, ...]:
+        """Pills are in no generation: those up to its revision are read once, and kept like a segment."""
+        if self.pills is None:
+            return ()
+        method, new = self.pills, changes.after(since)
+        key = f"{method.fingerprint} up to {since}".encode()
+        if key not in known:
+            ids = self.catalog.descriptors.active_ids(method.fingerprint)
+            segments[key] = pill_index(self.catalog, method, np.setdiff1d(ids, new.ids))
+        else:
+            segments[key] = known[key]
+        first = segments[key]
+        assert isinstance(first, PillIndex)
+        make = partial(pill_index, self.catalog, method)
+        return (first, *segments_of(method.fingerprint, new.ids, new.described_revisions, make, known, segments))
 
     def _read_since(self, opened: Generation | None) -> int | None:
         """The revision after which readings are in no index of `opened`; None: the lanes of text are silent."""
@@ -236,7 +263,8 @@ def restricted(whole: Snapshot, snapshots: Snapshots, allowed: Ids) -> Snapshot:
     catalog = snapshots.catalog
     vectors = {name: (exact_index(catalog, method, allowed),) for name, method in snapshots.methods.items()}
     texts = {lane: tuple(index.part(allowed) for index in indexes) for lane, indexes in whole.texts.items()}
-    part = replace(whole, vectors=vectors, texts=texts, allowed=allowed, segments={})
+    pills = tuple(index.part(allowed) for index in whole.pills)
+    part = replace(whole, vectors=vectors, texts=texts, pills=pills, allowed=allowed, segments={})
     keypoints = snapshots.keypoints
     if keypoints is None:
         return part

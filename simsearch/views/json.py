@@ -39,11 +39,21 @@ if TYPE_CHECKING:
     from simsearch.ingest.index_report import IndexReport
     from simsearch.ingest.nightly import NightlyReport
     from simsearch.ingest.reading_report import ReadingReport
+    from simsearch.recognition.by_looks import LooksHit
     from simsearch.training.augment import AugmentSettings
     from simsearch.training.calibrate import CalibrateResult
     from simsearch.training.trainer import TrainResult
 
 Json = dict[str, Any]
+
+# -- descriptions ----------------------------------------------------------------------------------------------------
+
+
+def by_looks(description: str, hits: Sequence[LooksHit]) -> Json:
+    """The products whose pills fit a description, best first."""
+    found = [{"sku": h.sku, "name": h.name, "score": round(h.score, 6), "fits": list(h.fits)} for h in hits]
+    return {"looks": description, "hits": found}
+
 
 # -- recorded decisions ----------------------------------------------------------------------------------------------
 

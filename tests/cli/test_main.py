@@ -85,7 +85,7 @@ def test_config_as_json(run: Run, kit: Kit) -> None:
     assert settings["query.k"] == {"value": 5, "from": "default.toml"}
     assert settings["indexing.workers"] == {"value": 2, "from": str(kit.config)}
     assert settings["methods.siamese.device"] == {"value": "cpu", "from": "--device"}
-    assert settings["indexing.stored"]["value"] == ["phash", "orb", "siamese"]
+    assert settings["indexing.stored"]["value"] == ["phash", "orb", "siamese", "pills"]
     words = run("--config", kit.config, "config").out
     assert f'methods.siamese.weights "{kit.weights}" {kit.config}' in " ".join(words.split())
 

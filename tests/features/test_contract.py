@@ -18,6 +18,7 @@ from simsearch.core.errors import ConfigError, DamagedDescriptor
 from simsearch.core.types import Image
 from simsearch.features.base import Method
 from simsearch.features.codes import CodeMethod
+from simsearch.features.pills import PillLooks
 from simsearch.features.reading import ReadPrint
 from simsearch.features.siamese import Siamese
 from simsearch.testing.methods import MethodContract, Pictures, inside, make, ordinary_pictures
@@ -32,8 +33,11 @@ def each_method(*, learned_too: bool = True) -> list[Any]:
     return [pytest.param(cls, id=name) for name, cls in known if not issubclass(cls, left_out)]
 
 
-# Codes and print are held to it on pictures that have some: test_codes.py, reading/test_method.py. These have none.
-@pytest.mark.parametrize("cls", [case for case in each_method() if case.values[0] not in (CodeMethod, ReadPrint)])
+_ELSEWHERE = (CodeMethod, ReadPrint, PillLooks)
+"""Held to it on pictures that have codes, print, pills: test_codes.py, reading/ and pills/test_method.py."""
+
+
+@pytest.mark.parametrize("cls", [case for case in each_method() if case.values[0] not in _ELSEWHERE])
 class TestEachMethod(MethodContract):
     def without_effect(self, cls: type[Method]) -> Collection[str]:
         # Weights enter the fingerprint by the digest of their file.

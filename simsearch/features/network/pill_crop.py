@@ -56,6 +56,12 @@ class Pills:
     """For each pill (n, 2) points x, y."""
 
 
+def placed_outlines(pixels: Pixels) -> tuple[NDArray[np.float32], ...]:
+    """The outline (n, 2) of each pill in pixels of the whole photo; none where no pill is found."""
+    _, outlines, origin = _cropped(pixels)
+    return tuple(outline + np.array(origin, np.float32) for outline in outlines)
+
+
 def crop_to_pills(pixels: Pixels) -> Pixels:
     """A square crop to the pills, clipped at the photo's rim; the whole photo where no pill is found."""
     return cropped_with_outlines(pixels)[0]
@@ -66,7 +72,14 @@ def cropped_with_outlines(pixels: Pixels) -> tuple[Pixels, tuple[NDArray[np.floa
 
     A photo that one pill fills is its own crop: what is found on that pill is its print.
     """
+    crop, outlines, _ = _cropped(pixels)
+    return np.ascontiguousarray(crop), outlines
+
+
+def _cropped(pixels: Pixels) -> tuple[Pixels, tuple[NDArray[np.float32], ...], tuple[int, int]]:
+    """The crop as a view, the outlines of the pills in it, and its left upper corner in the photo."""
     outlines: tuple[NDArray[np.float32], ...] = ()
+    origin = 0, 0
     for _ in range(_ROUNDS):
         filling = filling_pill(pixels)
         if filling is not None:
@@ -77,11 +90,11 @@ def cropped_with_outlines(pixels: Pixels) -> tuple[Pixels, tuple[NDArray[np.floa
             break
         left, top, right, bottom = found.box
         side, whole = max(right - left, bottom - top), max(pixels.shape[:2])
-        pixels = pixels[top:bottom, left:right]
+        pixels, origin = pixels[top:bottom, left:right], (origin[0] + left, origin[1] + top)
         outlines = tuple(outline - np.array([left, top], np.float32) for outline in found.outlines)
         if side < 0.5 * whole:
             break  # near enough: another round would take the print on a pill for pills
-    return np.ascontiguousarray(pixels), outlines
+    return pixels, outlines, origin
 
 
 def find_pills(pixels: Pixels) -> Pills | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.padding import Padding
 
@@ -12,6 +13,9 @@ from simsearch.core.text import headline, percent
 from simsearch.core.types import Decision, Hit, Outcome, PhotoPrint
 from simsearch.views.text.explain import explanation, took
 from simsearch.views.text.output import OUT, table, text
+
+if TYPE_CHECKING:
+    from simsearch.recognition.by_looks import LooksHit
 
 _COLOURS = {Outcome.MATCH: "green", Outcome.AMBIGUOUS: "yellow", Outcome.UNKNOWN: "red"}
 
@@ -37,6 +41,18 @@ def together(
         OUT.print(f"  [red]cannot be read[/]: {text(str(error))}")
     if found is not None:
         _words(found, explain)
+
+
+def by_looks(description: str, hits: Sequence[LooksHit]) -> None:
+    """The products whose pills fit a description, and what of it fits."""
+    OUT.print(f"[bold]{text(description)}[/]")
+    if not hits:
+        OUT.print("  no product fits any word of it\n")
+        return
+    lines = table("SKU", "name", "fit", "by")
+    for hit in hits:
+        lines.add_row(*map(text, (hit.sku, hit.name, percent(hit.score), "; ".join(hit.fits))))
+    OUT.print(Padding(lines, (0, 0, 0, 2), expand=False))
 
 
 def _words(found: Decision, explain: bool) -> None:

@@ -1,0 +1,62 @@
+"""Loose pills as a method: each pill's colours and shape, compared pill by pill."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from simsearch.core.types import Descriptor, Image, Similarities, Surface
+from simsearch.features.base import NoSettings, fingerprint
+from simsearch.features.keypoints import column
+from simsearch.features.pills.likeness import LEAST, columns, log_likelihoods
+from simsearch.features.pills.looks import LOOK, look_of
+from simsearch.features.pills.outlines import pills_in
+
+
+class PillLooks:
+    """Likelihood that two photos show one medicine, by the pair of pills that is most alike; symmetric.
+
+    Descriptor: `LOOK` (n,), one element a pill, largest first; empty where no pill is found. Similarity: natural
+    logarithm of how likely photos of one medicine differ as much, over that of no difference: 0 at most, -60 at least,
+    and there where either photo shows no pill.
+    """
+
+    name: ClassVar[str] = "pills"
+    Settings: ClassVar[type] = NoSettings
+    similarity_range: ClassVar[tuple[float, float]] = (LEAST, 0.0)
+    symmetric: ClassVar[bool] = True
+    dtype: np.dtype[Any] = LOOK
+    shape: tuple[int, ...] = (-1,)
+    surface: ClassVar[Surface] = Surface.PILLS
+    """Only photos of this surface are described where another method tells it (`features.description`)."""
+    batched: ClassVar[bool] = True
+    """Follows the network, which tells the surface."""
+
+    def __init__(self, settings: NoSettings) -> None:
+        self.settings = settings
+        self.fingerprint = fingerprint(self.name, settings)
+
+    def describe(self, images: Sequence[Image]) -> list[Descriptor]:
+        return [self._describe(image) for image in images]
+
+    def _describe(self, image: Image) -> Descriptor:
+        looks = [look_of(image.pixels, outline) for outline in pills_in(image.pixels)]
+        return np.array(looks, LOOK) if looks else np.zeros(0, LOOK)
+
+    def is_sound(self, descriptor: Descriptor) -> bool:
+        """Whether all numbers are finite and the ratios what ratios can be."""
+        finite = all(np.isfinite(column(descriptor, name)).all() for name in LOOK.names or ())
+        return finite and bool((column(descriptor, "ratio") >= 1).all())
+
+    def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
+        found = np.full(len(others), LEAST, np.float32)
+        filled = [i for i, other in enumerate(others) if len(other)]
+        if not len(query) or not filled:
+            return found
+        sizes = [len(others[i]) for i in filled]
+        table = log_likelihoods(columns(query), columns(np.concatenate([others[i] for i in filled])))
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        found[filled] = np.maximum.reduceat(table.max(axis=0), starts)
+        return found

@@ -1,0 +1,195 @@
+"""`--looks "white round scored L 9"`: medicines by a description of their pills, without a photo.
+
+Words for colours and shapes, in English or as Taiwan's register writes them, and "scored" are known; all other words
+are taken for the imprint. Each word is compared with the product's table where that says it (`color`, `shape`,
+`imprint`, whatever they are called in the `COLUMNS` below), else with what its photos show.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simsearch.catalog import Catalog
+from simsearch.catalog.selection import ProductFacts
+from simsearch.core.errors import DamagedDescriptor, UsageError
+from simsearch.core.text import title
+from simsearch.core.types import Descriptor
+from simsearch.features.base import Method, unpack
+from simsearch.features.pills.names import TAIWAN, Named, named
+
+COLUMNS: Mapping[str, tuple[str, ...]] = {
+    "colour": ("color", "colour", "colors", "colours", "顏色"),
+    "shape": ("shape", "形狀"),
+    "imprint": ("imprint", "imprints", "標註", "標註一", "標註二"),
+}
+"""What is said -> the table's columns that say it."""
+_COLOURS = (
+    "white", "gray", "black", "brown", "red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink",
+)  # fmt: skip
+_SHAPES = (
+    "round", "oval", "capsule", "triangle", "rectangle", "square", "diamond", "pentagon", "hexagon", "octagon", "tear",
+    "bullet", "trapezoid", "semi-circle", "double circle", "freeform",
+)  # fmt: skip
+_SAME = {
+    "grey": "gray", "violet": "purple", "lilac": "purple", "cyan": "turquoise", "oblong": "oval", "oval-shaped": "oval",
+    "elliptical": "oval", "caplet": "capsule", "circular": "round", "triangular": "triangle", "shield": "triangle",
+    "rectangular": "rectangle", "teardrop": "tear",
+}  # fmt: skip
+_SAME_SHAPE = ({"oval", "capsule"}, {"square", "rectangle", "diamond"})
+"""Registers draw the line between these differently."""
+_FROM_PHOTO = 0.8
+"""What a photo's word counts against the table's."""
+_WEIGHT = {"imprint": 3.0, "colour": 2.0, "shape": 1.5, "scored": 1.0}
+
+
+@dataclass(frozen=True)
+class Looks:
+    """A description, word by word."""
+
+    colours: tuple[str, ...] = ()
+    shape: str = ""
+    scored: bool = False
+    imprint: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LooksHit:
+    """A product that fits a description."""
+
+    sku: str
+    name: str
+    score: float
+    """Share of what was asked that fits, 0 to 1."""
+    fits: tuple[str, ...]
+    """What fits, and who says it: "colour white (table)"."""
+
+
+def parse(text: str) -> Looks:
+    """The description in `text`.
+
+    Raises:
+        UsageError: there is no word in it, or more than 40.
+    """
+    words = [word for word in re.split(r"[\s,;/|]+", text.strip()) if word and word.casefold() not in ("and", "with")]
+    if not words or len(words) > 40:
+        raise UsageError(
+            "--looks: say what the pill looks like in 1 to 40 words, for instance 'white round scored L 9'"
+        )
+    colours, shape, scored, imprint = [], "", False, []
+    for word in words:
+        one = canonical(word)
+        if one in _COLOURS:
+            colours.append(one)
+        elif one in _SHAPES and not shape:
+            shape = one
+        elif one == "scored":
+            scored = True
+        else:
+            imprint.append(word.upper())
+    return Looks(tuple(dict.fromkeys(colours)), shape, scored, tuple(imprint))
+
+
+def canonical(word: str) -> str:
+    """One word for one colour or shape: lower case, English, without "(6 sided)"."""
+    plain = word.split(" (")[0].strip().casefold()
+    return _SAME.get(plain, _FROM_TAIWAN.get(plain, plain))
+
+
+_FROM_TAIWAN = {chinese: english for english, chinese in reversed(TAIWAN.items())}
+
+
+def search(catalog: Catalog, method: Method | None, looks: Looks, k: int) -> list[LooksHit]:
+    """At most `k` products that fit, best first. `method`: whose descriptors tell what photos show; None: the table."""
+    products = catalog.selection.products()
+    said = {product.id: _said(product) for product in products}
+    seen = _seen(catalog, method, [p for p in products if _unsaid(looks, said[p.id])])
+    hits = (_hit(product, looks, said[product.id], seen.get(product.id, ())) for product in products)
+    return sorted((hit for hit in hits if hit.score > 0), key=lambda hit: (-hit.score, hit.sku))[:k]
+
+
+def _unsaid(looks: Looks, said: Mapping[str, frozenset[str]]) -> bool:
+    """Whether something is asked that the table leaves open and a photo may show."""
+    return looks.scored or bool(looks.colours and not said["colour"]) or bool(looks.shape and not said["shape"])
+
+
+def _said(product: ProductFacts) -> dict[str, frozenset[str]]:
+    """What the product's table says, as single words."""
+    attributes = {key.casefold(): str(value) for key, value in product.attributes.items()}
+    found = {}
+    for what, columns in COLUMNS.items():
+        texts = [attributes[column] for column in columns if column in attributes]
+        words = [part for text in texts for part in re.split(r"[;|/,]" if what == "shape" else r"[;|/,\s]+", text)]
+        kept = (part.strip().upper() if what == "imprint" else canonical(part) for part in words)
+        found[what] = frozenset(word for word in kept if word)
+    return found
+
+
+def _seen(catalog: Catalog, method: Method | None, products: Sequence[ProductFacts]) -> dict[int, list[Named]]:
+    """Product id -> what the largest pill of each of its photos is called."""
+    if method is None or not products:
+        return {}
+    images = catalog.selection.images_of(p.id for p in products)
+    owner = catalog.selection.products_of(images.tolist())
+    looks: dict[int, Descriptor] = {}
+    for image_id, data in catalog.descriptors.of(method.fingerprint, images.tolist()).items():
+        try:
+            found = unpack(method, data, image_id)
+        except DamagedDescriptor:  # the nightly check names it; here the table is left
+            continue
+        if len(found):
+            looks[image_id] = found[:1]
+    if not looks:
+        return {}
+    order = sorted(looks)
+    parts: list[Any] = [looks[i] for i in order]
+    by_product: dict[int, list[Named]] = {}
+    for image_id, one in zip(order, named(np.concatenate(parts)), strict=True):
+        by_product.setdefault(owner[image_id], []).append(one)
+    return by_product
+
+
+def _hit(product: ProductFacts, looks: Looks, said: Mapping[str, frozenset[str]], seen: Sequence[Named]) -> LooksHit:
+    """How far the product fits."""
+    parts = [
+        (
+            "colour",
+            " and ".join(looks.colours),
+            _part(looks.colours, said["colour"], {c for n in seen for c in n.colours}),
+        ),
+        ("shape", looks.shape, _shape(looks.shape, said["shape"], {n.shape for n in seen})),
+        ("imprint", " ".join(looks.imprint), (_imprint(looks.imprint, said["imprint"]), "table")),
+        ("scored", "line", (_FROM_PHOTO * any(n.scored for n in seen), "photo")),
+    ]
+    asked = [bool(looks.colours), bool(looks.shape), bool(looks.imprint), looks.scored]
+    wanted = [
+        (what, words, share, by) for (what, words, (share, by)), is_asked in zip(parts, asked, strict=True) if is_asked
+    ]
+    whole = sum(_WEIGHT[what] for what, *_ in wanted)
+    score = sum(_WEIGHT[what] * share for what, _, share, _ in wanted) / whole
+    fits = tuple(f"{what} {words} ({by})" for what, words, share, by in wanted if share >= 0.5)
+    return LooksHit(product.sku, title(product.name, product.strength), score, fits)
+
+
+def _part(asked: Sequence[str], said: Iterable[str], seen: Iterable[str]) -> tuple[float, str]:
+    """Share of the colours that are the product's, over all colours of both; and who says so."""
+    known, by, trust = (set(said), "table", 1.0) if said else (set(seen), "photo", _FROM_PHOTO)
+    every = known | set(asked)
+    return (trust * len(known & set(asked)) / len(every) if every else 0.0), by
+
+
+def _shape(asked: str, said: Iterable[str], seen: Iterable[str]) -> tuple[float, str]:
+    known, by, trust = (set(said), "table", 1.0) if said else (set(seen), "photo", _FROM_PHOTO)
+    near = next((group for group in _SAME_SHAPE if asked in group), {asked})
+    return trust * (1.0 if asked in known else 0.6 if known & near else 0.0), by
+
+
+def _imprint(asked: Sequence[str], said: frozenset[str]) -> float:
+    """Share of the words that stand in the imprint; half for one that is a part of another."""
+    joined = "".join(sorted(said))
+    shares = [1.0 if word in said else 0.5 if word in joined else 0.0 for word in asked]
+    return sum(shares) / len(shares) if shares else 0.0
