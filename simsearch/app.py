@@ -236,11 +236,11 @@ class App(Parts):
             text: colours, shape, "scored" and imprint, for instance "white round scored L 9".
             k: how many products to list.
         """
-        wanted = arguments.count(k, "k")
-        self.require_catalog()
         from simsearch.recognition.by_looks import parse, search
 
-        return search(self.catalog, self.methods.get("pills"), parse(text), wanted or self.config.query.k)
+        looks, wanted = parse(text), arguments.count(k, "k")
+        self.require_catalog()
+        return search(self.catalog, self.methods.get("pills"), looks, wanted or self.config.query.k)
 
     @property
     def decisions(self) -> DecisionDesk:

@@ -61,7 +61,9 @@ def test_the_list_of_commands_is_whole(run: Run) -> None:
     [
         (["indx"], "indx"),
         (["--hoem", "x", "status"], "--hoem"),
-        (["query"], "Missing argument 'PHOTO'"),
+        (["query"], "name a photo, or describe a pill: --looks"),
+        (["query", "a.jpg", "--looks", "white"], "--looks searches without a photo"),
+        (["query", "--looks", " "], "say what the pill looks like"),
         (["query", "a.jpg", "-k", "0"], "-k"),
         (["query", "a.jpg", "-k", "many"], "'-k': Input should be a valid integer"),
         (["status", "extra"], "extra"),

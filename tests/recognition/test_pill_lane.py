@@ -83,7 +83,7 @@ def test_what_came_later_is_found_and_what_was_retired_is_not(world: World) -> N
 
 
 def test_a_damaged_descriptor_is_named_and_left_out(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    broken = SEEN[0].copy()
+    broken = np.array(SEEN[0], LOOK)
     broken["ratio"] = np.nan
     damaged, sound = world.add(broken, SEEN[1])
     assert world.ask(SEEN[1]) == [sound]
