@@ -30,6 +30,8 @@ from simsearch.training.calibrate_print import Texts, directed_fit
 
 _AT_ONCE = 64
 """Photos that ask before the progress is told."""
+_LEAST = 0.95
+"""Least threshold: few wrong pairs name strength, name and form alike, so that a rate alone may set no bar at all."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +119,15 @@ def with_alone(
     asking = np.unique(pairs.query)
     worst = most_probable(p, ~same & may, query, asking)
     chosen = threshold_for_far(worst, np.zeros(len(worst), bool), target_far)
+    threshold = max(chosen.threshold, _LEAST)
     right = most_probable(p, same & may, query, np.unique(query[same]))
     about = {
         **facts, "photos": len(asking), "products": len(products), "pairs": len(pairs.same),
         "right_pairs": int(pairs.same.sum()), "target_far": target_far, "far_shown": chosen.shown,
-        "right_accepted": round(float((right >= chosen.threshold).mean()), 4),
+        "right_accepted": round(float((right >= threshold).mean()), 4),
     }  # fmt: skip
     return replace(
-        base, alone=fit_alone(rows, same), thresholds={**base.thresholds, "match_alone": chosen.threshold},
+        base, alone=fit_alone(rows, same), thresholds={**base.thresholds, "match_alone": threshold},
         facts={**base.facts, "print_alone": about},
     )  # fmt: skip
 

@@ -44,9 +44,10 @@ FINGERPRINTS = {
     "orb": "orb-9d733e7617aecab6",
     "orb-matching": "orb-matching-9934bfb99cd1bc00",
     "phash": "phash-753c11e8a7f0e3f6",
+    "pills": "pills-296b14ffff7210cf",
     "reading": "reading-2f59857e47d9e87f",
-    "siamese": "siamese-f38803d85bbc9205",
-    "siamese-contrastive": "siamese-contrastive-5e9accbb14b10b05",
+    "siamese": "siamese-6538ae0d653a66f9",
+    "siamese-contrastive": "siamese-contrastive-0c5e7e8839c87f0b",
     "sift": "sift-38b988777feb3b41",
 }
 """Under which catalogs in the field hold descriptors made with default settings."""
