@@ -41,7 +41,7 @@ def fastdup(vectors: Any, photos: list[dict[str, str]], folder: Path) -> list[di
     made.run(annotations=files, embeddings=np.ascontiguousarray(vectors, np.float32), data_type="image",
              overwrite=True, print_summary=False)  # fmt: skip
     by = {photo["path"]: photo for photo in photos}
-    listed = []
+    listed: list[dict[str, Any]] = []
     for row in made.outliers().to_dict("records"):
         photo = by.get(str(row.get("filename_outlier")))
         if photo:

@@ -255,7 +255,7 @@ def test_words_that_cannot_be_carried_out(app: App) -> None:
         ({"to": "x", "leave_out": True}, "give one of them"),
     ):
         with pytest.raises(UsageError, match=words):
-            app.filing.accept(doubt.id, **arguments)  # type: ignore[arg-type]
+            app.filing.accept(doubt.id, **arguments)
     assert app.filing.said() == []
     with pytest.raises(UsageError, match="nothing was said of it"):
         app.filing.forget(doubt.id)
