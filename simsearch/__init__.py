@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         CatalogError,
         ConfigError,
         DamagedDescriptor,
+        EngineError,
         GenerationError,
         ImageError,
         RefusedError,
@@ -100,6 +101,7 @@ __all__ = [
     "DoubtedPhoto",
     "DuplicateGroup",
     "DuplicatePair",
+    "EngineError",
     "FilingAction",
     "FilingDesk",
     "FilingReport",
@@ -161,8 +163,8 @@ _MODULES = {
     "catalog.images": ("ImageFacts",),
     "catalog.reviews": ("ReviewVerdict",),
     "core.errors": (
-        "REFUSALS", "CatalogError", "ConfigError", "DamagedDescriptor", "GenerationError", "ImageError", "RefusedError",
-        "SimsearchError", "SourceError", "TrainingError", "UsageError", "WeightsError",
+        "REFUSALS", "CatalogError", "ConfigError", "DamagedDescriptor", "EngineError", "GenerationError", "ImageError",
+        "RefusedError", "SimsearchError", "SourceError", "TrainingError", "UsageError", "WeightsError",
     ),
     "core.status": ("PhotoCheck", "PrintStatus", "Readiness", "Status"),
     "core.types": (

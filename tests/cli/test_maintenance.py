@@ -43,7 +43,7 @@ def test_index_and_status_as_json(on: Run, shape: Shape, shop: Shop, tmp_path: P
         "undescribed": {}, "stale": {}, "generation": str, "kept": [str], "problem": type(None), "sources_gone": list,
         "verified": bool, "disk_bytes": {"catalog": int, "generations": int, "backups": int}, "gpus": int,
         "nightly": type(None),
-        "fingerprints": {"phash": str, "orb": str, "siamese": str},
+        "fingerprints": {"phash": str, "orb": str, "siamese": str, "pills": str},
         "generations": [{"created_at": str, "name": str, "images": int, "state": str}], "photos": type(None),
         "printed": {"read": int, "unread": int, "left_out": int, "why": str}, "filing": {},
     }  # fmt: skip

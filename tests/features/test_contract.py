@@ -41,7 +41,7 @@ _ELSEWHERE = (CodeMethod, ReadPrint, PillLooks)
 class TestEachMethod(MethodContract):
     def without_effect(self, cls: type[Method]) -> Collection[str]:
         # Weights enter the fingerprint by the digest of their file.
-        return {"weights", "precision", "device", "batch"} if issubclass(cls, Siamese) else ()
+        return {"weights", "precision", "device", "batch", "runtime"} if issubclass(cls, Siamese) else ()
 
 
 @st.composite

@@ -230,7 +230,7 @@ def test_descriptors_that_nothing_can_ask_for_go(app: App, shelf: Path, kit: Kit
         sorted(shelf.iterdir())[0].unlink()
         report = later.nightly([shelf], keep=1)
         assert old not in later.catalog.descriptors.counts()
-        assert report.dropped_descriptors == 6 + 3  # and the three of the image that went
+        assert report.dropped_descriptors == 6 + 4  # and the four of the image that went
         assert later.status().sound
 
 
