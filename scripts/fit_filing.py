@@ -68,8 +68,7 @@ def watched(home: Path, judge: Judge) -> tuple[Filing, dict[int, ImageSeen]]:
     with open_app(home) as app, patch.object(judging, "shipped", lambda: judge):
         checker = app.checker
         filing = Filing.of(app.catalog, app.reading)
-        checker.watcher.see(filing, None, silent)
-        seen, _ = checker.cases(filing)
+        seen, _ = checker.watcher.see(filing, None, silent)
     return filing, seen
 
 

@@ -6,7 +6,7 @@ check that finds it again gives it the same number. What was dismissed is never 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -117,38 +117,33 @@ class Doubt:
 class Doubts(Part):
     """The doubts of the last checks, and what people said."""
 
-    def keep(self, found: Sequence[Doubt], looked_at: Collection[str] | None = None) -> list[Doubt]:
+    def keep(self, found: Sequence[Doubt]) -> list[Doubt]:
         """Keep what a check found, in one transaction; returns the open ones with their numbers, in the order given.
 
-        Args:
-            found: by the check.
-            looked_at: SKUs whose earlier open doubts are gone where they were not found again; None: all.
+        Earlier ones that were not found again are open no more.
         """
         row = DoubtRow
         wanted = {doubt.key: doubt for doubt in found}
         with self.database.write() as c:
-            known = {r.key: r for r in c.execute(sa.select(row.id, row.key, row.verdict, row.sku, row.standing))}
+            known = {r.key: r for r in c.execute(sa.select(row.id, row.key, row.standing))}
             for key, doubt in wanted.items():
                 values = _values(doubt)
                 if key in known:
                     c.execute(sa.update(row).where(row.id == known[key].id).values(standing=True, **values))
                 else:
                     c.execute(sa.insert(row).values(key=key, created_at=now(), standing=True, note="", **values))
-            gone = [
-                r.id for r in known.values()
-                if r.key not in wanted and r.standing and (looked_at is None or r.sku in looked_at)
-            ]  # fmt: skip
+            gone = [r.id for r in known.values() if r.key not in wanted and r.standing]
             for part in chunks(gone):
                 c.execute(sa.delete(row).where(row.id.in_(part), row.verdict.is_(None)))
                 c.execute(sa.update(row).where(row.id.in_(part)).values(standing=False))
             rows = {r.key: r for r in c.execute(_DOUBTS.where(row.standing, row.verdict.is_(None)))}
         return [replace(_doubt(rows[key]), new=key not in known) for key in wanted if key in rows]
 
-    def open(self, *, sku: str | None = None) -> list[Doubt]:
-        """The open ones, surest first, at equal probability by key."""
+    def open(self, *, skus: Collection[str] | None = None) -> list[Doubt]:
+        """The open ones, surest first, at equal probability by key; with `skus` only those about any of these."""
         query = _DOUBTS.where(DoubtRow.standing, DoubtRow.verdict.is_(None))
-        if sku is not None:
-            query = query.where(sa.or_(DoubtRow.sku == sku, DoubtRow.against_sku == sku))
+        if skus is not None:
+            query = query.where(sa.or_(DoubtRow.sku.in_(list(skus)), DoubtRow.against_sku.in_(list(skus))))
         with self.database.read() as c:
             return sorted(map(_doubt, c.execute(query)), key=order)
 
@@ -156,11 +151,7 @@ class Doubts(Part):
         """The open doubts about products in words, surest first: at most `most`."""
         if not skus:
             return []
-        named = sa.or_(DoubtRow.sku.in_(list(skus)), DoubtRow.against_sku.in_(list(skus)))
-        query = _DOUBTS.where(DoubtRow.standing, DoubtRow.verdict.is_(None), named)
-        with self.database.read() as c:
-            found = sorted(map(_doubt, c.execute(query)), key=order)[:most]
-        return [f"doubt {d.id} about {d.sku}: {d.reason}" for d in found]
+        return [f"doubt {d.id} about {d.sku}: {d.reason}" for d in self.open(skus=skus)[:most]]
 
     def photos(self) -> list[Doubt]:
         """The open doubts whether a photo is of its product, surest first."""
@@ -200,16 +191,11 @@ class Doubts(Part):
 
     # -- what was seen -----------------------------------------------------------------------------------------------
 
-    def seen(self, ids: Iterable[int] | None = None) -> dict[int, tuple[str, dict[str, Any]]]:
-        """Image id -> stamp and evidence of the last check, of all images or of `ids`."""
+    def seen(self) -> dict[int, tuple[str, dict[str, Any]]]:
+        """Image id -> stamp and evidence of the last check."""
         query = sa.select(CheckedRow.image_id, CheckedRow.stamp, CheckedRow.evidence)
-        found: dict[int, tuple[str, dict[str, Any]]] = {}
         with self.database.read() as c:
-            if ids is None:
-                return {r[0]: (r[1], r[2]) for r in c.execute(query)}
-            for part in chunks(sorted(ids)):
-                found |= {r[0]: (r[1], r[2]) for r in c.execute(query.where(CheckedRow.image_id.in_(part)))}
-        return found
+            return {r[0]: (r[1], r[2]) for r in c.execute(query)}
 
     def note_seen(self, seen: Mapping[int, tuple[str, Mapping[str, Any]]]) -> None:
         """Note what a check saw of images, in one transaction. Images that were retired meanwhile are left out."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +107,9 @@ class Surface(StrEnum):
     UNKNOWN = "unknown"
 
 
+_Made = TypeVar("_Made")
+
+
 @dataclass(frozen=True, eq=False)
 class Image:
     """One decoded photo. All methods describe `pixels`, but those that read print or codes: they ask for `sharp`."""
@@ -145,6 +148,17 @@ class Image:
             ImageError: as `sharp`.
         """
         return self.nearer(boxes) if self.nearer else [within(self.sharp, box).copy() for box in boxes]
+
+    def once(self, make: Callable[[Pixels], _Made]) -> _Made:
+        """What a function makes of `pixels`: made for the first method that asks, and kept for the others.
+
+        Two threads that ask at once may both make it.
+        """
+        kept: dict[Callable[[Pixels], Any], Any] = self.__dict__.setdefault("_made", {})
+        if make not in kept:
+            kept[make] = make(self.pixels)
+        made: _Made = kept[make]
+        return made
 
     @cached_property
     def grey(self) -> NDArray[np.uint8]:

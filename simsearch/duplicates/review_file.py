@@ -6,13 +6,12 @@ One object a line: `a` and `b`, each with `sku` and `sha256` (null: every photo 
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from simsearch.catalog.reviews import EVERY, Review, ReviewVerdict, Side
-from simsearch.core.errors import UsageError
+from simsearch.core.json_lines import read_json_lines
 
 _MOST_BYTES = 200_000_000
 _LONGEST = 2000
@@ -25,22 +24,12 @@ def read_reviews(path: Path) -> tuple[list[Review], list[str]]:
     Raises:
         UsageError: it cannot be read.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{path}: has more than {_MOST_BYTES:,} bytes; divide it")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: is not UTF-8; write it with `simsearch duplicates export`") from None
-    found, bad = [], []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            try:
-                found.append(_review(json.loads(line)))
-            except (ValueError, RecursionError) as error:
-                bad.append(f"{path}:{number}: {error}")
-    return found, bad
+    return read_json_lines(
+        path,
+        lambda value, _: _review(value),
+        most_bytes=_MOST_BYTES,
+        remedy="write it with `simsearch duplicates export`",
+    )
 
 
 def _review(value: Any) -> Review:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from simsearch.core.errors import SourceError
 from simsearch.core.types import Refusal, SourceRow
-from simsearch.ingest.sources import read_source, read_table
+from simsearch.ingest.sources import left_of, read_source, read_table
 
 REFERENCE, DISTRACTOR, QUERY = "reference", "distractor", "query"
 ROLES = (REFERENCE, DISTRACTOR, QUERY)
@@ -96,8 +96,7 @@ def read_protocol(
         SourceError: a table cannot be read, a role is unknown, or nothing is in the catalog or nobody asks.
     """
     rows, refusals = _rows(manifest)
-    gone = {os.path.realpath(path) for path in without}
-    rows = [r for r in rows if os.path.realpath(r.path) not in gone]
+    rows = left_of(rows, without)
     if split is not None:
         rows = [r for r in rows if r.attributes.get("split") == split]
         if not rows:

@@ -114,11 +114,11 @@ class Siamese:
         """
         out: list[tuple[Descriptor, Surface, float]] = []
         for i in range(0, len(images), self.settings.batch):
-            pixels = [image.pixels for image in images[i : i + self.settings.batch]]
-            embeddings, surfaces = self._pass(pixels)
+            batch = images[i : i + self.settings.batch]
+            embeddings, surfaces = self._pass([image.pixels for image in batch])
             best = surfaces.argmax(axis=1)
             if self.settings.crop_pills:
-                self._look_closer(pixels, best == _PILLS, embeddings)
+                self._look_closer(batch, best == _PILLS, embeddings)
             out += [(e, SURFACES[b], float(p[b])) for e, b, p in zip(embeddings, best, surfaces, strict=True)]
         return out
 
@@ -126,16 +126,16 @@ class Siamese:
         """Embeddings (n, d) and probabilities (n, len(SURFACES)) of n photos of any size."""
         return self.inference.describe(pixels)
 
-    def _look_closer(self, pixels: Sequence[Pixels], pills: NDArray[np.bool_], embeddings: NDArray[np.float32]) -> None:
+    def _look_closer(self, images: Sequence[Image], pills: NDArray[np.bool_], embeddings: NDArray[np.float32]) -> None:
         """Replace the embedding of each photo in which pills are found by that of the crop to them.
 
         The network must call the crop loose pills too. A blister strip in a hand is cropped to something else, and its
         whole photo is recognised better.
         """
-        from simsearch.features.network.pill_crop import crop_to_pills
+        from simsearch.features.network.pill_crop import cropped
 
-        crops = {i: crop_to_pills(pixels[i]) for i in np.flatnonzero(pills).tolist()}
-        found = {i: crop for i, crop in crops.items() if crop.shape != pixels[i].shape}
+        crops = {i: images[i].once(cropped).pixels for i in np.flatnonzero(pills).tolist()}
+        found = {i: np.ascontiguousarray(crop) for i, crop in crops.items() if crop.shape != images[i].pixels.shape}
         if found:
             near, surfaces = self._pass(list(found.values()))
             kept = surfaces.argmax(axis=1) == _PILLS

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from simsearch.catalog import Catalog
 from simsearch.catalog.doubts import Doubt, order
 from simsearch.core.threads import SingleThreaded, in_threads
-from simsearch.core.types import PrintComparison, PrintedFact, Progress, silent
+from simsearch.core.types import PrintedFact, Progress, silent
 from simsearch.features.base import Method
 from simsearch.filing.arbiter import Judged, judged, settled
 from simsearch.filing.cases import PhotoCase, TwiceCase, WordsCase
@@ -82,8 +82,8 @@ class Checker:
         wanted: Collection[int] | None = added
         if sku is not None:
             wanted = [i for i in filing.groups.get(sku, ()) if added is None or i in added]
-        looked_at = self.watcher.see(filing, wanted, progress)
-        found = self.catalog.doubts.keep(self._doubts(filing, progress))
+        seen, looked_at = self.watcher.see(filing, wanted, progress)
+        found = self.catalog.doubts.keep(self._doubts(filing, seen, progress))
         if wanted is not None:
             about = {filing.images[i].sku for i in wanted if i in filing.images} | ({sku} if sku else set())
             found = [doubt for doubt in found if about & {doubt.sku, doubt.against_sku}]
@@ -92,14 +92,8 @@ class Checker:
             time.perf_counter() - started,
         )  # fmt: skip
 
-    def cases(self, filing: Filing) -> tuple[dict[int, ImageSeen], list[Judged]]:
-        """All that was seen of the photos of `filing`, and all cases with their probabilities."""
-        seen = {i: ImageSeen.of(kept) for i, (_, kept) in self.catalog.doubts.seen().items() if i in filing.images}
-        return seen, judged(seen, filing, self.judge)
-
-    def _doubts(self, filing: Filing, progress: Progress) -> list[Doubt]:
-        seen, found = self.cases(filing)
-        listed = settled(found, filing, self.least, self.catalog.doubts.said())
+    def _doubts(self, filing: Filing, seen: Mapping[int, ImageSeen], progress: Progress) -> list[Doubt]:
+        listed = settled(judged(seen, filing, self.judge), filing, self.least, self.catalog.doubts.said())
         doubts = [d for d in self._rows(filing) if d.probability >= self.least]
         for start in range(0, len(listed), _BLOCK):
             doubts += self._told(listed[start : start + _BLOCK], filing, seen)
@@ -113,15 +107,12 @@ class Checker:
         facts = self.catalog.images.facts({i for one in listed for i in _images(one, filing)})
         pairs, sides = comparer(self.catalog, self.methods, self.prints, self.looker, filing, facts)
 
-        def compare(a: int, b: int) -> PrintComparison | None:
-            return pairs(a, b)
-
         def place(image_id: int, kind: str) -> PrintedFact | None:
             against = self.looker.against_row(sides[image_id], facts[image_id]) if image_id in sides else []
             return next((fact for fact in against if fact.kind == kind), None)
 
         present = [one for one in listed if all(i in facts for i in _images(one, filing))]
-        teller = Teller(filing, facts, seen, compare, place)
+        teller = Teller(filing, facts, seen, pairs, place)
         return in_threads(teller.doubt, present)
 
 

@@ -41,7 +41,7 @@ class FilingDesk:
 
     def open(self, sku: str | None = None) -> list[Doubt]:
         """The open doubts of the last check, surest first; with `sku` only those about it."""
-        return self.catalog.doubts.open(sku=sku)
+        return self.catalog.doubts.open(skus=None if sku is None else [sku])
 
     def said(self) -> list[Doubt]:
         """Those that people decided, oldest word first."""

@@ -19,7 +19,7 @@ from simsearch.features.orb import Geometry
 from simsearch.recognition.multi_view import log_odds
 from simsearch.recognition.pair_scorer import PairScorer, PrintComparer
 from simsearch.recognition.print_pairs import PrintSide
-from simsearch.recognition.printed import CatalogSide, PhotoSide, PrintVerifier
+from simsearch.recognition.printed import PRINT_FEATURES, CatalogSide, PhotoSide, PrintVerifier
 from simsearch.recognition.printed.facts import said
 
 PAIR_FEATURES = ("look", "support", "likeness", "lines", "name", "amounts", "against", "code")
@@ -30,7 +30,8 @@ all text, less where one side says little, 0 to 1. lines: log(1 + lines that agr
 many of name, and of strength, pack and volume, agree. against: log(1 + contradictions in print). code: 1 for equal
 codes, 0.5 for those of a case and what is in it, -1 for codes that differ.
 """
-_LIKENESS, _CODE = 0, -1  # columns of PRINT_FEATURES
+_AGAINST, _BY_CODE = PAIR_FEATURES.index("against"), PAIR_FEATURES.index("code")
+_LIKENESS, _NAME, _CODE = (PRINT_FEATURES.index(column) for column in ("text_likeness", "name", "code"))
 _AMOUNTS = ("strength", "pack", "volume")
 _MOST_ODDS = 8.0
 _SURE_FORM = 0.95
@@ -49,7 +50,7 @@ class PairSeen:
     @property
     def contradicted(self) -> bool:
         """Whether print or codes say that the two are two products."""
-        return self.features[6] > 0 or self.features[7] < 0
+        return self.features[_AGAINST] > 0 or self.features[_BY_CODE] < 0
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,7 @@ class Looker:
         if side.reading is None and not side.codes:
             return RowSeen(0.0)
         found = self.words.compare(PhotoSide(side.reading, side.codes, None), CatalogSide(facts=facts), None)
-        name = found.features[-2]
+        name = found.features[_NAME]
         agree = tuple(sorted({fact.kind for fact in found.agreements}))
         kept = sorted({(fact.kind, fact.photo, fact.catalog) for fact in (*found.contradictions, *_form(side, facts))})
         return RowSeen(name, agree, tuple(kept))

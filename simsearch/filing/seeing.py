@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
@@ -20,7 +21,7 @@ from simsearch.recognition.pair_scorer import StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.stored import stored
 
-VERSION = "1"
+VERSION = "2"
 """Of what is seen: raised when the same catalog would be seen otherwise."""
 MATES = 4
 """Photos of the own SKU that a photo is compared with: the most similar ones."""
@@ -98,24 +99,29 @@ class Watcher:
         self.catalog, self.methods, self.prints = catalog, methods, prints
         self.looker, self.nearby, self.method = looker, nearby, method
 
-    def see(self, filing: Filing, wanted: Collection[int] | None, progress: Progress) -> int:
-        """See and keep what changed; returns how many images were looked at.
+    def see(
+        self, filing: Filing, wanted: Collection[int] | None, progress: Progress
+    ) -> tuple[dict[int, ImageSeen], int]:
+        """See and keep what changed; returns all that was ever seen, and how many images were looked at now.
 
         `wanted`: image ids; None: all. Photos that a new one comes near to are looked at again with it.
         """
         known = {i: (stamp, kept) for i, (stamp, kept) in self.catalog.doubts.seen().items() if i in filing.images}
         due = [i for i in filing.images if (wanted is None or i in wanted) and self._is_due(filing, i, known.get(i))]
         done, total, looked = 0, len(due), set[int]()
+        fresh: dict[int, tuple[str, Mapping[str, Any]]] = {}
         queue = sorted(due, key=lambda i: (filing.images[i].sku, filing.rank(i)))
         while queue:
             again: dict[int, None] = {}
             for start in range(0, len(queue), _BLOCK):
                 block = queue[start : start + _BLOCK]
                 seen = self._block(filing, block)
-                self.catalog.doubts.note_seen(
-                    {i: (filing.stamp(i, [p.other for p in one.others], self.method), one.json())
-                     for i, one in seen.items()}
-                )  # fmt: skip
+                noted = {
+                    i: (filing.stamp(i, [p.other for p in one.others], self.method), one.json())
+                    for i, one in seen.items()
+                }
+                self.catalog.doubts.note_seen(noted)
+                fresh |= noted
                 looked |= set(block)
                 if done < len(due):
                     new = [i for i in block if i not in known]
@@ -124,7 +130,7 @@ class Watcher:
                 progress(done, total, "looking")
             queue = sorted((i for i in again if i not in looked), key=lambda i: (filing.images[i].sku, filing.rank(i)))
             total += len(queue)
-        return len(looked)
+        return {i: ImageSeen.of(kept) for i, (_, kept) in (known | fresh).items()}, len(looked)
 
     def _is_due(self, filing: Filing, image_id: int, kept: tuple[str, Mapping[str, object]] | None) -> bool:
         if kept is None:

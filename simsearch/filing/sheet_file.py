@@ -6,13 +6,12 @@ if there are any `note` and `to`, the SKU that it belongs to.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simsearch.catalog.doubts import DoubtVerdict
-from simsearch.core.errors import UsageError
+from simsearch.core.json_lines import read_json_lines
 
 _MOST_BYTES = 50_000_000
 _LONGEST = 2000
@@ -38,22 +37,9 @@ def read_words(path: Path) -> tuple[list[Word], list[str]]:
     Raises:
         UsageError: it cannot be read.
     """
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise UsageError(f"{path}: has more than {_MOST_BYTES:,} bytes; divide it")
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: is not UTF-8; save it on the sheet of `simsearch check --html`") from None
-    found, bad = [], []
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.strip():
-            try:
-                found.append(_word(json.loads(line), f"{path}:{number}"))
-            except (ValueError, RecursionError) as error:
-                bad.append(f"{path}:{number}: {error}")
-    return found, bad
+    return read_json_lines(
+        path, _word, most_bytes=_MOST_BYTES, remedy="save it on the sheet of `simsearch check --html`"
+    )
 
 
 def _word(value: Any, where: str) -> Word:

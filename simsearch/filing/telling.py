@@ -9,14 +9,14 @@ from hashlib import sha256
 from simsearch.catalog.doubts import Clash, Doubt, DoubtedPhoto, DoubtKind, FilingAction
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.print_wording import agreed, says_otherwise
-from simsearch.core.text import percent, title
+from simsearch.core.text import title
 from simsearch.core.types import PrintComparison, PrintedFact
 from simsearch.filing.arbiter import Judged
-from simsearch.filing.cases import TWICE_FEATURES, PhotoCase, TwiceCase, WordsCase
+from simsearch.filing.cases import PHOTO_FEATURES, TWICE_FEATURES, PhotoCase, TwiceCase, WordsCase
 from simsearch.filing.evidence import ImageSeen
 from simsearch.filing.seeing import Filing
 
-_NOUNS = {"strength": "strength", "pack": "pack", "volume": "volume", "form": "form", "code": "code"}
+_OWN, _TWO_STRENGTHS = PHOTO_FEATURES.index("own"), TWICE_FEATURES.index("strengths")
 _MOST = 6
 """Contradictions of one doubt that are told."""
 Compare = Callable[[int, int], PrintComparison | None]
@@ -74,14 +74,14 @@ class Teller:
         mate = self._shown(case.own.other)
         if printed is not None and printed.contradictions:
             return says_otherwise(printed, f"{mate.image} of {photo.sku}", photo=photo.image)
-        if case.features[0] < 0:
+        if case.features[_OWN] < 0:
             return f"has next to nothing in common with {mate.image} of {photo.sku}"
         return ""
 
     def _beside_row(self, image_id: int) -> str:
         row, sku = self.seen[image_id].row, self.filing.images[image_id].sku
         product = self.filing.products[sku]
-        told = [f"{_NOUNS[kind]} {ours!r}, its row {theirs!r}" for kind, ours, theirs in row.against]
+        told = [f"{kind} {ours!r}, its row {theirs!r}" for kind, ours, theirs in row.against]
         if told:
             return f"the photo says {told[0]}"
         if self.seen[image_id].read and not row.name and product.name:
@@ -97,7 +97,7 @@ class Teller:
         names = {sku: title(self.filing.products[sku].name, self.filing.products[sku].strength) for sku in case.skus}
         also = "one file is filed under both" if case.same_file else agreed(printed) or "their photos look the same"
         reason = f"{gone} ({names[gone]}) and {keep} ({names[keep]}) are one product by all that was seen: {also}"
-        if case.features[TWICE_FEATURES.index("strengths")]:
+        if case.features[_TWO_STRENGTHS]:
             reason += "; their rows say two strengths"
         return Doubt(
             f"twice|{case.skus[0]}|{case.skus[1]}", one.kind, gone, one.probability, reason, FilingAction.MERGE,
@@ -123,7 +123,7 @@ class Teller:
         photo, count = self._shown(first), len(case.said)
         fact = self.places(first, case.kind)
         of = f"{count} of {len(self.filing.groups[case.sku])} photos" if count > 1 else photo.image
-        reason = f"the row says {_NOUNS[case.kind]} {theirs!r}, {of} {'say' if count > 1 else 'says'} {ours!r}"
+        reason = f"the row says {case.kind} {theirs!r}, {of} {'say' if count > 1 else 'says'} {ours!r}"
         clash = Clash(case.kind, ours, theirs, fact.photo_place if fact else None)
         about = sha256(theirs.encode()).hexdigest()[:16]
         return Doubt(
@@ -140,8 +140,3 @@ def _clashes(printed: PrintComparison | None) -> list[Clash]:
     if printed is None:
         return []
     return [Clash(f.kind, f.photo, f.catalog, f.photo_place, f.catalog_place) for f in printed.contradictions[:_MOST]]
-
-
-def in_one_line(doubt: Doubt) -> str:
-    """For lists: "other-product 0.97 A1: fits B2 better"."""
-    return f"{doubt.kind.value} {percent(doubt.probability)} {doubt.sku}: {doubt.reason}"

@@ -6,6 +6,7 @@ why, or among what was passed over. Only a source that cannot be read at all is 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +96,12 @@ def read_table(path: Path, columns: Sequence[str]) -> tuple[list[tuple[str, Mapp
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
     return records, refusals
+
+
+def left_of(rows: Iterable[SourceRow], without: Collection[str]) -> list[SourceRow]:
+    """The rows whose files are none of the paths `without`, under whatever name."""
+    gone = {os.path.realpath(path) for path in without}
+    return [row for row in rows if not gone or os.path.realpath(row.path) not in gone]
 
 
 def _resolved(path: Path) -> Path:

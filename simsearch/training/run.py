@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -24,7 +23,7 @@ from simsearch.features.base import Method, missing
 from simsearch.features.description import describe
 from simsearch.features.network.network import pick_device
 from simsearch.features.reading import ReadPrint
-from simsearch.ingest.sources import read_source
+from simsearch.ingest.sources import left_of, read_source
 from simsearch.recognition.calibration import Calibration
 from simsearch.recognition.verification import Verifier
 from simsearch.synthetic import TrainingPhotos, make_products
@@ -210,8 +209,7 @@ def _rows(table: Path | None, without: Collection[str] = ()) -> tuple[list[Sourc
     if table is None:
         return [], ()
     source = read_source(table)
-    gone = {os.path.realpath(path) for path in without}
-    return [row for row in source.rows if os.path.realpath(row.path) not in gone], source.refusals
+    return left_of(source.rows, without), source.refusals
 
 
 def _methods(config: Config, weights: Path) -> dict[str, Method]:

@@ -44,9 +44,8 @@ class Shelf:
             if (f.sku, f.image) == (sku, image)
         ]  # fmt: skip
         shown = DoubtedPhoto(facts.id, sku, image, facts.path, facts.sha256)
-        [kept] = self.catalog.doubts.keep(
-            [Doubt(f"photo|{sku}|{image}", DoubtKind.OTHER_PRODUCT, sku, 0.9, "why", action, shown)], set()
-        )
+        new = Doubt(f"photo|{sku}|{image}", DoubtKind.OTHER_PRODUCT, sku, 0.9, "why", action, shown)
+        *_, kept = self.catalog.doubts.keep([*self.catalog.doubts.open(), new])
         content = EVERY if action is FilingAction.MERGE else facts.sha256
         self.catalog.corrections.accept(kept.id, action, sku, content, to)
         return kept.id

@@ -14,6 +14,8 @@ from simsearch.core.images import resized
 from simsearch.core.types import Pixels
 from simsearch.features.network.weights_file import Architecture
 
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's, of RGB from 0 to 1: what a network's input is normalised by."""
 Frame = tuple[int, int]
 """Height and width in pixels."""
 

@@ -26,12 +26,11 @@ from simsearch.core.errors import UsageError, WeightsError
 from simsearch.core.threads import SingleThreaded
 from simsearch.core.types import Pixels
 from simsearch.features.network.backbones import BACKBONES
-from simsearch.features.network.frames import seen
+from simsearch.features.network.frames import MEAN, STD, seen
 from simsearch.features.network.onednn import fuse
 from simsearch.features.network.weights_file import SURFACES, Architecture, Weights, open_weights, write_weights
 
-_MEAN = torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
-_STD = torch.tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
+_MEAN, _STD = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
 
 
 class GeM(nn.Module):

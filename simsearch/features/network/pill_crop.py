@@ -56,10 +56,21 @@ class Pills:
     """For each pill (n, 2) points x, y."""
 
 
-def placed_outlines(pixels: Pixels) -> tuple[NDArray[np.float32], ...]:
-    """The outline (n, 2) of each pill in pixels of the whole photo; none where no pill is found."""
-    _, outlines, origin = _cropped(pixels)
-    return tuple(outline + np.array(origin, np.float32) for outline in outlines)
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A photo cut to its pills."""
+
+    pixels: Pixels
+    """A view of the photo; all of it where no pill is found, or one fills it."""
+    outlines: tuple[NDArray[np.float32], ...]
+    """For each pill (n, 2) points x, y in pixels of the crop; none where no pill is found."""
+    origin: tuple[int, int]
+    """The crop's left upper corner in the photo."""
+
+    @property
+    def placed(self) -> tuple[NDArray[np.float32], ...]:
+        """The outlines in pixels of the whole photo."""
+        return tuple(outline + np.array(self.origin, np.float32) for outline in self.outlines)
 
 
 def crop_to_pills(pixels: Pixels) -> Pixels:
@@ -72,12 +83,12 @@ def cropped_with_outlines(pixels: Pixels) -> tuple[Pixels, tuple[NDArray[np.floa
 
     A photo that one pill fills is its own crop: what is found on that pill is its print.
     """
-    crop, outlines, _ = _cropped(pixels)
-    return np.ascontiguousarray(crop), outlines
+    found = cropped(pixels)
+    return np.ascontiguousarray(found.pixels), found.outlines
 
 
-def _cropped(pixels: Pixels) -> tuple[Pixels, tuple[NDArray[np.float32], ...], tuple[int, int]]:
-    """The crop as a view, the outlines of the pills in it, and its left upper corner in the photo."""
+def cropped(pixels: Pixels) -> Crop:
+    """The photo cut to its pills. `Image.once` keeps it for all methods that need it: it takes some 50 ms."""
     outlines: tuple[NDArray[np.float32], ...] = ()
     origin = 0, 0
     for _ in range(_ROUNDS):
@@ -94,7 +105,7 @@ def _cropped(pixels: Pixels) -> tuple[Pixels, tuple[NDArray[np.float32], ...], t
         outlines = tuple(outline - np.array([left, top], np.float32) for outline in found.outlines)
         if side < 0.5 * whole:
             break  # near enough: another round would take the print on a pill for pills
-    return pixels, outlines, origin
+    return Crop(pixels, outlines, origin)
 
 
 def find_pills(pixels: Pixels) -> Pills | None:

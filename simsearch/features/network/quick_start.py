@@ -15,14 +15,12 @@ from numpy.typing import NDArray
 from simsearch.core import denormals
 from simsearch.core.errors import WeightsError
 from simsearch.core.types import Pixels
-from simsearch.features.network.frames import seen
+from simsearch.features.network.frames import MEAN, STD, seen
 from simsearch.features.network.onnx_graph import INPUT, backbone_graph
 from simsearch.features.network.plans import PLANS
 from simsearch.features.network.weights_file import SURFACES, Weights
 
-_MEAN = np.array([0.485, 0.456, 0.406], np.float32)
-_STD = np.array([0.229, 0.224, 0.225], np.float32)
-"""ImageNet's, of RGB from 0 to 1."""
+_MEAN, _STD = np.array(MEAN, np.float32), np.array(STD, np.float32)
 
 
 def can_start(weights: Weights) -> bool:

@@ -42,7 +42,7 @@ class PillLooks:
         return [self._describe(image) for image in images]
 
     def _describe(self, image: Image) -> Descriptor:
-        looks = [look_of(image.pixels, outline) for outline in pills_in(image.pixels)]
+        looks = [look_of(image.pixels, outline) for outline in pills_in(image)]
         return np.array(looks, LOOK) if looks else np.zeros(0, LOOK)
 
     def is_sound(self, descriptor: Descriptor) -> bool:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.core.types import Pixels
-from simsearch.features.network.pill_crop import placed_outlines
+from simsearch.core.types import Image, Pixels
+from simsearch.features.network.pill_crop import cropped
 
 Outline = NDArray[np.float32]
 """(n, 2) points x, y in pixels of the photo."""
@@ -40,9 +40,9 @@ class Turned:
     """Pixels of this picture to one of the photo."""
 
 
-def pills_in(pixels: Pixels) -> list[Outline]:
+def pills_in(image: Image) -> list[Outline]:
     """The outlines of at most `MOST` pills, largest first; none where no pill is found."""
-    found = sorted(placed_outlines(pixels), key=lambda outline: -cv2.contourArea(outline))
+    found = sorted(image.once(cropped).placed, key=lambda outline: -cv2.contourArea(outline))
     return [outline for outline in found[:MOST] if len(outline) >= 8 and cv2.contourArea(outline) >= 30]
 
 

@@ -11,9 +11,10 @@
 docs/reading.md has the rules and the figures behind them.
 """
 
+from simsearch.recognition.printed.columns import FALLING, PRINT_FEATURES, RISING
 from simsearch.recognition.printed.facts import photo_print, prints_together
 from simsearch.recognition.printed.sides import CatalogSide, PhotoSide
-from simsearch.recognition.printed.verifier import FALLING, PRINT_FEATURES, RISING, PrintSettings, PrintVerifier
+from simsearch.recognition.printed.verifier import PrintSettings, PrintVerifier
 
 __all__ = [
     "FALLING",

@@ -17,7 +17,7 @@ from simsearch.features.orb import Geometry
 from simsearch.features.reading.quads import size
 from simsearch.features.reading.text import normalised
 from simsearch.features.reading.types import Line, Reading
-from simsearch.recognition.printed.alignment import scaled
+from simsearch.recognition.printed.alignment import Points, scaled
 from simsearch.recognition.printed.spelling import likeness
 
 LEAST_LINES = 4
@@ -35,8 +35,6 @@ _PROJECTIVE = 8
 
 _SANE = 1e-6
 """Determinant below which a map folds the picture to a line."""
-
-Points = NDArray[np.float64]
 
 
 def by_lines(photo: Reading, catalog: Reading, side: int) -> Geometry | None:

@@ -27,12 +27,12 @@ async def status(request: Request, shared: Shared, who: Reader) -> Response:
 
     def made() -> Response:
         found = shared.app.status()
-        runs = DuplicateRuns(shared.app.home)
-        newest = next(iter(runs.all()), None)
+        runs = DuplicateRuns(shared.app.home).all()
         return page(
             request, "status.html.j2", screen="status", title=N_("Status"), status=found, night=_night(found.nightly),
             problem=found.problem, undescribed=sum(found.undescribed.values()), disk=sum(found.disk_bytes.values()),
-            search=newest, searched=runs.latest(), moment=_moment,
+            search=next(iter(runs), None), searched=next((run for run in runs if run.state == "done"), None),
+            moment=_moment,
         )  # fmt: skip
 
     return await shared.lightly(made)

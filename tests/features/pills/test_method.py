@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from simsearch.core.types import Description, Image, Surface
 from simsearch.features.base import NoSettings
@@ -118,3 +119,21 @@ def test_only_photos_of_loose_pills_are_described_where_the_network_tells(surfac
 
 def test_the_look_is_the_same_in_any_order_of_pills() -> None:
     assert similarity(photo(TABLET, CAPLET), photo(CAPLET, TABLET)) > -4
+
+
+def test_the_network_and_the_look_at_pills_share_one_search_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from simsearch.features.network import filling_pill, pill_crop
+
+    searched: list[int] = []
+
+    def counted(pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        searched.append(len(pixels))
+        return filling_pill.filling_pill(pixels)
+
+    monkeypatch.setattr(pill_crop, "filling_pill", counted)
+    shown = photo(TABLET)
+    found = shown.once(pill_crop.cropped)
+    rounds = len(searched)
+    [looks] = METHOD.describe([shown])
+    assert len(searched) == rounds > 0
+    assert len(looks) == len(found.placed) == 1
