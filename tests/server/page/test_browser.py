@@ -5,6 +5,7 @@ With SIMSEARCH_SCREENSHOTS=FOLDER a picture of each state is left there; docs/pa
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -279,27 +280,55 @@ def test_a_word_on_an_answer_keeps_the_photos(tab: Tab, desk: Desk, photo: Photo
     assert desk.app.decisions.get(number).review is None
 
 
-def test_photos_are_dropped_and_pasted(tab: Tab, photo: Photo) -> None:
-    import base64
+DROPPED = """([data, names]) => {
+  const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
+  for (const [kind, name] of names) {
+    const moved = new DataTransfer();
+    moved.items.add(new File([bytes], name, { type: "image/jpeg" }));
+    dispatchEvent(
+      kind === "drop"
+        ? new DragEvent("drop", { dataTransfer: moved, cancelable: true })
+        : new ClipboardEvent("paste", { clipboardData: moved, cancelable: true }));
+  }
+}"""
 
+
+def moved(page: Page, photo: Path, *names: tuple[str, str]) -> None:
+    """Drops and pastes, all at one time."""
+    page.evaluate(DROPPED, [base64.b64encode(photo.read_bytes()).decode(), [list(pair) for pair in names]])
+
+
+def test_photos_are_dropped_and_pasted_and_stand_in_that_order(tab: Tab, photo: Photo) -> None:
     page = tab()
     page.goto("/")
-    data = base64.b64encode(photo("match.jpg").read_bytes()).decode()
-    page.evaluate(
-        """data => {
-          const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
-          const moved = new DataTransfer();
-          moved.items.add(new File([bytes], "match-dropped.jpg", { type: "image/jpeg" }));
-          dispatchEvent(new DragEvent("drop", { dataTransfer: moved, cancelable: true }));
-          const copied = new DataTransfer();
-          copied.items.add(new File([bytes], "match-pasted.jpg", { type: "image/jpeg" }));
-          dispatchEvent(new ClipboardEvent("paste", { clipboardData: copied, cancelable: true }));
-        }""",
-        data,
-    )
+    moved(page, photo("match.jpg"), ("drop", "match-dropped.jpg"), ("paste", "match-pasted.jpg"))
     page.locator(".chosen li").nth(1).wait_for()
     page.locator("[data-go]").click()
     page.get_by_text("match-dropped.jpg, match-pasted.jpg").wait_for(state="attached")
+
+
+def test_photos_that_are_still_made_ready_count_and_go_with_the_others(tab: Tab, photo: Photo) -> None:
+    page = tab()
+    page.goto("/")
+    moved(page, photo("match.jpg"), *[("drop", f"match{n}.jpg") for n in range(6)])
+    page.get_by_text("Four photos at most").wait_for()
+    expect(page.locator(".chosen li")).to_have_count(4)
+    page.get_by_role("button", name="Remove photo 4").click()
+    moved(page, photo("match.jpg"), ("paste", "match-late.jpg"))
+    page.evaluate("document.querySelector('[data-go]').click()")
+    page.get_by_text("match0.jpg, match1.jpg, match2.jpg, match-late.jpg").wait_for(state="attached")
+
+
+def test_a_photo_dropped_while_one_is_asked_changes_nothing(tab: Tab, photo: Photo) -> None:
+    page = tab()
+    chosen(page, photo("match.jpg"))
+    page.route("**/ask", lambda route: None)  # no answer comes
+    page.locator("[data-go]").click()
+    page.locator("[data-progress]").wait_for()
+    moved(page, photo("match.jpg"), ("drop", "match-late.jpg"))
+    page.wait_for_timeout(200)
+    expect(page.locator(".chosen li")).to_have_count(1)
+    expect(page.locator("[data-progress]")).to_be_visible()
 
 
 def test_at_most_four_and_no_other_files(tab: Tab, photo: Photo, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import { prepared } from "./photos.js";
 const MOST = 4;
 const SLOW_MS = 300;
 const faces = []; // { file, name, preview: address of an upright picture, or null }
+let adding = Promise.resolve();
 let section, form, answers, request, slow;
 
 export function startAsking() {
@@ -22,7 +23,7 @@ export function startAsking() {
   }
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    send();
+    adding.finally(send); // a photo that is being made ready goes with the others
   });
   one("[data-cancel]", section).addEventListener("click", cancel);
   one("[data-again]", section).addEventListener("click", send);
@@ -32,7 +33,7 @@ export function startAsking() {
   });
   dropping();
   addEventListener("paste", (event) => {
-    if (section.hidden || !event.clipboardData.files.length) return;
+    if (!takes() || !event.clipboardData.files.length) return;
     event.preventDefault();
     add([...event.clipboardData.files]);
   });
@@ -41,7 +42,12 @@ export function startAsking() {
 
 // -- choosing -------------------------------------------------------------------------------------------------------
 
-async function add(files) {
+/** Photos are made ready one after another: they stand in the order in which they came, and are never too many. */
+function add(files) {
+  adding = adding.finally(() => addNext(files));
+}
+
+async function addNext(files) {
   notice("");
   const good = files.filter((file) => !file.type || file.type.startsWith("image/"));
   const bad = files.find((file) => !good.includes(file));
@@ -52,9 +58,18 @@ async function add(files) {
   if (faces.length) one("[data-go]", form).focus();
 }
 
+/** Whether photos can be added: not while an answer stands, nor while one is asked for. */
+function takes() {
+  return !section.hidden && !asking();
+}
+
+function asking() {
+  return section.classList.contains("asking");
+}
+
 function dropping() {
   const over = (on) => (event) => {
-    if (section.hidden) return;
+    if (!takes()) return;
     event.preventDefault();
     form.classList.toggle("over", on);
   };
@@ -62,7 +77,7 @@ function dropping() {
   addEventListener("dragleave", over(false));
   addEventListener("drop", (event) => {
     over(false)(event);
-    if (!section.hidden) add([...event.dataTransfer.files]);
+    if (takes()) add([...event.dataTransfer.files]);
   });
 }
 
@@ -124,7 +139,7 @@ function show(state) {
 }
 
 function send() {
-  if (!faces.length) return;
+  if (!faces.length || asking()) return;
   const body = new FormData();
   for (const face of faces) body.append("photo", face.file, face.name);
   for (const name of ["form", "manufacturer"]) body.append(name, form.elements[name].value);
