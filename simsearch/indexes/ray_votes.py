@@ -1,0 +1,173 @@
+"""Keypoint votes that are looked up by Ray actors, one a file, so that no machine needs the memory for all of them.
+
+An actor maps a file of the generation, which it finds where the generation lies, or fetches from the catalog's database
+into a cache of its own machine; it serves nothing but what has the SHA-256 that the manifest says. It has a name, by
+which all readers share it, takes no core, and claims as much memory as its file has bytes, so that Ray spreads them
+over the machines that have it. A killed actor is started again by Ray. One that ended with the reader that had started
+it is started again by the next that asks. Meanwhile an answer waits, for `_PATIENCE_S`, and is then refused by name.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simsearch.core import ray_cluster
+from simsearch.core.errors import EngineError, GenerationError, SimsearchError
+from simsearch.core.types import Ids
+from simsearch.indexes.keypoint_votes import Bits, Distances, VoteIndex, merged
+from simsearch.indexes.manifest import VoteFacts
+
+_PATIENCE_S = 30.0
+"""An actor that was lost is back after some seconds. One that fetches a large file needs longer, the first time."""
+_UNUSED_S = 24 * 3600.0
+
+
+@dataclass(frozen=True)
+class VoteSource:
+    """Where the files of votes of a generation lie."""
+
+    generation: str
+    folder: str
+    """Of the generation, in the home of who asks; an actor on another machine may not see it."""
+    url: str = ""
+    """Of the catalog's database, where it holds the files; empty where it does not."""
+
+
+class Actor:
+    """Serves one file. Errors of simsearch are answers: Ray would wrap them in its own."""
+
+    def __init__(self, source: VoteSource, facts: VoteFacts) -> None:
+        self.index: VoteIndex | None = None
+        self.error: SimsearchError | None = None
+        try:
+            self.index = VoteIndex.load(file_of(source, facts), facts.dim)
+        except SimsearchError as error:
+            self.error = error
+
+    def neighbours(self, descriptors: Bits, k: int) -> tuple[Distances, Ids] | SimsearchError:
+        """As `VoteIndex.neighbours`."""
+        if self.index is None:
+            assert self.error is not None
+            return self.error
+        return self.index.neighbours(descriptors, k)
+
+
+def file_of(source: VoteSource, facts: VoteFacts) -> Path:
+    """The file of a generation on this machine, with the content that was written.
+
+    Raises:
+        GenerationError: it is neither in its folder nor in the database, or damaged there.
+    """
+    folder = Path(source.folder)
+    with suppress(GenerationError):
+        facts.check(folder, full=False)
+        return folder / facts.file
+    if not source.url:
+        raise GenerationError(f"{folder / facts.file}: is not on this machine, and not in the catalog's database")
+    cache = Path.home() / ".cache" / "simsearch" / "votes"
+    cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for old in cache.iterdir():  # an actor that still maps one goes on reading it
+        if time.time() - old.stat().st_mtime > _UNUSED_S and not old.name.startswith(facts.sha256):
+            old.unlink(missing_ok=True)
+    held = cache / facts.sha256
+    if not held.is_file() or held.stat().st_size != facts.bytes:
+        _fetch(source, facts, held)
+    os.utime(held)
+    return held
+
+
+def _fetch(source: VoteSource, facts: VoteFacts, held: Path) -> None:
+    from simsearch.catalog import Catalog
+    from simsearch.core.config import CatalogSettings
+    from simsearch.indexes.stored_file import sha256
+
+    catalog = Catalog(source.url, CatalogSettings())
+    try:
+        with tempfile.NamedTemporaryFile(dir=held.parent, prefix=f"{facts.sha256}.", delete=False) as stream:
+            try:
+                for part in catalog.shared.file(source.generation, facts.file):
+                    stream.write(part)
+                stream.flush()
+                if sha256(Path(stream.name)) != facts.sha256:
+                    raise GenerationError(f"generation {source.generation}: {facts.file} is damaged in the database")
+                os.replace(stream.name, held)
+            finally:
+                Path(stream.name).unlink(missing_ok=True)
+    except OSError as error:
+        raise GenerationError(f"{held.parent}: cannot be written ({error.strerror})") from None
+    finally:
+        catalog.close()
+
+
+class RayVotes:
+    """The files of a generation, each in its actor, searched as if they were one index; see `keypoint_votes.Votes`."""
+
+    def __init__(self, where: str, source: VoteSource, files: Sequence[VoteFacts]) -> None:
+        """`where`: "ray" or "ray://HOST:PORT"; see `core.ray_cluster`."""
+        self.where, self.source, self.files = where, source, files
+        self.dim = files[0].dim
+        self._count = sum(facts.keypoints for facts in files)
+        self._actors: dict[int, Any] = {}
+
+    def __len__(self) -> int:
+        """Number of descriptors."""
+        return self._count
+
+    def neighbours(self, descriptors: Bits, k: int) -> tuple[Distances, Ids]:
+        """As `VoteIndex.neighbours`.
+
+        Raises:
+            EngineError: an actor does not answer.
+            GenerationError: an actor has not its file.
+        """
+        from ray.exceptions import GetTimeoutError, RayError
+
+        ray = ray_cluster.connected(self.where)
+        sent, until = np.ascontiguousarray(descriptors, np.uint8), time.monotonic() + _PATIENCE_S
+        found: dict[int, tuple[Distances, Ids]] = {}
+        while True:
+            lost = ""
+            asked = {n: self._asked(ray, n, sent, k) for n in range(len(self.files)) if n not in found}
+            for n, reference in asked.items():
+                with ray_cluster.asked(self.where):
+                    try:
+                        answer = ray.get(reference, timeout=max(0.1, until - time.monotonic()))
+                    except GetTimeoutError:
+                        lost = self.files[n].file
+                        break
+                    except RayError:  # who had started it is gone, and it with them
+                        lost = self.files[n].file
+                        self._actors.pop(n, None)
+                        continue
+                if isinstance(answer, SimsearchError):
+                    raise answer
+                found[n] = answer
+            if not lost:
+                return merged([found[n] for n in range(len(self.files))], k)
+            if time.monotonic() >= until:
+                raise EngineError(
+                    f"{self.where}: the actor of {self.source.generation}/{lost} has not answered for "
+                    f"{_PATIENCE_S:.0f} s; see `ray status`: is there a machine with the memory for it?"
+                )
+            time.sleep(0.2)
+
+    def _asked(self, ray: Any, n: int, descriptors: Bits, k: int) -> Any:
+        with ray_cluster.asked(self.where):
+            if n not in self._actors:
+                facts = self.files[n]
+                # The name says what it holds: whoever asks for it has the same manifest.
+                options = {
+                    "name": f"votes-{facts.sha256[:32]}", "get_if_exists": True, "num_cpus": 0, "memory": facts.bytes,
+                    "max_restarts": -1, "max_task_retries": -1, "max_concurrency": 4, "scheduling_strategy": "SPREAD",
+                }  # fmt: skip
+                self._actors[n] = ray.remote(Actor).options(**options).remote(self.source, facts)
+            return self._actors[n].neighbours.remote(descriptors, k)
