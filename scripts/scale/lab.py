@@ -4,7 +4,7 @@
     scripts/scale/inside COMMAND run a command where they are reached, with the settings of a client
     scripts/scale/down           end them and remove their data
 
-They run in a network namespace of their own, which has a loopback and nothing else: Milvus and Ray listen on all
+They run in a network namespace of their own, which nothing leads out of: Milvus and Ray listen on all
 interfaces whatever their settings say. So root is needed. Data, logs and a pid file of each lie in .scale/run/.
 """
 
@@ -27,6 +27,8 @@ RUN = SCALE / "run"
 PYTHON = SCALE / "python" / "bin" / "python"
 POSTGRES, MILVUS, RAY, CLIENT = 25432, 19530, 26379, 20001
 """Ports, in the namespace."""
+NETWORK, BRIDGE = "10.77.0.", "scale0"
+"""A network within the namespace, for machines that scripts/scale/two_machines makes."""
 _UP_S = 240.0
 
 
@@ -50,7 +52,8 @@ def settings() -> dict[str, str]:
         **os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(RUN / "token"),
         "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120", "RAY_TMPDIR": str(RUN),
         "SIMSEARCH_SCALE_POSTGRES": f"postgresql://simsearch@127.0.0.1:{POSTGRES}/simsearch",
-        "SIMSEARCH_SCALE_MILVUS": f"http://127.0.0.1:{MILVUS}", "SIMSEARCH_SCALE_RAY": f"ray://127.0.0.1:{CLIENT}",
+        "SIMSEARCH_SCALE_MILVUS": f"http://127.0.0.1:{MILVUS}", "SIMSEARCH_SCALE_RAY": "ray",
+        "RAY_ADDRESS": f"127.0.0.1:{RAY}", "SIMSEARCH_SCALE_RAY_CLIENT": f"ray://127.0.0.1:{CLIENT}",
         "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE",
     }  # fmt: skip
 
@@ -112,7 +115,8 @@ def running(pid: int) -> bool:
 
 def network() -> None:
     """A namespace that lives as long as the process that holds it."""
-    begin("network", ["unshare", "-n", "sh", "-c", "ip link set lo up && exec sleep infinity"])
+    up = f"ip link set lo up; ip link add {BRIDGE} type bridge; ip addr add {NETWORK}1/24 dev {BRIDGE}"
+    begin("network", ["unshare", "-n", "sh", "-c", f"{up}; ip link set {BRIDGE} up; exec sleep infinity"])
     until = time.monotonic() + 10
     while time.monotonic() < until:
         pid = pid_of("network")
@@ -133,8 +137,10 @@ def postgres() -> None:
         shutil.chown(data, "postgres", "postgres")
         made = [*user, str(programs / "initdb"), "-D", str(data), "-U", "simsearch", "--auth=trust"]
         subprocess.run([*made, "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"], check=True, capture_output=True)
+        with (data / "pg_hba.conf").open("a") as stream:
+            stream.write(f"host all all {NETWORK}0/24 trust\n")
     (data / "postmaster.pid").unlink(missing_ok=True)  # of one that was killed
-    options = ["-c", f"port={POSTGRES}", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+    options = ["-c", f"port={POSTGRES}", "-c", "listen_addresses=*", "-c", "unix_socket_directories="]
     begin("postgres", inside([*user, str(programs / "postgres"), "-D", str(data), *options]))
 
 
@@ -153,13 +159,14 @@ def milvus() -> None:
     """Milvus over its data. It listens where the others do, and needs no namespace of its own."""
     python = SCALE / "milvus" / "bin" / "python"
     script = ROOT / "scripts" / "scale" / "milvus_server.py"
-    begin("milvus", inside([str(python), "-u", str(script), str(RUN / "milvus"), str(MILVUS)]))
+    begin("milvus", inside([str(python), "-u", str(script), str(RUN / "milvus"), str(MILVUS), "0.0.0.0"]))
 
 
 def ray() -> None:
     """A head and two workers."""
     script = ROOT / "scripts" / "scale" / "ray_server.py"
-    begin("ray", inside([str(PYTHON), "-u", str(script), str(RAY), str(CLIENT)]))
+    env = {name: value for name, value in settings().items() if name != "RAY_ADDRESS"}
+    begin("ray", inside([str(PYTHON), "-u", str(script), str(RAY), str(CLIENT)]), env)
 
 
 def said_ready(name: str) -> list[str] | None:
@@ -207,9 +214,7 @@ def up() -> None:
     took = start("ray")  # alone: on a busy machine its nodes give up while Milvus takes a core
     took |= start("postgres", "milvus")
     print("up in " + ", ".join(f"{name} {seconds} s" for name, seconds in took.items()))
-    print(
-        "scripts/scale/inside COMMAND runs where they are reached, with SIMSEARCH_SCALE_POSTGRES, _MILVUS and _RAY set"
-    )
+    print("scripts/scale/inside COMMAND runs where they are reached, with SIMSEARCH_SCALE_POSTGRES, _MILVUS, _RAY")
 
 
 def down() -> None:

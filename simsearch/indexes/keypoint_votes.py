@@ -64,7 +64,10 @@ def lists_for(descriptors: int) -> int:
 class Votes(Protocol):
     """What counts as an index of keypoints when votes are counted. Any number of threads may ask it."""
 
-    dim: int
+    @property
+    def dim(self) -> int:
+        """Bits of a descriptor."""
+        ...
 
     def __len__(self) -> int:
         """Number of descriptors."""

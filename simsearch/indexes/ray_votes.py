@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -26,8 +26,12 @@ from simsearch.core.types import Ids
 from simsearch.indexes.keypoint_votes import Bits, Distances, VoteIndex, merged
 from simsearch.indexes.manifest import VoteFacts
 
+T = TypeVar("T")
+
 _PATIENCE_S = 30.0
-"""An actor that was lost is back after some seconds. One that fetches a large file needs longer, the first time."""
+"""An actor that was lost is back after some seconds."""
+_STARTING_S = 600.0
+"""The first time it may have to fetch its file."""
 _UNUSED_S = 24 * 3600.0
 
 
@@ -53,12 +57,19 @@ class Actor:
         except SimsearchError as error:
             self.error = error
 
+    def held(self) -> int | SimsearchError:
+        """Number of descriptors."""
+        return self._index(len)
+
     def neighbours(self, descriptors: Bits, k: int) -> tuple[Distances, Ids] | SimsearchError:
         """As `VoteIndex.neighbours`."""
-        if self.index is None:
-            assert self.error is not None
-            return self.error
-        return self.index.neighbours(descriptors, k)
+        return self._index(lambda index: index.neighbours(descriptors, k))
+
+    def _index(self, ask: Callable[[VoteIndex], T]) -> T | SimsearchError:
+        if self.index is not None:
+            return ask(self.index)
+        assert self.error is not None
+        return self.error
 
 
 def file_of(source: VoteSource, facts: VoteFacts) -> Path:
@@ -112,11 +123,16 @@ class RayVotes:
     """The files of a generation, each in its actor, searched as if they were one index; see `keypoint_votes.Votes`."""
 
     def __init__(self, where: str, source: VoteSource, files: Sequence[VoteFacts]) -> None:
-        """`where`: "ray" or "ray://HOST:PORT"; see `core.ray_cluster`."""
+        """`where`: "ray" or "ray://HOST:PORT"; see `core.ray_cluster`. Comes back when every actor has its file.
+
+        Raises:
+            EngineError: an actor was not there after minutes.
+            GenerationError: an actor cannot have its file, or it is not what was written.
+        """
         self.where, self.source, self.files = where, source, files
         self.dim = files[0].dim
-        self._count = sum(facts.keypoints for facts in files)
         self._actors: dict[int, Any] = {}
+        self._count: int = sum(self._each("held", (), _STARTING_S))
 
     def __len__(self) -> int:
         """Number of descriptors."""
@@ -127,40 +143,46 @@ class RayVotes:
 
         Raises:
             EngineError: an actor does not answer.
-            GenerationError: an actor has not its file.
+            GenerationError: an actor was started again, and has not its file any more.
         """
-        from ray.exceptions import GetTimeoutError, RayError
+        return merged(self._each("neighbours", (np.ascontiguousarray(descriptors, np.uint8), k), _PATIENCE_S), k)
 
-        ray = ray_cluster.connected(self.where)
-        sent, until = np.ascontiguousarray(descriptors, np.uint8), time.monotonic() + _PATIENCE_S
-        found: dict[int, tuple[Distances, Ids]] = {}
+    def _each(self, method: str, given: tuple[Any, ...], patience: float) -> list[Any]:
+        """What each actor answers, in the order of the files."""
+        ray, until = ray_cluster.connected(self.where), time.monotonic() + patience
+        found: dict[int, Any] = {}
         while True:
-            lost = ""
-            asked = {n: self._asked(ray, n, sent, k) for n in range(len(self.files)) if n not in found}
+            asked = {n: self._asked(ray, n, method, given) for n in range(len(self.files)) if n not in found}
             for n, reference in asked.items():
-                with ray_cluster.asked(self.where):
-                    try:
-                        answer = ray.get(reference, timeout=max(0.1, until - time.monotonic()))
-                    except GetTimeoutError:
-                        lost = self.files[n].file
-                        break
-                    except RayError:  # who had started it is gone, and it with them
-                        lost = self.files[n].file
-                        self._actors.pop(n, None)
-                        continue
+                answer = self._answer(ray, n, reference, max(0.1, until - time.monotonic()))
                 if isinstance(answer, SimsearchError):
                     raise answer
-                found[n] = answer
+                if answer is not None:
+                    found[n] = answer
+            lost = [facts.file for n, facts in enumerate(self.files) if n not in found]
             if not lost:
-                return merged([found[n] for n in range(len(self.files))], k)
+                return [found[n] for n in range(len(self.files))]
             if time.monotonic() >= until:
                 raise EngineError(
-                    f"{self.where}: the actor of {self.source.generation}/{lost} has not answered for "
-                    f"{_PATIENCE_S:.0f} s; see `ray status`: is there a machine with the memory for it?"
+                    f"{self.where}: the actor of {self.source.generation}/{lost[0]} has not answered for "
+                    f"{patience:g} s; see `ray status`: is there a machine with the memory for it?"
                 )
             time.sleep(0.2)
 
-    def _asked(self, ray: Any, n: int, descriptors: Bits, k: int) -> Any:
+    def _answer(self, ray: Any, n: int, reference: Any, timeout: float) -> Any:
+        """What an actor answered; None where it did not, or is gone with the reader that had started it."""
+        from ray.exceptions import GetTimeoutError, RayError
+
+        with ray_cluster.asked(self.where):
+            try:
+                return ray.get(reference, timeout=timeout)
+            except GetTimeoutError:
+                return None
+            except RayError:
+                self._actors.pop(n, None)
+                return None
+
+    def _asked(self, ray: Any, n: int, method: str, given: tuple[Any, ...]) -> Any:
         with ray_cluster.asked(self.where):
             if n not in self._actors:
                 facts = self.files[n]
@@ -170,4 +192,4 @@ class RayVotes:
                     "max_restarts": -1, "max_task_retries": -1, "max_concurrency": 4, "scheduling_strategy": "SPREAD",
                 }  # fmt: skip
                 self._actors[n] = ray.remote(Actor).options(**options).remote(self.source, facts)
-            return self._actors[n].neighbours.remote(descriptors, k)
+            return getattr(self._actors[n], method).remote(*given)

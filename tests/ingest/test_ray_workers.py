@@ -24,7 +24,7 @@ from tests.ingest.mortal import MortalRecipe
 from tests.ingest.shops import recipe, run
 
 WHERE = "ray://127.0.0.1:10001"
-REAL = os.environ.get("SIMSEARCH_SCALE_RAY", "")
+REAL, CLIENT = os.environ.get("SIMSEARCH_SCALE_RAY", ""), os.environ.get("SIMSEARCH_SCALE_RAY_CLIENT", "")
 
 shop = pytest.fixture(shops.photos)
 
@@ -50,8 +50,7 @@ def where(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     if not REAL:
         pytest.skip("no Ray cluster (make test-scale)")
-    yield REAL
-    ray_cluster.disconnect()
+    yield REAL  # the connection is kept for the next test: to make one takes seconds
 
 
 @pytest.mark.parametrize("send", [True, False])
@@ -95,6 +94,13 @@ def test_killed_actors_cost_nothing_but_time(shop: Path) -> None:
     assert len(set(killed)) >= 2
     assert found == rows
     assert report.added == 20
+
+
+@pytest.mark.skipif(not CLIENT, reason="no Ray cluster (make test-scale)")
+def test_a_machine_that_is_no_part_of_the_cluster_uses_it(shop: Path) -> None:
+    ray_cluster.disconnect()
+    _, rows = run(shop, None)
+    assert run(shop, RayWorkers(CLIENT, 60))[1] == rows
     ray_cluster.disconnect()
 
 
