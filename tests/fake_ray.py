@@ -50,7 +50,7 @@ class Handle:
             if not self.alive or self.cluster.dying(name, given):
                 self.alive = False
                 return RayError("The actor died unexpectedly before finishing this task.")
-            return getattr(self.made, name)(*given)
+            return getattr(self.made, name)(*(one.get() if isinstance(one, Reference) else one for one in given))
 
         return SimpleNamespace(remote=lambda *given: Reference(lambda: call(*given)))
 

@@ -126,7 +126,7 @@ def photos(folder: Path, count: int) -> Path:
     return folder
 
 
-def index(folder: Path, url: str, workers: Workers | None, progress: Callable[..., None]) -> None:
+def index(folder: Path, url: str | Path, workers: Workers | None, progress: Callable[..., None]) -> None:
     """Index `folder` into the catalog at `url`, ten photos a transaction."""
     methods = {"phash": create("phash")}
     recipe = Recipe({"phash": {}}, ImageSettings(), {"phash": methods["phash"].fingerprint})
@@ -139,7 +139,7 @@ def index(folder: Path, url: str, workers: Workers | None, progress: Callable[..
         catalog.close()
 
 
-def rows(url: str) -> Rows:
+def rows(url: str | Path) -> Rows:
     """Path, digest and descriptor of every image, in the order of paths."""
     catalog = Catalog(url, CatalogSettings())
     wanted = sa.select(ImageRow.path, ImageRow.sha256, ImageRow.verdict, DescriptorRow.data)
@@ -270,8 +270,8 @@ def campaign(folder: Path, given: argparse.Namespace) -> Sequence[str]:
         print(lines[-1], flush=True)
 
     shop = photos(folder / "shop", given.photos)
-    index(shop, str(folder / "threads.db"), None, lambda *_: None)
-    wanted = rows(str(folder / "threads.db"))
+    index(shop, folder / "threads.db", None, lambda *_: None)
+    wanted = rows(folder / "threads.db")
     kills: Mapping[str, Callable[[], None]] = {"actor": kill_actor, "node": kill_node, "postgres": kill_postgres}
     for name, kill in kills.items():
         told(f"indexing, {name} killed", indexing(shop, wanted, name, kill, rng))

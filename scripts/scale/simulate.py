@@ -2,8 +2,9 @@
 
     python scripts/scale/simulate.py [--seed 1] [--queries 4000]
 
-A query goes to one replica of every shard and is done when the last one is. A machine has cores that each serve one
-part at a time; parts that find none free wait in line (first come, first served). Queries arrive at random (Poisson).
+A question finds its lists once, goes to one replica of every file of votes, and is done when the last one is. A
+machine has cores that each serve one part at a time; parts that find none free wait in line (first come, first served).
+Questions arrive at random (Poisson).
 The time of a part is log-normal around the measured one. One part in a hundred is a straggler, ten times as slow: a
 page that is not in memory, a pause of the runtime, a busy neighbour. Hedged: a part that was not done within the 95th
 percentile of an idle machine's time is asked of another replica too, and the first one counts (Dean and Barroso, "The
@@ -28,6 +29,8 @@ _STRAGGLERS, _SLOWER = 0.01, 10.0
 
 _ASKED, _LISTS, _CENTRES, _KEYPOINTS = 200, 8, 16, 200
 """Descriptors of a photo, lists that each looks into, lists of centres that it looks into; descriptors of an image."""
+_MS, _MESSAGE_MS = 7.8e-6, 1.0
+"""Of comparing two descriptors (measured: 7.0e-6 of centres, and 25 ms at a million images); of a message (assumed)."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,25 @@ class Layout:
     """Of a machine, for each of its files."""
 
     @property
+    def lists_ms(self) -> float:
+        """Time to find the lists that a question looks into, once for all files: the actor of the first does."""
+        return _MS * _ASKED * _CENTRES * _lists(self.images) ** 0.5
+
+    @property
     def part_ms(self) -> float:
-        """Time of a question in one file, from 25 ms at a million images in one file (docs/lookup.md, extrapolated)."""
-        return 25.0 * _compared(self.images, self.files) / _compared(1e6, 1)
+        """Time of a question in one file: its share of those lists, and what a message costs an actor."""
+        return _MESSAGE_MS + _MS * _ASKED * _LISTS * self.images * _KEYPOINTS / _lists(self.images) / self.files
+
+    @property
+    def work_ms(self) -> float:
+        """Time of all cores for a question, in the mean."""
+        slower = np.exp(_SPREAD**2 / 2) * (1 + _STRAGGLERS * (_SLOWER - 1))
+        return float(slower * (self.lists_ms + self.files * self.part_ms))
 
 
-def _compared(images: float, files: int) -> float:
-    """Descriptors that a question is compared with in one file: those of centres, and its share of the lists."""
-    descriptors = images * _KEYPOINTS
-    lists = 0.5 * descriptors ** (2 / 3)  # as keypoint_votes.lists_for
-    return float(_ASKED * (_CENTRES * lists**0.5 + _LISTS * descriptors / lists / files))
+def _lists(images: float) -> float:
+    """As keypoint_votes.lists_for."""
+    return float(0.5 * (images * _KEYPOINTS) ** (2 / 3))
 
 
 def times(rng: np.random.Generator, count: int, part_ms: float) -> Milliseconds:
@@ -65,16 +77,16 @@ def simulated(layout: Layout, load: float, queries: int, seed: int, hedged: bool
     `load`: share of all cores' time that is asked for, before hedging.
     """
     rng = np.random.default_rng(seed)
-    mean = layout.part_ms * np.exp(_SPREAD**2 / 2) * (1 + _STRAGGLERS * (_SLOWER - 1))
-    rate = load * layout.cores * layout.replicas / mean  # queries a millisecond
+    rate = load * layout.cores * layout.files * layout.replicas / layout.work_ms  # queries a millisecond
     arrivals = np.cumsum(rng.exponential(1 / rate, queries))
     patience = float(np.quantile(times(np.random.default_rng(0), 100_000, layout.part_ms), 0.95))
+    asked = arrivals + times(rng, queries, layout.lists_ms)  # on cores beside: a small share of the work of all
     done = np.zeros(queries)
     for _ in range(layout.files):
         free = [[0.0] * layout.cores for _ in range(layout.replicas)]  # when each core is free, a heap a replica
         first = rng.integers(layout.replicas, size=queries)
         work, again = times(rng, queries, layout.part_ms), times(rng, queries, layout.part_ms)
-        for q, arrival in enumerate(arrivals):
+        for q, arrival in enumerate(asked):
             end = _served(free[first[q]], arrival, work[q])
             if hedged and layout.replicas > 1 and end - arrival > patience:
                 other = free[(first[q] + 1) % layout.replicas]
@@ -104,16 +116,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--queries", type=int, default=4000)
     given = parser.parse_args()
-    print("| images | files × replicas | a file's part | load | questions/s | p50 | p99 | p99 hedged |")
+    print("| images | files × replicas | lists, then a file's part | load | questions/s | p50 | p99 | p99 hedged |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for layout in LAYOUTS:
-        mean = layout.part_ms * np.exp(_SPREAD**2 / 2) * (1 + _STRAGGLERS * (_SLOWER - 1))
         for load in (0.3, 0.6):
             queries = given.queries if layout.files < 1000 else given.queries // 4
             plain, hedged = (simulated(layout, load, queries, given.seed, h) for h in (False, True))
-            rate = 1000 * load * layout.cores * layout.replicas / mean
+            rate = 1000 * load * layout.cores * layout.files * layout.replicas / layout.work_ms
             print(
-                f"| {layout.images:.0e} | {layout.files} × {layout.replicas} | {layout.part_ms:.0f} ms | {load:.0%} | "
+                f"| {layout.images:.0e} | {layout.files} × {layout.replicas} | "
+                f"{layout.lists_ms:.0f} + {layout.part_ms:.1f} ms | {load:.0%} | "
                 f"{rate:.0f} | "
                 f"{np.median(plain):.0f} ms | {np.quantile(plain, 0.99):.0f} ms | "
                 + (f"{np.quantile(hedged, 0.99):.0f} ms |" if layout.replicas > 1 else "– |"),

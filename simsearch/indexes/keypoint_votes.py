@@ -33,6 +33,8 @@ Bits = NDArray[np.uint8]
 """Binary descriptors, shape (n, dim / 8)."""
 Distances = NDArray[np.int32]
 """Hamming distances, shape (n, k)."""
+Lists = NDArray[np.int64]
+"""Numbers of lists, shape (n, lists that are searched)."""
 
 ASKED = 200
 """Descriptors of a photo that are looked up, spread evenly. All 500 take more than twice as long, and find the right
@@ -141,16 +143,30 @@ class VoteIndex:
         index.is_trained = True
         return index
 
-    def neighbours(self, descriptors: Bits, k: int) -> tuple[Distances, Ids]:
+    def lists(self, descriptors: Bits) -> Lists | None:
+        """The lists that descriptors (n, dim / 8) look into, here and in every `twin`; None where it has no lists."""
+        if self._index is None or not len(descriptors):
+            return None
+        centres = faiss.downcast_IndexBinary(self._index.quantizer)
+        with one_thread():
+            _, found = centres.search(np.ascontiguousarray(descriptors, np.uint8), self._index.nprobe)
+        return np.asarray(found, np.int64)
+
+    def neighbours(self, descriptors: Bits, k: int, lists: Lists | None = None) -> tuple[Distances, Ids]:
         """The k nearest neighbours of descriptors (n, dim / 8), nearest first: distances (n, k) and image ids (n, k).
 
-        Where fewer were found, the id is -1 and the distance dim / 2, that of two random descriptors.
+        Where fewer were found, the id is -1 and the distance dim / 2, that of two random descriptors. `lists`: what
+        `lists` of this index or a twin says; None: it is found out, which takes half of the time.
         """
         shape = (len(descriptors), k)
         if not len(self) or not len(descriptors):
             return np.full(shape, self.dim // 2, np.int32), np.full(shape, -1, np.int64)
+        asked = np.ascontiguousarray(descriptors, np.uint8)
         with one_thread():  # 2 ms of work; on a busy machine, threads that share it can wait a second for each other
-            distances, ids = self._index.search(np.ascontiguousarray(descriptors, np.uint8), k)
+            if lists is None:
+                distances, ids = self._index.search(asked, k)
+            else:
+                distances, ids = self._index.search_preassigned(asked, k, lists, np.zeros(lists.shape, np.int32))
         return np.where(ids < 0, self.dim // 2, distances).astype(np.int32), ids
 
     def ids(self) -> Ids:

@@ -23,7 +23,7 @@ import numpy as np
 from simsearch.core import ray_cluster
 from simsearch.core.errors import EngineError, GenerationError, SimsearchError
 from simsearch.core.types import Ids
-from simsearch.indexes.keypoint_votes import Bits, Distances, VoteIndex, merged
+from simsearch.indexes.keypoint_votes import Bits, Distances, Lists, VoteIndex, merged
 from simsearch.indexes.manifest import VoteFacts
 
 T = TypeVar("T")
@@ -61,9 +61,17 @@ class Actor:
         """Number of descriptors."""
         return self._index(len)
 
-    def neighbours(self, descriptors: Bits, k: int) -> tuple[Distances, Ids] | SimsearchError:
-        """As `VoteIndex.neighbours`."""
-        return self._index(lambda index: index.neighbours(descriptors, k))
+    def lists(self, descriptors: Bits) -> Lists | SimsearchError | None:
+        """As `VoteIndex.lists`."""
+        return self._index(lambda index: index.lists(descriptors))
+
+    def neighbours(
+        self, descriptors: Bits, k: int, lists: Lists | SimsearchError | None
+    ) -> tuple[Distances, Ids] | SimsearchError:
+        """As `VoteIndex.neighbours`; `lists` is what the actor of the first file says."""
+        if isinstance(lists, SimsearchError):
+            return lists
+        return self._index(lambda index: index.neighbours(descriptors, k, lists))
 
     def _index(self, ask: Callable[[VoteIndex], T]) -> T | SimsearchError:
         if self.index is not None:
@@ -145,14 +153,23 @@ class RayVotes:
             EngineError: an actor does not answer.
             GenerationError: an actor was started again, and has not its file any more.
         """
-        return merged(self._each("neighbours", (np.ascontiguousarray(descriptors, np.uint8), k), _PATIENCE_S), k)
+        sent = np.ascontiguousarray(descriptors, np.uint8)
+        return merged(self._each("neighbours", (sent, k), _PATIENCE_S, lists=True), k)
 
-    def _each(self, method: str, given: tuple[Any, ...], patience: float) -> list[Any]:
-        """What each actor answers, in the order of the files."""
+    def _each(self, method: str, given: tuple[Any, ...], patience: float, *, lists: bool = False) -> list[Any]:
+        """What each actor answers to `method`, in the order of the files.
+
+        `lists`: hand on what the first one says to `lists`; it goes from actor to actor, and not through this process.
+        """
         ray, until = ray_cluster.connected(self.where), time.monotonic() + patience
         found: dict[int, Any] = {}
         while True:
-            asked = {n: self._asked(ray, n, method, given) for n in range(len(self.files)) if n not in found}
+            with ray_cluster.asked(self.where):
+                wanted = [n for n in range(len(self.files)) if n not in found]
+                shared: tuple[Any, ...] = ()
+                if lists:
+                    shared = (self._actor(ray, 0).lists.remote(given[0]) if len(self.files) > 1 else None,)
+                asked = {n: getattr(self._actor(ray, n), method).remote(*given, *shared) for n in wanted}
             for n, reference in asked.items():
                 answer = self._answer(ray, n, reference, max(0.1, until - time.monotonic()))
                 if isinstance(answer, SimsearchError):
@@ -182,14 +199,13 @@ class RayVotes:
                 self._actors.pop(n, None)
                 return None
 
-    def _asked(self, ray: Any, n: int, method: str, given: tuple[Any, ...]) -> Any:
-        with ray_cluster.asked(self.where):
-            if n not in self._actors:
-                facts = self.files[n]
-                # The name says what it holds: whoever asks for it has the same manifest.
-                options = {
-                    "name": f"votes-{facts.sha256[:32]}", "get_if_exists": True, "num_cpus": 0, "memory": facts.bytes,
-                    "max_restarts": -1, "max_task_retries": -1, "max_concurrency": 4, "scheduling_strategy": "SPREAD",
-                }  # fmt: skip
-                self._actors[n] = ray.remote(Actor).options(**options).remote(self.source, facts)
-            return getattr(self._actors[n], method).remote(*given)
+    def _actor(self, ray: Any, n: int) -> Any:
+        if n not in self._actors:
+            facts = self.files[n]
+            # The name says what it holds: whoever asks for it has the same manifest.
+            options = {
+                "name": f"votes-{facts.sha256[:32]}", "get_if_exists": True, "num_cpus": 0, "memory": facts.bytes,
+                "max_restarts": -1, "max_task_retries": -1, "max_concurrency": 4, "scheduling_strategy": "SPREAD",
+            }  # fmt: skip
+            self._actors[n] = ray.remote(Actor).options(**options).remote(self.source, facts)
+        return self._actors[n]

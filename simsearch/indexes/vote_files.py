@@ -34,7 +34,8 @@ class VoteFiles:
 
     def neighbours(self, descriptors: Bits, k: int) -> tuple[Distances, Ids]:
         """As `Votes.neighbours`."""
-        return merged((part.neighbours(descriptors, k) for part in self.parts), k)
+        lists = next((part.lists(descriptors) for part in self.parts if len(part)), None)  # the same in all
+        return merged((part.neighbours(descriptors, k, lists) for part in self.parts), k)
 
 
 def opened(paths: Sequence[Path], dim: int) -> VoteIndex | VoteFiles:

@@ -122,6 +122,7 @@ def test_several_files_of_votes_count_as_one_does(tmp_path: Path) -> None:
     for seed in range(0, 60, 7):
         bits = column(drawn(seed), "bits").copy()
         bits[:, 3] ^= 5
+        np.testing.assert_array_equal(one.neighbours(bits, 3)[0], several.neighbours(bits, 3)[0])
         for found, wanted in zip(votes([several], bits, k=16), votes([one], bits, k=16), strict=True):
             np.testing.assert_array_equal(found, wanted)
     catalog.close()

@@ -23,7 +23,7 @@ from simsearch.indexes.vote_files import opened
 from tests.fake_ray import FakeRay
 
 REAL = os.environ.get("SIMSEARCH_SCALE_RAY", "")
-IMAGES, EACH, FILES = 120, 40, 3
+IMAGES, EACH, FILES = 600, 40, 3
 
 
 def keypoints() -> Bits:
