@@ -15,9 +15,8 @@ demo: venv ## index a rendered catalog and search it by phone photos
 test: venv ## all checks: ruff, mypy --strict, pytest
 	@scripts/check
 
-test-scale: venv ## tests with Milvus and pgvector, which scripts/scale/setup installs into .scale/ (as root: Debian's postgresql too)
-	@scripts/debian && scripts/scale/setup
-	@.scale/python/bin/python -m pytest -n 0 -ra tests/indexes/test_engines.py tests/indexes/test_shared.py tests/ingest/test_workers.py $(ARGS)
+test-scale: venv ## tests with PostgreSQL, Milvus and Ray, which scripts/scale/setup installs into .scale/ (as root)
+	@scripts/debian && scripts/scale/setup && scripts/scale/test $(ARGS)
 
 lint: venv ## the checks without the tests
 	@scripts/check --lint

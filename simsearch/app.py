@@ -128,7 +128,7 @@ class App(Parts):
                 `indexing.rebuild_share` of the images are outside it.
             reading: read every photo of the catalog that is not read yet; None does so where `reading.mode` allows it
                 and the reader is installed.
-            workers: what describes: "local" or "local:N" for processes; None: as `indexing.describe_on` says.
+            workers: what describes, as `indexing.describe_on` names it; None: as that says.
             check: look for doubts about how what came in is filed; see `check`.
             progress: told after every photo.
 

@@ -228,13 +228,15 @@ class Parts:
         """The builds of the indexes: in files, or in the engine that `generations.engine` names."""
         from simsearch.indexes.generations import Generations
 
-        if self.config.generations.engine != "faiss":
+        settings = self.config.generations
+        if settings.engine != "faiss":
             from simsearch.indexes.engine import open_engine
             from simsearch.indexes.shared import SharedGenerations
 
             folder, engine = self.home / "generations" / "shared", open_engine(self.config)
-            return SharedGenerations(folder, self.catalog, self.catalog.shared, engine)
-        return Generations(self.home / "generations", self.catalog, device=self.config.generations.device)
+            return SharedGenerations(folder, self.catalog, self.catalog.shared, engine, settings.votes_on)
+        folder = self.home / "generations"
+        return Generations(folder, self.catalog, device=settings.device, votes_on=settings.votes_on)
 
     @part
     def rebuilder(self) -> Rebuilder:

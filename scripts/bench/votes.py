@@ -148,7 +148,7 @@ class Other(VoteIndex):
     def __len__(self) -> int:
         return len(self.rows)
 
-    def neighbours(self, descriptors: NDArray[np.uint8], k: int) -> tuple[Any, Any]:
+    def neighbours(self, descriptors: NDArray[np.uint8], k: int, lists: Any = None) -> tuple[Any, Any]:
         distances, found = self.other.search(descriptors, k)
         ids = np.where(found < 0, -1, self.rows[np.maximum(found, 0)])
         return np.where(found < 0, self.dim // 2, distances), ids

@@ -1,11 +1,11 @@
 """Run Milvus (PyPI's `milvus`) where nobody but this machine reaches it, and hand on what comes to a loopback port.
 
-    python scripts/scale/milvus_server.py DATA PORT       with an environment that has `milvus==2.3.5`; as root
+    python scripts/scale/milvus_server.py DATA PORT [HOST]    with an environment that has `milvus==2.3.5`; as root
 
-Milvus 2.3.5 listens on all interfaces on some nine ports whatever its settings say. So this process first binds
-127.0.0.1:PORT, then leaves for a network namespace of its own (`unshare(2)`), where only a loopback of its own is, and
-starts Milvus there. A socket stays in the namespace that it was made in: what is accepted comes from outside, what is
-connected afterwards goes to Milvus. It prints "ready" when Milvus answers, and ends Milvus when it is ended itself.
+Milvus 2.3.5 listens on all interfaces on some nine ports whatever its settings say. So this process first binds PORT of
+HOST (127.0.0.1), then leaves for a network namespace of its own (`unshare(2)`), where only a loopback of its own is,
+and starts Milvus there. A socket stays in the namespace that it was made in: what is accepted comes from outside, what
+is connected afterwards goes to Milvus. It prints "ready" when Milvus answers, and ends Milvus when it is ended itself.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _copied(one: socket.socket, other: socket.socket) -> None:
 def main() -> None:
     """Serve until a signal comes or Milvus ends."""
     data, port = Path(sys.argv[1]), int(sys.argv[2])
-    listener = socket.create_server(("127.0.0.1", port))
+    listener = socket.create_server((sys.argv[3] if len(sys.argv) > 3 else "127.0.0.1", port))
     leave_the_network()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     server = start(data)

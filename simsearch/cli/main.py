@@ -108,7 +108,10 @@ def index(
     ] = False,
     workers: Annotated[
         str | None,
-        Option(help="Describe in processes: local, or local:N (default: indexing.describe_on).", metavar="WHERE"),
+        Option(
+            help="Describe in processes: local, local:N, ray or ray://HOST:PORT (default: indexing.describe_on).",
+            metavar="WHERE",
+        ),
     ] = None,
     no_check: Annotated[
         bool, Option("--no-check", help="Do not look for photos that are filed wrong; `simsearch check` does it later.")

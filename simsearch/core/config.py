@@ -66,6 +66,8 @@ class IndexingSettings:
     workers: int = setting(0, low=0, high=256)
     describe_on: str = ""
     lease_s: float = setting(60.0, low=1.0, high=86_400.0)
+    send_photos: bool = True
+    worker_gpus: float = setting(0.0, low=0.0, high=16.0)
     batch: int = setting(8, low=1, high=4096)
     commit_every: int = setting(256, low=1)
     rebuild_share: float = setting(0.05, low=0.0, high=1.0)
@@ -78,6 +80,8 @@ class GenerationSettings:
     engine: str = setting("faiss", choices=("faiss", "pgvector", "milvus"))
     url: str = ""
     keep: int = setting(3, low=1)
+    votes_on: str = ""
+    vote_images: int = setting(1_000_000, low=1)
     audit_sample: int = setting(200, low=1)
     audit_k: int = setting(50, low=1)
     audit_recall: float = setting(0.995, low=0.0, high=1.0)

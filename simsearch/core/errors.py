@@ -97,7 +97,8 @@ class GenerationError(SimsearchError):
 
 
 class EngineError(GenerationError):
-    """The engine that holds the vectors of the generations (`generations.engine`) does not answer, or refuses."""
+    """A server that holds the vectors of the generations (`generations.engine`), or a Ray cluster, does not answer, or
+    refuses."""
 
 
 class WeightsError(SimsearchError):

@@ -20,7 +20,7 @@ from simsearch.features.base import Method
 from simsearch.indexes import gpu
 from simsearch.indexes.audit import audit, tune
 from simsearch.indexes.base import Lane, Searcher, VectorIndex
-from simsearch.indexes.catalog_keypoints import keypoints_of, vote_index
+from simsearch.indexes.catalog_keypoints import keypoints_of, vote_indexes
 from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.catalog_view import CatalogView
 from simsearch.indexes.choice import Kind, choose
@@ -32,6 +32,8 @@ from simsearch.indexes.registry import create, load
 from simsearch.indexes.rerank import Reranked
 from simsearch.indexes.stored_file import describe_file
 from simsearch.indexes.text_build import build_texts
+from simsearch.indexes.vote_files import VoteFiles
+from simsearch.indexes.vote_files import opened as opened_votes
 
 LaneVectors = tuple[Lane, Ids, np.ndarray[Any, Any]]
 """A lane with its ids (n,) ascending and vectors (n, width), which may be mapped from disk."""
@@ -95,10 +97,10 @@ def build_files(
         make = build or build_lane
         facts, audits[lane.name] = make(folder, lane, ids, vectors, request.expected, request.settings)
         built.append(facts)
-    voted = None
+    voted: list[VoteFacts] = []
     if request.keypoints is not None:
         assert catalog is not None, "keypoints are read from a catalog"
-        voted, audits["votes"] = build_votes(folder, request.keypoints, request.expected, catalog)
+        voted, audits["votes"] = build_votes(folder, request, catalog)
     texts: list[TextFacts] = []
     if request.texts is not None:
         for text, checked in build_texts(folder, request.texts, request.expected):
@@ -113,28 +115,34 @@ def build_files(
         created_at=datetime.now(UTC).isoformat(timespec="seconds"), images=len(request.expected),
         ids_sha256=hashlib.sha256(request.expected.tobytes()).hexdigest(),
         mark=catalog.images.mark(request.revision) if catalog else {}, settings=asdict(request.settings),
-        build_s=round(time.perf_counter() - started, 3), lanes=tuple(built), votes=voted, audit=audits,
-        engine=engine, texts=tuple(texts),
+        build_s=round(time.perf_counter() - started, 3), lanes=tuple(built), audit=audits,
+        engine=engine, texts=tuple(texts), votes=voted[0] if voted else None, more_votes=tuple(voted[1:]),
     )  # fmt: skip
 
 
 # -- votes -----------------------------------------------------------------------------------------------------------
 
 
-def build_votes(folder: Path, keypoints: Keypoints, expected: Ids, catalog: CatalogView) -> tuple[VoteFacts, Audit]:
-    """Write the index of the catalog's keypoints into `folder`; its facts and its audit.
+def build_votes(folder: Path, request: BuildRequest, catalog: CatalogView) -> tuple[list[VoteFacts], Audit]:
+    """Write the index of the catalog's keypoints into files in `folder`; their facts, and the audit of all.
 
-    The audit: no image outside of `expected`, and nine in ten of sampled images must be found by their own keypoints.
+    The audit: no image outside of those expected, and nine in ten of sampled ones must be found by their own keypoints.
     """
+    keypoints, expected = request.keypoints, request.expected
+    assert keypoints is not None
     started = time.perf_counter()
-    path = folder / "votes.index"
-    vote_index(catalog, keypoints.method, keypoints.most, ids=expected).save(path)
-    sync(path)
-    written = VoteIndex.load(path)
-    facts = VoteFacts(
-        kind=written.kind, fingerprint=keypoints.method.fingerprint, most=keypoints.most, dim=written.dim,
-        keypoints=len(written), build_s=round(time.perf_counter() - started, 6), **describe_file(path),
-    )  # fmt: skip
+    facts: list[VoteFacts] = []
+    made = vote_indexes(catalog, keypoints.method, keypoints.most, expected, request.settings.vote_images)
+    for number, index in enumerate(made):
+        path = folder / (f"votes-{number:03d}.index" if number else "votes.index")
+        index.save(path)
+        sync(path)
+        facts.append(VoteFacts(
+            kind=index.kind, fingerprint=keypoints.method.fingerprint, most=keypoints.most, dim=index.dim,
+            keypoints=len(index), build_s=round(time.perf_counter() - started, 6), **describe_file(path),
+        ))  # fmt: skip
+        started = time.perf_counter()
+    written = opened_votes([folder / one.file for one in facts], facts[0].dim)
     held = written.ids()
     if extra := len(np.setdiff1d(held, expected)):
         return facts, Audit(False, f"{extra} images are not in the catalog")
@@ -147,7 +155,7 @@ def build_votes(folder: Path, keypoints: Keypoints, expected: Ids, catalog: Cata
     return facts, Audit(not reason, reason, len(found), recall=round(share, 6))
 
 
-def _finds(index: VoteIndex, image_id: int, bits: Bits) -> bool:
+def _finds(index: VoteIndex | VoteFiles, image_id: int, bits: Bits) -> bool:
     """Whether an image wins the votes of its own keypoints, or nearly so, or the index holds nearly all of them.
 
     A photo that is filed many times shares its keypoints with its copies: the nearest neighbours are then as near as

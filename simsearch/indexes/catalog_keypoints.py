@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -74,16 +75,31 @@ def vote_index(
         DamagedDescriptor: unless `skip_damaged`.
     """
     ids = catalog.descriptors.active_ids(keypoints.fingerprint, since=since) if ids is None else ids
-    index = VoteIndex(expected=most * len(ids))
-    if len(ids) > _SAMPLE:
+    [index] = vote_indexes(catalog, keypoints, most, ids, max(1, len(ids)), skip_damaged=skip_damaged)
+    return index
+
+
+def vote_indexes(
+    catalog: CatalogView, keypoints: Method, most: int, ids: Ids, images: int, *, skip_damaged: bool = False
+) -> Iterator[VoteIndex]:
+    """As `vote_index`, one index after another, each of `images` of the images `ids` at most; all have one's centres.
+
+    Raises:
+        DamagedDescriptor: unless `skip_damaged`.
+    """
+    first = VoteIndex(expected=most * len(ids))
+    if len(ids) > min(_SAMPLE, images):
         every = -(-len(ids) // _SAMPLE)
         _, sample = _joined(keypoints_of(catalog, keypoints, most, ids[::every], skip_damaged=skip_damaged))
         if len(sample):
-            index.train(sample)
-    for start in range(0, len(ids), _BLOCK):
-        part = ids[start : start + _BLOCK]
-        index.add(*_joined(keypoints_of(catalog, keypoints, most, part, skip_damaged=skip_damaged)))
-    return index
+            first.train(sample)
+    for begin in range(0, max(1, len(ids)), images):
+        index = first.twin()
+        held = ids[begin : begin + images]
+        for start in range(0, len(held), _BLOCK):
+            part = held[start : start + _BLOCK]
+            index.add(*_joined(keypoints_of(catalog, keypoints, most, part, skip_damaged=skip_damaged)))
+        yield index
 
 
 def _joined(of: dict[int, Bits]) -> tuple[Ids, Bits]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from simsearch.indexes.base import Searcher
-from simsearch.indexes.keypoint_votes import VoteIndex
+from simsearch.indexes.keypoint_votes import Votes
 from simsearch.indexes.text import TextIndex
 from simsearch.indexes.text_weights import TextWeights
 
@@ -24,7 +24,7 @@ class Generation:
     """What `current` named when it was opened. Another name if that one is damaged and this is an earlier one."""
     digest: str = ""
     """Of its manifest: two generations with one digest give the same answers."""
-    votes: VoteIndex | None = None
+    votes: Votes | None = None
     """Keypoints; None where it was built without them, or from others than are wanted."""
     texts: Mapping[str, TextIndex] = field(default_factory=dict)
     """The lanes of text, "text" and "words". Without "text" where that holds other readings than are wanted."""

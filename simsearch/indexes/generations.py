@@ -16,13 +16,14 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from simsearch.core.config import GenerationSettings
-from simsearch.core.errors import GenerationError
+from simsearch.core.errors import ConfigError, GenerationError
 from simsearch.core.files import replace, sync
+from simsearch.core.ray_cluster import is_ray
 from simsearch.core.types import Ids, Metric
 from simsearch.indexes import manifest as manifests
 from simsearch.indexes.base import Lane, Searcher
@@ -32,12 +33,14 @@ from simsearch.indexes.catalog_view import CatalogView, drift
 from simsearch.indexes.choice import choose
 from simsearch.indexes.factory import FactoryIndex
 from simsearch.indexes.generation import Generation
-from simsearch.indexes.keypoint_votes import VoteIndex
-from simsearch.indexes.manifest import LaneFacts, Manifest
+from simsearch.indexes.keypoint_votes import Votes
+from simsearch.indexes.manifest import LaneFacts, Manifest, VoteFacts
+from simsearch.indexes.ray_votes import RayVotes, VoteSource
 from simsearch.indexes.registry import load
 from simsearch.indexes.rerank import Reranked, vectors_of
 from simsearch.indexes.stored_file import REPAIR
 from simsearch.indexes.text_build import open_texts
+from simsearch.indexes.vote_files import opened
 
 __all__ = ["Generation", "Generations", "Lane"]
 
@@ -50,9 +53,22 @@ UNFINISHED = ".unfinished"
 class Generations:
     """The builds below one folder. With a catalog, whatever is opened is checked against it."""
 
-    def __init__(self, folder: Path, catalog: CatalogView | None = None, *, device: str = "cpu") -> None:
-        """`device`: where indexes are searched: cpu, cuda or auto."""
-        self.folder, self.catalog, self.device = folder, catalog, device
+    def __init__(
+        self, folder: Path, catalog: CatalogView | None = None, *, device: str = "cpu", votes_on: str = ""
+    ) -> None:
+        """
+        Args:
+            folder: where the builds lie.
+            catalog: what an opened generation is checked against; None: nothing.
+            device: where indexes are searched: cpu, cuda or auto.
+            votes_on: the Ray cluster that looks votes up; empty: this process does.
+
+        Raises:
+            ConfigError: `votes_on` names no cluster.
+        """
+        if votes_on and not is_ray(votes_on):
+            raise ConfigError(f'generations.votes_on = "{votes_on}": must be "", "ray" or "ray://HOST:PORT"')
+        self.folder, self.catalog, self.device, self.votes_on = folder, catalog, device, votes_on
 
     def close(self) -> None:
         """Give back what is held open: no file is."""
@@ -278,13 +294,24 @@ class Generations:
         lanes = {lane.name: self._loaded(name, lane) for lane in manifest.lanes if lane.name in wanted}
         if short := [lane for lane, index in lanes.items() if len(index) != manifest.images]:
             raise GenerationError(f"generation {name}: its {short[0]} index lacks images; {REPAIR}")
-        votes = None
+        votes: Votes | None = None
         if manifest.votes and manifest.vote_source == keypoints:
-            votes = VoteIndex.load(self.folder / name / manifest.votes.file, manifest.votes.dim)
+            votes = self._votes(name, manifest.vote_files)
         texts, weights = open_texts(self.folder / name, manifest, reading) if reading else ({}, None)
         return Generation(
             name, manifest.revision, manifest.images, lanes, pointer, manifest.digest, votes, texts, weights
         )
+
+    def _votes(self, name: str, files: Sequence[VoteFacts]) -> Votes:
+        if self.votes_on:
+            return RayVotes(
+                self.votes_on, VoteSource(name, str((self.folder / name).resolve()), self._database()), files
+            )
+        return opened([self.folder / name / facts.file for facts in files], files[0].dim)
+
+    def _database(self) -> str:
+        """URL of the database that holds the files of votes, too; empty where none does."""
+        return ""
 
     def _loaded(self, name: str, lane: LaneFacts) -> Searcher:
         index = load(lane.kind, self.folder / name / lane.file, lane.dim)

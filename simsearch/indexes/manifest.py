@@ -117,12 +117,15 @@ class Manifest:
     build_s: float
     lanes: tuple[LaneFacts, ...]
     votes: VoteFacts | None
+    """Of all images, or of the first ones, if there are `more_votes`."""
     audit: Mapping[str, Audit]
     """Lane -> audit."""
     engine: str = "faiss"
     """What holds the lanes: FAISS, in files, or one of `indexes.engine`, under the name that is `file` of the lane."""
     texts: tuple[TextFacts, ...] = ()
     """The lanes of text and their weights; empty where it was built without, as by a simsearch that did not read."""
+    more_votes: tuple[VoteFacts, ...] = ()
+    """Further files of votes, each of the images that follow on those of the one before."""
     digest: str = field(default="", compare=False)
     """SHA-256 of everything else, as `digest` computes it; empty before it was written."""
 
@@ -144,7 +147,12 @@ class Manifest:
     @property
     def files(self) -> tuple[StoredFile, ...]:
         """All files but the manifest."""
-        return (*(self.lanes if self.engine == "faiss" else ()), *([self.votes] if self.votes else []), *self.texts)
+        return (*(self.lanes if self.engine == "faiss" else ()), *self.vote_files, *self.texts)
+
+    @property
+    def vote_files(self) -> tuple[VoteFacts, ...]:
+        """All files of votes; empty where it was built without."""
+        return (self.votes, *self.more_votes) if self.votes else ()
 
     @property
     def record(self) -> dict[str, Any]:

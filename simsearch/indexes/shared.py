@@ -29,7 +29,7 @@ from simsearch.indexes.engine import VectorEngine
 from simsearch.indexes.generations import UNFINISHED, Generations, number
 from simsearch.indexes.manifest import LaneFacts, Manifest
 from simsearch.indexes.shared_build import check, lane_builder, opened
-from simsearch.indexes.stored_file import REPAIR
+from simsearch.indexes.stored_file import REPAIR, StoredFile
 
 _LEAST_KEPT = 2
 """Other machines may still be answering from the generation before."""
@@ -40,9 +40,11 @@ _ABANDONED_S = 24 * 3600.0
 class SharedGenerations(Generations):
     """The generations in an engine, as `Generations` for those in a folder."""
 
-    def __init__(self, folder: Path, catalog: CatalogView | None, shared: SharedBuilds, engine: VectorEngine) -> None:
-        """`folder`: of this home's copies. Without a catalog, nothing that is opened is checked against it."""
-        super().__init__(folder, catalog)
+    def __init__(
+        self, folder: Path, catalog: CatalogView | None, shared: SharedBuilds, engine: VectorEngine, votes_on: str = ""
+    ) -> None:
+        """`folder`: of this home's copies, the rest as of `Generations`."""
+        super().__init__(folder, catalog, votes_on=votes_on)
         self.shared, self.engine = shared, engine
 
     def close(self) -> None:
@@ -132,6 +134,9 @@ class SharedGenerations(Generations):
             check(self.engine, lane, full=full)
         return manifest
 
+    def _database(self) -> str:
+        return self.shared.database.url.render_as_string(hide_password=False)
+
     def _loaded(self, name: str, lane: LaneFacts) -> Searcher:
         return opened(self.engine, lane)
 
@@ -141,7 +146,7 @@ class SharedGenerations(Generations):
         """See that the files of `name` lie in this home as they were written; they are fetched where they do not."""
         folder = self.folder / name
         with suppress(GenerationError):
-            for file in manifest.files:
+            for file in self._needed(manifest):
                 file.check(folder, full=full)
             if folder.is_dir():
                 return
@@ -151,11 +156,15 @@ class SharedGenerations(Generations):
             text = f"{folder}: cannot be written ({error.strerror}); check the folder and the free disk space"
             raise GenerationError(text) from error
 
+    def _needed(self, manifest: Manifest) -> list[StoredFile]:
+        """The files that are read in this home: those of votes are not where actors look them up."""
+        return [file for file in manifest.files if not (self.votes_on and file in manifest.vote_files)]
+
     def _fetch(self, name: str, content: str, manifest: Manifest) -> None:
         work = self.folder / f"{_FETCHING}{os.getpid()}-{time.monotonic_ns()}"
         work.mkdir(parents=True)
         try:
-            for file in manifest.files:
+            for file in self._needed(manifest):
                 with (work / file.file).open("wb") as stream:
                     for part in self.shared.file(name, file.file):
                         stream.write(part)

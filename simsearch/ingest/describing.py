@@ -46,6 +46,27 @@ class Seen:
     error: ImageError | None = None
 
 
+@dataclass(frozen=True)
+class Photo:
+    """The content of a job's file, which was read where the file is."""
+
+    job: Job
+    stamp: Stamp
+    data: bytes | None
+    error: ImageError | None = None
+    """Why there is no content."""
+
+
+def photo_of(job: Job, settings: ImageSettings) -> Photo:
+    """Read the file of a job."""
+    path = Path(job.row.path)
+    stamp = Stamp.of(path)  # before the file is read: what changes it meanwhile shows in the next run
+    try:
+        return Photo(job, stamp, images.read(path, settings))
+    except ImageError as error:
+        return Photo(job, stamp, None, error)
+
+
 class Describer:
     """Takes batches of photos through all stages, in the threads of a pool."""
 
@@ -53,9 +74,9 @@ class Describer:
         self.settings = settings
         self.batched, self.others = split(methods)
 
-    def describe(self, batch: Sequence[Job]) -> list[Seen]:
-        """As `submit`, on the calling thread."""
-        return self._described([self._look(job) for job in batch])
+    def describe(self, batch: Sequence[Job | Photo]) -> list[Seen]:
+        """As `submit`, on the calling thread. The file of a job is read here, that of a photo was read elsewhere."""
+        return self._described([self._look(one) for one in batch])
 
     def submit(self, pool: Executor, batch: Sequence[Job]) -> Future[list[Seen]]:
         """Read and describe each photo, then run the batched methods on those that were decoded.
@@ -74,17 +95,17 @@ class Describer:
         done = iter(self._complete(todo))
         return [one if one.image is None else next(done) for one in seen]
 
-    def _look(self, job: Job) -> Seen:
-        """Read a photo; if its content is new, decode and describe it with all methods but the batched ones."""
-        path = Path(job.row.path)
-        stamp = Stamp.of(path)  # before the file is read: what changes it meanwhile shows in the next run
-        digest = None
+    def _look(self, of: Job | Photo) -> Seen:
+        """Look at a photo; if its content is new, decode and describe it with all methods but the batched ones."""
+        photo = of if isinstance(of, Photo) else photo_of(of, self.settings)
+        job, stamp, digest = photo.job, photo.stamp, None
         try:
-            data = images.read(path, self.settings)
-            digest = sha256(data).hexdigest()
+            if photo.data is None:
+                return Seen(job, stamp, None, error=photo.error)
+            digest = sha256(photo.data).hexdigest()
             if job.known and job.known.described and job.known.sha256 == digest:
                 return Seen(job, stamp, digest)
-            image = images.decode(data, self.settings, str(path), digest, keep=False)
+            image = images.decode(photo.data, self.settings, job.row.path, digest, keep=False)
             [described] = describe_here(self.others, [image])
             return Seen(job, stamp, digest, image.width, image.height, image, described)
         except ImageError as error:

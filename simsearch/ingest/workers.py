@@ -4,27 +4,29 @@ The process that holds the writers' lock plans, and commits what comes back, as 
 transaction after another, so that no photo is written twice however often it was described. A worker holds nothing. If
 it is killed, or has held a chunk for longer than its lease, the chunk goes to another one; if a chunk is lost that way
 twice, its photos go out one by one, and a photo that is lost twice alone is refused.
+
+`LeasedWorkers` is that rule. What a worker is, a process of this machine or a Ray actor, is told by the modules beside.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import time
+from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 from simsearch.core.config import Config, ImageSettings
-from simsearch.core.errors import ConfigError, ImageError, SimsearchError, WeightsError
+from simsearch.core.errors import ConfigError, ImageError, WeightsError
+from simsearch.core.ray_cluster import is_ray
 from simsearch.core.stamps import Stamp
-from simsearch.core.threads import SingleThreaded, cores, stay_on_this_thread
+from simsearch.core.threads import cores
 from simsearch.ingest.describing import Describer, Job, Seen
 
 LOCAL = "local"
+STARTING_S = 300.0
+"""A worker that was just started loads its weights first."""
 _LOST = 2
 """How often a chunk, and then a photo alone, may be lost."""
 
@@ -73,15 +75,50 @@ def open_workers(config: Config) -> Workers | None:
     """Those that `indexing.describe_on` names; None: the threads of this process.
 
     Raises:
-        ConfigError: it names nothing.
+        ConfigError: it names nothing, or Ray, which is not installed.
     """
-    where = config.indexing.describe_on
+    settings = config.indexing
+    where = settings.describe_on
     if not where:
         return None
+    if is_ray(where):
+        from simsearch.ingest.ray_workers import RayWorkers
+
+        return RayWorkers(where, settings.lease_s, gpus=settings.worker_gpus, send=settings.send_photos)
     kind, _, count = where.partition(":")
     if kind != LOCAL or not (count == "" or (count.isdigit() and 1 <= int(count) <= 256)):
-        raise ConfigError(f'indexing.describe_on = "{where}": must be "", "local", or "local:N" with N processes')
-    return LocalWorkers(int(count or cores()), config.indexing.lease_s)
+        raise ConfigError(
+            f'indexing.describe_on = "{where}": must be "", "local", "local:N" with N processes, "ray" or '
+            '"ray://HOST:PORT"'
+        )
+    from simsearch.ingest.local_workers import LocalWorkers
+
+    return LocalWorkers(int(count or cores()), settings.lease_s)
+
+
+class Worker(Protocol):
+    """One that describes a chunk at a time."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a chunk may be given to it."""
+        ...
+
+    def give(self, jobs: Sequence[Job]) -> None:
+        """Let it describe these. Whether it still lives shows when it is asked for its answer."""
+        ...
+
+    def answer(self) -> list[Seen] | None:
+        """What it has seen; empty where it only says that it is ready; None where it ended.
+
+        Raises:
+            SimsearchError: the settings or the weights are at fault.
+        """
+        ...
+
+    def end(self) -> None:
+        """End it, whatever it does."""
+        ...
 
 
 @dataclass
@@ -94,9 +131,10 @@ class _Chunk:
 
 
 @dataclass
-class _Worker:
-    process: BaseProcess
-    pipe: Connection
+class _Slot:
+    """A worker with the chunk that it holds, and until when."""
+
+    worker: Any
     chunk: _Chunk | None = None
     until: float = 0.0
 
@@ -114,79 +152,77 @@ class _Results:
             self.next += 1
 
 
-class LocalWorkers:
-    """Processes of this machine, each with its own methods. They end with the run, and with this process."""
+class LeasedWorkers(ABC):
+    """Gives chunks out, takes answers in, and gives out again what was lost."""
 
-    def __init__(self, count: int, lease_s: float) -> None:
+    def __init__(self, lease_s: float) -> None:
         """`lease_s`: seconds that a worker may take for one photo, many times what any takes."""
-        self.count, self.lease_s = count, lease_s
+        self.lease_s = lease_s
+
+    @abstractmethod
+    def count(self) -> int:
+        """How many workers there can be."""
+
+    @abstractmethod
+    def start(self, recipe: Recipe) -> Worker:
+        """A new worker."""
+
+    @abstractmethod
+    def wait(self, workers: Sequence[Any], timeout: float) -> Iterable[Any]:
+        """Those of `workers` that have an answer, or ended; after `timeout` seconds none."""
+
+    def close(self) -> None:
+        """The run is over, or failed."""
+        return
 
     def run(self, jobs: Sequence[Job], recipe: Recipe, size: int) -> Iterator[Seen]:
         """As `Workers.run`."""
         todo = deque(_Chunk(start, jobs[start : start + size]) for start in range(0, len(jobs), size))
         results = _Results()
-        workers = [self._started(recipe) for _ in range(min(self.count, len(todo)))]
+        slots: list[_Slot] = []
         try:
+            count = min(self.count(), len(todo)) if todo else 0
+            slots += [_Slot(self.start(recipe)) for _ in range(count)]
             while results.next < len(jobs):
                 # What is ahead of the oldest photo that is still out is held in memory: no more than a few chunks.
-                ahead = results.next + 4 * size * self.count
-                for worker in workers:
-                    if worker.chunk is None and todo and todo[0].start < ahead:
-                        self._give(worker, todo.popleft())
-                for worker in self._finished(workers):
-                    if self._taken(worker, results):
+                ahead = results.next + 4 * size * count
+                for slot in slots:
+                    if slot.chunk is None and slot.worker.ready and todo and todo[0].start < ahead:
+                        self._give(slot, todo.popleft())
+                for slot in self._finished(slots):
+                    if self._taken(slot, results):
                         continue
-                    _end(worker)
-                    workers[workers.index(worker)] = self._started(recipe)
-                    if worker.chunk is not None:
-                        todo.extendleft(reversed(_after_loss(worker.chunk, results)))
+                    slot.worker.end()
+                    slots[slots.index(slot)] = _Slot(self.start(recipe))
+                    if slot.chunk is not None:
+                        todo.extendleft(reversed(_after_loss(slot.chunk, results)))
                 yield from results.ready()
         finally:
-            for worker in workers:
-                _end(worker)
+            for slot in slots:
+                slot.worker.end()
+            self.close()
 
-    def _started(self, recipe: Recipe) -> _Worker:
-        context = multiprocessing.get_context("spawn")  # nothing of this process: no locks, threads or connections
-        ours, theirs = context.Pipe()
-        process = context.Process(target=_serve, args=(theirs, recipe), daemon=True)
-        process.start()
-        theirs.close()
-        return _Worker(process, ours)
+    def _give(self, slot: _Slot, chunk: _Chunk) -> None:
+        slot.chunk = chunk
+        slot.until = time.monotonic() + self.lease_s * len(chunk.jobs) + STARTING_S
+        slot.worker.give(chunk.jobs)
 
-    def _give(self, worker: _Worker, chunk: _Chunk) -> None:
-        worker.chunk = chunk
-        worker.until = time.monotonic() + self.lease_s * len(chunk.jobs) + _STARTING_S
-        try:
-            worker.pipe.send(chunk.jobs)
-        except OSError:  # it was killed: `_finished` sees so
-            return
+    def _finished(self, slots: Sequence[_Slot]) -> list[_Slot]:
+        """Slots of workers that have an answer, ended, or kept a chunk for too long."""
+        soon = min((s.until for s in slots if s.chunk is not None), default=time.monotonic() + 1.0) - time.monotonic()
+        told = {id(worker) for worker in self.wait([s.worker for s in slots], max(0.0, soon))}
+        late = {id(s.worker) for s in slots if s.chunk is not None and s.until < time.monotonic()}
+        return [s for s in slots if id(s.worker) in told | late]
 
-    def _finished(self, workers: Sequence[_Worker]) -> list[_Worker]:
-        """Workers that have an answer, ended, or kept a chunk for too long."""
-        left = min((w.until for w in workers if w.chunk is not None), default=time.monotonic()) - time.monotonic()
-        signs = {sign: w for w in workers for sign in (w.pipe, w.process.sentinel)}
-        told = {id(signs[s]) for s in wait(list(signs), timeout=max(0.0, left)) if s in signs}
-        late = {id(w) for w in workers if w.chunk is not None and w.until < time.monotonic()}
-        return [w for w in workers if id(w) in told | late]
-
-    def _taken(self, worker: _Worker, results: _Results) -> bool:
+    def _taken(self, slot: _Slot, results: _Results) -> bool:
         """Take in what a worker answers; False where it ended or is late."""
-        try:
-            if not worker.pipe.poll():
-                return False
-            answer = worker.pipe.recv()
-        except (EOFError, OSError):
+        answer: list[Seen] | None = slot.worker.answer()
+        if answer is None:
             return False
-        if isinstance(answer, SimsearchError):
-            raise answer
-        assert worker.chunk is not None
-        results.seen |= dict(enumerate(answer, worker.chunk.start))
-        worker.chunk = None
+        if slot.chunk is not None:
+            results.seen |= dict(enumerate(answer, slot.chunk.start))
+            slot.chunk = None
         return True
-
-
-_STARTING_S = 300.0
-"""A worker that was just started loads its weights first."""
 
 
 def _after_loss(chunk: _Chunk, results: _Results) -> list[_Chunk]:
@@ -200,24 +236,3 @@ def _after_loss(chunk: _Chunk, results: _Results) -> list[_Chunk]:
     text = f"{job.row.path}: every process that described it ended or took too long (a defect, or too little memory)"
     results.seen[chunk.start] = Seen(job, Stamp.of(job.row.path), None, error=ImageError("unexpected", text))
     return []
-
-
-def _end(worker: _Worker) -> None:
-    worker.process.kill()
-    worker.process.join()
-    worker.pipe.close()
-
-
-def _serve(pipe: Connection, recipe: Recipe) -> None:
-    """The life of a worker: describe what comes until the other side is gone."""
-    parent = os.getppid()
-    try:
-        describer = recipe.describer()
-        stay_on_this_thread()
-        with SingleThreaded():
-            while os.getppid() == parent:
-                pipe.send(describer.describe(pipe.recv()))
-    except (EOFError, BrokenPipeError):
-        return
-    except SimsearchError as error:
-        pipe.send(error)

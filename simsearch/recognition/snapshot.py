@@ -26,7 +26,7 @@ from simsearch.indexes import Searcher, VectorIndex, create
 from simsearch.indexes.catalog_keypoints import vote_index
 from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.generations import Generation, Generations
-from simsearch.indexes.keypoint_votes import VoteIndex
+from simsearch.indexes.keypoint_votes import VoteIndex, Votes
 from simsearch.indexes.manifest import TEXT
 from simsearch.indexes.pills import PillIndex, pill_index
 from simsearch.indexes.text import TextIndex
@@ -51,7 +51,7 @@ class Snapshot:
     """Of the catalog: what was committed up to it is found, what was retired up to it is not."""
     vectors: Mapping[str, tuple[Searcher, ...]]
     """Method -> the indexes that hold its descriptors: segments of the delta, then the generation's."""
-    votes: tuple[VoteIndex, ...]
+    votes: tuple[Votes, ...]
     """Keypoints; empty where the lane of votes is off."""
     retired: frozenset[int]
     """Images that still lie in an index and must not be returned."""
@@ -176,7 +176,7 @@ class Snapshots:
             new = changes.after(since)
             delta = segments_of(method.fingerprint, new.ids, new.described_revisions, make, known, segments)
             vectors[name] = (*delta, *([opened.lanes[name]] if opened else []))
-        votes: tuple[VoteIndex, ...] = ()
+        votes: tuple[Votes, ...] = ()
         if self.keypoints:
             built = (opened.votes,) if opened and opened.votes is not None else ()
             most = self.settings.vote_keypoints

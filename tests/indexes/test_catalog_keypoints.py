@@ -12,18 +12,19 @@ import pytest
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
-from simsearch.core.config import CatalogSettings
+from simsearch.core.config import CatalogSettings, GenerationSettings
 from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.stamps import Stamp
-from simsearch.core.types import Descriptor, Image, SourceRow
+from simsearch.core.types import Descriptor, Ids, Image, SourceRow
 from simsearch.features import create
 from simsearch.features.base import pack
 from simsearch.features.keypoints import column
 from simsearch.features.orb import KEYPOINT
 from simsearch.indexes import build, catalog_keypoints
-from simsearch.indexes.build import Keypoints, build_votes
+from simsearch.indexes.build import BuildRequest, Keypoints, build_votes
 from simsearch.indexes.catalog_keypoints import indexed_keypoints, keypoints_of, vote_index
-from simsearch.indexes.keypoint_votes import VoteIndex
+from simsearch.indexes.keypoint_votes import VoteIndex, votes
+from simsearch.indexes.vote_files import opened
 
 ORB = create("orb", {"keypoints": 60})
 
@@ -100,10 +101,37 @@ def filed(folder: Path, seeds: Sequence[int]) -> Catalog:
     return found
 
 
+def asked(expected: Ids, images: int = 1000) -> BuildRequest:
+    """A build of votes alone, `images` a file."""
+    return BuildRequest("g000001", 1, expected, GenerationSettings(vote_images=images), {}, Keypoints(ORB, 40), None)
+
+
+def test_several_files_of_votes_count_as_one_does(tmp_path: Path) -> None:
+    catalog = filed(tmp_path, range(60))
+    expected = catalog.descriptors.active_ids(ORB.fingerprint)
+    for images in (60, 25):
+        folder = tmp_path / str(images)
+        folder.mkdir()
+        files, audit = build_votes(folder, asked(expected, images), catalog)
+        assert (audit.passed, audit.recall) == (True, 1.0)
+        assert [facts.file for facts in files] == ["votes.index", "votes-001.index", "votes-002.index"][: len(files)]
+    one, several = opened([tmp_path / "60" / "votes.index"], 256), opened([folder / f.file for f in files], 256)
+    assert len(one) == len(several)
+    np.testing.assert_array_equal(one.ids(), several.ids())
+    np.testing.assert_array_equal(several.parts[1].ids(), expected[25:50])  # type: ignore[union-attr]
+    for seed in range(0, 60, 7):
+        bits = column(drawn(seed), "bits").copy()
+        bits[:, 3] ^= 5
+        np.testing.assert_array_equal(one.neighbours(bits, 3)[0], several.neighbours(bits, 3)[0])
+        for found, wanted in zip(votes([several], bits, k=16), votes([one], bits, k=16), strict=True):
+            np.testing.assert_array_equal(found, wanted)
+    catalog.close()
+
+
 def test_a_photo_that_is_filed_hundreds_of_times_is_no_fault(tmp_path: Path) -> None:
     catalog = filed(tmp_path, [1] * 200 + list(range(2, 20)))
     expected = catalog.descriptors.active_ids(ORB.fingerprint)
-    _, audit = build_votes(tmp_path, Keypoints(ORB, 40), expected, catalog)
+    _, audit = build_votes(tmp_path, asked(expected), catalog)
     assert (audit.passed, audit.recall) == (True, 1.0)
     catalog.close()
 
@@ -114,8 +142,8 @@ def test_images_that_their_own_keypoints_do_not_find_are_one(tmp_path: Path, mon
     others = VoteIndex()
     for image_id in expected.tolist():
         others.add(np.full(60, image_id, np.int64), column(drawn(1000 + image_id), "bits"))
-    monkeypatch.setattr(build, "vote_index", lambda *_, **__: others)
-    _, audit = build_votes(tmp_path, Keypoints(ORB, 40), expected, catalog)
+    monkeypatch.setattr(build, "vote_indexes", lambda *_, **__: [others])
+    _, audit = build_votes(tmp_path, asked(expected), catalog)
     assert not audit.passed
     assert re.fullmatch(r"only \d+% of sampled images are found by their own keypoints", audit.reason)
     catalog.close()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simsearch.features import create
-from simsearch.ingest.describing import Describer, Job, Seen
+from simsearch.ingest.describing import Describer, Job, Photo, Seen
 from simsearch.ingest.workers import Recipe
 
 
@@ -25,8 +25,9 @@ class MortalRecipe(Recipe):
 class MortalDescriber(Describer):
     """See :class:`MortalRecipe`."""
 
-    def describe(self, batch: Sequence[Job]) -> list[Seen]:
-        for job in batch:
+    def describe(self, batch: Sequence[Job | Photo]) -> list[Seen]:
+        for one in batch:
+            job = one.job if isinstance(one, Photo) else one
             path = Path(job.row.path)
             if path.name.startswith("kill"):
                 os.kill(os.getpid(), signal.SIGKILL)

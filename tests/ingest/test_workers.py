@@ -6,60 +6,20 @@ import multiprocessing
 import os
 import pickle
 import signal
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import sqlalchemy as sa
-from PIL import Image as Pillow
 
-from simsearch.catalog import Catalog
-from simsearch.catalog.tables import DescriptorRow, ImageRow
-from simsearch.core.config import CatalogSettings, Config, ImageSettings, IndexingSettings
+from simsearch.core.config import Config, IndexingSettings
 from simsearch.core.errors import ConfigError, ImageError, WeightsError
-from simsearch.core.types import Progress, silent
-from simsearch.features import create
 from simsearch.ingest import workers
-from simsearch.ingest.index_report import IndexReport
-from simsearch.ingest.indexer import Indexer
-from simsearch.ingest.sources import read_source
-from simsearch.ingest.workers import LocalWorkers, Recipe, open_workers
+from simsearch.ingest.local_workers import LocalWorkers
+from simsearch.ingest.workers import open_workers
+from tests.ingest import shops
 from tests.ingest.mortal import MortalRecipe
+from tests.ingest.shops import recipe, run
 
-SETTINGS = IndexingSettings(workers=1, batch=3, commit_every=4)
-PHASH = {"phash": create("phash")}
-
-
-def recipe(cls: type[Recipe] = Recipe, fingerprint: str = PHASH["phash"].fingerprint) -> Recipe:
-    return cls({"phash": {}}, ImageSettings(), {"phash": fingerprint})
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    for number in range(20):
-        values = np.random.default_rng(number).integers(0, 256, (6, 8, 3)).astype(np.uint8)
-        path = tmp_path / "shop" / f"sku{number % 4}" / f"{number:02d}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Pillow.fromarray(values).resize((80, 60), Pillow.Resampling.NEAREST).save(path)
-    (tmp_path / "shop" / "sku0" / "broken.png").write_bytes(b"no picture")
-    return tmp_path / "shop"
-
-
-def run(
-    shop: Path, made: LocalWorkers | None, using: Recipe | None = None, progress: Progress = silent
-) -> tuple[IndexReport, Sequence[Mapping[str, Any]]]:
-    """Index `shop` into a new catalog; the report and the rows."""
-    catalog = Catalog(shop.parent / f"{len(list(shop.parent.iterdir()))}.db", CatalogSettings())
-    chosen = (made, using or recipe()) if made else None
-    report = Indexer(catalog, PHASH, SETTINGS, ImageSettings(), chosen).run([read_source(shop)], progress=progress)
-    columns = ImageRow.id, ImageRow.path, ImageRow.sha256, ImageRow.verdict, ImageRow.described_revision
-    query = sa.select(*columns, DescriptorRow.data).outerjoin(DescriptorRow).order_by(ImageRow.id)
-    with catalog.database.read() as c:
-        rows = [dict(row) for row in c.execute(query).mappings()]
-    catalog.close()
-    return report, rows
+shop = pytest.fixture(shops.photos)
 
 
 def test_the_rows_are_those_of_threads(shop: Path) -> None:
@@ -102,7 +62,7 @@ def test_a_photo_that_kills_its_worker_is_refused_and_no_other(shop: Path) -> No
 @pytest.mark.slow
 def test_a_worker_that_hangs_loses_its_lease(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (shop / "sku1" / "01.png").rename(shop / "sku1" / "hang.png")
-    monkeypatch.setattr(workers, "_STARTING_S", 15.0)
+    monkeypatch.setattr(workers, "STARTING_S", 15.0)
     report, _ = run(shop, LocalWorkers(1, 0.5), recipe(MortalRecipe))
     assert report.added == 19
     assert {Path(r.where).name for r in report.refusals} == {"broken.png", "hang.png"}
@@ -114,7 +74,7 @@ def test_a_worker_with_other_weights_is_refused(shop: Path) -> None:
     assert not multiprocessing.active_children()
 
 
-@pytest.mark.parametrize("where", ["locale", "local:", "local:0", "local:x", "ray://host:10001", "local:257"])
+@pytest.mark.parametrize("where", ["locale", "local:", "local:0", "local:x", "ray:", "ray://host", "local:257"])
 def test_what_names_no_workers_is_refused(where: str) -> None:
     if where == "local:":
         assert open_workers(Config(indexing=IndexingSettings(describe_on=where))) is not None
