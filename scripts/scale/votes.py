@@ -1,4 +1,4 @@
-"""Keypoint votes from one file, from several in this process, and from Ray actors: milliseconds, and whether they agree.
+"""Keypoint votes from one file, from several in this process, and from Ray actors: times, and whether they agree.
 
     scripts/scale/up
     scripts/scale/inside .scale/python/bin/python scripts/scale/votes.py [--images 2000] [--files 2] [--photos 100]
