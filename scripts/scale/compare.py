@@ -27,6 +27,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.scale import fill
+from scale import lab
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.copying import copy
@@ -59,7 +60,7 @@ def places(home: Path, source: Catalog) -> Mapping[str, tuple[Config, Catalog, G
     made: dict[str, tuple[Config, Catalog, Generations]] = {}
     config = Config()
     made["SQLite, FAISS"] = (config, source, Generations(home / "generations", source))
-    for engine, url in (("pgvector", ""), ("milvus", os.environ["SIMSEARCH_SCALE_MILVUS"])):
+    for engine, url in (("pgvector", ""), ("milvus", lab.milvus_database("compare"))):
         where = database(f"compare_{engine}")
         config = replace(
             Config(), catalog=replace(Config().catalog, url=where),

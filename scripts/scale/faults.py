@@ -51,7 +51,7 @@ from simsearch.ingest.sources import read_source
 from simsearch.ingest.workers import Recipe, Workers
 from simsearch.testing.world import World
 
-RAY, MILVUS = os.environ.get("SIMSEARCH_SCALE_RAY", ""), os.environ.get("SIMSEARCH_SCALE_MILVUS", "")
+RAY = os.environ.get("SIMSEARCH_SCALE_RAY", "")
 POSTGRES = os.environ.get("SIMSEARCH_SCALE_POSTGRES", "")
 PATIENCE_S = 240.0
 Rows = list[tuple[Any, ...]]
@@ -277,8 +277,9 @@ def campaign(folder: Path, given: argparse.Namespace) -> Sequence[str]:
     for name, kill in kills.items():
         told(f"indexing, {name} killed", indexing(shop, wanted, name, kill, rng))
     ray_cluster.disconnect()
+    vectors = lab.milvus_database("faults")
     for engine, make in (
-        ("milvus", lambda _: Milvus(GenerationSettings(url=MILVUS))),
+        ("milvus", lambda _: Milvus(GenerationSettings(url=vectors))),
         ("pgvector", lambda url: PgVector(url, GenerationSettings(), 30.0)),
     ):
         world = filled(folder, engine, make, given.images)

@@ -112,7 +112,7 @@ def settings_file(folder: Path, engine: str) -> Path:
     with psycopg.connect(os.environ["SIMSEARCH_SCALE_POSTGRES"], autocommit=True) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         connection.execute(f"CREATE DATABASE {name}")
-    url = f"http://{lab.NETWORK}1:{lab.MILVUS}" if engine == "milvus" else ""
+    url = lab.milvus_database("two_machines", f"{lab.NETWORK}1") if engine == "milvus" else ""
     path = folder / "settings.toml"
     path.write_text(
         f'[catalog]\nurl = "postgresql://simsearch@{lab.NETWORK}1:{lab.POSTGRES}/{name}"\n'
