@@ -29,7 +29,7 @@ POSTGRES, MILVUS, RAY, CLIENT = 25432, 19530, 26379, 20001
 """Ports, in the namespace."""
 NETWORK, BRIDGE = "10.77.0.", "scale0"
 """A network within the namespace, for machines that scripts/scale/two_machines makes."""
-_UP_S = 240.0
+_UP_S, _TRIES = 400.0, 3
 
 
 def missing() -> str:
@@ -183,18 +183,22 @@ STARTS: dict[str, tuple[Callable[[], None], Callable[[], bool]]] = {
 
 
 def start(*names: str) -> dict[str, float]:
-    """Start servers side by side; seconds until each answered."""
+    """Start servers side by side; seconds until each answered. One that ends before it answers is started again."""
     begun = time.monotonic()
     took: dict[str, float] = {}
-    for name in names:
-        (RUN / f"{name}.log").write_text("")
-        STARTS[name][0]()
+    tries = dict.fromkeys(names, 0)
     while len(took) < len(names):
         for name in names:
-            if name not in took and STARTS[name][1]():
+            if name in took:
+                continue
+            if not tries[name] or not running(pid_of(name) or 0):
+                if tries[name] == _TRIES or time.monotonic() - begun > _UP_S:
+                    sys.exit(f"{name} did not start: {RUN / name}.log")
+                tries[name] += 1
+                (RUN / f"{name}.log").write_text("")
+                STARTS[name][0]()
+            elif STARTS[name][1]():
                 took[name] = round(time.monotonic() - begun, 1)
-            elif name not in took and (pid_of(name) is None or time.monotonic() - begun > _UP_S):
-                sys.exit(f"{name} did not start: {RUN / name}.log")
         time.sleep(0.2)
     return took
 

@@ -165,6 +165,9 @@ class RayWorkers(LeasedWorkers):
         late = time.monotonic() - STARTING_S
         if not any(w.ready for w in workers) and all(w.begun < late for w in workers):
             raise EngineError(f"{self.where}: no worker could be started in {STARTING_S:.0f} s; see `ray status`")
+        if not asked:
+            time.sleep(min(timeout, _POLL_S))
+            return []
         with ray_cluster.asked(self.where):
             told, _ = self.ray.wait(list(asked), num_returns=1, timeout=min(timeout, _POLL_S))
         return [asked[reference] for reference in told]
@@ -179,7 +182,3 @@ class RayWorkers(LeasedWorkers):
         if self.starts_failed >= _STARTS:
             reason = " ".join(str(error).split())[-300:]
             raise EngineError(f"{self.where}: {_STARTS} workers in a row ended before they were ready ({reason})")
-
-    def close(self) -> None:
-        """As `LeasedWorkers.close`."""
-        self.actors = None

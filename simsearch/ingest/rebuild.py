@@ -229,8 +229,9 @@ class Rebuilder:
                 continue
             for lane in manifest.lanes:
                 found[lane.name] = LastBuild(lane.images, lane.factory, lane.bytes, lane.build_s)
-            if votes := manifest.votes:
-                found["votes"] = LastBuild(manifest.images, "BIVF", votes.bytes, votes.build_s)
+            if votes := manifest.vote_files:
+                size, seconds = sum(f.bytes for f in votes), sum(f.build_s for f in votes)
+                found["votes"] = LastBuild(manifest.images, "BIVF", size, seconds)
             if texts := {text.name: text for text in manifest.texts}:
                 for name, files in ((TEXT, [texts[TEXT]]), (WORDS, [texts[WORDS], texts[WEIGHTS]])):
                     size, seconds = sum(f.bytes for f in files), sum(f.build_s for f in files)

@@ -171,10 +171,6 @@ class LeasedWorkers(ABC):
     def wait(self, workers: Sequence[Any], timeout: float) -> Iterable[Any]:
         """Those of `workers` that have an answer, or ended; after `timeout` seconds none."""
 
-    def close(self) -> None:
-        """The run is over, or failed."""
-        return
-
     def run(self, jobs: Sequence[Job], recipe: Recipe, size: int) -> Iterator[Seen]:
         """As `Workers.run`."""
         todo = deque(_Chunk(start, jobs[start : start + size]) for start in range(0, len(jobs), size))
@@ -200,7 +196,6 @@ class LeasedWorkers(ABC):
         finally:
             for slot in slots:
                 slot.worker.end()
-            self.close()
 
     def _give(self, slot: _Slot, chunk: _Chunk) -> None:
         slot.chunk = chunk
