@@ -191,8 +191,10 @@ def start(*names: str) -> dict[str, float]:
         for name in names:
             if name in took:
                 continue
+            if time.monotonic() - begun > _UP_S:
+                sys.exit(f"{name} does not answer: {RUN / name}.log")
             if not tries[name] or not running(pid_of(name) or 0):
-                if tries[name] == _TRIES or time.monotonic() - begun > _UP_S:
+                if tries[name] == _TRIES:
                     sys.exit(f"{name} did not start: {RUN / name}.log")
                 tries[name] += 1
                 (RUN / f"{name}.log").write_text("")
