@@ -4,7 +4,7 @@ export PYTHON
 # `make demo ARGS="..."` and `make bench ARGS="..."` hand further arguments on.
 ARGS ?=
 
-.PHONY: help demo test test-scale lint bench venv clean
+.PHONY: help demo test test-scale lint bench instructions venv clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s  %s\n", $$1, $$2 }' Makefile
@@ -23,6 +23,9 @@ lint: venv ## the checks without the tests
 
 bench: venv ## measure speed on this machine
 	@.venv/bin/python scripts/bench/pairs.py $(ARGS)
+
+instructions: venv ## count the instructions of a query and compare them with the written figures; needs valgrind
+	@PYTHONPATH=. .venv/bin/python scripts/bench/instructions.py $(ARGS)
 
 # Phony on purpose: scripts/setup compares contents, not times, and is done in milliseconds when nothing has changed.
 venv: ## set up .venv; another interpreter: make venv PYTHON=python3.12

@@ -93,7 +93,7 @@ class Catalog:
     def revision(self) -> int:
         """Raised by every change of images or products."""
         with self.database.read() as c:
-            return c.scalar(sa.select(StateRow.revision)) or 0
+            return c.scalar(_REVISION) or 0
 
     def changes(self, since: int) -> Changes:
         """What was described, read, renamed and retired after the revision `since`; -1: all that there is."""
@@ -117,3 +117,6 @@ class Catalog:
     def close(self) -> None:
         """Give the connections back."""
         self.database.close()
+
+
+_REVISION = sa.select(StateRow.revision)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Lock
+from threading import Lock, local
 from typing import Any, NoReturn
 from weakref import WeakSet
 
@@ -68,6 +68,7 @@ class Database:
         except OSError as error:
             text = f"{self.where()}: its folder cannot be made ({error.strerror}); choose another --home"
             raise CatalogError(text) from None
+        self._here = local()
         self.read_only = self.file is not None and not sqlite.writable(self.file)
         self.closed = False
         try:
@@ -99,10 +100,30 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that reads: all its statements see the database as of the first."""
         self._check_open()
+        if (shared := getattr(self._here, "connection", None)) is not None:
+            with self.translated():
+                yield shared
+            return
         with self.translated(), self.engine.connect() as connection:
             if self.file is None:
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             yield connection
+
+    @contextmanager
+    def one_view(self) -> Iterator[None]:
+        """Within it, all that the calling thread reads is of one transaction: of one moment, and begun once.
+
+        Nothing that reads row by row (a generator) may outlive it. It may be entered again within.
+        """
+        if getattr(self._here, "connection", None) is not None:
+            yield
+            return
+        with self.read() as connection:
+            self._here.connection = connection
+            try:
+                yield
+            finally:
+                self._here.connection = None
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -222,6 +243,7 @@ def _after_fork() -> None:
     for database in list(_OPEN):
         _LEFT.append(database.engine.pool)
         database.engine.dispose(close=False)
+        database._here = local()
 
 
 if hasattr(os, "register_at_fork"):

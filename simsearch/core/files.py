@@ -9,7 +9,6 @@ import re
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -103,6 +102,8 @@ class Output:
         elif not whole or os.path.islink(target) or (target.exists() and not target.is_file()):  # a link in a circle
             self.stream = _opened(path)
         elif target.exists() and (target.stat().st_nlink > 1 or not os.access(target.parent, os.W_OK)):
+            import tempfile  # it loads random and hashes: 2 ms of `simsearch --help`
+
             with open(target, "r+b"):  # it can be written
                 self.stream, self._copies = cast(BinaryIO, tempfile.TemporaryFile()), target  # noqa: SIM115
         else:

@@ -58,7 +58,8 @@ def guided(
         tolerance: with which the homography was fitted, in pixels.
     """
     there = cv2.perspectiveTransform(query[None], homography)[0]
-    missed = np.linalg.norm(there[:, None] - other[indices], axis=2)
+    apart = there[:, None] - other[indices]
+    missed = np.sqrt(np.add.reduce(apart * apart, axis=2))
     fits = (missed < _WIDER * tolerance) & (distances < _ALIKE_BITS)
     own = np.flatnonzero(fits.any(axis=1))
     which = (~fits[own, 0]).astype(np.int64)  # 0: the nearest fits; 1: only the second does

@@ -35,8 +35,9 @@ def one_to_one(query: NDArray[np.int64], other: NDArray[np.int64], distances: ND
         distances: (m,) between the two; of equally near ones the first keeps it.
     """
     order = np.argsort(distances, kind="stable")
-    _, first = np.unique(other[order], return_index=True)
-    kept = order[np.sort(first)]
+    keeper = np.empty(int(other.max(initial=-1)) + 1, np.int64)
+    keeper[other[order[::-1]]] = order[::-1]  # of repeated places the last one written stands: the nearest
+    kept = order[keeper[other[order]] == order]
     return np.stack([query[kept], other[kept]], axis=1).astype(np.int64)
 
 

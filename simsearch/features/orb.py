@@ -31,6 +31,8 @@ _SLACK_BITS = 8
 """A keypoint of another product counts as the same up to this many bits more than the match itself has."""
 _IN_REGISTER = 2.0
 """Pixels of the scaled photos within which two points lie at one place."""
+_MOST = 0.8
+"""Share of the matches that must lie there."""
 _PRIOR_RARITY = 0.5
 """Prior for the mean rarity, with the weight of one keypoint: what stands where the rarity of none was looked up."""
 
@@ -93,8 +95,13 @@ class Geometry:
         So they do in two copies of one photo, or where the same ruler, frame or form was drawn over two. No camera is
         held in one place to two pixels.
         """
-        apart = np.abs(self.query_xy - self.other_xy).max(axis=1, initial=0.0)
-        return self.inliers > 0 and float(np.quantile(apart, 0.8)) < _IN_REGISTER
+        if not self.inliers:
+            return False
+        apart = np.maximum.reduce(np.abs(self.query_xy - self.other_xy), axis=1)
+        near, place = int(np.count_nonzero(apart < _IN_REGISTER)), _MOST * (len(apart) - 1)
+        if near <= int(place) or near > int(place) + 1:  # both neighbours of the quantile lie on one side of the limit
+            return near > place
+        return float(np.quantile(apart, _MOST)) < _IN_REGISTER
 
     @property
     def share(self) -> float:

@@ -100,7 +100,9 @@ def contenders(verified: Sequence[Verified]) -> list[Contender]:
     found = []
     for best, *others in images.values():
         printed = _united(best.verification, [each.verification for each in others], one_photo=True)
-        judged = best._replace(verification=replace(best.verification, printed=printed))
+        judged = best
+        if printed is not None:
+            judged = best._replace(verification=replace(best.verification, printed=printed))
         found.append(Contender(judged, (multi_view.log_odds(best.verification.probability),)))
     return sorted(found, key=_place)
 

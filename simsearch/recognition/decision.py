@@ -45,13 +45,22 @@ class Conclusion:
 
     outcome: Outcome
     reason: str
-    hits: tuple[Hit, ...]
-    """One per product, best first; all of them. `_nearest` orders those of an UNKNOWN."""
+    products: tuple[Contender, ...]
+    """Best first; all of them. `_nearest` orders those of an UNKNOWN."""
     look_alikes: tuple[LookAlike, ...] = ()
     named: tuple[str, ...] = ()
     """SKUs: the one of a MATCH, or all that an AMBIGUOUS answer cannot tell apart."""
     against: Hit | None = None
     """See `Decision.against`."""
+
+    @property
+    def hits(self) -> tuple[Hit, ...]:
+        """One per product."""
+        return self.first(len(self.products))
+
+    def first(self, count: int) -> tuple[Hit, ...]:
+        """The hits of the first products."""
+        return tuple(map(_hit, self.products[:count]))
 
 
 def decide(
@@ -83,7 +92,7 @@ def decide(
     rivals = [c for c in found[1:] if c.sku in filed or (c.may_be_named and _rivals(first, c, margin))]
     alike = look_alikes(first.best.facts, [(c.best.facts, c.seen) for c in found[1 : _NEAR + 1]])
     if not rivals and not disputed and not first.doubts:
-        return Conclusion(Outcome.MATCH, sure(first), _hits(found), alike, (first.sku,))
+        return Conclusion(Outcome.MATCH, sure(first), tuple(found), alike, (first.sku,))
     # The rivals first: what the answer names stands above what it only lists.
     named = (first.sku, *(c.sku for c in rivals), *(c.sku for c in disputed))
     found = [*(c for c in found if c.sku in named), *(c for c in found if c.sku not in named)]
@@ -92,7 +101,7 @@ def decide(
     words = _between(first, near, strengths, [sku for sku in filed if sku in near])
     reason = "; ".join([words, *filter(None, [in_doubt(first)]), *map(at_odds, disputed)])
     against = _hit(disputed[0]) if disputed else None
-    return Conclusion(Outcome.AMBIGUOUS, reason, _hits(found), alike, named, against)
+    return Conclusion(Outcome.AMBIGUOUS, reason, tuple(found), alike, named, against)
 
 
 # -- print against picture and codes ---------------------------------------------------------------------------------
@@ -116,12 +125,12 @@ def _unknown(found: Sequence[Contender], thresholds: Thresholds) -> Conclusion:
     if not (nearest.contradicted and nearest.alike):
         all_of_them = "" if best else f"print rules out all that was found: {ruled_out(nearest)}"
         reason = all_of_them or f"the nearest product reaches {best}"
-        return Conclusion(Outcome.UNKNOWN, reason, _hits(listing))
+        return Conclusion(Outcome.UNKNOWN, reason, tuple(listing))
     also = [c for c in found if c.contradicted and c.alike and c is not nearest]
     warned = tuple(look_alike_by_print(c.best.facts, c.seen) for c in [nearest, *also][:MOST])
     rest = f"of the others the nearest reaches {best}" if best else "nothing else was found"
     reason = f"what looks nearest is another product: {ruled_out(nearest)}; {rest}"
-    return Conclusion(Outcome.UNKNOWN, reason, _hits(listing), warned, against=_hit(nearest))
+    return Conclusion(Outcome.UNKNOWN, reason, tuple(listing), warned, against=_hit(nearest))
 
 
 def _disputed(found: Sequence[Contender], first: Contender | None, thresholds: Thresholds) -> list[Contender]:
@@ -150,7 +159,7 @@ def _codes_alone(found: Sequence[Contender], disputed: Sequence[Contender]) -> C
     named = tuple(c.sku for c in disputed)
     order = [*disputed, *(c for c in found if c.sku not in named)]
     reason = "; ".join(map(at_odds, disputed))
-    return Conclusion(Outcome.AMBIGUOUS, reason, _hits(order), (), named, _hit(disputed[0]))
+    return Conclusion(Outcome.AMBIGUOUS, reason, tuple(order), (), named, _hit(disputed[0]))
 
 
 # -- products that may be named --------------------------------------------------------------------------------------
@@ -215,7 +224,3 @@ def _few(skus: Sequence[str]) -> str:
 def _hit(contender: Contender) -> Hit:
     v = contender.best
     return Hit(v.facts.sku, v.facts.title, v.facts.id, v.facts.image, v.verification, v.candidate.ranks)
-
-
-def _hits(found: Sequence[Contender]) -> tuple[Hit, ...]:
-    return tuple(map(_hit, found))

@@ -146,9 +146,10 @@ class QueryEngine:
         """A photo that was read, or a part of one, looked up, verified and decided on."""
         with timed(stages, "lookup"):
             found = self.retrieval.search(read.description, on.snapshot, known)
-        with timed(stages, "verify"):
-            verified = self._verified(read, found.candidates, found.nearest, on)
-        answer = self._decided(photo.name, decision.contenders(verified), k, on, found.lanes, stages, len(verified))
+        with self.catalog.database.one_view():
+            with timed(stages, "verify"):
+                verified = self._verified(read, found.candidates, found.nearest, on)
+            answer = self._decided(photo.name, decision.contenders(verified), k, on, found.lanes, stages, len(verified))
         return Look(photo, read, verified, replace(answer, read=read.summary))
 
     def _parted(self, whole: Look, k: int | None, on: Basis) -> Decision:
@@ -247,20 +248,22 @@ class QueryEngine:
         twins = self._twins(first.best.facts, on.snapshot) if first and decision.reaches(found, thresholds) else []
         verdict = decision.decide(found, thresholds=thresholds, margin=self.settings.margin, twins=twins)
         filtered_out = not found and on.snapshot.allowed is not None and not len(on.snapshot.allowed)
-        named = verdict.hits[0] if verdict.hits and verdict.outcome is not Outcome.UNKNOWN else None
+        listed = k or self.settings.k
+        hits = verdict.first(max(listed, decision.RECORDED))
+        named = hits[0] if hits and verdict.outcome is not Outcome.UNKNOWN else None
         return Decision(
             query=query,
             outcome=verdict.outcome,
             sku=named.sku if named else None,
             name=named.name if named else None,
-            probability=verdict.hits[0].verification.probability if verdict.hits else 0.0,
-            hits=verdict.hits[: k or self.settings.k],
+            probability=hits[0].verification.probability if hits else 0.0,
+            hits=hits[:listed],
             generation=on.snapshot.generation,
             took_ms=sum(stages.values()),
             reason="no photo of the catalog passes the filter" if filtered_out else verdict.reason,
             lanes=lanes,
             stages_ms=stages,
-            considered=verdict.hits[: decision.RECORDED],
+            considered=hits[: decision.RECORDED],
             named=verdict.named,
             compared=compared,
             look_alikes=verdict.look_alikes,
@@ -272,7 +275,7 @@ class QueryEngine:
         """Images of the same content as the given one, among those that the filter lets through."""
         ids = self.catalog.selection.same_file(facts.sha256)
         allowed = ids if snapshot.allowed is None else sorted({*ids} & {*snapshot.allowed.tolist()})
-        return list(self.catalog.images.facts(allowed).values())
+        return [facts] if allowed == [facts.id] else list(self.catalog.images.facts(allowed).values())
 
 
 def _elsewhere(nearest: Nearest | None, facts: Sequence[ImageFacts], first: int) -> list[Elsewhere] | None:

@@ -290,3 +290,29 @@ def test_a_forked_child_opens_connections_of_its_own(tmp_path: Path) -> None:
         assert held.execute(sa.text("SELECT count(*) FROM refusals")).scalar() == 0  # the moment at which it began
         assert [r.message for r in catalog.images.refused()] == ["parent", "child"]
         assert catalog.housekeeping.integrity() == ""
+
+
+def test_one_view_is_of_one_moment(url: Path | str, new: Any) -> None:
+    with closing(Catalog(url, SETTINGS)) as catalog:
+        catalog.images.apply(add=[new("A", "/p/a.jpg", {"phash-1": b"x"}, attributes={"pack": "10"})])
+
+        def another_writer() -> None:
+            catalog.images.apply(add=[new("B", "/p/b.jpg", {"phash-1": b"y"})])
+
+        with catalog.database.one_view(), catalog.database.one_view():
+            before = catalog.revision()
+            writer = threading.Thread(target=another_writer)
+            writer.start()
+            writer.join()
+            assert catalog.revision() == before
+            assert [facts.attributes for facts in catalog.images.facts([1, 2]).values()] == [{"pack": "10"}]
+        assert catalog.revision() == before + 1
+        assert {facts.sku for facts in catalog.images.facts([1, 2]).values()} == {"A", "B"}
+
+
+def test_a_view_that_ends_in_an_error_is_over(tmp_path: Path) -> None:
+    with closing(Catalog(tmp_path / "catalog.db", SETTINGS)) as catalog:
+        with pytest.raises(KeyError), catalog.database.one_view():
+            raise KeyError
+        catalog.images.note_refusals("/p", [Refusal("row 2", "no-image", "names no image")])
+        assert catalog.images.refused()

@@ -79,3 +79,15 @@ def test_a_keypoint_that_two_claim_goes_to_the_nearer() -> None:
     assert one_to_one(query, other, np.array([30, 10, 20, 10])).tolist() == [[2, 4], [5, 9]]
     nothing = np.zeros(0, np.int64)
     assert one_to_one(nothing, nothing, nothing).shape == (0, 2)
+
+
+def test_the_nearest_keeps_a_keypoint_that_many_claim() -> None:
+    rng = np.random.default_rng(4)
+    for count in (1, 2, 7, 60):
+        other, distances = rng.integers(0, 12, count), rng.integers(0, 5, count)
+        nearest_first = sorted(range(count), key=lambda i: (distances[i], i))
+        first: dict[int, int] = {}
+        for i in nearest_first:
+            first.setdefault(int(other[i]), i)
+        kept = one_to_one(np.arange(count), other, distances)
+        assert kept.tolist() == [[i, own] for own, i in first.items()]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from simsearch.core.types import Descriptor, Elsewhere
 from simsearch.features.keypoints import column, nearest
-from simsearch.features.orb import Orb, OrbMatching, OrbMatchingSettings, OrbSettings
+from simsearch.features.orb import Geometry, Orb, OrbMatching, OrbMatchingSettings, OrbSettings
 from tests.features.scenes import SCENE, TILT, moved, rotation, warped
 
 
@@ -120,3 +120,13 @@ def test_orb_cross_check_is_opencv_s(scene: NDArray[np.uint8], make_image: Any) 
     expected = {(m.queryIdx, m.trainIdx) for m in cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(own, theirs)}
     assert len(found & expected) >= 0.97 * max(len(found), len(expected))  # equally near ones may go either way
     assert method.compare(a, [b])[0] == pytest.approx(len(found) / min(len(a), len(b)))
+
+
+def test_photos_are_in_register_where_four_fifths_of_the_matches_lie_at_one_place() -> None:
+    rng = np.random.default_rng(9)
+    for count in [*range(30), 201]:
+        for wide in (1.5, 2.2, 2.6, 4.0):
+            there = (rng.random((count, 2)) * wide).astype(np.float32)
+            apart = there.max(axis=1, initial=0.0)
+            expected = count > 0 and float(np.quantile(apart, 0.8)) < 2.0
+            assert Geometry(np.zeros((count, 2), np.float32), there, 0, None).in_register == expected
