@@ -19,8 +19,9 @@ _NEARLY = 0.05
 """Share of the common part that may differ where a map is worth refining."""
 _BESIDE = 3.0
 """Pixels of the thumbnails by which the corners of a photo lie apart under two maps of which one is tried."""
-_LITTLE = 0.04
-"""What is left of a photo, see `Shown`, below which all is compared at once: light that burnt out is coarse."""
+_STILL = 0.08
+"""Share of the common part that may differ at the smaller size: of 125 official photos that were brightened 6 differed
+in a place, and in at most 0.057 of what they have in common."""
 _ALIKE = 0.5
 """Least correlation of two photos at a first glance."""
 _FAINT = 20.0
@@ -79,9 +80,8 @@ def _tried(a: Shown, b: Shown, placed: Placement, size: int) -> tuple[Placement,
         again = coarse_test(a.coarse, b.coarse, nearer)
         if again is not None and again.differing <= test.differing:
             placed, test = refined_one, again
-    # Light that burnt out is coarse, and seen at the full size alone.
-    burnt = min(a.left, b.left) < _LITTLE
-    if test is not None and (test.same or (burnt and test.differing < _NEARLY)):
+    # Where light burnt out, levels mix at the smaller size, and a copy differs there in a place.
+    if test is not None and test.differing < _STILL:
         test = pixel_test(a.pixels, b.pixels, in_thumbnails(placed, size))
     return None if test is None else (placed, test)
 
