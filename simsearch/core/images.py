@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 
+import cv2
 import numpy as np
 from PIL import ExifTags
 from PIL import Image as Pillow
@@ -29,7 +30,10 @@ from simsearch.core.formats import Unfit, heif, jpeg, kinds, libtiff, opening
 from simsearch.core.formats.flatten import at_sides, resized, rgb, shrunk
 from simsearch.core.types import Box, Image, Photo, PhotoLike, Pixels, within
 
-__all__ = ["SUFFIXES", "decode", "decode_sharp", "load", "load_or_error", "load_sharp", "read", "resized", "shrunk"]
+__all__ = [
+    "SUFFIXES", "decode", "decode_sharp", "load", "load_accepted", "load_or_error", "load_sharp", "read", "resized",
+    "shrunk",
+]  # fmt: skip
 
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .apng .webp .gif .bmp .dib .tif .tiff .avif .avifs .heic .heics .heif .heifs .hif "
@@ -40,6 +44,14 @@ SUFFIXES = frozenset(
 _ENDS_EARLY = ("truncated", "unexpected end", "not enough", "premature", "end of file")
 _FRAMES = 8
 """How far into an animation a picture is looked for where the first frame has one colour only."""
+
+_REDUCED = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+"""How OpenCV is told to decode a JPEG at 1/n of its size."""
 
 _TURNS = {  # EXIF orientation -> how to make it upright; from 5 on, width and height change places
     2: Pillow.Transpose.FLIP_LEFT_RIGHT,
@@ -68,6 +80,39 @@ def load_sharp(path: Path, settings: ImageSettings) -> Pixels:
         ImageError: as :func:`load`.
     """
     return decode_sharp(read(path, settings), settings, str(path)).pixels
+
+
+def load_accepted(path: Path, settings: ImageSettings, sha256: str) -> Pixels | None:
+    """Pixels of a file that was decoded before, at `settings.working_size` or a little more; None if it is another one.
+
+    What has that sha256 is known to be whole, so that a JPEG is decoded without the checks of :func:`decode`: in half
+    of the time. Its levels are the same, at the scale at which it is decoded.
+
+    Raises:
+        ImageError: as :func:`load`.
+    """
+    data = read(path, settings)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        return None
+    quickly = _jpeg_at_once(data, settings)
+    return decode(data, settings, str(path), sha256, keep=False).pixels if quickly is None else quickly
+
+
+def _jpeg_at_once(data: bytes, settings: ImageSettings) -> Pixels | None:
+    """The pixels of a plain JPEG at the least scale that is not below `working_size`; None of all else."""
+    try:
+        found = opening.picture(data)
+        if not isinstance(found.opened, JpegImageFile) or found.opened.mode not in ("RGB", "L") or found.profile:
+            return None
+        longer = max(found.opened.size)
+        opening.fit(found, settings, settings.working_size)
+        flag = _REDUCED.get(round(longer / max(found.opened.size)))
+        if flag is None or _orientation(found.opened) != 1:
+            return None
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    except Exception:  # the slower way says what it is
+        return None
+    return None if pixels is None else np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), np.uint8)
 
 
 def load_or_error(photo: PhotoLike, settings: ImageSettings, *, keep: bool = True) -> Image | ImageError:

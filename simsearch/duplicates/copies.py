@@ -4,23 +4,36 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.duplicates.same_photo import Affine, Placement, chained, inverse, moved
+from simsearch.duplicates.thumbnails import GRID
 
 Pair = tuple[int, int]
 
 MOST = 40
 """Copies of one photo that are compared each with each; the rest keep what was found of them."""
-_GRID = 16
-"""Points across a frame at which it is asked what lies where."""
 _MORE = 1.1
 """Times the detail that a later file must have to stand for an equal one: encoding looks like a little of it."""
+_EDGES = 1.25
+"""Times the detail that a part of a photo may have: the edges of a turned copy on its white ground look like it."""
 _SAME = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 _COVERED = 0.98
 """Share of what two copies have in common that a third photo must show."""
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How much a photo shows, and where; see `Shown`."""
+
+    amount: float = 1.0
+    busy: NDArray[np.bool_] = field(default_factory=lambda: np.ones((GRID, GRID), np.bool_))
+
+
+_WHOLE = Detail()
 
 
 class Copies:
@@ -32,21 +45,22 @@ class Copies:
         self._near: dict[int, dict[int, Affine]] = {}
         self._within_other: dict[int, int] = {}
 
-    def add(self, pair: Pair, placed: Placement, details: tuple[float, float] = (1.0, 1.0)) -> None:
-        """A pair (a, b), a < b; `placed`: from a to b; `details`: how much each shows, see `Shown`."""
+    def add(self, pair: Pair, placed: Placement, details: tuple[Detail, Detail] = (_WHOLE, _WHOLE)) -> None:
+        """A pair (a, b), a < b; `placed`: from a to b; `details`: of both."""
         a, b = pair
         self._near.setdefault(a, {})[b] = placed.matrix
         self._near.setdefault(b, {})[a] = inverse(placed.matrix)
         if self.root(a) != a or self.root(b) != b or a == b:
             return
         inside = (
-            self._covered(a, [(b, placed.matrix), (a, _SAME)]),
-            self._covered(b, [(a, inverse(placed.matrix)), (b, _SAME)]),
+            self._covered(a, [(b, placed.matrix), (a, _SAME)], details[0].busy),
+            self._covered(b, [(a, inverse(placed.matrix)), (b, _SAME)], details[1].busy),
         )
+        much, more = details[0].amount, details[1].amount
         # A border or the bars of a screenshot add no detail: such a copy holds the photo and does not stand for it.
-        if inside[0] and details[0] * (_MORE if inside[1] else 1.0) < details[1]:
+        if inside[0] and much * (_MORE if inside[1] else 1 / _EDGES) < more:
             self._within_other[a] = b
-        elif inside[1] and (inside[0] or details[1] <= details[0]):
+        elif inside[1] and (inside[0] or more <= _EDGES * much):
             self._within_other[b] = a
 
     def root(self, photo: int) -> int:
@@ -106,10 +120,10 @@ class Copies:
                     waiting.append(there)
         return paths
 
-    def _covered(self, start: int, steps: Sequence[tuple[int, Affine]]) -> bool:
-        """Whether each photo on the way shows what the first and the last have in common."""
-        shares = (np.arange(_GRID) + 0.5) / _GRID
-        points = np.stack(np.meshgrid(*(shares * side for side in self._frames[start])), axis=2).reshape(-1, 2)
+    def _covered(self, start: int, steps: Sequence[tuple[int, Affine]], busy: NDArray[np.bool_] = _WHOLE.busy) -> bool:
+        """Whether each photo on the way shows what the first and the last have in common, where the first is `busy`."""
+        shares = (np.arange(GRID) + 0.5) / GRID
+        points = np.stack(np.meshgrid(*(shares * side for side in self._frames[start])), axis=2)[busy]
         (last, way), between = steps[-1], steps[:-1]
         common = points[self._within(moved(way, points), last)]
         return len(common) > 0 and all(

@@ -8,6 +8,7 @@ that shows most, is compared in its place. Keypoints of the rest are compared wh
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import repeat
@@ -38,7 +39,9 @@ _MOST_SUPPORT = 500
 """Support that no pair surpasses: the number of keypoints of an image."""
 _NEAREST = 3  # neighbours of a photo that may be copies of it though they share no rare keypoints
 _AGAIN, _SAME_FRAME = 2, 0.9  # nearest neighbours that are compared though their roots differ; share of equal bits
+_ALIKE = 0.9  # cosine of photos that are looked at first
 _FIRST = 5  # nearest neighbours of a photo of loose pills that are looked at as its copies
+_CLEARLY = 1.2  # times what differs from one photo that must differ from all others
 _COSINE, _SUPPORT, _BITS = (FEATURES.index(name) for name in ("cosine", "root_support", "hash_similarity"))
 
 
@@ -115,7 +118,12 @@ class PairChecker:
         """The pairs of roots that were looked at for copies; those that are copies are known from now on."""
         tested: dict[Pair, _Tested] = {}
         rows = np.flatnonzero(self._may_be_copies(block, features, rank, voted))
-        waiting = rows[np.lexsort((-features[rows, _BITS], rank[rows]))].tolist()
+        # The largest of several copies first: it is their root, mostly, and spares them each other.
+        areas = self.files.sizes.prod(axis=1)
+        largest = np.array([areas[list(block[row])].max() for row in rows.tolist()])
+        likely = (features[rows, _BITS] >= _SAME_FRAME) | (features[rows, _COSINE] >= _ALIKE)
+        likely &= rank[rows] < _FIRST
+        waiting = rows[np.lexsort((-features[rows, _BITS], rank[rows], -largest * likely, ~likely))].tolist()
         facts = self.thumbnails.facts({file for row in waiting for file in block[row]})
         self._look_for_copies(block, features, waiting, self._copies.roots, facts, tested)
         # Of a screenshot the photo in it is a small part: what is no copy of the root may be one of a nearer copy.
@@ -134,23 +142,26 @@ class PairChecker:
         tested: dict[Pair, _Tested],
     ) -> None:
         """Look at the rows of a block, the first ones first. `compared`: which pair in place of a row's; None: none."""
-        waiting = rows
+        waiting, areas = rows, self.files.sizes.prod(axis=1)
         while waiting:
-            # No file twice at once: what is found of one pair saves the others of both files.
+            # A file with several others at once, but none of these with another: what is found of one pair saves the
+            # others of both files.
             now: dict[Pair, int] = {}
-            later, used = [], set[int]()
+            later, hubs, used = [], set[int](), set[int]()
             for row in waiting:
                 pair = compared(block[row])
-                if pair is None or pair in tested:
+                if pair is None or pair in tested or pair in now:
                     continue
-                if not used.isdisjoint(pair):
+                leaf, hub = sorted(pair, key=lambda file: (file in hubs, areas[file]))
+                if leaf in used or leaf in hubs or hub in used:
                     later.append(row)
                     continue
-                used |= set(pair)
+                hubs.add(hub)
+                used.add(leaf)
                 now[pair] = row
             others = [pair for pair, row in now.items() if pair != block[row]]
             own = dict(zip(others, self._quick(others), strict=True))
-            facts |= self.thumbnails.facts(used - facts.keys())
+            facts |= self.thumbnails.facts({file for pair in now for file in pair} - facts.keys())
             found = self._looked_at(list(now), [own.get(pair, features[row]) for pair, row in now.items()], facts)
             for pair, one in found.items():
                 if one.evidence is not None and one.copy and not one.evidence.remaining:
@@ -165,15 +176,29 @@ class PairChecker:
     def _join_faint(self, tested: Mapping[Pair, _Tested], facts: Mapping[int, ImageFacts]) -> None:
         """Join photos of which little is left; one of which nothing is, to the one alone that it agrees with best."""
         faint = [(one.evidence, pair) for pair, one in tested.items() if one.evidence and one.evidence.remaining]
+        faint.sort(key=lambda item: (item[0].remaining, item[1]))
         joined: set[int] = set()
-        for evidence, pair in sorted(faint, key=lambda item: (item[0].remaining, item[1])):
-            details = self.photos.details(pair, facts)
-            little = {file for file, detail in zip(pair, details, strict=True) if not detail}
-            if joined.isdisjoint(little):
+        nothing = {file for _, pair in faint for file in pair if not self.photos.details((file, file), facts)[0].amount}
+        unsure = self._undecided(faint, nothing)
+        for evidence, pair in faint:
+            little = nothing.intersection(pair)
+            if unsure.isdisjoint(little) and joined.isdisjoint(little):
                 self._join(pair, evidence, facts)
                 joined |= little
             elif self._copies.roots(pair) is not None:
                 tested[pair].evidence = replace(evidence, photo=None, seen=False, remaining=0.0)
+
+    def _undecided(self, faint: Sequence[tuple[PhotoEvidence, Pair]], nothing: AbstractSet[int]) -> set[int]:
+        """The files of which nothing is left that agree with two photos about equally well; `faint`: best first."""
+        best: dict[int, tuple[float, int]] = {}
+        unsure = set()
+        for evidence, pair in faint:
+            for file, other in (pair, pair[::-1]):
+                if file in nothing:
+                    left, first = best.setdefault(file, (evidence.remaining, other))
+                    if evidence.remaining < _CLEARLY * left and self._copies.roots((first, other)) is not None:
+                        unsure.add(file)
+        return unsure
 
     def _by_keypoints(
         self, keys: Sequence[Pair], rows: NDArray[np.float64], near: Mapping[Pair, bool], tested: dict[Pair, _Tested]

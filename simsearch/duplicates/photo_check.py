@@ -12,9 +12,18 @@ from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import Description, Verification
 from simsearch.duplicates.alignment import MISS, best_alignment, in_thumbnails
 from simsearch.duplicates.candidates import SelfJoin
+from simsearch.duplicates.copies import Detail
 from simsearch.duplicates.pair_evidence import PhotoEvidence
-from simsearch.duplicates.pixel_diff import PixelTest, among, remaining
-from simsearch.duplicates.same_photo import Placement, frame_onto_frame, one_photo, photo_test, placements, same_place
+from simsearch.duplicates.pixel_diff import among, pixel_test, remaining
+from simsearch.duplicates.same_photo import (
+    CROP_ALLOWANCE,
+    Placement,
+    frame_onto_frame,
+    one_photo,
+    photo_test,
+    placements,
+    same_place,
+)
 from simsearch.duplicates.thumbnails import Shown, Thumbnails
 from simsearch.features.orb import Geometry
 from simsearch.recognition.pair_scorer import PairScorer
@@ -31,6 +40,7 @@ _ANOTHER = 6.0  # grey levels; two photos of which little is left and that diffe
 _OUTSIDE = 6.0
 """Pixels by which a frame may leave the other where keypoints alone decide."""
 _EXACT = 1.0  # pixels; above this miss, two photos were taken from nearly one viewpoint
+_UNLIKE = 0.25  # cosine by which packages of one photo may be less alike than `same_photo_similarity`, see `one_photo`
 _PLACE = 0.1  # share of the common part; a larger difference is more than an edit in one place
 
 
@@ -61,23 +71,29 @@ class PhotoCheck:
         frames = self._frames(pair)
         whole = frame_onto_frame(frames, self.size)
         proposed = placements(geometry, frames, self.size)
+        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
+        slack = CROP_ALLOWANCE if self._pills(pair) else _UNLIKE
+        places = verification.probability >= self.floor and verification.similarity >= self.least - slack
         if row[_BITS] < WHOLE:
             # Most strangers have a ruler in common: frame lies on frame, and the rest of the picture is another one.
             proposed = [p for p in proposed if not any(same_place(p, other, frames, self.size) for other in whole)]
-        else:
+        elif places:  # `by_frame` has asked whether all is equal under it
             proposed += whole
         if not proposed:
             return PhotoEvidence()
         both = self._shown(pair, facts)
         if both is None:
             return self._unseen(pair, row, described, geometry)
-        aligned = best_alignment(*both, proposed, self.size)
+        aligned = best_alignment(*both, proposed, self.size, places_below=_EXACT if places else 0.0)
         if aligned is None:
             return PhotoEvidence()
         placed, pixels = aligned
         if pixels.same:
             return self._same(placed, *both) or PhotoEvidence()
-        return self._but_for_a_place(pair, row, described, geometry, placed, pixels, both[0])
+        exact = places and placed.miss < _EXACT and pixels.differing < _PLACE
+        if not (exact and self._one_by_keypoints(pair, verification, described, placed)):
+            return PhotoEvidence()
+        return self._but_for_a_place(geometry, placed, both)
 
     def _same(self, placed: Placement, a: Shown, b: Shown) -> PhotoEvidence | None:
         """The evidence on two photos whose pixels agree; None where nothing is left of both that could differ."""
@@ -94,12 +110,13 @@ class PhotoCheck:
         aligned = both and best_alignment(*both, [replace(placed, miss=max(placed.miss, 1e-6))], self.size)
         return aligned[0] if aligned and aligned[1].same else None
 
-    def details(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> tuple[float, float]:
-        """How much each file shows; see `Shown`. One of which nothing is left shows none."""
+    def details(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> tuple[Detail, Detail]:
+        """How much each file shows, and where; one of which nothing is left shows none."""
         both = self._shown(pair, facts)
         if both is None:
-            return 1.0, 1.0
-        return both[0].detail * (both[0].left >= _NOTHING), both[1].detail * (both[1].left >= _NOTHING)
+            return Detail(), Detail()
+        a, b = (Detail(side.detail * (side.left >= _NOTHING), side.busy) for side in both)
+        return a, b
 
     def _shown(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> tuple[Shown, Shown] | None:
         a, b = self.thumbnails.of(pair[0], facts), self.thumbnails.of(pair[1], facts)
@@ -123,23 +140,13 @@ class PhotoCheck:
         one = self._one_by_keypoints(pair, verification, described, good[0])
         return PhotoEvidence(good[0]) if one else PhotoEvidence()
 
-    def _but_for_a_place(
-        self,
-        pair: Pair,
-        row: NDArray[np.float64],
-        described: tuple[Description, Description],
-        geometry: Geometry,
-        placed: Placement,
-        pixels: PixelTest,
-        first: Shown,
-    ) -> PhotoEvidence:
-        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
-        exact = placed.miss < _EXACT and verification.probability >= self.floor
-        if not (exact and pixels.differing < _PLACE):
+    def _but_for_a_place(self, geometry: Geometry, placed: Placement, both: tuple[Shown, Shown]) -> PhotoEvidence:
+        """Where two photos differ that are one everywhere else."""
+        a, b = both
+        pixels = pixel_test(a.pixels, b.pixels, in_thumbnails(placed, self.size))
+        if pixels is None or pixels.same or pixels.differing >= _PLACE:
             return PhotoEvidence()
-        if not self._one_by_keypoints(pair, verification, described, placed):
-            return PhotoEvidence()
-        printed = among(pixels.places, first.pixels, geometry.query_xy, self.size)
+        printed = among(pixels.places, a.pixels, geometry.query_xy, self.size)
         return PhotoEvidence(None, False, printed or pixels.places[0], pixels.differing, printed is not None)
 
     def _one_by_keypoints(
@@ -150,5 +157,7 @@ class PhotoCheck:
         placed: Placement,
     ) -> bool:
         photo = photo_test(described[0]["orb"], described[1]["orb"], placed, self._frames(pair), self.size)
-        pills = self.files.pills(pair[0]) or self.files.pills(pair[1])
-        return one_photo(photo, verification, pills=pills, least=self.least)
+        return one_photo(photo, verification, pills=self._pills(pair), least=self.least)
+
+    def _pills(self, pair: Pair) -> bool:
+        return self.files.pills(pair[0]) or self.files.pills(pair[1])

@@ -23,7 +23,8 @@ Thumbnail: TypeAlias = NDArray[np.uint8]
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom, as shares of width and height, 0 to 1."""
 
-SIDE = 320
+SIDE, COARSE = 320, 160
+"""Pixels on the longer side of what is compared, and of what is compared first: strangers end there."""
 _RIM = 4  # pixels at the border of the common part; interpolation and encoding blur them
 _LEAST_COMMON = 0.05  # share of the photo with less detail; a smaller common part proves nothing
 _NOISE, _CONTRAST = 12.0, 0.3  # grey levels and share of local contrast by which encoding and scaling change a pixel
@@ -44,7 +45,9 @@ _SURELY = 0.8  # bits by which the entropy of a photo in another light is lower,
 _SOLID = 13  # pixels across a place that is more than an edge
 _REACH = 5  # pixels around a place that a mean beside it is taken of
 _STRANGE = 0.4  # share of the common part; where more differs at first, a pixel beside helps nothing
-_REFINING = 15  # steps at most
+_OTHER_LIGHT = 0.1  # share of the common part; where more differs, it is not in one light
+_REFINING, _STEADY = 10, 1e-3  # steps at most, and the gain in correlation below which they end
+_SPOT = 2e-3  # share of the common part, about 30 pixels at `COARSE`; of a copy no place differs so much there
 _SAMPLE, _LEAST_SAMPLE = 4000, 200  # pixels that the light is fitted on
 
 
@@ -70,19 +73,52 @@ def thumbnail(pixels: Pixels) -> Thumbnail:
     return resized(pixels, SIDE)
 
 
-def pixel_test(a: Thumbnail, b: Thumbnail, matrix: Affine) -> PixelTest | None:
+def coarse(pixels: Thumbnail) -> Thumbnail:
+    """A thumbnail at the size of the first comparison."""
+    return resized(pixels, COARSE)
+
+
+def coarse_test(a: Thumbnail, b: Thumbnail, matrix: Affine) -> PixelTest | None:
+    """As :func:`pixel_test`, of two photos at `COARSE`: only a place that is large there is one."""
+    return pixel_test(a, b, matrix, _SPOT)
+
+
+def in_one_light(a: Thumbnail, b: Thumbnail, matrix: Affine) -> bool:
+    """Whether the common part agrees as it is: most copies are in the same light. Arguments as for `pixel_test`."""
+    if abs(np.linalg.det(matrix[:, :2])) > 1:
+        return in_one_light(b, a, inverse(matrix))
+    warped, inside = _warped(a, b.shape[:2], matrix)
+    shown = int(inside.sum())
+    if shown < _LEAST_COMMON * inside.size:
+        return False
+    here, there = _softened(warped), _softened(b)
+    x, y, allowed, enough = here.astype(np.float32), there.astype(np.float32), _allowed(there), _LARGEST * shown
+    bad = (_missed(x, y, 1, 1) > allowed) & inside
+    if np.count_nonzero(bad) > _OTHER_LIGHT * shown:
+        return False
+    for down, across in _OFFSETS[1:]:
+        if np.count_nonzero(bad) <= enough:
+            return True
+        box = _around(bad)
+        bad[box] &= _missed(x[box], y[box], down, across) > allowed[box]
+    _, _, stats, _ = cv2.connectedComponentsWithStats(bad.astype(np.uint8))
+    return bool(stats[1:, cv2.CC_STAT_AREA].max(initial=0) <= enough)
+
+
+def pixel_test(a: Thumbnail, b: Thumbnail, matrix: Affine, largest: float = _LARGEST) -> PixelTest | None:
     """Compare the common part of both; None if it is too small.
 
     A point x, y of `a` lies at matrix @ (x, y, 1) in `b`, in pixels of the thumbnails; the map can be inverted.
+    `largest`: share of the common part that a place may have which is no difference.
     """
     if abs(np.linalg.det(matrix[:, :2])) > 1:  # bring the photo with more detail to the scale of the other one
-        other = pixel_test(b, a, inverse(matrix))
+        other = pixel_test(b, a, inverse(matrix), largest)
         return other and replace(other, places=tuple((x, y) for y, x in other.places))
     warped, inside = _warped(a, b.shape[:2], matrix)
     shown = int(inside.sum())
     if shown < _LEAST_COMMON * inside.size:
         return None
-    enough = _LARGEST * shown
+    enough = largest * shown
     bad = _unlike(_softened(warped), _softened(b), inside, enough)
     if not bad.any():
         return PixelTest(0.0, 0.0, ())
@@ -206,8 +242,9 @@ def _relit(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> Iter
 
 def _balance(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
     """(3,) what each channel of `here` is multiplied by, by what is grey in it; 1 where too little is."""
+    here, there = (np.ascontiguousarray(side[::2, ::2]) for side in (here, there))
     means = [cv2.cvtColor(side, cv2.COLOR_RGB2GRAY) for side in (here, there)]
-    grey = inside & (_tint(here) < _GREY) & (means[0] > 40) & (means[0] < 235) & (means[1] < 235)
+    grey = inside[::2, ::2] & (_tint(here) < _GREY) & (means[0] > 40) & (means[0] < 235) & (means[1] < 235)
     sample = np.flatnonzero(grey)
     if len(sample) < _LEAST_SAMPLE:
         return np.ones(3, np.float32)
@@ -229,16 +266,16 @@ def _curve(x: NDArray[np.float32], y: NDArray[np.uint8]) -> tuple[NDArray[np.flo
     curve = _medians(bins, y.astype(np.int64), 256)[used]
     first = int(counts[used].argmax())  # the ground, mostly: what is seen most is right
     brightest, darkest = curve.max() - _CLIPPED, curve.min() + _CLIPPED
+    at, to = levels.tolist(), curve.tolist()
     for step, places in ((1, range(first + 1, len(used))), (-1, range(first - 1, -1, -1))):
         for k in places:
-            near, apart = k - step, abs(levels[k] - levels[k - step])
-            burnt = curve[near] >= brightest and levels[k] >= _BURNT
-            lost = burnt or (curve[near] <= darkest and levels[k] <= _SUNK)
+            near, apart = to[k - step], abs(at[k] - at[k - step])
+            burnt = near >= brightest and at[k] >= _BURNT
+            lost = burnt or (near <= darkest and at[k] <= _SUNK)
             least, most = 0.0 if lost else _SHALLOWEST * apart, _STEEPEST * apart
-            rise = float(np.clip(step * (curve[k] - curve[near]), least, most))
-            curve[k] = curve[near] + step * rise
-    ends = curve[0] - levels[0], curve[-1] + 255 * _BALANCE - levels[-1]
-    return np.array([0.0, *levels, 255 * _BALANCE]), np.array([ends[0], *curve, ends[1]])
+            to[k] = near + step * min(max(step * (to[k] - near), least), most)
+    ends = to[0] - at[0], to[-1] + 255 * _BALANCE - at[-1]
+    return np.array([0.0, *at, 255 * _BALANCE]), np.array([ends[0], *to, ends[1]])
 
 
 def _medians(bins: NDArray[np.int64], values: NDArray[np.int64], below: int) -> NDArray[np.float64]:
@@ -266,10 +303,10 @@ def refined(a: Thumbnail, b: Thumbnail, matrix: Affine) -> Affine:
     greys = [cv2.cvtColor(side, cv2.COLOR_RGB2GRAY) for side in (a, b)]
     # OpenCV's map leads from the template to the input.
     back = inverse(matrix).astype(np.float32)
-    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _REFINING, 1e-4)
+    stop = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _REFINING, _STEADY)
     no_mask = np.full(greys[0].shape, 255, np.uint8)
     try:
-        _, onto = cv2.findTransformECC(greys[1], greys[0], back, cv2.MOTION_AFFINE, stop, no_mask, 5)
+        _, onto = cv2.findTransformECC(greys[1], greys[0], back, cv2.MOTION_AFFINE, stop, no_mask, 3)
     except cv2.error:  # it does not converge
         return matrix
     found = np.asarray(onto, np.float64)

@@ -177,6 +177,13 @@ def chained(first: Affine, then: Affine) -> Affine:
     return np.concatenate([linear, (then[:, :2] @ first[:, 2] + then[:, 2])[:, None]], axis=1)
 
 
+def resized_map(matrix: Affine, factor: float) -> Affine:
+    """A map between the centres of pixels, between the same photos at `factor` times the size."""
+    linear = matrix[:, :2]
+    shift = factor * matrix[:, 2] + (1 - factor) / 2 * (linear.sum(axis=1) - 1)
+    return np.concatenate([linear, shift[:, None]], axis=1)
+
+
 def photo_test(a: Descriptor, b: Descriptor, placed: Placement, frames: Frames, size: int) -> PhotoTest:
     """Compare the keypoints `a` and `b` under `placed`. Other arguments as for `placements`."""
     points = column(a, "xy") / 32.0, column(b, "xy") / 32.0

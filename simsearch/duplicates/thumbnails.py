@@ -19,13 +19,17 @@ from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
 from simsearch.core.images import resized
 from simsearch.duplicates.distinct_files import DistinctFiles
-from simsearch.duplicates.pixel_diff import SIDE, Thumbnail, thumbnail
+from simsearch.duplicates.levels import Levels, levels
+from simsearch.duplicates.pixel_diff import SIDE, Thumbnail, coarse, thumbnail
 
 GLANCE = 48
 """Pixels on the longer side at a first glance."""
 _LINE, _STANDS_OUT = 9, 6  # pixels of the widest line or letter that is closed; grey levels
-_HELD = 768
-"""Files whose thumbnails are held in memory: about 200 MB."""
+_EDGE = 16  # grey levels between neighbours
+GRID = 16
+"""Cells across a photo of which it is known whether they have edges."""
+_HELD = 1024
+"""Files whose thumbnails are held in memory: about 330 MB."""
 _LOCKS = 64
 
 
@@ -34,11 +38,17 @@ class Shown:
     """What is compared of one photo."""
 
     pixels: Thumbnail
+    coarse: Thumbnail
+    """The same at `COARSE`."""
+    levels: Levels
+    """See `levels.surely_another`."""
     glance: NDArray[np.float32]
     """(height, width) grey levels, `GLANCE` pixels on the longer side."""
     detail: float
     """How much the file shows, 0 upwards: mean difference of neighbouring pixels, times the root of the file's size.
     Of several copies the one with most is the nearest to the photo that all were made from."""
+    busy: NDArray[np.bool_]
+    """(`GRID`, `GRID`) where it has edges; the white corners of a turned copy and a border have none."""
     left: float
     """Share of the picture, 0 to 1, that stands out from its ground without fine dark lines: what is there beside a
     ruler. Below 0.003 in none of 200 official photos, and in 12 of them that were brightened."""
@@ -46,19 +56,40 @@ class Shown:
 
 def shown(pixels: Thumbnail, size: float = 1.0) -> Shown:
     """`size`: pixels of the whole file."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    steps = float(cv2.absdiff(grey[1:], grey[:-1]).mean()) + float(cv2.absdiff(grey[:, 1:], grey[:, :-1]).mean())
-    glance = resized(np.asarray(grey, np.uint8), GLANCE).astype(np.float32)
-    return Shown(pixels, glance, steps * float(size) ** 0.5, _left(pixels))
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    glance = resized(grey, GLANCE).astype(np.float32)
+    steps = _apart(grey[1:], grey[:-1]) + _apart(grey[:, 1:], grey[:, :-1])
+    small = levels(grey)
+    return Shown(pixels, coarse(pixels), small, glance, steps * float(size) ** 0.5, _busy(small), _left(pixels))
+
+
+def _busy(grey: Levels) -> NDArray[np.bool_]:
+    around = np.ones((3, 3), np.uint8)
+    edges = cv2.subtract(cv2.dilate(grey, around), cv2.erode(grey, around)) > _EDGE
+    return np.asarray(cv2.resize(edges.astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA) > 0, np.bool_)
+
+
+def _apart(here: NDArray[np.uint8], there: NDArray[np.uint8]) -> float:
+    """Mean difference, in grey levels; 0 of nothing."""
+    return float(cv2.norm(here, there, cv2.NORM_L1)) / here.size if here.size else 0.0
 
 
 def _left(pixels: Thumbnail) -> float:
     closed = cv2.morphologyEx(pixels, cv2.MORPH_CLOSE, np.ones((_LINE, _LINE), np.uint8))
-    inner = closed[_LINE:-_LINE:2, _LINE:-_LINE:2].reshape(-1, 3)
-    if not len(inner):
+    inner = np.ascontiguousarray(closed[_LINE:-_LINE:2, _LINE:-_LINE:2], np.uint8)
+    count = int(inner.shape[0] * inner.shape[1])
+    if not count:
         return 1.0
-    ground = np.median(inner, axis=0).astype(np.int16)
-    return float((np.abs(inner - ground).max(axis=1) > _STANDS_OUT).mean())
+    ground = [_median(inner, channel, count) for channel in range(3)]
+    low, high = ([level + by for level in ground] for by in (-_STANDS_OUT, _STANDS_OUT))
+    ground_only = cv2.inRange(inner, np.array(low, np.float64), np.array(high, np.float64))
+    return 1 - float(cv2.countNonZero(ground_only)) / count
+
+
+def _median(pixels: NDArray[np.uint8], channel: int, count: int) -> int:
+    """Of one channel, rounded down; by counting, which takes a fifth of the time of sorting."""
+    upto = np.cumsum(cv2.calcHist([pixels], [channel], None, [256], [0, 256]).ravel())
+    return int(np.searchsorted(upto, [(count - 1) // 2 + 1, count // 2 + 1]).sum()) // 2
 
 
 class Thumbnails:
@@ -84,16 +115,17 @@ class Thumbnails:
         """
         own = facts.get(file)
         with self._reading[file % _LOCKS]:
-            found = self._held(own.path, own.sha256) if own else None
+            found = self._held(own.path, own.sha256, self._pixels(file)) if own else None
         if found is None:
             self.unread.add(file)  # atomic: several threads do
         return found
 
-    def _read(self, path: str, sha256: str) -> Shown | None:
+    def _pixels(self, file: int) -> float:
+        return float(self.files.sizes[file].prod())
+
+    def _read(self, path: str, sha256: str, size: float) -> Shown | None:
         try:
-            image = images.load(Path(path), self.settings, keep=False)
+            pixels = images.load_accepted(Path(path), self.settings, sha256)
         except ImageError:
             return None
-        if image.sha256 != sha256:
-            return None
-        return shown(thumbnail(image.pixels), image.width * image.height)
+        return None if pixels is None else shown(thumbnail(pixels), size)

@@ -675,3 +675,21 @@ def test_cut_outs_of_a_jpeg_that_is_too_large_for_a_whole_decode_are_of_half_its
     data = encoded(smooth(height=1500, width=2200), "JPEG")
     image = images.decode(data, ImageSettings(reading_size=1000, max_pixels=1_000_000))
     assert image.cut_outs([(0.0, 0.0, 0.2, 0.2)])[0].shape == (150, 220, 3)
+
+
+def test_a_file_that_was_accepted_is_decoded_as_before(tmp_path: Path) -> None:
+    settings = ImageSettings(working_size=64)
+    noise = np.random.default_rng(0).integers(0, 256, (150, 200, 3), np.uint8)
+    plain, turned = tmp_path / "plain.jpg", tmp_path / "turned.jpg"
+    plain.write_bytes(encoded(noise, "JPEG"))
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    turned.write_bytes(encoded(noise, "JPEG", exif=exif))
+    drawn = tmp_path / "drawn.png"
+    drawn.write_bytes(encoded(noise, "PNG"))
+    for path in (plain, turned, drawn):
+        known = images.load(path, settings, keep=False)
+        found = images.load_accepted(path, settings, known.sha256)
+        assert found is not None
+        assert np.array_equal(images.resized(found, 64), known.pixels)
+        assert images.load_accepted(path, settings, "0" * 64) is None

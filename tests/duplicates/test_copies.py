@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from simsearch import open_app
 from simsearch.duplicates import photo_check
 from simsearch.duplicates.alignment import best_alignment
-from simsearch.duplicates.copies import MOST, Copies
+from simsearch.duplicates.copies import MOST, Copies, Detail
 from simsearch.duplicates.same_photo import Affine, Placement, moved
+from simsearch.duplicates.thumbnails import GRID
 from tests.duplicates.test_pixel_diff import burnt, encoded, package
 
 if TYPE_CHECKING:
@@ -69,11 +70,27 @@ def test_what_a_crop_does_not_show_two_photos_may_differ_in() -> None:
 def test_the_copy_that_shows_most_stands_for_the_others() -> None:
     found = Copies(FRAMES)
     same = placed((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
-    found.add((0, 1), same, (2.0, 5.0))  # 0 is paler
-    found.add((1, 2), same, (5.0, 9.0))  # 1 is smaller
+    found.add((0, 1), same, (Detail(2.0), Detail(5.0)))  # 0 is paler
+    found.add((1, 2), same, (Detail(5.0), Detail(9.0)))  # 1 is smaller
     assert [found.root(k) for k in range(4)] == [2, 2, 2, 3]
-    found.add((2, 3), placed((1.0, 0.0, 200.0), (0.0, 1.0, 100.0)), (9.0, 9.0))  # two crops that overlap
+    found.add(
+        (2, 3), placed((1.0, 0.0, 200.0), (0.0, 1.0, 100.0)), (Detail(9.0), Detail(9.0))
+    )  # two crops that overlap
     assert found.roots((0, 3)) == (2, 3), "neither shows all of the other"
+
+
+def test_what_has_no_edges_need_not_be_covered() -> None:
+    """The white corners of a turned copy leave the photo that it was made from."""
+    turned = placed((0.9, -0.42, 100.0), (0.42, 0.9, -90.0))
+    whole, inner = Detail(5.0), np.zeros((GRID, GRID), np.bool_)
+    inner[5:11, 5:11] = True
+    found = Copies(FRAMES)
+    found.add((0, 1), turned, (whole, Detail(5.5, np.ones_like(inner))))
+    assert found.roots((0, 1)) == (0, 1)
+    found = Copies(FRAMES)
+    found.add((0, 1), turned, (whole, Detail(5.5, inner)))
+    assert found.roots((0, 1)) is None
+    assert found.root(1) == 0
 
 
 def test_only_pairs_of_one_set_that_are_not_joined_are_given() -> None:
@@ -107,9 +124,9 @@ def test_copies_of_a_photo_are_one_group_and_not_all_compared(
         cv2.imwrite(str(tmp_path / "shop" / sku / "front.png"), pixels)
     compared: list[int] = []
 
-    def counted(*args: Any) -> Any:
+    def counted(*args: Any, **named: Any) -> Any:
         compared.append(1)
-        return best_alignment(*args)
+        return best_alignment(*args, **named)
 
     monkeypatch.setattr(photo_check, "best_alignment", counted)
     with open_app(tmp_path / "home", kit.config) as app:

@@ -38,11 +38,11 @@ def test_no_more_threads_than_the_process_may_use_cores(world: World, monkeypatc
 def test_files_of_a_block_are_looked_up_at_once(indexed: Path, kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
     read: list[Path] = []
-    load = images.load
+    load = images.load_accepted
 
-    def counted_load(path: Path, settings: Any, **options: Any) -> Any:
+    def counted_load(path: Path, settings: Any, sha256: str) -> Any:
         read.append(path)
-        return load(path, settings, **options)
+        return load(path, settings, sha256)
 
     with open_app(indexed, kit.config) as app:
         facts = app.catalog.images.facts
@@ -52,7 +52,7 @@ def test_files_of_a_block_are_looked_up_at_once(indexed: Path, kit: Kit, monkeyp
             return facts(ids)
 
         monkeypatch.setattr(app.catalog.images, "facts", counted_facts)
-        monkeypatch.setattr(images, "load", counted_load)
+        monkeypatch.setattr(images, "load_accepted", counted_load)
         app.duplicates(threshold=0.99)
     assert len(read) == len(set(read)) > 2  # each file once
     assert len(asked) < len(read)
@@ -61,7 +61,7 @@ def test_files_of_a_block_are_looked_up_at_once(indexed: Path, kit: Kit, monkeyp
 def test_files_that_cannot_be_read_are_counted(indexed: Path, kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_app(indexed, kit.config) as app:
         assert app.find_duplicates().unread == 0
-        monkeypatch.setattr(images, "load", lambda path, settings, **_: images.decode(b"", settings, str(path)))
+        monkeypatch.setattr(images, "read", lambda path, settings: b"")
         found = app.find_duplicates()
     assert found.unread > 0
     assert found.left_out == 0
