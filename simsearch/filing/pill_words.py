@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from simsearch.core.types import Descriptor
+from simsearch.features.keypoints import column
 from simsearch.features.pills.likeness import columns
 from simsearch.features.pills.names import Rule, colour_features, named, rules, shape_features
 from simsearch.recognition.by_looks import COLUMNS, canonical
@@ -52,7 +53,8 @@ def pills_apart(looks: Descriptor, attributes: Mapping[str, Any]) -> list[PillAp
     names = named(looks)
     found = []
     if wanted := _known(said["colour"], colour):
-        halves = [colour.shares(colour_features(looks["colours"][:, i].astype(np.float64))) for i in range(2)]
+        both = column(looks, "colours").astype(np.float64)
+        halves = [colour.shares(colour_features(both[:, i])) for i in range(2)]
         at = [colour.names.index(name) for name in wanted]
         share = np.minimum(*(half[:, at].sum(axis=1) for half in halves))
         found.append(_apart("colour", share, [" and ".join(one.colours) for one in names], attributes))
