@@ -125,7 +125,7 @@ def main() -> None:
     given = parser.parse_args()
     with open_app(given.scratch / f"home-{given.images}") as app:
         add(app, catalog_photos(given.images, given.photos))
-        app.rebuild()
+        app.rebuilder.build()
         result: dict[str, Any] = {"images": given.images, "first": timed(app), "nothing_new": timed(app)}
         add(app, night_photos(given.images, given.night, given.photos))
         result["night"] = timed(app)

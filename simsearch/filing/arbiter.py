@@ -80,7 +80,7 @@ def settled(found: Iterable[Judged], filing: Filing, least: float, said: Collect
     }  # fmt: skip
     kept = [one for one in cases if not isinstance(one.case, PhotoCase) and one.probability >= least]
     accused: dict[int, float] = {}
-    for one, case in sorted(_either(cases, filing), key=lambda pair: _order(*pair, filing)):
+    for one, case in sorted(_either(cases, filing), key=lambda pair: _order(pair[0], pair[1], filing)):
         sku = filing.images[case.image_id].sku
         if one.probability < least or (case.fits and (sku, case.to_sku) in twins):
             continue

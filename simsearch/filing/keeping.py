@@ -36,7 +36,9 @@ def kept(one: Judged, filing: Filing) -> KeptCase:
 def judged_of(found: Mapping[str, Any]) -> Judged:
     """The inverse."""
     name, of = next((name, of) for name, of in _CASES.items() if name in found)
-    fields = {key: tuple(value) if isinstance(value, list) else value for key, value in found[name].items()}
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in found[name].items()
+    }
     if of is WordsCase:
         fields["said"] = {i: (ours, theirs) for i, ours, theirs in fields["said"]}
     return Judged(DoubtKind(found["kind"]), of(**fields), found["probability"])
