@@ -1,9 +1,14 @@
 """Fit the probabilities of `simsearch check` on planted errors, and write `simsearch/filing/fitted.json`.
 
-    .venv/bin/python scripts/fit_filing.py HOME --look-alikes boxes_lookalikes.csv --seeds 20 --out FILE
+    .venv/bin/python scripts/fit_filing.py HOME --look-alikes boxes_lookalikes.csv --seeds 8 --pills rximage.csv \\
+        [--out FILE] [--folds FOLDER]
 
 HOME holds training products alone, described and read; it is not changed: each seed plants its errors in a copy. Photos
-and rows are as they were filed but for these, so that an error nobody knows of counts as none.
+and rows are as they were filed but for these, so that an error nobody knows of counts as none. `--folds` also writes
+one fit for each of five parts of the products, on the other four: `scripts/bench/check_peers --folds` measures each on
+its own part. Products that look alike are in one part.
+
+Loose pills: the looks of rximage's split train that `scripts/pills/fit_names.py` did not learn names from.
 """
 
 from __future__ import annotations
@@ -13,13 +18,16 @@ import shutil
 import sqlite3
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
-from plant_errors import KINDS, ROW_KINDS, STRANGER, Planted, look_alikes, plant
+from filing_pills import pill_rows
+from plant_errors import EXTRA_KINDS, KINDS, ROW_KINDS, STRANGER, Planted, look_alikes, plant
 
 from simsearch import open_app
 from simsearch.core.types import silent
@@ -27,19 +35,41 @@ from simsearch.filing import judging
 from simsearch.filing.arbiter import judged
 from simsearch.filing.cases import PhotoCase, TwiceCase, WordsCase
 from simsearch.filing.evidence import PAIR_FEATURES, ImageSeen
-from simsearch.filing.judging import NAMES, Judge
-from simsearch.filing.seeing import Filing
+from simsearch.filing.filed import Filing
+from simsearch.filing.judging import LOOKS, NAMES, Judge
 from simsearch.recognition.score_fusion import Fusion
 
 RISING = {
     "pair": ("look", "support", "likeness", "lines", "name", "amounts", "code"),
-    "other-product": ("best", "against", "row", "other_name", "other_agrees"),
-    "odd-photo": ("best", "against", "row"),
+    "other-product": ("best", "against", "row", "other_name", "other_agrees", "mates_row", "row_lead"),
+    "odd-photo": ("best", "against", "row", "mates_row"),
     "one-product-twice": ("best", "mean", "least", "part", "names"),
-    "words-differ": ("against",),
+    "words-differ": ("against", "unsure"),
+    LOOKS: ("apart",),
 }
 """Features that never make the answer less likely by growing."""
-Rows = dict[str, list[tuple[tuple[float, ...], bool]]]
+FALLING: Mapping[str, Collection[str]] = {
+    "pair": ("against",),
+    "other-product": ("own", "name", "other_row"),
+    "odd-photo": ("own", "name"),
+    "one-product-twice": ("strengths", "against"),
+    "words-differ": ("agree",),
+    LOOKS: (),
+}
+"""Features that never make it more likely: a photo that agrees more with its own SKU is not doubted more for it."""
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case, whether it is an error, and the SKU that it is about."""
+
+    features: tuple[float, ...]
+    error: bool
+    sku: str
+
+
+Rows = dict[str, list[Case]]
 
 
 def empty() -> Judge:
@@ -68,17 +98,37 @@ def watched(home: Path, judge: Judge) -> tuple[Filing, dict[int, ImageSeen]]:
     with open_app(home) as app, patch.object(judging, "shipped", lambda: judge):
         checker = app.checker
         filing = Filing.of(app.catalog, app.reading)
-        seen, _ = checker.watcher.see(filing, None, silent)
-    return filing, seen
+        # What was planted changed no revision that a check goes by: everything is due, and known pairs are not redone.
+        due = app.catalog.checked.due(None, checker.stamp).images
+        checker.watcher.see(filing, due, app.catalog.revision(), silent)
+        kept = app.catalog.checked.seen(filing.images, checker.stamp)
+    return filing, {i: ImageSeen.of(one.evidence) for i, one in kept.items()}
 
 
-def pairs(filing: Filing, seen: dict[int, ImageSeen]) -> list[tuple[tuple[float, ...], bool]]:
+def fold_of(sku: str, parts: Mapping[str, str]) -> int:
+    """The part of the products that an SKU is in. `parts`: SKU -> the first of those that look alike."""
+    base = sku.removesuffix("-again")
+    return int(sha256(parts.get(base, base).encode()).hexdigest(), 16) % FOLDS
+
+
+def parts_of(alike: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """SKU -> the first SKU of all that are connected with it by looking alike."""
+    first: dict[str, str] = {}
+    for a, b in alike:
+        roots = first.get(a, a), first.get(b, b)
+        root = min(roots)
+        for sku in [sku for sku, of in first.items() if of in roots] + [a, b]:
+            first[sku] = root
+    return first
+
+
+def pairs(filing: Filing, seen: dict[int, ImageSeen]) -> list[Case]:
     """Features of each pair of photos, and whether both are filed under one SKU."""
-    met: dict[tuple[int, int], tuple[tuple[float, ...], bool]] = {}
+    met: dict[tuple[int, int], Case] = {}
     for i, one in seen.items():
         for same, side in ((True, one.own), (False, one.others)):
             for pair in side:
-                met[min(i, pair.other), max(i, pair.other)] = (pair.features, same)
+                met[min(i, pair.other), max(i, pair.other)] = Case(pair.features, same, filing.images[i].sku)
     return [met[key] for key in sorted(met)]
 
 
@@ -88,25 +138,31 @@ def label(planted: Sequence[Planted], filing: Filing, seen: dict[int, ImageSeen]
     twice = {tuple(sorted((p.sku, p.right))) for p in planted if p.kind == "twice"}
     halves = {sku for pair in twice for sku in pair}
     changed = {(p.sku, p.kind) for p in planted if p.kind in ROW_KINDS}
+    renamed = {p.sku for p in planted if p.kind == "name"}
     for one in judged(seen, filing, judge):
         case = one.case
         if isinstance(case, PhotoCase):
             filed = filing.images[case.image_id]
-            if filed.sku not in halves:
-                rows[one.kind.value].append((case.features, (filed.sku, filed.sha256) in moved))
+            if filed.sku not in halves | renamed:
+                rows[one.kind.value].append(Case(case.features, (filed.sku, filed.sha256) in moved, filed.sku))
         elif isinstance(case, TwiceCase):
-            rows[one.kind.value].append((case.features, tuple(case.skus) in twice))
-        elif isinstance(case, WordsCase):
+            rows[one.kind.value].append(Case(case.features, tuple(case.pair) in twice, case.pair[0]))
+        elif isinstance(case, WordsCase) and case.kind not in ("colour", "shape"):
             wrong = all((filing.images[i].sku, filing.images[i].sha256) in moved for i in case.said)
             if not wrong:  # else the photo is the error, and not the row
-                rows[one.kind.value].append((case.features, (case.sku, case.kind) in changed))
+                rows[one.kind.value].append(Case(case.features, (case.sku, case.kind) in changed, case.sku))
 
 
-def fit(rows: Rows, kind: str) -> Fusion:
-    """The fit of one kind."""
-    features = np.array([row for row, _ in rows[kind]], np.float64)
-    same = np.array([said for _, said in rows[kind]], np.bool_)
-    return Fusion.fit(features, same, NAMES[kind], l2=1.0, nonnegative=RISING[kind])
+def fit(cases: Sequence[Case], kind: str) -> Fusion:
+    """The fit of one kind: what may only lower it goes in turned round."""
+    names = NAMES[kind]
+    turn = np.array([-1.0 if name in FALLING[kind] else 1.0 for name in names])
+    features = np.array([case.features for case in cases], np.float64) * turn
+    errors = np.array([case.error for case in cases], np.bool_)
+    found = Fusion.fit(features, errors, names, l2=1.0, nonnegative=(*RISING[kind], *FALLING[kind]))
+    turned = ((np.array(values) * turn + 0.0).tolist() for values in (found.mean, found.weights))
+    mean, weights = (tuple(values) for values in turned)
+    return replace(found, mean=mean, weights=weights)
 
 
 def main() -> None:
@@ -114,34 +170,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("home", type=Path)
     parser.add_argument("--look-alikes", type=Path)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--pills", type=Path, help="rximage.csv; without it loose pills keep the fit that is shipped.")
+    parser.add_argument("--seeds", type=int, default=8)
     parser.add_argument("--out", type=Path, default=judging.FILE)
+    parser.add_argument("--folds", type=Path, help="Folder for the fits of four parts of the products in five.")
     given = parser.parse_args()
     alike = look_alikes(given.look_alikes)
     judge, rows = empty(), defaultdict(list)
+    rows[LOOKS] = [Case(*row) for row in pill_rows(given.pills)] if given.pills else []
+    kinds = (*KINDS, STRANGER, *EXTRA_KINDS)
     with copied(given.home) as base:
         filing, seen = watched(base, judge)
         rows["pair"] = pairs(filing, seen)
-        fusions = {**judge.fusions, "pair": fit(rows, "pair")}
-        judge = Judge(fusions, {})
+        judge = Judge({**judge.fusions, "pair": fit(rows["pair"], "pair")}, {})
         for seed in range(given.seeds):
             with copied(base) as home:
-                kinds = (*KINDS, STRANGER, *(kind for kind in ROW_KINDS if kind not in KINDS))
                 planted = plant(home, seed, 0.05 * len(kinds) / len(KINDS), alike, kinds)
                 label(planted, *watched(home, judge), judge, rows)
                 print(f"seed {seed}: {len(planted)} errors planted", flush=True)
-            save(filing, rows, dict(fusions), seed + 1, given.out)  # a run that is cut short has fitted what it saw
+            save(filing, rows, seed + 1, given.out)  # a run that is cut short has fitted what it saw
+            for fold in range(FOLDS) if given.folds else ():
+                given.folds.mkdir(parents=True, exist_ok=True)
+                others = {k: [c for c in of if fold_of(c.sku, parts_of(alike)) != fold] for k, of in rows.items()}
+                save(filing, others, seed + 1, given.folds / f"{fold}.json", quiet=True)
 
 
-def save(filing: Filing, rows: Rows, fusions: dict[str, Fusion], seeds: int, out: Path) -> None:
+def save(filing: Filing, rows: Rows, seeds: int, out: Path, *, quiet: bool = False) -> None:
     """Fit what there is, tell it, and write it."""
-    for kind in NAMES:
-        fusions[kind] = fit(rows, kind)
-        shown = dict(zip(NAMES[kind], (round(w, 2) for w in fusions[kind].weights), strict=True))
-        print(kind, len(rows[kind]), "cases,", sum(said for _, said in rows[kind]), "errors", shown)
-    counts = {kind: [len(rows[kind]), sum(said for _, said in rows[kind])] for kind in NAMES}
+    before = judging.shipped()
+    fusions = {kind: fit(rows[kind], kind) if rows[kind] else before.fusions[kind] for kind in NAMES}
+    counts = {kind: [len(rows[kind]), sum(case.error for case in rows[kind])] for kind in NAMES if rows[kind]}
+    counts |= {kind: before.made_from["cases and errors"].get(kind) for kind in NAMES if not rows[kind]}
+    for kind, fusion in fusions.items() if not quiet else ():
+        shown = dict(zip(NAMES[kind], (round(w, 2) for w in fusion.weights), strict=True))
+        print(kind, "cases and errors", counts[kind], shown, "bias", round(fusion.bias, 2))
     made_from = {
-        "command": f"scripts/fit_filing.py --seeds {seeds}", "data": "boxes, split train, and their look-alikes",
+        "command": f"scripts/fit_filing.py --seeds {seeds}",
+        "data": "boxes, split train, and their look-alikes; pill-differs: rximage, split train",
         "photos": len(filing.images), "products": len(filing.groups), "read": len(filing.read),
         "cases and errors": counts, "share of errors": 0.05, "pair features": list(PAIR_FEATURES),
     }  # fmt: skip

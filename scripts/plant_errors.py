@@ -30,8 +30,9 @@ from simsearch.core.forms import differ, forms
 from simsearch.core.quantities import Comparison, compare_texts
 
 KINDS = ("random", "look-alike", "twice", "strength")
-ROW_KINDS = ("strength", "pack", "form")
-"""Of these, the last two are planted to fit what is said of rows, and are no part of the measured table."""
+ROW_KINDS = ("strength", "pack", "form", "maker", "name")
+EXTRA_KINDS = ("pack", "form", "maker", "name")
+"""Planted to fit what is said of rows; they are no part of the measured table."""
 STRANGER = "stranger"
 """The only photo of a product under another SKU: nothing in the catalog fits it. To fit `odd-photo`."""
 FACTORS = (2, 5, 10, 4)
@@ -68,6 +69,7 @@ class Planter:
                 self.siblings[a].append(b)
                 self.siblings[b].append(a)
         self.touched: set[str] = set()
+        self.beside: list[Planted] = []
 
     def _by_name(self) -> Iterator[tuple[str, str]]:
         """Pairs of products with one first word of the name and two strengths."""
@@ -91,7 +93,7 @@ class Planter:
             self.random.shuffle(skus)
             planted = (one for sku in skus if (one := self._one(kind, sku)) is not None)
             found += [one for _, one in zip(range(each), planted, strict=False)]
-        return found
+        return [*found, *self.beside]
 
     def _one(self, kind: str, sku: str) -> Planted | None:
         if sku in self.touched:
@@ -145,14 +147,21 @@ class Planter:
 
     def _row(self, kind: str, sku: str) -> Planted | None:
         product = self.products[sku]
-        values = {"strength": self._strength, "pack": self._pack, "form": self._form}[kind](product)
+        change = {
+            "strength": self._strength, "pack": self._pack, "form": self._form, "maker": self._maker,
+            "name": self._name,
+        }[kind]  # fmt: skip
+        values = change(product)
         if values is None:
             return None
         with self.catalog.database.write() as c:
             values |= {"changed_revision": raise_revision(c)}
             c.execute(sa.update(ProductRow).where(ProductRow.sku == sku).values(**values))
         self.touched.add(sku)
-        said = {"strength": product.strength, "pack": str(product.attributes.get("pack", "")), "form": product.form}
+        said = {
+            "strength": product.strength, "pack": str(product.attributes.get("pack", "")), "form": product.form,
+            "maker": product.manufacturer, "name": product.name,
+        }  # fmt: skip
         return Planted(kind, sku, sku, (), said[kind])
 
     def _strength(self, product: ProductFacts) -> dict[str, Any] | None:
@@ -177,6 +186,25 @@ class Planter:
         own = forms(product.form)
         others = [form for form in FORMS if own and differ(own, forms(form))]
         return {"form": self.random.choice(others)} if others else None
+
+    def _maker(self, product: ProductFacts) -> dict[str, Any] | None:
+        """The maker of another product."""
+        others = sorted({p.manufacturer for p in self.products.values()} - {product.manufacturer, ""})
+        return {"manufacturer": self.random.choice(others)} if product.manufacturer and others else None
+
+    def _name(self, product: ProductFacts) -> dict[str, Any] | None:
+        """The name of another product, whose row gets this one's: both are wrong."""
+        free = sorted(p.sku for p in self.products.values() if p.name and p.sku not in {product.sku, *self.touched})
+        free = [sku for sku in free if self.products[sku].name.casefold() != product.name.casefold()]
+        if not product.name or not free:
+            return None
+        other = self.products[self.random.choice(free)]
+        with self.catalog.database.write() as c:
+            values = {"name": product.name, "changed_revision": raise_revision(c)}
+            c.execute(sa.update(ProductRow).where(ProductRow.sku == other.sku).values(**values))
+        self.touched.add(other.sku)
+        self.beside.append(Planted("name", other.sku, other.sku, (), other.name))
+        return {"name": other.name}
 
 
 def look_alikes(path: Path | None) -> list[tuple[str, str]]:

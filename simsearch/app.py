@@ -163,7 +163,7 @@ class App(Parts):
         return report
 
     def _filing(self, since: datetime | None, progress: Progress) -> FilingReport:
-        """What a check finds, of photos that came after a moment where one is given. The caller holds the lock.
+        """What a check finds; `since`: after which photos count as new. The caller holds the lock.
 
         A check that cannot be made is told, and stops nothing: what was indexed is indexed.
         """
@@ -171,7 +171,7 @@ class App(Parts):
 
         added = None if since is None else self.catalog.selection.added_after(since)
         try:
-            found = self.checker.check(added=added, progress=progress)
+            found = self.checker.check(progress=progress)
         except (WeightsError, GenerationError) as error:
             return FilingReport(why=str(error))
         still = sum(self.catalog.doubts.counts().values())

@@ -187,8 +187,8 @@ class Parts:
         """What checks how the catalog is filed, by the generation that serves."""
         from simsearch.features.base import MetricMethod
         from simsearch.filing.checker import Checker
-        from simsearch.filing.evidence import Looker
         from simsearch.filing.judging import shipped
+        from simsearch.filing.looker import Looker
         from simsearch.filing.nearby import Nearby
         from simsearch.recognition.print_pairs import PairPrint
         from simsearch.recognition.printed import PrintVerifier
@@ -201,7 +201,7 @@ class Parts:
         needed = {name: self.methods[name] for name in NEEDED}
         return Checker(
             self.catalog, needed, prints, Looker(scorer, prints, words), Nearby(self.catalog, network, snapshot),
-            shipped(), self.reading, self.config.check.least,
+            shipped(), self.reading, self.config.check.least, self.methods.get("pills"),
         )  # fmt: skip
 
     @property

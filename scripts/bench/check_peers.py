@@ -5,7 +5,11 @@
 HOME is described and read, and is not changed. Each seed plants its errors in a copy (`scripts/plant_errors.py`). VENV
 has cleanlab and fastdup from PyPI; what is not installed there is left out. An error counts as found where its photo is
 listed (of two SKUs: the pair or a photo of them; of a row: its SKU and column); a listed doubt is right where it names
-any planted error, so that errors nobody knew of count against every tool alike.
+any planted error, so that errors nobody knew of count against every tool alike. A doubt about the two photos of an SKU
+names both: "simsearch, the first photo alone" counts it only where the one that it would leave out is the wrong one.
+
+`--folds` names the folder that `scripts/fit_filing.py --folds` wrote: each part of the products is then measured with
+the fit on the other parts. Without it the shipped fit is measured, on products that it has not seen.
 
 cleanlab: `find_label_issues`, by normalised margin, on probabilities by five neighbours (cosine), as in the first try.
 It has no probability of an error, so precision is that of all it flags. fastdup: outliers, and the pairs above 0.9 with
@@ -19,15 +23,19 @@ import json
 import subprocess
 import tempfile
 import time
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
-from fit_filing import copied
+from fit_filing import FOLDS, copied, fold_of, parts_of
 from plant_errors import KINDS, Planted, look_alikes, plant
 
 from simsearch import App, Doubt, open_app
+from simsearch.filing import judging
+from simsearch.filing.judging import Judge
 
 SURE = 0.9
 
@@ -42,9 +50,10 @@ class Listed:
     sure: bool = True
 
 
-def of_doubt(doubt: Doubt, *, either: bool) -> Listed:
-    """A doubt as it is scored; `either`: an odd photo counts for the one of its SKU that it contradicts, too."""
-    shown = [doubt.photo, *([doubt.against] if either and doubt.kind == "odd-photo" else [])]
+def of_doubt(doubt: Doubt, pairs: Collection[str]) -> Listed:
+    """A doubt as it is scored. `pairs`: SKUs of whose two photos an odd one names both."""
+    both = doubt.kind == "odd-photo" and doubt.sku in pairs
+    shown = [doubt.photo, *([doubt.against] if both else [])]
     photos = frozenset((doubt.sku, photo.sha256) for photo in shown if photo is not None)
     skus = frozenset((doubt.sku, doubt.against_sku)) - {""} if doubt.kind == "one-product-twice" else frozenset()
     return Listed(photos, skus, f"{doubt.sku} {doubt.field}" if doubt.field else "", doubt.probability >= SURE)
@@ -107,6 +116,22 @@ def total(found: Collection[Mapping[str, tuple[int, int]]]) -> dict[str, str]:
     return out
 
 
+def checked(home: Path, folds: Path | None, parts: Mapping[str, str]) -> tuple[list[Doubt], set[str], float]:
+    """The doubts, each by the fit that has not seen its SKU; SKUs of two photos; seconds of the first check."""
+    judges = {None: judging.shipped()} if folds is None else {k: Judge.load(folds / f"{k}.json") for k in range(FOLDS)}
+    found: list[Doubt] = []
+    took = []
+    with open_app(home) as app:
+        sizes = Counter(filed.sku for filed in app.catalog.selection.contents())
+        for fold, judge in judges.items():
+            started = time.perf_counter()
+            with patch.object(judging, "shipped", lambda of=judge: of):
+                doubts = app.check().doubts
+            took.append(time.perf_counter() - started)
+            found += [d for d in doubts if fold is None or fold_of(d.sku, parts) == fold]
+    return found, {sku for sku, size in sizes.items() if size == 2}, took[0]
+
+
 def main() -> None:
     """Plant, check, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -114,34 +139,34 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--first-seed", type=int, default=1000, help="Not one of those that were fitted on.")
     parser.add_argument("--look-alikes", type=Path)
+    parser.add_argument("--folds", type=Path, help="Fits of parts of the products.")
     parser.add_argument("--peers", default="", help="Python that has cleanlab and fastdup.")
-    parser.add_argument("--either", action="store_true", help="Of two photos that contradict each other count both.")
     parser.add_argument("--misses", type=Path, help="File for what was missed and what was wrong.")
     given = parser.parse_args()
     alike = look_alikes(given.look_alikes)
-    found: dict[str, list[dict[str, tuple[int, int]]]] = {"simsearch": []}
+    found: dict[str, list[dict[str, tuple[int, int]]]] = defaultdict(list)
     odd: list[str] = []
     with copied(given.home) as base:
-        with open_app(base) as app:
-            app.check()
+        checked(base, given.folds, parts_of(alike))
         for seed in range(given.first_seed, given.first_seed + given.seeds):
             with copied(base) as home, tempfile.TemporaryDirectory() as folder:
                 planted = plant(home, seed, 0.05, alike)
-                with open_app(home) as app:
-                    started = time.perf_counter()
-                    doubts = app.check().doubts
-                    seconds = time.perf_counter() - started
-                    exported(app, Path(folder))
-                listed = [of_doubt(doubt, either=given.either) for doubt in doubts]
+                doubts, pairs, seconds = checked(home, given.folds, parts_of(alike))
+                listed = [of_doubt(doubt, pairs) for doubt in doubts]
                 found["simsearch"].append(scores(listed, planted))
+                alone = [of_doubt(doubt, ()) for doubt in doubts]
+                found["simsearch, the first photo alone"].append(scores(alone, planted))
                 print(f"seed {seed}: {len(planted)} planted, {len(doubts)} listed, {seconds:.1f} s", flush=True)
                 wrong = [d for d, one in zip(doubts, listed, strict=True) if not any(names(one, e) for e in planted)]
                 odd += [f"{seed} wrong {d.kind} {d.probability:.2f} {d.sku} {d.reason}" for d in wrong]
                 odd += [f"{seed} missed {e}" for e in planted if not any(names(one, e) for one in listed)]
+                if given.peers:
+                    with open_app(home) as app:
+                        exported(app, Path(folder))
                 for tool in ("cleanlab", "fastdup") if given.peers else ():
                     other = by_peer(given.peers, tool, Path(folder))
                     if other is not None:
-                        found.setdefault(tool, []).append(scores(other, planted))
+                        found[tool].append(scores(other, planted))
     for tool, each in found.items():
         print(tool, json.dumps(total(each)))
     if given.misses:

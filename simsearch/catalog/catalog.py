@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from simsearch.catalog.browse import Browse
 from simsearch.catalog.builds import Builds
+from simsearch.catalog.checked import Checked
 from simsearch.catalog.codes import ProductCodes
 from simsearch.catalog.corrections import Corrections
 from simsearch.catalog.database import Database
@@ -84,6 +85,7 @@ class Catalog:
         self.shared = SharedBuilds(database)
         self.reviews = Reviews(database)
         self.doubts = Doubts(database)
+        self.checked = Checked(database)
         self.corrections = Corrections(database)
         self.selection = Selection(database)
         self.browse = Browse(database)

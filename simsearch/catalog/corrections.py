@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from simsearch.catalog.checked import unsee
 from simsearch.catalog.database import Part, chunks, now, raise_revision
 from simsearch.catalog.doubts import DoubtVerdict, FilingAction, say, unsay
 from simsearch.catalog.tables import CodeRow, CorrectionRow, DoubtRow, GenerationRow, ImageRow, ProductRow, usable
@@ -107,6 +108,7 @@ class Corrections(Part):
             if not images:
                 raise UsageError(f"{sku}: the catalog no longer holds what doubt {doubt} is about; check again")
             revision = raise_revision(c)
+            unsee(c, {sku, to_sku})
             if action is FilingAction.LEAVE_OUT:
                 before = _leave_out(c, images, sku, revision)
             else:
@@ -136,6 +138,7 @@ class Corrections(Part):
             row = dict(kept)
             _check_last(c, row)
             revision = raise_revision(c)
+            unsee(c, {row["before"]["from"], row["to_sku"]})
             built = c.scalar(sa.select(sa.func.count()).where(GenerationRow.created_at >= row["created_at"])) or 0
             changed = _write_back(c, row["before"], row, revision if built else None)
             c.execute(sa.delete(CorrectionRow).where(CorrectionRow.doubt_id == doubt))

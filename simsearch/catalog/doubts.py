@@ -6,7 +6,7 @@ check that finds it again gives it the same number. What was dismissed is never 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from simsearch.catalog.database import Part, chunks, now
-from simsearch.catalog.tables import CheckedRow, CorrectionRow, DoubtRow, ImageRow, usable
+from simsearch.catalog.tables import CorrectionRow, DoubtRow
 from simsearch.core.types import Corners
 
 
@@ -125,19 +125,24 @@ class Doubts(Part):
         row = DoubtRow
         wanted = {doubt.key: doubt for doubt in found}
         with self.database.write() as c:
-            known = {r.key: r for r in c.execute(sa.select(row.id, row.key, row.standing))}
+            known = {r.key: r for r in c.execute(_DOUBTS.add_columns(row.standing))}
             for key, doubt in wanted.items():
                 values = _values(doubt)
-                if key in known:
-                    c.execute(sa.update(row).where(row.id == known[key].id).values(standing=True, **values))
-                else:
+                if key not in known:
                     c.execute(sa.insert(row).values(key=key, created_at=now(), standing=True, note="", **values))
+                elif not known[key].standing or values != _kept(known[key]):
+                    c.execute(sa.update(row).where(row.id == known[key].id).values(standing=True, **values))
             gone = [r.id for r in known.values() if r.key not in wanted and r.standing]
             for part in chunks(gone):
                 c.execute(sa.delete(row).where(row.id.in_(part), row.verdict.is_(None)))
                 c.execute(sa.update(row).where(row.id.in_(part)).values(standing=False))
             rows = {r.key: r for r in c.execute(_DOUBTS.where(row.standing, row.verdict.is_(None)))}
         return [replace(_doubt(rows[key]), new=key not in known) for key in wanted if key in rows]
+
+    def known(self) -> dict[str, Doubt]:
+        """Key -> doubt as an earlier check told it, for all that stand."""
+        with self.database.read() as c:
+            return {r.key: _doubt(r) for r in c.execute(_DOUBTS.where(DoubtRow.standing))}
 
     def open(self, *, skus: Collection[str] | None = None) -> list[Doubt]:
         """The open ones, surest first, at equal probability by key; with `skus` only those about any of these."""
@@ -188,25 +193,6 @@ class Doubts(Part):
         with self.database.write() as c:
             unsay(c, number)
 
-    # -- what was seen -----------------------------------------------------------------------------------------------
-
-    def seen(self) -> dict[int, tuple[str, dict[str, Any]]]:
-        """Image id -> stamp and evidence of the last check."""
-        query = sa.select(CheckedRow.image_id, CheckedRow.stamp, CheckedRow.evidence)
-        with self.database.read() as c:
-            return {r[0]: (r[1], r[2]) for r in c.execute(query)}
-
-    def note_seen(self, seen: Mapping[int, tuple[str, Mapping[str, Any]]]) -> None:
-        """Note what a check saw of images, in one transaction. Images that were retired meanwhile are left out."""
-        with self.database.write() as c:
-            active: list[int] = []
-            for part in chunks(sorted(seen)):
-                active.extend(c.scalars(sa.select(ImageRow.id).where(ImageRow.id.in_(part), usable())))
-                c.execute(sa.delete(CheckedRow).where(CheckedRow.image_id.in_(part)))
-            rows = [{"image_id": i, "stamp": seen[i][0], "evidence": dict(seen[i][1])} for i in active]
-            if rows:
-                c.execute(sa.insert(CheckedRow), rows)
-
 
 def order(doubt: Doubt) -> tuple[float, str]:
     """Sorts doubts: surest first, then by key."""
@@ -240,12 +226,17 @@ def _values(doubt: Doubt) -> dict[str, Any]:
     found = {
         "reason": doubt.reason, "action": doubt.action.value, "to_sku": doubt.to_sku, "field": doubt.field,
         "photo": _packed(doubt.photo), "against": _packed(doubt.against),
-        "clashes": [[c.kind, c.ours, c.theirs, c.our_place, c.their_place] for c in doubt.clashes],
+        "clashes": [[c.kind, c.ours, c.theirs, _listed(c.our_place), _listed(c.their_place)] for c in doubt.clashes],
     }  # fmt: skip
     return {
         "kind": doubt.kind.value, "sku": doubt.sku, "against_sku": doubt.against_sku,
         "probability": doubt.probability, "found": found,
     }  # fmt: skip
+
+
+def _kept(row: Any) -> dict[str, Any]:
+    """The inverse: the same values, as a row holds them."""
+    return {name: getattr(row, name) for name in ("kind", "sku", "against_sku", "probability", "found")}
 
 
 def _packed(photo: DoubtedPhoto | None) -> list[Any] | None:
@@ -264,6 +255,10 @@ def _doubt(row: Any) -> Doubt:
         id=row.id, verdict=DoubtVerdict(row.verdict) if row.verdict else None, note=row.note, by=row.said_by or "",
         said_at=row.said_at,
     )  # fmt: skip
+
+
+def _listed(place: Corners | None) -> list[list[float]] | None:
+    return [list(corner) for corner in place] if place else None
 
 
 def _place(corners: Any) -> Corners | None:

@@ -62,6 +62,16 @@ class Selection(Part):
             rows = c.execute(sa.select(*_FACTS).where(ProductRow.id.in_(shown)).order_by(ProductRow.id)).all()
         return [ProductFacts(*row) for row in rows]
 
+    def listed(self) -> list[ProductFacts]:
+        """All products that have an active image, also a refused one, or never had any, by id."""
+        any_, active = (
+            sa.select(ImageRow.product_id).where(*where) for where in ((), (ImageRow.retired_at.is_(None),))
+        )
+        wanted = sa.or_(ProductRow.id.in_(active), ProductRow.id.not_in(any_))
+        with self.database.read() as c:
+            rows = c.execute(sa.select(*_FACTS).where(wanted).order_by(ProductRow.id)).all()
+        return [ProductFacts(*row) for row in rows]
+
     def images_of(self, products: Iterable[int]) -> Ids:
         """Ids (n,) ascending of the active, accepted images of the products `products` (their ids)."""
         found: list[int] = []
@@ -86,6 +96,17 @@ class Selection(Part):
             for part in chunks(sorted(products)):
                 rows = c.execute(sa.select(*_FACTS).where(ProductRow.id.in_(part)).order_by(ProductRow.id))
                 found.extend(ProductFacts(*row) for row in rows)
+        return found
+
+    def changed(self, images: Iterable[int]) -> dict[int, int]:
+        """Image id -> the last revision in which it was described or read, or its row was changed."""
+        of_image = ImageRow.described_revision, ImageRow.read_revision, ProductRow.changed_revision
+        query = sa.select(ImageRow.id, *of_image).join(ProductRow)
+        found: dict[int, int] = {}
+        with self.database.read() as c:
+            for part in chunks([int(i) for i in images]):
+                for image_id, *revisions in c.execute(query.where(ImageRow.id.in_(part))):
+                    found[image_id] = max(r for r in revisions if r is not None)
         return found
 
     def same_file(self, sha256: str) -> list[int]:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0009"
+HEAD = "0010"
 """Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
 _NAMES = {
@@ -334,9 +334,50 @@ class CheckedRow(Table):
 
     image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True, autoincrement=False)
     stamp: Mapped[str] = mapped_column(String(64))
-    """Digest of all that it was computed from."""
+    """Digest of the methods by which it was seen."""
+    revision: Mapped[int] = mapped_column(index=True)
+    """The catalog's when it was looked at: what changed later was not seen."""
     evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
     """See `filing.evidence`."""
+
+
+class CheckedPairRow(Table):
+    """An image of another SKU that an image was compared with."""
+
+    __tablename__ = "checked_pairs"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True, autoincrement=False)
+    other_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True, autoincrement=False, index=True)
+
+
+class CheckedCaseRow(Table):
+    """Something that may be wrong by what was seen, whether or not it is listed: see `filing.arbiter`."""
+
+    __tablename__ = "checked_cases"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    """As of the doubt that it would be."""
+    sku: Mapped[str] = mapped_column(Text, index=True)
+    against_sku: Mapped[str] = mapped_column(Text, index=True)
+    """The other one of two SKUs; "" where it is about one alone."""
+    found: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """See `filing.cases`."""
+
+
+class CheckStateRow(Table):
+    """A single row: up to where the catalog was checked; none before the first check."""
+
+    __tablename__ = "check_state"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    revision: Mapped[int]
+    """Of the catalog: what changed up to here was seen and judged."""
+    stamp: Mapped[str] = mapped_column(String(64))
+    """Digest of the methods by which it was seen."""
+    judged_by: Mapped[str] = mapped_column(String(64))
+    """Digest of what turned it into probabilities."""
+    settled: Mapped[str] = mapped_column(String(64))
+    """Digest of what else decides what is listed: what people said, and rows that were refused."""
 
 
 class StateRow(Table):

@@ -77,6 +77,7 @@ def accept(
     doubt: Number,
     to: Annotated[str | None, Option(help="The SKU that it belongs to, in place of the proposed one.")] = None,
     leave_out: Annotated[bool, Option("--leave-out", help="Leave the photo out of the catalog instead.")] = False,
+    other: Annotated[bool, Option("--other", help="Of the two photos of the doubt the other one is wrong.")] = False,
     note: Note = "",
     as_json: Json = False,
 ) -> None:
@@ -84,7 +85,8 @@ def accept(
     from simsearch.views.text import check as printing
 
     with opened_app(context) as app:
-        show(app.filing.accept(doubt, to=to, leave_out=leave_out, note=note), shapes.decided, printing.decided, as_json)
+        done = app.filing.accept(doubt, to=to, leave_out=leave_out, other=other, note=note)
+        show(done, shapes.decided, printing.decided, as_json)
 
 
 @commands.command()

@@ -4,74 +4,85 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from simsearch.catalog.doubts import Doubt, DoubtKind, DoubtVerdict
-from simsearch.filing.cases import PhotoCase, TwiceCase, WordsCase, photo_case, twice_cases, words_cases
+from simsearch.filing.cases import Case, PhotoCase, TwiceCase, WordsCase, photo_case, twice_cases
 from simsearch.filing.evidence import ImageSeen
-from simsearch.filing.judging import Judge
-from simsearch.filing.seeing import Filing
+from simsearch.filing.filed import Filing
+from simsearch.filing.judging import LOOKS, Judge
+from simsearch.filing.keeping import Judged
+from simsearch.filing.word_cases import looks_cases, words_cases
 
 _SURE_TWICE = 0.5
 """Probability of two SKUs for one product from which a photo that fits the other one is no error of its own."""
 _SAME_FILE = 0.95
 """Least probability of two SKUs that hold one file: it shows one product, and stands under two. No error of this kind
 was planted: the figure is set by hand."""
+_MOST = 0.995
+"""No two photos belong apart more surely than this."""
 
 
-@dataclass(frozen=True, eq=False)
-class Judged:
-    """A case with its probability."""
+def judged(
+    seen: Mapping[int, ImageSeen], filing: Filing, judge: Judge, skus: Collection[str] | None = None
+) -> list[Judged]:
+    """All cases, with their probabilities; nothing is left out.
 
-    kind: DoubtKind
-    case: PhotoCase | TwiceCase | WordsCase
-    probability: float
-
-
-def judged(seen: Mapping[int, ImageSeen], filing: Filing, judge: Judge) -> list[Judged]:
-    """All cases of all that was seen, with their probabilities; nothing is left out."""
-    photos = [case for i in sorted(seen) if (case := photo_case(i, seen[i], filing, judge.score)) is not None]
-    twice = twice_cases(seen, filing, judge.score)
-    words = words_cases(seen, filing, filing.groups)
+    Args:
+        seen: what was seen of the images of `skus`, and of all images that were compared with these.
+        filing: how the catalog is filed.
+        judge: what turns features into probabilities.
+        skus: only cases of these are made; None: all.
+    """
+    about = filing.groups.keys() if skus is None else skus
+    images = sorted(i for sku in about for i in filing.groups.get(sku, ()) if i in seen)
+    photos = [case for i in images if (case := photo_case(i, seen, filing, judge.score)) is not None]
     found: list[Judged] = []
-    for kind, cases in (
-        (DoubtKind.OTHER_PRODUCT, [case for case in photos if case.fits]),
-        (DoubtKind.ODD_PHOTO, [case for case in photos if not case.fits]),
-        (DoubtKind.ONE_PRODUCT_TWICE, twice),
-        (DoubtKind.WORDS_DIFFER, words),
+    for kind, fit, cases in (
+        (DoubtKind.OTHER_PRODUCT, "other-product", [case for case in photos if case.fits]),
+        (DoubtKind.ODD_PHOTO, "odd-photo", [case for case in photos if not case.fits]),
+        (DoubtKind.ONE_PRODUCT_TWICE, "one-product-twice", twice_cases(seen, filing, judge.score, skus)),
+        (DoubtKind.WORDS_DIFFER, "words-differ", words_cases(seen, filing, about)),
+        (DoubtKind.WORDS_DIFFER, LOOKS, looks_cases(seen, filing, about)),
     ):
-        listed: Sequence[PhotoCase | TwiceCase | WordsCase] = cases
-        probabilities = judge.probabilities(kind.value, [case.features for case in listed])
+        listed: Sequence[Case] = cases
+        probabilities = judge.probabilities(fit, [case.features for case in listed])
         found += [Judged(kind, case, _lifted(case, p)) for case, p in zip(listed, probabilities, strict=True)]
     return found
 
 
-def _lifted(case: PhotoCase | TwiceCase | WordsCase, probability: float) -> float:
+def _lifted(case: Case, probability: float) -> float:
     return max(probability, _SAME_FILE) if isinstance(case, TwiceCase) and case.same_file else probability
+
+
+def least_kept(least: float) -> float:
+    """Probability from which a case has to be known, so that all doubts of at least `least` come out: half of it.
+
+    Of two photos that contradict each other one is wrong: their probabilities are added.
+    """
+    return least / 2
 
 
 def settled(found: Iterable[Judged], filing: Filing, least: float, said: Collection[Doubt]) -> list[Judged]:
     """Those that are listed: at least as probable as `least`, and each error once.
 
     Args:
-        found: all cases.
+        found: all cases of at least `least_kept(least)`; others may be left out.
         filing: how the catalog is filed.
         least: probability, 0 to 1.
         said: doubts that people decided. Of two photos that were found to belong together neither is odd any more.
     """
-    probable = [one for one in found if one.probability >= least]
+    cases = list(found)
     apart = _together(said)
     twins = {
-        skus for one in found if isinstance(one.case, TwiceCase) and one.probability >= _SURE_TWICE
-        for skus in (one.case.skus, one.case.skus[::-1])
+        skus for one in cases if isinstance(one.case, TwiceCase) and one.probability >= _SURE_TWICE
+        for skus in (one.case.pair, one.case.pair[::-1])
     }  # fmt: skip
-    kept = [one for one in probable if not isinstance(one.case, PhotoCase)]
-    photos = [(one, one.case) for one in probable if isinstance(one.case, PhotoCase)]
+    kept = [one for one in cases if not isinstance(one.case, PhotoCase) and one.probability >= least]
     accused: dict[int, float] = {}
-    for one, case in sorted(photos, key=lambda pair: (-round(pair[0].probability, 6), filing.rank(pair[1].image_id))):
+    for one, case in sorted(_either(cases, filing), key=lambda pair: _order(pair[0], pair[1], filing)):
         sku = filing.images[case.image_id].sku
-        other = filing.sku(case.other.other) if case.fits and case.other else None
-        if other is not None and (sku, other) in twins:
+        if one.probability < least or (case.fits and (sku, case.to_sku) in twins):
             continue
         if _beside_accused(case, accused) or _said_together(case, filing, apart):
             continue
@@ -80,10 +91,31 @@ def settled(found: Iterable[Judged], filing: Filing, least: float, said: Collect
     return [one for one in kept if not _explained(one, accused)]
 
 
+def _order(one: Judged, case: PhotoCase, filing: Filing) -> tuple[float, tuple[str, str]]:
+    """Surest first."""
+    return -round(one.probability, 6), filing.rank(case.image_id)
+
+
+def _either(cases: Sequence[Judged], filing: Filing) -> list[tuple[Judged, PhotoCase]]:
+    """The cases of photos. Where an SKU has two photos that do not belong together, the doubt is about both of them.
+
+    One of them is wrong, and not both: the probability that there is an error is the sum of theirs.
+    """
+    photos = {one.case.image_id: (one, one.case) for one in cases if isinstance(one.case, PhotoCase)}
+    found = []
+    for one, case in photos.values():
+        mate = photos.get(case.own) if case.own is not None and not case.fits else None
+        alone = len(filing.groups[filing.images[case.image_id].sku]) == 2
+        if mate is None or not alone or mate[1].fits:
+            found.append((one, case))
+        elif (-one.probability, filing.rank(case.image_id)) < (-mate[0].probability, filing.rank(mate[1].image_id)):
+            found.append((replace(one, probability=min(_MOST, one.probability + mate[0].probability)), case))
+    return found
+
+
 def _beside_accused(case: PhotoCase, accused: Mapping[int, float]) -> bool:
     """Whether a photo is doubted only beside one that is surer to be filed wrong itself, which it fits or does not."""
-    held = case.other if case.fits else case.own
-    return held is not None and held.other in accused
+    return (case.other if case.fits else case.own) in accused
 
 
 def _together(said: Collection[Doubt]) -> Mapping[str, set[tuple[str, str]]]:
@@ -101,7 +133,7 @@ def _said_together(case: PhotoCase, filing: Filing, apart: Mapping[str, set[tupl
     filed = filing.images[case.image_id]
     if case.fits or case.own is None or filed.sku not in apart:
         return False
-    return (filed.sha256, filing.images[case.own.other].sha256) in apart[filed.sku]
+    return (filed.sha256, filing.images[case.own].sha256) in apart[filed.sku]
 
 
 def _explained(one: Judged, accused: Mapping[int, float]) -> bool:

@@ -7,32 +7,36 @@ A case is a row of features and what it is about; `judging` turns the features i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from math import log1p
 
 from simsearch.catalog.selection import ProductFacts
 from simsearch.core.quantities import Comparison, compare_texts
 from simsearch.filing.evidence import ImageSeen, PairSeen, RowSeen
-from simsearch.filing.seeing import Filing
+from simsearch.filing.filed import Filing
 
-PHOTO_FEATURES = ("own", "best", "alone", "against", "name", "row", "other_name", "other_row", "other_agrees", "read")
+PHOTO_FEATURES = (
+    "own", "best", "alone", "against", "name", "row", "other_name", "other_row", "other_agrees", "read", "mates_row",
+    "row_lead",
+)  # fmt: skip
 """Of a photo: `own` and `best`, the highest score of a pair with a photo of its own SKU and of another, -FAR to FAR.
 alone: 1 for the only photo of its SKU. against: share of the photos of its SKU that it contradicts. name, other_name:
 how much of the name of its own row, and of the other SKU's, is printed on it. row, other_row: log(1 + what contradicts
 these rows). other_agrees: how many more of the other row's amounts and codes agree than of its own. read: 1 where print
-was read on it."""
+was read on it. mates_row: how much better than it another photo of its SKU fits their row; row_lead: how much better it
+fits the other SKU's row than its own, both by `RowSeen.fit`."""
 TWICE_FEATURES = ("best", "mean", "least", "part", "names", "strengths", "against", "one")
 """Of two SKUs: best, mean and least of the highest scores of the photos of either with those of the other, -FAR to FAR.
 part: the least of the SKU with fewer photos; the other one may show further faces. names: share of the words of their
 names that both have. strengths: 1 where their rows state two. against: share of the pairs that contradict each other.
 one: 1 where one of them has one photo alone."""
-WORDS_FEATURES = ("against", "agree", "name", "pack", "volume", "form")
-"""Of a column of a row: log(1 + photos that contradict it), log(1 + photos that agree), how much of the row's name is
-printed where it is printed most, and 1 for a column that is a pack, a volume or a form, and not a strength or code."""
 FAR = 8.0
 """The score of photos that were not compared, because no lane returned one for the other, is the lowest: -FAR."""
 _KINDS = ("strength", "pack", "volume", "form", "code")
+_LEADS = 1.0
+"""How much better another row has to fit than the own one, so that a photo without a pair there is held against it."""
 Score = Callable[[PairSeen], float]
 """Log-odds that a pair of photos shows one product, by its features."""
 
@@ -43,24 +47,51 @@ class PhotoCase:
 
     image_id: int
     features: tuple[float, ...]
-    own: PairSeen | None
-    """The pair with the photo of its SKU that fits least, of those that contradict it, or else of all."""
-    other: PairSeen | None
-    """The pair with the photo of another SKU that fits best."""
+    own: int | None
+    """The photo of its SKU that fits least, of those that contradict it, or else of all."""
+    other: int | None
+    """The photo of another SKU that fits best."""
+    to_sku: str
+    """That SKU, or one whose row alone fits better; "" where there is neither."""
     fits: bool
     """Whether that fits better than its own SKU, and rather than not: `other-product` is judged, else `odd-photo`."""
+
+    def skus(self, filing: Filing) -> tuple[str, str]:
+        """Its SKU, and no other."""
+        return filing.images[self.image_id].sku, ""
+
+    def key(self, filing: Filing) -> str:
+        """Of its doubt."""
+        filed = filing.images[self.image_id]
+        return f"photo|{filed.sku}|{filed.sha256}"
+
+    def images(self, filing: Filing) -> list[int]:
+        """That are told of."""
+        return [self.image_id, *(i for i in (self.own, self.other) if i is not None)]
 
 
 @dataclass(frozen=True)
 class TwiceCase:
     """Two SKUs; the first sorts before the second."""
 
-    skus: tuple[str, str]
+    pair: tuple[str, str]
     features: tuple[float, ...]
     best: tuple[int, int]
     """The photos that fit best: one of the first SKU, one of the second."""
     same_file: bool = False
     """Whether one file is filed under both."""
+
+    def skus(self, filing: Filing) -> tuple[str, str]:
+        """Both."""
+        return self.pair
+
+    def key(self, filing: Filing) -> str:
+        """Of its doubt."""
+        return f"twice|{self.pair[0]}|{self.pair[1]}"
+
+    def images(self, filing: Filing) -> list[int]:
+        """That are told of."""
+        return list(self.best)
 
 
 @dataclass(frozen=True)
@@ -69,47 +100,90 @@ class WordsCase:
 
     sku: str
     kind: str
-    """strength, pack, volume, form or code."""
+    """strength, pack, volume, form, code, maker, name, colour or shape."""
     features: tuple[float, ...]
     said: Mapping[int, tuple[str, str]]
     """Image id -> (as printed, as the row says), of the photos that contradict it."""
 
+    def skus(self, filing: Filing) -> tuple[str, str]:
+        """Its SKU, and no other."""
+        return self.sku, ""
+
+    def key(self, filing: Filing) -> str:
+        """Of its doubt."""
+        about = sha256(self.said[self.first(filing)][1].encode()).hexdigest()[:16]
+        return f"words|{self.sku}|{self.kind}|{about}"
+
+    def first(self, filing: Filing) -> int:
+        """The photo that is shown."""
+        return min(self.said, key=filing.rank)
+
+    def images(self, filing: Filing) -> list[int]:
+        """That are told of."""
+        return [self.first(filing)]
+
+
+Case = PhotoCase | TwiceCase | WordsCase
 
 # -- photos ----------------------------------------------------------------------------------------------------------
 
 
-def photo_case(image_id: int, seen: ImageSeen, filing: Filing, score: Score) -> PhotoCase | None:
-    """The case of a photo; None where there is nothing to hold it against."""
-    own = [pair for pair in seen.own if filing.sku(pair.other) == filing.images[image_id].sku]
-    others = [p for p in seen.others if filing.sku(p.other) not in (None, filing.images[image_id].sku)]
-    if not own and not others and not (seen.row.agree or seen.row.against):
+def photo_case(image_id: int, seen: Mapping[int, ImageSeen], filing: Filing, score: Score) -> PhotoCase | None:
+    """The case of a photo; None where there is nothing to hold it against. `seen`: of it, and of its SKU."""
+    one, sku = seen[image_id], filing.images[image_id].sku
+    own = [pair for pair in one.own if filing.sku(pair.other) == sku]
+    others = [pair for pair in one.others if filing.sku(pair.other) not in (None, sku)]
+    if not own and not others and not (one.row.agree or one.row.against or one.named):
         return None
     best = max(others, key=lambda p: (score(p), filing.rank(p.other)), default=None)
-    row = seen.rows.get(filing.sku(best.other) or "", RowSeen(0.0)) if best else RowSeen(0.0)
     ours, theirs = max(map(score, own), default=-FAR), score(best) if best else -FAR
+    to_sku = (filing.sku(best.other) or "") if best else ""
+    fits = theirs > max(ours, 0.0)
+    if not fits and (leading := _leading(one, filing, sku)):
+        # Its words lead to another row, whether or not a photo of that SKU is like it.
+        near = [pair for pair in others if filing.sku(pair.other) == leading]
+        best, to_sku, fits = max(near, key=lambda p: (score(p), filing.rank(p.other)), default=None), leading, True
+        theirs = score(best) if best else -FAR
+    row = one.rows.get(to_sku, RowSeen(0.0))
     against = sum(pair.contradicted for pair in own) / max(1, len(own))
-    agrees = len({*row.agree} & {*_KINDS}) - len({*seen.row.agree} & {*_KINDS})
+    agrees = len({*row.agree} & {*_KINDS}) - len({*one.row.agree} & {*_KINDS})
+    mates = [seen[pair.other].row.fit for pair in own if pair.other in seen]
     features = (
-        ours, theirs, float(not own), against, seen.row.name, log1p(len(seen.row.against)), row.name,
-        log1p(len(row.against)), float(agrees), float(seen.read),
+        ours, theirs, float(not own), against, one.row.name, log1p(len(one.row.against)), row.name,
+        log1p(len(row.against)), float(agrees), float(one.read),
+        max(mates) - one.row.fit if mates and one.read else 0.0, row.fit - one.row.fit if to_sku else 0.0,
     )  # fmt: skip
     worst = min(own, key=lambda p: (not p.contradicted, score(p), filing.rank(p.other)), default=None)
-    return PhotoCase(image_id, features, worst, best, theirs > max(ours, 0.0))
+    return PhotoCase(image_id, features, worst.other if worst else None, best.other if best else None, to_sku, fits)
+
+
+def _leading(one: ImageSeen, filing: Filing, sku: str) -> str:
+    """The SKU whose row a photo fits clearly better than its own, and whose name it prints; "" where there is none."""
+    rows = {other: one.rows[other] for other in one.named if other != sku and other in filing.products}
+    best = max(rows, key=lambda other: (round(rows[other].fit, 6), other), default="")
+    if not best or rows[best].against or rows[best].fit < one.row.fit + _LEADS:
+        return ""
+    # A name alone leads nowhere where its own is printed too: an ingredient, or the shorter name of a sibling.
+    return best if one.row.against or rows[best].name > one.row.name else ""
 
 
 # -- pairs of SKUs ---------------------------------------------------------------------------------------------------
 
 
-def twice_cases(seen: Mapping[int, ImageSeen], filing: Filing, score: Score) -> list[TwiceCase]:
-    """The cases of all pairs of SKUs of which any photos were compared, by SKU."""
+def twice_cases(
+    seen: Mapping[int, ImageSeen], filing: Filing, score: Score, skus: Collection[str] | None = None
+) -> list[TwiceCase]:
+    """The cases of all pairs of SKUs of which any photos were compared, by SKU; with `skus`, of any of these."""
     met: dict[tuple[str, str], dict[tuple[int, int], PairSeen]] = defaultdict(dict)
     for i, one in seen.items():
+        a = filing.images[i].sku
         for pair in one.others:
-            a, b = filing.images[i].sku, filing.sku(pair.other)
-            if b is not None and a != b:
-                key = (i, pair.other) if a < b else (pair.other, i)
-                met[min(a, b), max(a, b)][key] = pair
-    return [_twice(skus, pairs, filing, score) for skus, pairs in sorted(met.items())]
+            b = filing.sku(pair.other)
+            if b is None or a == b or (skus is not None and a not in skus and b not in skus):
+                continue
+            key = (i, pair.other) if a < b else (pair.other, i)
+            met[min(a, b), max(a, b)][key] = pair
+    return [_twice(both, pairs, filing, score) for both, pairs in sorted(met.items())]
 
 
 def _twice(skus: tuple[str, str], pairs: Mapping[tuple[int, int], PairSeen], filing: Filing, score: Score) -> TwiceCase:
@@ -135,29 +209,3 @@ def _twice(skus: tuple[str, str], pairs: Mapping[tuple[int, int], PairSeen], fil
 def _common(a: ProductFacts, b: ProductFacts) -> float:
     ours, theirs = ({*p.name.casefold().split()} for p in (a, b))
     return len(ours & theirs) / max(1, len(ours | theirs))
-
-
-# -- rows ------------------------------------------------------------------------------------------------------------
-
-
-def words_cases(seen: Mapping[int, ImageSeen], filing: Filing, skus: Iterable[str]) -> list[WordsCase]:
-    """The cases of all columns of the rows of `skus` that any photo contradicts."""
-    return [case for sku in sorted(skus) for kind in _KINDS if (case := _words(sku, kind, seen, filing))]
-
-
-def _words(sku: str, kind: str, seen: Mapping[int, ImageSeen], filing: Filing) -> WordsCase | None:
-    said: dict[int, tuple[str, str]] = {}
-    agree, name = 0, 0.0
-    for i in filing.groups.get(sku, ()):
-        if i not in seen:
-            continue
-        row = seen[i].row
-        name = max(name, row.name)
-        agree += kind in row.agree
-        facts = [(ours, theirs) for what, ours, theirs in row.against if what == kind]
-        if facts and kind not in row.agree:
-            said[i] = facts[0]
-    if not said:
-        return None
-    features = (log1p(len(said)), log1p(agree), name, *(float(kind == other) for other in ("pack", "volume", "form")))
-    return WordsCase(sku, kind, features, said)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.corrections import EVERY, Correction
-from simsearch.catalog.doubts import Doubt, DoubtVerdict, FilingAction
+from simsearch.catalog.doubts import Doubt, DoubtedPhoto, DoubtKind, DoubtVerdict, FilingAction
 from simsearch.core.errors import UsageError
 from simsearch.filing.sheet_file import Word
 
@@ -30,6 +30,13 @@ class TableChange:
     """That was accepted."""
     correction: Correction | None
     """None where the row itself is wrong, which the catalog does not correct."""
+
+    @property
+    def photo(self) -> DoubtedPhoto | None:
+        """The photo that is corrected: of two that contradict each other, the one that was said to be wrong."""
+        against = self.doubt.against
+        other = self.correction is not None and against is not None and against.sha256 == self.correction.sha256
+        return against if other else self.doubt.photo
 
 
 class FilingDesk:
@@ -53,7 +60,14 @@ class FilingDesk:
         return [TableChange(d, in_force.get(d.id)) for d in self.said() if d.verdict == "accepted"]
 
     def accept(
-        self, number: int, *, to: str | None = None, leave_out: bool = False, note: str = "", by: str = ""
+        self,
+        number: int,
+        *,
+        to: str | None = None,
+        leave_out: bool = False,
+        other: bool = False,
+        note: str = "",
+        by: str = "",
     ) -> DecidedDoubt:
         """Say that a doubt is right, and correct the catalog: as it proposes, or otherwise.
 
@@ -61,6 +75,7 @@ class FilingDesk:
             number: of the doubt.
             to: the SKU that the photo, or all photos of the SKU, belong to.
             leave_out: the photo is left out of the catalog instead.
+            other: of two photos of one SKU that contradict each other, the other one is wrong.
             note: why.
             by: who says so.
 
@@ -70,7 +85,8 @@ class FilingDesk:
         with self.writing():
             doubt = self._open_one(number)
             action, target = _mended(doubt, to, leave_out)
-            sha256 = EVERY if action is FilingAction.MERGE or doubt.photo is None else doubt.photo.sha256
+            photo = _other(doubt) if other else doubt.photo
+            sha256 = EVERY if action is FilingAction.MERGE or photo is None else photo.sha256
             count = self.catalog.corrections.accept(number, action, doubt.sku, sha256, target, note=note, by=by)
             return DecidedDoubt(self._get(number), count)
 
@@ -135,6 +151,13 @@ class FilingDesk:
         if doubt.verdict is not None:
             raise UsageError(f"doubt {number}: was {doubt.verdict} before; `simsearch check forget {number}` first")
         return doubt
+
+
+def _other(doubt: Doubt) -> DoubtedPhoto:
+    """The second photo of a doubt about two photos of one SKU."""
+    if doubt.kind is not DoubtKind.ODD_PHOTO or doubt.against is None or doubt.against.sku != doubt.sku:
+        raise UsageError(f"doubt {doubt.id}: is not about two photos of one SKU; accept it without --other")
+    return doubt.against
 
 
 def _mended(doubt: Doubt, to: str | None, leave_out: bool) -> tuple[FilingAction, str]:

@@ -1,29 +1,33 @@
 """Probabilities of doubts: logistic regressions over the features of `cases`, fitted on planted errors.
 
 `fitted.json` holds them, with what they were fitted on: `scripts/fit_filing.py` wrote it, from the training products of
-`boxes` alone. A probability assumes one error in twenty photos, as planted there.
+`boxes`, and for loose pills from those of `rximage`. A probability assumes one error in twenty photos, as planted.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 
 from simsearch.core.errors import WeightsError
-from simsearch.filing.cases import FAR, PHOTO_FEATURES, TWICE_FEATURES, WORDS_FEATURES
+from simsearch.filing.cases import FAR, PHOTO_FEATURES, TWICE_FEATURES
 from simsearch.filing.evidence import PAIR_FEATURES, PairSeen
+from simsearch.filing.word_cases import LOOKS_FEATURES, WORDS_FEATURES
 from simsearch.recognition.score_fusion import Fusion
 
 FILE = Path(__file__).parent / "fitted.json"
+LOOKS = "pill-differs"
+"""The fit of columns of loose pills."""
 NAMES = {
     "pair": PAIR_FEATURES, "other-product": PHOTO_FEATURES, "odd-photo": PHOTO_FEATURES,
-    "one-product-twice": TWICE_FEATURES, "words-differ": WORDS_FEATURES,
+    "one-product-twice": TWICE_FEATURES, "words-differ": WORDS_FEATURES, LOOKS: LOOKS_FEATURES,
 }  # fmt: skip
 
 
@@ -57,6 +61,12 @@ class Judge:
         """Write them, as `load` reads them."""
         kept = {"made_from": dict(self.made_from), "fusions": {k: asdict(f) for k, f in sorted(self.fusions.items())}}
         path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells this fit from any other."""
+        known = {kind: asdict(fusion) for kind, fusion in self.fusions.items()}
+        return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
     def score(self, pair: PairSeen) -> float:
         """Log-odds that a pair shows one product, -FAR to FAR."""

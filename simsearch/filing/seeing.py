@@ -3,84 +3,51 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from simsearch.catalog import Catalog
+from simsearch.catalog.checked import Evidence, Seen
 from simsearch.catalog.images import ImageFacts
-from simsearch.catalog.selection import Filed, ProductFacts
+from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.threads import in_threads
-from simsearch.core.types import Description, PrintComparison, PrintedFact, Progress
-from simsearch.features.base import Method
-from simsearch.filing.evidence import PAIR_FEATURES, ImageSeen, Looker, PairSeen
+from simsearch.core.types import Description, Descriptor, Progress
+from simsearch.features.base import Method, unpack
+from simsearch.filing.evidence import PAIR_FEATURES, ImageSeen, PairSeen, RowSeen
+from simsearch.filing.filed import Filing
+from simsearch.filing.looker import Looker
 from simsearch.filing.nearby import Near, Nearby, nearest_own, worth_comparing
 from simsearch.recognition.pair_scorer import StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.stored import stored
 
-VERSION = "2"
+VERSION = "3"
 """Of what is seen: raised when the same catalog would be seen otherwise."""
 MATES = 4
 """Photos of the own SKU that a photo is compared with: the most similar ones."""
+_ROWS = 2
+"""Rows without a near photo that a photo is held against, of those whose names it prints: the ones that fit best."""
+_ROWS_TRIED = 8
 _BLOCK = 128
 """Images that are looked at and kept at once."""
 _LOOK, _LIKENESS = PAIR_FEATURES.index("look"), PAIR_FEATURES.index("likeness")
 _NEAR_LOOK, _NEAR_TEXT = -2.0, 0.3
 """From which a new photo is so near to an older one that this is looked at again."""
 _NOT_READ = PrintSide()
+Pair = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
-class Filing:
-    """How the catalog is filed, as of one moment."""
+class _Block:
+    """What is known of images that are looked at together, and of all that they are compared with."""
 
-    images: Mapping[int, Filed]
-    products: Mapping[str, ProductFacts]
-    """SKU -> what the table says of it."""
-    groups: Mapping[str, tuple[int, ...]]
-    """SKU -> its images, by content."""
-    read: frozenset[int]
-    """Images whose print was read."""
-    rows: Mapping[str, str]
-    """SKU -> digest of its row."""
-
-    @classmethod
-    def of(cls, catalog: Catalog, reading: Method | None) -> Filing:
-        """As the catalog is now."""
-        images = {filed.id: filed for filed in catalog.selection.contents()}
-        products = {product.sku: product for product in catalog.selection.products()}
-        groups: dict[str, list[int]] = defaultdict(list)
-        for filed in sorted(images.values(), key=lambda f: (f.sku, f.sha256, f.id)):
-            groups[filed.sku].append(filed.id)
-        read = catalog.descriptors.active_ids(reading.fingerprint).tolist() if reading else []
-        rows = {sku: _digest([p.name, p.strength, p.form, p.manufacturer, dict(p.attributes)])
-                for sku, p in products.items()}  # fmt: skip
-        return cls(images, products, {s: tuple(g) for s, g in groups.items()}, frozenset(read), rows)
-
-    def sku(self, image_id: int) -> str | None:
-        """Of an image; None where it is no longer active."""
-        filed = self.images.get(image_id)
-        return filed.sku if filed else None
-
-    def rank(self, image_id: int) -> tuple[str, ...]:
-        """Sorts images by their content, so that the order in which they came in changes nothing."""
-        filed = self.images.get(image_id)
-        return (filed.sha256, filed.sku) if filed else ("", "")
-
-    def stamp(self, image_id: int, others: Iterable[int], method: str) -> str:
-        """Digest of all that is seen of an image: itself, its SKU and row, and the photos that it was compared with."""
-        own = self.images[image_id]
-        mates = [(self.images[i].sha256, i in self.read) for i in self.groups[own.sku]]
-        met = sorted((*self.rank(i), self.rows.get(self.sku(i) or "", ""), i in self.read) for i in others)
-        known = [VERSION, method, own.sku, own.sha256, own.surface, self.rows.get(own.sku, ""), mates, met]
-        return _digest(known)
-
-
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()
+    facts: Mapping[int, ImageFacts]
+    printed: Mapping[int, PrintSide]
+    chosen: Mapping[int, tuple[Sequence[int], Sequence[int]]]
+    """Image id -> the photos of its own SKU, and those of others, that it is compared with."""
+    pills: Mapping[int, Descriptor]
+    looked: Mapping[Pair, tuple[float, ...]]
+    """Features of the pairs."""
 
 
 class Watcher:
@@ -93,53 +60,42 @@ class Watcher:
         prints: StoredPrint | None,
         looker: Looker,
         nearby: Nearby,
-        method: str,
+        stamp: str,
+        pills: Method | None = None,
     ) -> None:
-        """`method`: fingerprint of all that the evidence is computed by."""
-        self.catalog, self.methods, self.prints = catalog, methods, prints
-        self.looker, self.nearby, self.method = looker, nearby, method
+        """`stamp`: of all that the evidence is computed by. `pills`: describes loose pills; None: nothing does."""
+        self.catalog, self.methods, self.prints, self.pills = catalog, methods, prints, pills
+        self.looker, self.nearby, self.stamp = looker, nearby, stamp
 
-    def see(
-        self, filing: Filing, wanted: Collection[int] | None, progress: Progress
-    ) -> tuple[dict[int, ImageSeen], int]:
-        """See and keep what changed; returns all that was ever seen, and how many images were looked at now.
+    def see(self, filing: Filing, due: Collection[int], revision: int, progress: Progress) -> frozenset[int]:
+        """See and keep the images `due`, and older ones that a new one comes near to; returns all that were looked at.
 
-        `wanted`: image ids; None: all. Photos that a new one comes near to are looked at again with it.
+        `revision`: the catalog's, as of `filing`.
         """
-        known = {i: (stamp, kept) for i, (stamp, kept) in self.catalog.doubts.seen().items() if i in filing.images}
-        due = [i for i in filing.images if (wanted is None or i in wanted) and self._is_due(filing, i, known.get(i))]
         done, total, looked = 0, len(due), set[int]()
-        fresh: dict[int, tuple[str, Mapping[str, Any]]] = {}
         queue = sorted(due, key=lambda i: (filing.images[i].sku, filing.rank(i)))
+        first = True
         while queue:
             again: dict[int, None] = {}
             for start in range(0, len(queue), _BLOCK):
                 block = queue[start : start + _BLOCK]
-                seen = self._block(filing, block)
-                noted = {
-                    i: (filing.stamp(i, [p.other for p in one.others], self.method), one.json())
-                    for i, one in seen.items()
+                seen, before = self._block(filing, block)
+                noted: dict[int, tuple[Evidence, Collection[int]]] = {
+                    i: (one.json(), [p.other for p in one.others]) for i, one in seen.items()
                 }
-                self.catalog.doubts.note_seen(noted)
-                fresh |= noted
+                self.catalog.checked.note(noted, self.stamp, revision)
                 looked |= set(block)
-                if done < len(due):
-                    new = [i for i in block if i not in known]
-                    again |= dict.fromkeys(p.other for i in new if i in seen for p in seen[i].others if _is_near(p))
+                if first:
+                    new = [i for i in block if i in seen and i not in before]
+                    again |= dict.fromkeys(p.other for i in new for p in seen[i].others if _is_near(p))
                 done += len(block)
                 progress(done, total, "looking")
+            first = False
             queue = sorted((i for i in again if i not in looked), key=lambda i: (filing.images[i].sku, filing.rank(i)))
             total += len(queue)
-        return {i: ImageSeen.of(kept) for i, (_, kept) in (known | fresh).items()}, len(looked)
+        return frozenset(looked)
 
-    def _is_due(self, filing: Filing, image_id: int, kept: tuple[str, Mapping[str, object]] | None) -> bool:
-        if kept is None:
-            return True
-        others = kept[1].get("others")
-        met = [pair[0] for pair in others] if isinstance(others, list) else []
-        return kept[0] != filing.stamp(image_id, met, self.method)
-
-    def _block(self, filing: Filing, block: Sequence[int]) -> dict[int, ImageSeen]:
+    def _block(self, filing: Filing, block: Sequence[int]) -> tuple[dict[int, ImageSeen], Mapping[int, Seen]]:
         own = self.catalog.images.facts(block)
         printed = self._stored_print(own)
         looks = self.nearby.by_looks(list(own))
@@ -147,24 +103,53 @@ class Watcher:
         chosen = dict(zip(own, picked, strict=True))
         facts = own | self.catalog.images.facts({n for sides in picked for side in sides for n in side} - own.keys())
         printed |= self._stored_print({i: f for i, f in facts.items() if i not in own})
-        described = stored(self.catalog, self.methods, facts)
-        pairs = {_ordered(filing, i, n) for i, sides in chosen.items() for side in sides for n in side}
-        known = [pair for pair in sorted(pairs) if all(n in described and not described[n].loose_pills for n in pair)]
-        features = in_threads(lambda pair: self._pair(pair, described, printed), known)
-        looked = dict(zip(known, features, strict=True))
+        before = self.catalog.checked.seen(facts, self.stamp)
+        known = self._known(before, facts)
+        pairs = {filing.ordered(i, n) for i, sides in chosen.items() for side in sides for n in side} - known.keys()
+        needed = {i: facts[i] for pair in pairs for i in pair if i in facts}
+        described = stored(self.catalog, self.methods, needed)
+        fresh = [pair for pair in sorted(pairs) if all(n in described and not described[n].loose_pills for n in pair)]
+        features = in_threads(lambda pair: self._pair(pair, described, printed), fresh)
+        looked = known | dict(zip(fresh, features, strict=True))
+        of = _Block(facts, printed, chosen, self._pills(own.values()), looked)
+        _ = filing.vocabulary  # made once, before threads ask for it
+        seen = in_threads(lambda i: self._image(filing, of, i), list(own))
+        return dict(zip(own, seen, strict=True)), {i: one for i, one in before.items() if i in own}
 
-        def seen(i: int) -> ImageSeen:
-            mates, near = (
-                tuple(PairSeen(n, looked[pair]) for n in side if (pair := _ordered(filing, i, n)) in looked)
-                for side in chosen[i]
-            )
-            side = printed.get(i, _NOT_READ)
-            others = {facts[pair.other].sku: facts[pair.other] for pair in near}
-            rows = {sku: self.looker.row(side, other) for sku, other in others.items()}
-            read = side.reading is not None and bool(side.reading.lines)
-            return ImageSeen(read, mates, near, self.looker.row(side, facts[i]), rows)
+    def _known(self, before: Mapping[int, Seen], facts: Mapping[int, ImageFacts]) -> dict[Pair, tuple[float, ...]]:
+        """Features of pairs that were looked at from either side since both of their photos changed last."""
+        changed = self.catalog.selection.changed(facts)
+        known: dict[Pair, tuple[float, ...]] = {}
+        for i, one in before.items():
+            for side in ("own", "others"):
+                for other, *features in one.evidence[side]:
+                    if other in facts and max(changed[i], changed[other]) <= one.revision:
+                        known[i, other] = known[other, i] = tuple(features)
+        return known
 
-        return dict(zip(own, in_threads(seen, list(own)), strict=True))
+    def _image(self, filing: Filing, of: _Block, i: int) -> ImageSeen:
+        mates, near = (
+            tuple(PairSeen(n, of.looked[pair]) for n in side if (pair := filing.ordered(i, n)) in of.looked)
+            for side in of.chosen[i]
+        )
+        side, sku = of.printed.get(i, _NOT_READ), of.facts[i].sku
+        makers = filing.vocabulary.makers(side.reading)
+        row = self.looker.row(side, of.facts[i], makers, of.pills.get(i))
+        others = {of.facts[pair.other].sku: of.facts[pair.other] for pair in near}
+        rows = {other: self.looker.row(side, facts) for other, facts in others.items()}
+        named = filing.vocabulary.named(side.reading, sku)
+        rows |= self._best_rows(filing, side, [other for other in named if other not in rows][:_ROWS_TRIED])
+        read = side.reading is not None and bool(side.reading.lines)
+        return ImageSeen(read, mates, near, row, rows, tuple(other for other in named if other in rows))
+
+    def _best_rows(self, filing: Filing, side: PrintSide, skus: Iterable[str]) -> dict[str, RowSeen]:
+        found: dict[str, RowSeen] = {}
+        for sku in skus:
+            facts = filing.vocabulary.facts(sku)
+            if facts is not None:
+                found[sku] = self.looker.row(side, facts)
+        best = sorted(found, key=lambda sku: (-round(found[sku].fit, 6), sku))
+        return {sku: found[sku] for sku in best[:_ROWS]}
 
     def _picked(
         self, filing: Filing, i: int, near: Sequence[Near], side: PrintSide
@@ -176,54 +161,35 @@ class Watcher:
         return nearest_own(near, mates, filing.rank)[:MATES], worth_comparing(lanes, filing.sku, sku, filing.rank)
 
     def _pair(
-        self, pair: tuple[int, int], described: Mapping[int, Description], printed: Mapping[int, PrintSide]
+        self, pair: Pair, described: Mapping[int, Description], printed: Mapping[int, PrintSide]
     ) -> tuple[float, ...]:
         a, b = pair
         read = printed.get(a, _NOT_READ), printed.get(b, _NOT_READ)
-        return self.looker.pair((described[a], described[b]), read)[0]
+        features = self.looker.pair((described[a], described[b]), read)[0]
+        return tuple(round(value, 4) for value in features)  # as it is kept, so that it is the same when it is reused
 
     def _stored_print(self, facts: Mapping[int, ImageFacts]) -> dict[int, PrintSide]:
         return dict(self.prints.stored(self.catalog, facts)) if self.prints and facts else {}
 
+    def _pills(self, facts: Iterable[ImageFacts]) -> dict[int, Descriptor]:
+        """What loose pills look like, of the images that show such."""
+        if self.pills is None:
+            return {}
+        wanted = [f.id for f in facts if f.surface == "pills"]
+        found: dict[int, Descriptor] = {}
+        for i, data in self.catalog.descriptors.of(self.pills.fingerprint, wanted).items():
+            try:
+                found[i] = unpack(self.pills, data, i)
+            except DamagedDescriptor:  # the nightly check names it; here its columns are left alone
+                continue
+        return found
 
-def _ordered(filing: Filing, a: int, b: int) -> tuple[int, int]:
-    """Two images as they are compared: which is the first must not depend on the order in which they came in."""
-    return (a, b) if (filing.rank(a), a) <= (filing.rank(b), b) else (b, a)
+
+def stamp_of(methods: Iterable[Method]) -> str:
+    """Digest of what sees: it changes where the same catalog would be seen otherwise."""
+    known = " ".join([VERSION, *sorted(method.fingerprint for method in methods)])
+    return hashlib.sha256(known.encode()).hexdigest()
 
 
 def _is_near(pair: PairSeen) -> bool:
     return pair.features[_LOOK] >= _NEAR_LOOK or pair.features[_LIKENESS] >= _NEAR_TEXT
-
-
-def comparer(
-    catalog: Catalog,
-    methods: Mapping[str, Method],
-    prints: StoredPrint | None,
-    looker: Looker,
-    filing: Filing,
-    facts: Mapping[int, ImageFacts],
-) -> tuple[Callable[[int, int], PrintComparison | None], Mapping[int, PrintSide]]:
-    """What compares the print of two of the images of `facts`, the first as the photo; and what was read on each."""
-    sides = dict(prints.stored(catalog, facts)) if prints and facts else {}
-    described = stored(catalog, methods, facts)
-
-    def compare(a: int, b: int) -> PrintComparison | None:
-        if not all(i in described and i in sides for i in (a, b)):
-            return None
-        first, second = _ordered(filing, a, b)
-        _, printed = looker.pair((described[first], described[second]), (sides[first], sides[second]))
-        return printed if first == a or printed is None else turned(printed)
-
-    return compare, sides
-
-
-def turned(printed: PrintComparison) -> PrintComparison:
-    """The same comparison, seen from the other photo."""
-    agree, against = (tuple(map(_turned, facts)) for facts in (printed.agreements, printed.contradictions))
-    return replace(printed, agreements=agree, contradictions=against)
-
-
-def _turned(fact: PrintedFact) -> PrintedFact:
-    return replace(
-        fact, photo=fact.catalog, catalog=fact.photo, photo_place=fact.catalog_place, catalog_place=fact.photo_place
-    )

@@ -12,11 +12,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simsearch.catalog import Catalog, corrections
+from simsearch.catalog.checked import Due, KeptCase, Seen
 from simsearch.catalog.copying import _digest
 from simsearch.catalog.corrections import EVERY, Correction
 from simsearch.catalog.doubts import Doubt, DoubtedPhoto, DoubtKind, DoubtVerdict, FilingAction
 from simsearch.catalog.tables import CheckedRow, ImageRow, StateRow, Table
 from simsearch.core.errors import UsageError
+from simsearch.core.types import SourceRow
 
 HASHED = {"phash-1": bytes(8)}
 MakeNew = Callable[..., Any]
@@ -235,9 +237,69 @@ def test_doubts_are_kept_whole(filled: Catalog) -> None:
 
 
 def test_what_was_seen_of_an_image_goes_with_it(filled: Catalog) -> None:
-    filled.doubts.note_seen({1: ("s", {"x": 1}), 99: ("t", {})})
-    filled.doubts.note_seen({1: ("u", {"x": 2})})
-    assert filled.doubts.seen() == {1: ("u", {"x": 2})}
+    filled.checked.note({1: ({"x": 1}, [3]), 99: ({}, [])}, "t", 3)
+    filled.checked.note({1: ({"x": 2}, [3, 4, 3])}, "u", 4)
+    assert (filled.checked.seen([1, 99], "t"), filled.checked.seen([1, 99], "u")) == ({}, {1: Seen(4, {"x": 2})})
+    assert (filled.checked.beside([3]), filled.checked.beside([1])) == ({1}, set())
     with filled.database.read() as c:
         assert c.scalar(sa.select(sa.func.count()).select_from(CheckedRow)) == 1
         assert c.scalar(sa.select(sa.func.count()).select_from(ImageRow)) == 4
+
+
+def see_all(catalog: Catalog) -> int:
+    """As if a check had come to its end: a stands beside c, and c beside d; returns the revision."""
+    now = catalog.revision()
+    catalog.checked.note({1: ({}, [3]), 2: ({}, []), 3: ({}, [4]), 4: ({}, [])}, "s", now)
+    return now
+
+
+def test_nothing_is_due_after_a_check_and_all_by_another_method(filled: Catalog) -> None:
+    assert filled.checked.due(None, "s").images == {1, 2, 3, 4}
+    now = see_all(filled)
+    assert filled.checked.due(now, "s") == Due(frozenset(), frozenset())
+    assert filled.checked.due(now, "other") == Due(frozenset({1, 2, 3, 4}), frozenset("ABC"))
+    # A check that was killed noted no state: what it saw is not due again, and is judged.
+    assert filled.checked.due(None, "s") == Due(frozenset(), frozenset("ABC"))
+
+
+def test_a_new_photo_makes_its_sku_due_and_a_changed_row_what_stands_beside_it(filled: Catalog, new: MakeNew) -> None:
+    now = see_all(filled)
+    filled.images.apply(add=[new("A", "/p/e.jpg", HASHED, sha256=sha("e"))])
+    assert filled.checked.due(now, "s") == Due(frozenset({1, 2, 5}), frozenset("A"))
+    filled.checked.note({i: ({}, [3]) for i in (1, 2, 5)}, "s", filled.revision())
+    assert filled.checked.due(now, "s") == Due(frozenset(), frozenset("A")), "seen, but not judged"
+    now = filled.revision()
+    filled.images.update_products([SourceRow("C", "", "", "", name="Another")])
+    assert filled.checked.due(now, "s") == Due(frozenset({3, 4}), frozenset("C"))
+    filled.images.apply(retire=[3])
+    gone = Due(frozenset({1, 2, 4, 5}), frozenset("BC"))
+    assert filled.checked.due(now, "s") == gone, "B has no photo any more, and is judged"
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_correction_and_its_undoing_make_due_what_they_touch(filled: Catalog, number: int) -> None:
+    now = see_all(filled)
+    accept(filled, number)
+    first = filled.checked.due(now, "s")
+    assert first.skus
+    filled.checked.note({i: ({}, []) for i in first.images}, "s", filled.revision())
+    now = filled.revision()
+    assert filled.checked.due(now, "s").images == set()
+    filled.corrections.undo(number)
+    one = filled.doubts.get(number)
+    assert one is not None
+    assert one.sku in filled.checked.due(now, "s").skus
+
+
+def test_cases_are_replaced_by_sku(filled: Catalog) -> None:
+    def case(key: str, sku: str, against: str = "") -> KeptCase:
+        return KeptCase(key, sku, against, {})
+
+    every = [case("a", "A"), case("b", "B", "C"), case("c", "C")]
+    filled.checked.keep_cases(every, None)
+    filled.checked.keep_cases([case("d", "C")], {"C"})
+    assert [c.key for c in filled.checked.cases()] == ["a", "d"]
+    filled.checked.keep_cases([], set())
+    assert [c.key for c in filled.checked.cases()] == ["a", "d"]
+    filled.checked.keep_cases([], None)
+    assert filled.checked.cases() == []

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from simsearch.catalog import Catalog
+from simsearch.catalog.checked import Seen
 from simsearch.catalog.decisions import DecisionFilter, DecisionVerdict
 from simsearch.catalog.reviews import Review, ReviewVerdict, Side
 from simsearch.catalog.tables import HEAD
@@ -103,8 +104,17 @@ def test_doubts_and_corrections_are_kept(old: Catalog, version: str) -> None:
     assert [(d.id, d.by, d.said_at) for d in old.doubts.said()] == ([(1, "anna", THEN)] if filing else [])
     assert [d.id for d in old.doubts.open()] == ([2] if filing else [])
     assert [(c.sku, c.to_sku) for c in old.corrections.all()] == ([("IBU-400", "PARA-Ä")] if filing else [])
-    assert old.doubts.seen() == ({1: ("s" * 64, {"read": False})} if filing else {})
     assert {k.filed for k in old.images.known([P])} == {"IBU-400", "PARA-Ä"}
+
+
+def test_what_a_check_saw_is_kept_or_seen_again(old: Catalog, version: str) -> None:
+    kept = version >= "0010"
+    assert old.checked.seen([1], "s" * 64) == ({1: Seen(4, {"read": False})} if kept else {})
+    assert (old.checked.state() is not None, len(old.checked.cases()), old.checked.beside([2])) == (
+        (True, 1, {1}) if kept else (False, 0, set())
+    )
+    since = 4 if kept else None
+    assert old.checked.due(since, "s" * 64).images == ({2, 4} if kept else {1, 2, 4})
 
 
 def test_it_goes_on(old: Catalog, new: Any) -> None:

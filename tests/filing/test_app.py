@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ import sqlalchemy as sa
 
 from simsearch import App, open_app
 from simsearch.catalog.doubts import Doubt, DoubtedPhoto, DoubtKind, FilingAction
-from simsearch.catalog.tables import CheckedRow, DoubtRow
+from simsearch.catalog.tables import CheckedCaseRow, CheckedPairRow, CheckedRow, CheckStateRow, DoubtRow
 from simsearch.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,10 +26,15 @@ if TYPE_CHECKING:
 def app(home: Path, kit: Kit) -> Iterator[App]:
     """As if it had been indexed without a check."""
     with open_app(home, kit.config) as opened:
-        with opened.catalog.database.write() as c:
-            for table in (CheckedRow, DoubtRow):
-                c.execute(sa.delete(table))
+        forget_all(opened)
         yield opened
+
+
+def forget_all(app: App) -> None:
+    """As if no check had ever been made."""
+    with app.catalog.database.write() as c:
+        for table in (CheckedPairRow, CheckedRow, CheckedCaseRow, CheckStateRow, DoubtRow):
+            c.execute(sa.delete(table))
 
 
 def pairs(doubts: tuple[Doubt, ...]) -> set[frozenset[str]]:
@@ -47,6 +54,57 @@ def test_products_that_are_filed_twice_are_found_once_and_nothing_is_seen_again(
     assert (again.looked_at, again.new) == (0, 0)
     assert [(d.id, d.key) for d in again.doubts] == [(d.id, d.key) for d in first.doubts]
     assert app.filing.open() == list(again.doubts)
+
+
+def test_without_anything_new_nothing_is_looked_at_or_judged(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    from simsearch.filing.filed import Filing
+
+    first = app.check()
+
+    def loaded(*_: object) -> Filing:
+        raise AssertionError("the catalog was loaded")
+
+    monkeypatch.setattr(Filing, "of", loaded)
+    again = app.check()
+    assert [told(d) for d in again.doubts] == [told(d) for d in first.doubts]
+    assert (again.looked_at, again.images, again.without_print) == (0, first.images, first.without_print)
+
+
+def test_step_by_step_a_check_finds_what_one_at_once_does(app: App, kit: Kit, shop: Shop, tmp_path: Path) -> None:
+    head, *rows = shop.table.read_text(encoding="utf-8").splitlines()
+    part = shop.table.parent / "part.csv"
+    try:
+        part.write_text("\n".join([head, *rows[::2]]) + "\n", encoding="utf-8")
+        app.index([shop.table], prune_all=True)
+        app.check()
+        [doubt] = [d for d in app.check().doubts if d.kind is DoubtKind.ONE_PRODUCT_TWICE][:1]
+        for step in ("accept", "less", "more", "forget"):
+            if step == "accept":
+                app.filing.accept(doubt.id)
+            elif step == "forget":
+                app.filing.forget(doubt.id)
+            else:
+                part.write_text("\n".join([head, *(rows[::2] if step == "less" else rows)]) + "\n", encoding="utf-8")
+                app.index([part], prune_all=True, forget=[shop.table] if step == "less" else (), check=False)
+            by_steps = app.check()
+            said = {d.key for d in app.filing.said()}
+            with open_app_without_checks(app, kit, tmp_path / step) as other:
+                at_once = other.check()
+            assert [told(d) for d in by_steps.doubts] == [told(d) for d in at_once.doubts if d.key not in said], step
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def open_app_without_checks(app: App, kit: Kit, home: Path) -> Iterator[App]:
+    """A copy of a home as if no check had ever been made; what people said stays."""
+    shutil.copytree(app.home, home, ignore=shutil.ignore_patterns("catalog.db*"))
+    app.catalog.housekeeping.backup(home / "catalog.db")
+    with open_app(home, kit.config) as other:
+        with other.catalog.database.write() as c:
+            for table in (CheckedPairRow, CheckedRow, CheckedCaseRow, CheckStateRow):
+                c.execute(sa.delete(table))
+        yield other
 
 
 def test_a_killed_check_goes_on_where_it_was(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,3 +317,28 @@ def test_words_that_cannot_be_carried_out(app: App) -> None:
     assert app.filing.said() == []
     with pytest.raises(UsageError, match="nothing was said of it"):
         app.filing.forget(doubt.id)
+
+
+def test_of_the_two_photos_of_a_doubt_the_other_one_may_be_wrong(app: App) -> None:
+    sku, ids = next((s, i) for s, i in sorted(groups(app).items()) if len(i) > 1)
+    facts = app.catalog.images.facts(ids)
+    first, second = (DoubtedPhoto(i, sku, facts[i].image, facts[i].path, facts[i].sha256) for i in ids[:2])
+    one = Doubt("photo|x", DoubtKind.ODD_PHOTO, sku, 0.9, "why", FilingAction.LEAVE_OUT, first, second)
+    [kept] = app.catalog.doubts.keep([one])
+    before = filed(app)
+    app.filing.accept(kept.id, other=True)
+    assert before - filed(app) == {(sku, second.sha256)}
+    [change] = app.filing.changes()
+    assert change.photo == second
+    app.filing.forget(kept.id)
+    assert filed(app) == before
+    [twice] = app.catalog.doubts.keep([Doubt("rows|x", DoubtKind.ROWS_DIFFER, sku, 0.9, "why", FilingAction.TABLE)])
+    with pytest.raises(UsageError, match="is not about two photos of one SKU"):
+        app.filing.accept(twice.id, other=True)
+
+
+def groups(app: App) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for each in app.catalog.selection.contents():
+        found.setdefault(each.sku, []).append(each.id)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,10 +15,13 @@ from simsearch.catalog.doubts import Doubt, DoubtedPhoto, DoubtKind, DoubtVerdic
 from simsearch.catalog.images import ImageFacts
 from simsearch.catalog.selection import Filed, ProductFacts
 from simsearch.filing.arbiter import judged, settled
+from simsearch.filing.cases import PhotoCase
 from simsearch.filing.evidence import ImageSeen, PairSeen, RowSeen
-from simsearch.filing.judging import NAMES, Judge, shipped
-from simsearch.filing.seeing import Filing
+from simsearch.filing.filed import Filing
+from simsearch.filing.judging import LOOKS, NAMES, Judge, shipped
+from simsearch.filing.keeping import judged_of, kept
 from simsearch.filing.telling import Teller
+from simsearch.filing.word_cases import looks_cases, words_cases
 from simsearch.recognition.score_fusion import Fusion
 
 ALIKE = (6.0, 9.0, 0.7, 1.6, 1.0, 2.0, 0.0, 0.0)
@@ -42,6 +46,7 @@ JUDGE = Judge(
         "odd-photo": fusion("odd-photo", -1.0, own=-0.6, alone=-1.0, against=2.0, name=-3.0),
         "one-product-twice": fusion("one-product-twice", -4.0, least=0.8),
         "words-differ": fusion("words-differ", -1.0, against=3.0),
+        LOOKS: fusion(LOOKS, -4.0, apart=1.0),
     },
     {},
 )
@@ -67,8 +72,7 @@ class Table:
         groups = {
             sku: tuple(self.ids[n] for n in sorted(photos, key=lambda n: n * 8) if photos[n][0] == sku) for sku in skus
         }
-        rows = dict.fromkeys(skus, "digest")
-        self.filing = Filing(images, {s: product(s) for s in skus}, groups, frozenset(images), rows)
+        self.filing = Filing(images, {s: product(s) for s in skus}, groups, frozenset(images))
 
     def seen(self, **rows: RowSeen) -> dict[int, ImageSeen]:
         """Photos of one product are alike and fit the row of that product; others contradict each other."""
@@ -196,9 +200,82 @@ def test_the_shipped_fit_tells_a_photo_that_fits_another_product_from_one_that_f
 
 
 def test_what_was_seen_is_kept_as_it_was() -> None:
-    seen = Table(SOUND | {"b": ("B", "A")}).seen(a=RowSeen(0.5, ("code",), (("form", "cream", "gel"),)))
-    for one in seen.values():
-        assert ImageSeen.of(one.json()) == one
+    row = RowSeen(
+        0.5, ("code",), (("form", "cream", "gel"),), (("colour", 2.5, "red", "WHITE"),), (("pack", "10", "20"),)
+    )
+    table = Table(SOUND | {"b": ("B", "A")})
+    for one in table.seen(a=row).values():
+        assert ImageSeen.of(json.loads(json.dumps(one.json()))) == one
+    pill = replace(table.seen()[1], row=row)
+    found = judged({**table.seen(), 1: pill}, table.filing, JUDGE)
+    assert {type(one.case).__name__ for one in found} == {"PhotoCase", "TwiceCase", "WordsCase"}
+    for case in found:
+        again = judged_of(json.loads(json.dumps(dict(kept(case, table.filing).found))))
+        assert (again.kind, again.case, again.probability) == (case.kind, case.case, case.probability)
+
+
+def test_of_two_photos_that_contradict_each_other_the_doubt_is_about_both_and_the_row_tells_which() -> None:
+    both = {"a": ("A", "A"), "b": ("A", "Z"), "c": ("B", "B"), "d": ("B", "B")}
+    [one] = Table(both).doubts()
+    assert (one.photo and one.photo.image, one.against and one.against.image) == ("b.jpg", "a.jpg")
+    alone = [j for j in judged(Table(both).seen(), Table(both).filing, JUDGE) if j.kind is DoubtKind.ODD_PHOTO]
+    by_id = {j.case.images(Table(both).filing)[0]: j.probability for j in alone}
+    ids = Table(both).ids
+    assert one.probability == pytest.approx(min(0.995, by_id[ids["a"]] + by_id[ids["b"]]))
+    silent = RowSeen(0.0)
+    [one] = Table(both).doubts(a=silent, b=silent)
+    assert "which of the two is wrong the row does not say" in one.reason
+
+
+def test_a_photo_whose_words_are_those_of_a_row_without_a_photo_belongs_there() -> None:
+    table = Table({"a": ("A", "A"), "b": ("A", "Z"), "c": ("B", "B"), "d": ("B", "B")})
+    table.filing = replace(table.filing, products={**table.filing.products, "Z": product("Z")})
+    seen = table.seen()
+    photo = seen[table.ids["b"]]
+    seen[table.ids["b"]] = replace(photo, rows={**photo.rows, "Z": OWN_ROW}, named=("Z",))
+    [case] = [j for j in judged(seen, table.filing, JUDGE) if j.kind is DoubtKind.OTHER_PRODUCT]
+    assert isinstance(case.case, PhotoCase)
+    assert (case.case.image_id, case.case.to_sku, case.case.other) == (table.ids["b"], "Z", None)
+
+
+def test_a_name_that_no_photo_says_is_doubted_where_they_print_that_of_another_product() -> None:
+    table = Table(SOUND)
+    seen = table.seen(a=RowSeen(0.0), b=RowSeen(0.1))
+    assert [c.kind for c in words_cases(seen, table.filing, ["A"])] == []
+    said = replace(seen[table.ids["a"]], rows={"B": RowSeen(0.9)}, named=("B",))
+    [case] = words_cases({**seen, table.ids["a"]: said}, table.filing, ["A"])
+    assert (case.kind, case.said) == ("name", {table.ids["a"]: ("Drug B", "Drug A")})
+    own = replace(seen[table.ids["b"]], row=RowSeen(0.8))
+    assert words_cases({**seen, table.ids["a"]: said, table.ids["b"]: own}, table.filing, ["A"]) == []
+
+
+def test_a_pills_column_is_doubted_where_no_photo_makes_it_probable() -> None:
+    table = Table(SOUND)
+    red = RowSeen(0.0, apart=(("colour", 6.0, "red", "WHITE"), ("shape", 0.1, "round", "ROUND")))
+    white = RowSeen(0.0, apart=(("colour", 0.2, "white", "WHITE"),))
+    [case] = looks_cases(table.seen(a=red, b=red), table.filing, ["A"])
+    assert (case.kind, case.said[table.ids["a"]]) == ("colour", ("red", "WHITE"))
+    assert looks_cases(table.seen(a=red, b=white), table.filing, ["A"]) == []
+
+
+def test_the_fuller_row_stays_then_more_photos_then_the_usual_name() -> None:
+    photos = {"a": ("SYN-1", "SYN-1"), "b": ("DUP-1", "SYN-1"), "c": ("SYN-2", "SYN-2"), "d": ("SYN-3", "SYN-3")}
+    [one] = Table(photos).doubts(b=OWN_ROW)
+    assert (one.sku, one.to_sku) == ("DUP-1", "SYN-1")
+    assert one.reason.endswith("SYN-1 stays: more SKUs of the catalog begin as it does")
+    [one] = Table({**photos, "e": ("DUP-1", "SYN-1")}).doubts(b=OWN_ROW, e=OWN_ROW)
+    assert (one.to_sku, one.reason.rpartition(": ")[2]) == ("DUP-1", "it has more photos")
+    table = Table({**photos, "e": ("DUP-1", "SYN-1")})
+    fuller = replace(table.filing.products["SYN-1"], manufacturer="Maker")
+    table.filing = replace(table.filing, products={**table.filing.products, "SYN-1": fuller})
+    [one] = table.doubts(b=OWN_ROW, e=OWN_ROW)
+    assert (one.to_sku, one.reason.rpartition(": ")[2]) == ("SYN-1", "its row says more")
+
+
+@pytest.mark.parametrize(("kind", "falls"), [("other-product", "own"), ("odd-photo", "own"), ("words-differ", "agree")])
+def test_what_speaks_for_a_photo_or_row_never_raises_the_doubt(kind: str, falls: str) -> None:
+    fitted = shipped().fusions[kind]
+    assert fitted.weights[fitted.names.index(falls)] <= 0
 
 
 @pytest.mark.parametrize("broken", [b"", b"{}", b'{"fusions": {}}', b"[1]"])

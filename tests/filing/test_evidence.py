@@ -12,7 +12,8 @@ from simsearch.core.codes import Codes
 from simsearch.core.product_numbers import Gtin
 from simsearch.core.types import Description, PrintComparison, Verification
 from simsearch.features.reading import Line, Reading
-from simsearch.filing.evidence import PAIR_FEATURES, Looker
+from simsearch.filing.evidence import PAIR_FEATURES
+from simsearch.filing.looker import Looker
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.printed import PRINT_FEATURES, PrintVerifier
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from simsearch.catalog.doubts import Doubt, DoubtVerdict, FilingAction
+from simsearch.catalog.doubts import Doubt, DoubtedPhoto, DoubtVerdict, FilingAction
 from simsearch.core.text import percent
 from simsearch.filing import CheckReport
 from simsearch.filing.desk import DecidedDoubt, TableChange
@@ -113,12 +113,12 @@ def _csv(doubts: Sequence[Doubt], changes: Sequence[TableChange], stream: TextIO
     for change in changes:
         # The owner knows the photo by the SKU that the table gives it.
         sku = change.correction.sku if change.correction else change.doubt.sku
-        rows.writerow(_row("accepted", change.doubt, sku))
-    rows.writerows(_row("open", d, d.sku) for d in doubts)
+        rows.writerow(_row("accepted", change.doubt, sku, change.photo))
+    rows.writerows(_row("open", d, d.sku, d.photo) for d in doubts)
 
 
-def _row(state: str, d: Doubt, sku: str) -> list[str]:
-    photo, against = d.photo, d.against
+def _row(state: str, d: Doubt, sku: str, photo: DoubtedPhoto | None) -> list[str]:
+    against = d.against if d.against != photo else d.photo
     return [
         state, str(d.id), d.kind.value, f"{d.probability:.6f}", sku, photo.image if photo else "",
         photo.path if photo else "", d.field, d.action.value, d.to_sku, d.against_sku, against.image if against else "",
