@@ -18,6 +18,7 @@ from simsearch.recognition import multi_view
 from simsearch.recognition.calibration import NOTHING
 from simsearch.recognition.look_alikes import LIKE_POINTS, alike
 from simsearch.recognition.printed import PrintSettings
+from simsearch.recognition.snapshot import PILLS
 
 _AGAINST = 4.6
 """Log-odds by which a contradiction sets a product back in a list: on held-out pairs it came a hundred times as often
@@ -26,6 +27,9 @@ _POINTS = PrintSettings().inliers
 LAID_OUT = 6
 """Lines that lie alike in both photos from which they show one face, as keypoints would say."""
 """Agreeing keypoints from which two pictures show one face."""
+_WHOLE = 10.0
+"""What the network's cosine of whole photos of one pill counts beside the likelihood of the lane of pills
+(docs/pills.md)."""
 _ROUNDING = 1e-6
 """Order compares six digits of a probability."""
 _READ_AGAIN = ("name", "strength", "pack", "volume", "form")
@@ -48,6 +52,9 @@ class Contender:
     """Its `printed` holds what was read against all images of the product."""
     faces: tuple[float, ...]
     """Log-odds by face of the package; one photo has one."""
+    pills: float | None = None
+    """How well its best image fits a photo of one loose pill (`_pills`); None where the photo shows no such pill, or
+    the lane of pills did not bring it up."""
 
     @property
     def sku(self) -> str:
@@ -92,8 +99,11 @@ class Contender:
         return self.seen.printed is not None and any(fact.kind in kinds for fact in self.seen.printed.agreements)
 
 
-def contenders(verified: Sequence[Verified]) -> list[Contender]:
-    """Products by their best image, of one photo; best first, contradicted ones behind comparable others."""
+def contenders(verified: Sequence[Verified], *, by_pills: bool = False) -> list[Contender]:
+    """Products by their best image, of one photo; best first, contradicted ones behind comparable others.
+
+    `by_pills`: whether the photo shows one loose pill, so that the lane of pills knows most.
+    """
     images: dict[str, list[Verified]] = {}
     for each in sorted(verified, key=_order):
         images.setdefault(each.facts.sku, []).append(each)
@@ -103,7 +113,8 @@ def contenders(verified: Sequence[Verified]) -> list[Contender]:
         judged = best
         if printed is not None:
             judged = best._replace(verification=replace(best.verification, printed=printed))
-        found.append(Contender(judged, (multi_view.log_odds(best.verification.probability),)))
+        odds = multi_view.log_odds(best.verification.probability)
+        found.append(Contender(judged, (odds,), _pills([best, *others]) if by_pills else None))
     return sorted(found, key=_place)
 
 
@@ -126,6 +137,12 @@ def contenders_together(faces: Sequence[Sequence[Sequence[Verified]]]) -> list[C
         judged = best._replace(verification=replace(best.verification, probability=p, printed=printed))
         found.append(Contender(judged, tuple(odds[sku])))
     return sorted(found, key=_place)
+
+
+def _pills(images: Sequence[Verified]) -> float | None:
+    """How well the best of a product's images fits a photo of one pill: either side may be the one that lies up."""
+    fits = (v.candidate.lanes[PILLS] + _WHOLE * v.verification.similarity for v in images if PILLS in v.candidate.lanes)
+    return max(fits, default=None)
 
 
 def _order(v: Verified) -> tuple[float, float, float, int]:
