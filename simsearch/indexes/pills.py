@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method, unpack
-from simsearch.features.pills.likeness import columns, log_likelihoods
+from simsearch.features.pills.likeness import Pills, log_likelihoods
 from simsearch.features.pills.looks import LOOK
 from simsearch.indexes.catalog_view import CatalogView
 
@@ -27,9 +27,9 @@ _BLOCK = 8192
 class PillIndex:
     """Pills by image. Never changed: searched by many threads."""
 
-    def __init__(self, ids: Ids, table: NDArray[np.float64]) -> None:
-        """`ids`: (n,) the image of each pill, ascending; `table`: (n, 17), see `likeness.columns`."""
-        self.ids, self.table = ids, table
+    def __init__(self, ids: Ids, pills: Pills) -> None:
+        """`ids`: (n,) the image of each of the `pills`, ascending."""
+        self.ids, self.pills = ids, pills
 
     @classmethod
     def of(cls, looks: Mapping[int, Descriptor]) -> PillIndex:
@@ -37,7 +37,7 @@ class PillIndex:
         order = sorted(looks)
         ids = np.repeat(np.array(order, np.int64), [len(looks[i]) for i in order])
         parts: list[NDArray[Any]] = [looks[i] for i in order]
-        return cls(ids, columns(np.concatenate([np.zeros(0, LOOK), *parts])))
+        return cls(ids, Pills.of(np.concatenate([np.zeros(0, LOOK), *parts])))
 
     def __len__(self) -> int:
         """How many pills there are."""
@@ -45,11 +45,11 @@ class PillIndex:
 
     def search(self, pills: Descriptor) -> dict[int, float]:
         """Image id -> similarity of the pair of pills that is most alike; all images. See `PillLooks.compare`."""
-        asked = columns(pills)
+        asked = Pills.of(pills)
         found: dict[int, float] = {}
         for start in range(0, len(self.ids) if len(pills) else 0, _BLOCK):
             part = slice(start, start + _BLOCK)
-            best = log_likelihoods(asked, self.table[part]).max(axis=0)
+            best = log_likelihoods(asked, self.pills[part]).max(axis=0)
             for image_id, similarity in zip(self.ids[part].tolist(), best.tolist(), strict=True):
                 found[image_id] = max(found.get(image_id, similarity), similarity)
         return found
@@ -57,7 +57,7 @@ class PillIndex:
     def part(self, allowed: Ids) -> PillIndex:
         """The pills of the images `allowed` alone."""
         kept = np.isin(self.ids, allowed)
-        return PillIndex(self.ids[kept], self.table[kept])
+        return PillIndex(self.ids[kept], self.pills[kept])
 
 
 def pill_index(catalog: CatalogView, method: Method, ids: Ids) -> PillIndex:

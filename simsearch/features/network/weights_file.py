@@ -186,18 +186,27 @@ def write_weights(
     Raises:
         WeightsError: a number is not finite, or too large for half precision.
     """
-    with np.errstate(over="ignore"):
-        halves = {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in tensors.items()}
-    odd = [k for k, v in halves.items() if not np.isfinite(v).all()]
-    if odd:
-        raise WeightsError(f"{path}: {odd[0]} holds numbers that half precision cannot; the training has diverged")
     header = {
         "format": FORMAT,
         "architecture": json.dumps(asdict(architecture)),
         "surfaces": json.dumps([surface.value for surface in SURFACES]),
         "card": json.dumps(card),
     }
-    data = serialise(halves, metadata=header)
+    write_tensors(path, tensors, header)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], header: Mapping[str, str]) -> None:
+    """Tensors in half precision as safetensors with `header`; equal arguments give equal bytes.
+
+    Raises:
+        WeightsError: a number is not finite, or too large for half precision.
+    """
+    with np.errstate(over="ignore"):
+        halves = {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in tensors.items()}
+    odd = [k for k, v in halves.items() if not np.isfinite(v).all()]
+    if odd:
+        raise WeightsError(f"{path}: {odd[0]} holds numbers that half precision cannot; the training has diverged")
+    data = serialise(halves, metadata=dict(header))
     # safetensors writes the entries of its header in an order that changes from call to call.
     size = int.from_bytes(data[:8], "little")
     text = json.dumps(json.loads(data[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()

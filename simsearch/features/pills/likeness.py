@@ -3,7 +3,8 @@
 Differences of colour and of shape are taken as normal, with covariances learned from photos that people took of pills
 whose studio photos are known (`scripts/pills/fit_likeness.py`). Lamps and cameras move both halves of a pill alike,
 and move lightness more than hue: the covariance knows it. One photo in twenty shows a wrong outline or a colour beyond
-all that; a wide normal distribution stands for these, so that no single difference rules a pill out.
+all that; a wide normal distribution stands for these, so that no single difference rules a pill out. Faces are compared
+by the cosine of the network's embeddings, at the turns that agree best; its weight is learned from the same photos.
 """
 
 from __future__ import annotations
@@ -67,13 +68,34 @@ class Part:
 
 
 @cache
+def _table() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(files(__package__).joinpath("likeness.json").read_text(encoding="utf-8"))
+    return found
+
+
+@cache
 def parts() -> tuple[Part, Part]:
     """Colour and shape, as learned."""
-    table = json.loads(files(__package__).joinpath("likeness.json").read_text(encoding="utf-8"))
+    table = _table()
     colour, shape = (
         Part(Normal.of(table[name]["same"]), Normal.of(table[name]["other"])) for name in ("colour", "shape")
     )
     return colour, shape
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What colours and shape count, and the faces: they are not independent of each other."""
+
+    looks: float
+    face: float
+    """Logarithm of the likelihood that a cosine of 0 loses against one of 1."""
+
+
+@cache
+def weights() -> Weights:
+    """As learned."""
+    return Weights(**_table()["weights"])
 
 
 def columns(looks: NDArray[Any]) -> Floats:
@@ -91,8 +113,48 @@ def swapped(table: Floats) -> Floats:
     return table[:, order]
 
 
-def log_likelihoods(pills: Floats, others: Floats, by: tuple[Part, Part] | None = None) -> Floats:
-    """(n, m) of pills (n, 17) against others (m, 17): 0 where nothing differs, else below, `LEAST` at least.
+@dataclass(frozen=True, eq=False)
+class Pills:
+    """Pills as they are compared."""
+
+    table: Floats
+    """(n, 17): see `columns`."""
+    faces: NDArray[np.float32]
+    """(n, KEPT, EMBEDDING)."""
+
+    @classmethod
+    def of(cls, looks: NDArray[Any]) -> Pills:
+        """Pills (n,) of `LOOK`."""
+        return cls(columns(looks), looks["faces"].astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __getitem__(self, kept: Any) -> Pills:
+        """Those of a slice or a mask."""
+        return Pills(self.table[kept], self.faces[kept])
+
+
+def log_likelihoods(pills: Pills, others: Pills) -> Floats:
+    """(n, m) of n pills against m others: 0 where nothing differs, else below, `LEAST` at least."""
+    cosine = cosines(pills.faces, others.faces)
+    return np.maximum(combined(by_looks(pills.table, others.table), cosine, weights()), LEAST)
+
+
+def combined(looks: Floats, cosine: Floats, by: Weights) -> Floats:
+    """Likelihoods by colours and shape, and cosines of faces, as one logarithm of a likelihood, at most 0."""
+    return by.looks * looks + by.face * (cosine - 1)
+
+
+def cosines(faces: NDArray[np.float32], others: NDArray[np.float32]) -> Floats:
+    """(n, m) of faces (n, turns, d) against others (m, turns, d): of the two turns that agree best."""
+    (n, turns, d), m = faces.shape, len(others)
+    each = faces.reshape(n * turns, d) @ others.reshape(m * others.shape[1], d).T
+    return np.asarray(each.reshape(n, turns, m, others.shape[1]).max(axis=(1, 3)), np.float64).clip(-1, 1)
+
+
+def by_looks(pills: Floats, others: Floats, by: tuple[Part, Part] | None = None) -> Floats:
+    """(n, m) of colours and shape alone of pills (n, 17) against others (m, 17): 0 where nothing differs, else below.
 
     `by`: colour and shape; None: as learned.
     """
@@ -100,4 +162,4 @@ def log_likelihoods(pills: Floats, others: Floats, by: tuple[Part, Part] | None 
     off = pills[:, None] - others[None]
     turned = (swapped(pills)[:, None] - others[None])[..., :COLOURS]
     hue = np.maximum(colour.log_likelihood(off[..., :COLOURS]), colour.log_likelihood(turned))
-    return np.maximum(hue + shape.log_likelihood(off[..., COLOURS:]), LEAST)
+    return hue + shape.log_likelihood(off[..., COLOURS:])

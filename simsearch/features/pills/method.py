@@ -1,4 +1,4 @@
-"""Loose pills as a method: each pill's colours and shape, compared pill by pill."""
+"""Loose pills as a method: each pill's colours, shape and faces, compared pill by pill."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ import numpy as np
 from simsearch.core.types import Descriptor, Image, Similarities, Surface
 from simsearch.features.base import NoSettings, fingerprint
 from simsearch.features.keypoints import column
-from simsearch.features.pills.likeness import LEAST, columns, log_likelihoods
+from simsearch.features.pills.faces import Faces
+from simsearch.features.pills.frames import framed
+from simsearch.features.pills.likeness import LEAST, Pills, log_likelihoods
 from simsearch.features.pills.looks import LOOK, look_of
 from simsearch.features.pills.outlines import pills_in
+from simsearch.features.pills.weights import open_pill_weights
 
 
 class PillLooks:
@@ -36,14 +39,19 @@ class PillLooks:
 
     def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
-        self.fingerprint = fingerprint(self.name, settings)
+        self._faces = Faces(open_pill_weights())
+        self.fingerprint = fingerprint(self.name, settings, version=2, digest=self._faces.weights.digest)
 
     def describe(self, images: Sequence[Image]) -> list[Descriptor]:
         return [self._describe(image) for image in images]
 
     def _describe(self, image: Image) -> Descriptor:
-        looks = [look_of(image.pixels, outline) for outline in pills_in(image)]
-        return np.array(looks, LOOK) if looks else np.zeros(0, LOOK)
+        outlines = pills_in(image)
+        if not outlines:
+            return np.zeros(0, LOOK)
+        looks = np.array([look_of(image.pixels, outline) for outline in outlines], LOOK)
+        looks["faces"] = [self._faces.of(framed(image.pixels, outline)) for outline in outlines]
+        return looks
 
     def is_sound(self, descriptor: Descriptor) -> bool:
         """Whether all numbers are finite and the ratios what ratios can be."""
@@ -56,7 +64,7 @@ class PillLooks:
         if not len(query) or not filled:
             return found
         sizes = [len(others[i]) for i in filled]
-        table = log_likelihoods(columns(query), columns(np.concatenate([others[i] for i in filled])))
+        table = log_likelihoods(Pills.of(query), Pills.of(np.concatenate([others[i] for i in filled])))
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         found[filled] = np.maximum.reduceat(table.max(axis=0), starts)
         return found

@@ -54,7 +54,7 @@ def turned(pixels: Pixels, outline: Outline) -> Turned:
     cos, sin = float(np.cos(angle)) * scale, float(np.sin(angle)) * scale
     matrix = np.array([[cos, sin, 0], [-sin, cos, 0]])
     matrix[:, 2] = SIDE / 2 - matrix[:, :2] @ (x, y)
-    source, shrunk = _halved(pixels, scale)
+    source, shrunk = halved(pixels, scale)
     own = matrix.copy()
     own[:, :2] *= shrunk
     picture = cv2.warpAffine(source, own, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -64,7 +64,7 @@ def turned(pixels: Pixels, outline: Outline) -> Turned:
     return Turned(np.asarray(picture, np.uint8), mask, moved, (float(x), float(y)), float(angle), scale)
 
 
-def _halved(pixels: Pixels, scale: float) -> tuple[Pixels, float]:
+def halved(pixels: Pixels, scale: float) -> tuple[Pixels, float]:
     """The photo halved until `scale` shrinks it by less than two, and by how much: warping alone would skip pixels."""
     shrunk = 1.0
     while scale * shrunk < 0.5 and min(pixels.shape[:2]) > 1:

@@ -10,8 +10,8 @@ from simsearch.core.types import Description, Image, Surface
 from simsearch.features.base import NoSettings
 from simsearch.features.description import describe_here
 from simsearch.features.pills import PillLooks
-from simsearch.features.pills.likeness import LEAST
-from simsearch.features.pills.looks import LOOK
+from simsearch.features.pills.likeness import LEAST, cosines
+from simsearch.features.pills.looks import EMBEDDING, KEPT, LOOK, is_single
 from simsearch.testing.methods import MethodContract, Pictures
 from simsearch.testing.pictures import image
 from tests.features.pills.drawn import BLUE, CAPLET, CAPSULE, ORANGE, TABLET, WHITE, YELLOW, look, photo
@@ -87,6 +87,29 @@ def test_where_no_pill_is_nothing_is_alike() -> None:
     nothing = image(np.full((200, 300), 200))
     assert len(METHOD.describe([nothing])[0]) == 0
     assert similarity(nothing, photo(TABLET)) == similarity(nothing, nothing) == LEAST
+
+
+def test_one_pill_that_fills_its_photo_is_told_from_small_and_several_ones() -> None:
+    [near], [far], [several], [none] = (
+        METHOD.describe([shown])
+        for shown in (
+            photo(TABLET, height=150, size=220), photo(CAPLET), photo(TABLET, CAPLET), image(np.full((200, 300), 200))
+        )
+    )  # fmt: skip
+    assert is_single(near)
+    assert not any(map(is_single, (far, several, none)))
+
+
+def test_faces_have_length_one_and_tell_what_is_on_them() -> None:
+    plain, scored = look("round", 1.0, WHITE), look("round", 1.0, WHITE, scored=True)
+    first, again, other = (
+        METHOD.describe([photo(shown, height=150, size=220, light=light)])[0]
+        for shown, light in ((scored, 1.0), (scored, 0.85), (plain, 1.0))
+    )
+    assert first["faces"].shape == (1, KEPT, EMBEDDING)
+    assert np.linalg.norm(first["faces"].astype(float), axis=2) == pytest.approx(np.ones((1, KEPT)), abs=0.01)
+    alike, apart = (cosines(first["faces"].astype(np.float32), x["faces"].astype(np.float32)) for x in (again, other))
+    assert float(alike[0, 0]) > float(apart[0, 0])
 
 
 def test_damage_is_noticed() -> None:

@@ -1,0 +1,98 @@
+"""The network that looks at one face of a pill: its embedding, and whether it is the right way up.
+
+    frame -> MobileNetV2 -> GeM ----------------------------┐
+               └ strides 16 and 32, joined -> grid -> GeM --┴-> linear -> L2 norm = embedding; linear -> upright
+
+The grid is fine enough for the characters of an imprint. Batch norms are folded into the convolutions, and the network
+is trained so, by `scripts/pills/train_network.py`.
+
+Source: GeM pooling: Radenović, Tolias, Chum, "Fine-tuning CNN Image Retrieval with No Human Annotation" (2018), eq. 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from simsearch.core.errors import WeightsError
+from simsearch.core.types import Pixels
+from simsearch.features.network.backbones import BACKBONES
+from simsearch.features.network.network import GeM, fold, to_input
+from simsearch.features.network.onednn import fuse
+from simsearch.features.pills.looks import EMBEDDING
+from simsearch.features.pills.weights import PillWeights
+
+BACKBONE = "mobilenet_v2"
+CELLS = 256
+"""Channels of the grid."""
+_MIDDLE, _DEEP = 13, 17
+"""Layers of the backbone that the grid is made of: strides 16 and 32."""
+
+
+class PillNetwork(nn.Module):
+    """Backbone and heads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        row = BACKBONES[BACKBONE]
+        self.backbone = fold(row.build().eval())
+        self.join = nn.Conv2d(96 + 320, CELLS, 1)
+        self.pool, self.pool2 = GeM(), GeM()
+        self.embed = nn.Linear(row.channels + CELLS, EMBEDDING)
+        self.upright = nn.Linear(row.channels + CELLS, 1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised frames (n, 3, h, w) -> embeddings (n, EMBEDDING) of length 1, logits (n,) of being upright."""
+        return self.heads(self.features(x)[0])
+
+    def features(self, x: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
+        """Frames, or the output of layer `first` - 1 -> pooled features (n, c), grid (n, CELLS, h / 16, w / 16)."""
+        assert isinstance(self.backbone, nn.Sequential)
+        middle = deep = x
+        for number, layer in enumerate(self.backbone[first:], first):
+            x = layer(x)
+            middle = x if number == _MIDDLE else middle
+            deep = x if number == _DEEP else deep
+        wide = functional.interpolate(deep, size=middle.shape[2:], mode="nearest")
+        grid = functional.relu(self.join(torch.cat([middle, wide], dim=1)))
+        return torch.cat([self.pool(x), self.pool2(grid)], dim=1), grid
+
+    def heads(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
+        """Pooled features -> what `forward` gives."""
+        return functional.normalize(self.embed(pooled), dim=1), self.upright(pooled)[:, 0]
+
+
+def restore(weights: PillWeights) -> PillNetwork:
+    """The network of a weights file, in evaluation mode.
+
+    Raises:
+        WeightsError: the tensors do not fit, or are not finite.
+    """
+    network = PillNetwork()
+    try:
+        network.load_state_dict({k: torch.from_numpy(v).float() for k, v in weights.tensors.items()})
+    except RuntimeError as error:
+        text = str(error).splitlines()[-1].strip()
+        raise WeightsError(f"{weights.path}: does not fit the network of pills ({text})") from error
+    if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
+        raise WeightsError(f"{weights.path}: holds numbers that are not finite")
+    return network.eval()
+
+
+class Inference:
+    """A network made ready, in float32 on the CPU. May be called from several threads at once."""
+
+    def __init__(self, network: PillNetwork) -> None:
+        self.network = network.to(memory_format=torch.channels_last)
+        fuse(self.network.backbone)
+
+    def look(self, frames: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """n frames (h, w, 3) of one shape -> embeddings (n, EMBEDDING), logits (n,) of being upright."""
+        with torch.inference_mode():
+            embeddings, upright = self.network(to_input(frames))
+        return embeddings.numpy(), upright.numpy()
