@@ -18,6 +18,7 @@ from simsearch.recognition import multi_view
 from simsearch.recognition.calibration import NOTHING
 from simsearch.recognition.look_alikes import LIKE_POINTS, alike
 from simsearch.recognition.printed import PrintSettings
+from simsearch.recognition.snapshot import PILLS
 
 _AGAINST = 4.6
 """Log-odds by which a contradiction sets a product back in a list: on held-out pairs it came a hundred times as often
@@ -48,6 +49,9 @@ class Contender:
     """Its `printed` holds what was read against all images of the product."""
     faces: tuple[float, ...]
     """Log-odds by face of the package; one photo has one."""
+    pills: float | None = None
+    """Similarity of loose pills, of its best image in that lane; None where that lane did not bring it up, or does not
+    rank the list."""
 
     @property
     def sku(self) -> str:
@@ -92,8 +96,11 @@ class Contender:
         return self.seen.printed is not None and any(fact.kind in kinds for fact in self.seen.printed.agreements)
 
 
-def contenders(verified: Sequence[Verified]) -> list[Contender]:
-    """Products by their best image, of one photo; best first, contradicted ones behind comparable others."""
+def contenders(verified: Sequence[Verified], *, by_pills: bool = False) -> list[Contender]:
+    """Products by their best image, of one photo; best first, contradicted ones behind comparable others.
+
+    `by_pills`: whether the photo shows one loose pill, so that the lane of pills knows most.
+    """
     images: dict[str, list[Verified]] = {}
     for each in sorted(verified, key=_order):
         images.setdefault(each.facts.sku, []).append(each)
@@ -103,7 +110,8 @@ def contenders(verified: Sequence[Verified]) -> list[Contender]:
         judged = best
         if printed is not None:
             judged = best._replace(verification=replace(best.verification, printed=printed))
-        found.append(Contender(judged, (multi_view.log_odds(best.verification.probability),)))
+        odds = multi_view.log_odds(best.verification.probability)
+        found.append(Contender(judged, (odds,), _pills([best, *others]) if by_pills else None))
     return sorted(found, key=_place)
 
 
@@ -126,6 +134,11 @@ def contenders_together(faces: Sequence[Sequence[Sequence[Verified]]]) -> list[C
         judged = best._replace(verification=replace(best.verification, probability=p, printed=printed))
         found.append(Contender(judged, tuple(odds[sku])))
     return sorted(found, key=_place)
+
+
+def _pills(images: Sequence[Verified]) -> float | None:
+    """The best similarity of loose pills among a product's images: either side may be the one that lies up."""
+    return max((v.candidate.lanes[PILLS] for v in images if PILLS in v.candidate.lanes), default=None)
 
 
 def _order(v: Verified) -> tuple[float, float, float, int]:

@@ -35,6 +35,8 @@ RECORDED = 20
 """Products that a record of a decision holds."""
 _NEAR = 5
 """Runners-up among which look-alikes are sought."""
+_TELLING = 2.0
+"""Logarithm of the likelihood ratio from which one pill looks more like the photo than another."""
 _UNREAD = 0.01
 """Share that keeps another strength of the same drug in question: it looks the same but for a few digits."""
 
@@ -122,6 +124,8 @@ def _unknown(found: Sequence[Contender], thresholds: Thresholds) -> Conclusion:
         best = f"{percent(may.seen.probability)} {why(may)}; a match by print alone needs its {unread} read, too"
     if best and may and may.alike and may.doubts:  # what a sibling that the catalog lacks would differ in
         best += f"; {in_doubt(may)}"
+    if best:
+        best += _turn_over(listing)
     if not (nearest.contradicted and nearest.alike):
         all_of_them = "" if best else f"print rules out all that was found: {ruled_out(nearest)}"
         reason = all_of_them or f"the nearest product reaches {best}"
@@ -131,6 +135,17 @@ def _unknown(found: Sequence[Contender], thresholds: Thresholds) -> Conclusion:
     rest = f"of the others the nearest reaches {best}" if best else "nothing else was found"
     reason = f"what looks nearest is another product: {ruled_out(nearest)}; {rest}"
     return Conclusion(Outcome.UNKNOWN, reason, tuple(listing), warned, against=_hit(nearest))
+
+
+def _turn_over(listing: Sequence[Contender]) -> str:
+    """What would tell loose pills apart, where others look nearly as much like the photo as the first one."""
+    first = listing[0].pills
+    alike = sum(c.pills is not None and c.pills > first - _TELLING for c in listing[1:]) if first is not None else 0
+    if not alike:
+        return ""
+    return (
+        f"; {alike} more {'looks' if alike == 1 else 'look'} about as much like it: turn it over, the imprint decides"
+    )
 
 
 def _disputed(found: Sequence[Contender], first: Contender | None, thresholds: Thresholds) -> list[Contender]:
@@ -168,9 +183,11 @@ def _codes_alone(found: Sequence[Contender], disputed: Sequence[Contender]) -> C
 def _nearest(found: Sequence[Contender]) -> list[Contender]:
     """The list where nothing matches: the most probable first, the others by the ranks of probability and retrieval.
 
-    When verification is uninformative (loose pills, unseen faces of a package), the retrieval rank knows what is lost
-    in the probability (docs/lookup.md).
+    When verification is uninformative (unseen faces of a package), the retrieval rank knows what is lost in the
+    probability (docs/lookup.md). Of one loose pill the lane that compares them knows most, and its order counts alone.
     """
+    if any(c.pills is not None for c in found):
+        return sorted(found, key=lambda c: (c.pills is None, -(c.pills or 0.0)))
     by_lookup = sorted(range(len(found)), key=lambda i: (-found[i].best.candidate.score, found[i].best.facts.id))
     score = [reciprocal_rank(rank) for rank in range(1, len(found) + 1)]
     for rank, i in enumerate(by_lookup, 1):

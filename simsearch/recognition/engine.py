@@ -14,6 +14,7 @@ from simsearch.core.threads import SingleThreaded, in_threads
 from simsearch.core.types import Candidate, Decision, Description, Elsewhere, Image, LaneShare, Outcome, Surface
 from simsearch.features.base import Method
 from simsearch.features.description import describe, describe_here, merged, split
+from simsearch.features.pills.looks import is_single
 from simsearch.indexes.generations import Generations
 from simsearch.indexes.keypoint_votes import Nearest
 from simsearch.recognition import decision
@@ -24,7 +25,7 @@ from simsearch.recognition.print_evidence import PhotoRead, PrintEvidence
 from simsearch.recognition.printed import prints_together
 from simsearch.recognition.retrieval import Lanes, Retrieval, Retrieved, timed
 from simsearch.recognition.scoring import Scoring
-from simsearch.recognition.snapshot import Snapshot, Snapshots
+from simsearch.recognition.snapshot import PILLS, Snapshot, Snapshots
 from simsearch.recognition.stored import WITHOUT_KEYPOINTS, stored
 from simsearch.recognition.verification import FEATURES
 
@@ -149,8 +150,14 @@ class QueryEngine:
         with self.catalog.database.one_view():
             with timed(stages, "verify"):
                 verified = self._verified(read, found.candidates, found.nearest, on)
-            answer = self._decided(photo.name, decision.contenders(verified), k, on, found.lanes, stages, len(verified))
+            named = self._contenders(read, verified)
+            answer = self._decided(photo.name, named, k, on, found.lanes, stages, len(verified))
         return Look(photo, read, verified, replace(answer, read=read.summary))
+
+    @staticmethod
+    def _contenders(read: PhotoRead, verified: Sequence[Verified]) -> list[Contender]:
+        pills = read.description.descriptors.get(PILLS)
+        return decision.contenders(verified, by_pills=pills is not None and is_single(pills))
 
     def _parted(self, whole: Look, k: int | None, on: Basis) -> Decision:
         """The answer with the packages that the photo shows. What was not read, and loose pills, are not parted."""

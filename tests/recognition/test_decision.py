@@ -51,6 +51,21 @@ def test_where_nothing_matches_probability_and_lookup_rank_what_is_listed() -> N
     assert listed(0.45) == ["a", "b", "c", "d", "e"], "an answer stands on probability alone"
 
 
+def test_loose_pills_are_listed_by_their_lane_and_what_would_tell_them_is_said() -> None:
+    def one(sku: str, p: float, pills: float | None) -> Verified:
+        lanes = {} if pills is None else {"pills": pills}
+        return Verified(facts(sku), looks(p), Candidate(1, lanes))
+
+    photos = [one("a", 0.5, None), one("b", 0.4, -9.0), one("b", 0.2, -3.0), one("c", 0.3, -3.5), one("d", 0.2, -8.0)]
+    answer = decide(contenders(photos, by_pills=True), thresholds=Thresholds(0.9, 0.9), margin=0.4)
+    assert [hit.sku for hit in answer.hits] == ["b", "c", "d", "a"]
+    assert answer.reason.endswith("1 more looks about as much like it: turn it over, the imprint decides")
+    several = decide(contenders(photos), thresholds=Thresholds(0.9, 0.9), margin=0.4)
+    assert several.hits[0].sku == "a"
+    alone = decide(contenders([photos[2], photos[4]], by_pills=True), thresholds=Thresholds(0.9, 0.9), margin=0.4)
+    assert "turn it over" not in alone.reason
+
+
 def test_two_faces_that_agree_are_a_match_where_neither_is() -> None:
     front, back = [verified("a", 0.85), verified("b", 0.1)], [verified("a", 0.85), verified("b", 0.1)]
     assert decide(contenders(front), thresholds=Thresholds(0.9, 0.9), margin=0.15).outcome is Outcome.UNKNOWN
