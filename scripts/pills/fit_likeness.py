@@ -5,7 +5,10 @@
 
 Photos that people took (split train) are paired with the studio photos of the same look, and with those of any other.
 `--folds 5` also asks each photo among all studio photos, by what was learned without its look, and prints how often the
-right look is the first, among ten and among fifty.
+right look is the first, among ten and among fifty. What colours and shape count beside the face is chosen from a grid,
+by the likelihood of the right look among all. `--sample 2000` describes that many studio photos besides those of the
+looks that people photographed, instead of all. Faces count, and are asked, only by photos of looks that the network has
+not learned from (`views.split_off`).
 """
 
 from __future__ import annotations
@@ -14,19 +17,24 @@ import argparse
 import csv
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from views import split_off
 
 from simsearch.core.config import ImageSettings
 from simsearch.core.images import load
 from simsearch.features.base import NoSettings, pack, unpack
 from simsearch.features.pills import PillLooks, likeness
-from simsearch.features.pills.likeness import COLOURS, columns
+from simsearch.features.pills.likeness import COLOURS, Pills, Weights, combined, cosines
 
 Floats = NDArray[np.float64]
 _ROUNDS = 10
+_LOOKS, _FACE = (0.2, 0.3, 0.45, 0.65, 1.0), (8.0, 12.0, 16.0, 22.0, 30.0, 40.0, 55.0)
+"""Weights that are tried."""
 _SHRINK = 0.1  # towards a diagonal covariance: there are fewer than 200 photos
 
 
@@ -37,14 +45,19 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder that keeps descriptors for the next call")
     parser.add_argument("--out", type=Path, help="file to write; none: only measure")
     parser.add_argument("--folds", type=int, default=0)
+    parser.add_argument("--sample", type=int, default=0, help="studio photos of other looks; 0: all")
     asked = parser.parse_args()
     photos = [row for row in rows(asked.photos) if row["split"] == "train"]
-    seen, known = described(asked.photos, photos, asked.work), described(asked.studio, rows(asked.studio), asked.work)
+    studio = sampled(rows(asked.studio), {row["look_id"] for row in photos}, asked.sample)
+    seen, known = described(asked.photos, photos, asked.work), described(asked.studio, studio, asked.work)
     if asked.folds:
-        measure(photos, seen, rows(asked.studio), known, asked.folds)
+        measure(photos, seen, studio, known, asked.folds)
     if asked.out:
-        learned = fit(photos, seen, rows(asked.studio), known)
-        asked.out.write_text(json.dumps(learned, indent=1) + "\n", encoding="utf-8")
+        learned: dict[str, object] = {**fit(photos, seen, studio, known)}
+        new = unlearned(photos, rows(asked.studio))
+        own = [photos[i] for i in new], [seen[i] for i in new]
+        learned["weights"] = asdict(weigh(*own, studio, known, parts_of(learned)))
+        asked.out.write_text(json.dumps(learned) + "\n", encoding="utf-8")
 
 
 def rows(table: Path) -> list[dict[str, str]]:
@@ -52,35 +65,48 @@ def rows(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def described(table: Path, wanted: Sequence[Mapping[str, str]], work: Path) -> list[Floats]:
-    """Columns (n, 17) of the pills of each photo."""
+def sampled(studio: list[dict[str, str]], shown: set[str], wanted: int) -> list[dict[str, str]]:
+    """The studio photos of the looks `shown`, and `wanted` others; 0: all."""
+    others = [i for i, row in enumerate(studio) if row["look_id"] not in shown]
+    kept = set(np.random.default_rng(0).permutation(others)[: wanted or None].tolist())
+    return [row for i, row in enumerate(studio) if row["look_id"] in shown or i in kept]
+
+
+def unlearned(photos: Sequence[Mapping[str, str]], studio: Sequence[Mapping[str, str]]) -> list[int]:
+    """Numbers of the photos of looks that the network has not learned from."""
+    joined = split_off(studio, photos)[1]
+    return [i for i, row in enumerate(photos) if row["look_id"] not in joined]
+
+
+def described(table: Path, wanted: Sequence[Mapping[str, str]], work: Path) -> list[Pills]:
+    """The pills of each photo."""
     method, found = PillLooks(NoSettings()), []
     work.mkdir(parents=True, exist_ok=True)
     for row in wanted:
         kept = work / f"{row['image'].replace('/', '-')}.{method.fingerprint}"
         if not kept.exists():
             kept.write_bytes(pack(method.describe([load(table.parent / row["image"], ImageSettings())])[0]))
-        found.append(columns(unpack(method, kept.read_bytes())))
+        found.append(Pills.of(unpack(method, kept.read_bytes())))
     return found
 
 
 def fit(
     photos: Sequence[Mapping[str, str]],
-    seen: Sequence[Floats],
+    seen: Sequence[Pills],
     studio: Sequence[Mapping[str, str]],
-    known: Sequence[Floats],
+    known: Sequence[Pills],
 ) -> dict[str, dict[str, list[list[float]]]]:
     """Covariances of differences; each photo counts by the face and the half that fit best, found in turns."""
     faces: dict[str, list[Floats]] = {}
     for row, looks in zip(studio, known, strict=True):
-        faces.setdefault(row["look_id"], []).extend(looks[:, None])
+        faces.setdefault(row["look_id"], []).extend(looks.table[:, None])
     pairs = [
         (look, np.concatenate(faces[row["look_id"]]))
         for row, looks in zip(photos, seen, strict=True)
         if len(looks) and row["look_id"] in faces
-        for look in looks[:1, None]
+        for look in looks.table[:1, None]
     ]
-    every = np.concatenate([looks for looks in known if len(looks)])
+    every = np.concatenate([looks.table for looks in known])
     drawn = np.random.default_rng(0).integers(0, len(every), (20000, 2))
     far = every[drawn[:, 0]] - every[drawn[:, 1]]
     start = np.concatenate([look for look, _ in pairs]) - np.stack([own.mean(axis=0) for _, own in pairs])
@@ -129,39 +155,89 @@ def _either_way(covariance: Floats) -> Floats:
     return (covariance + covariance[np.ix_(order, order)]) / 2
 
 
+def parts_of(learned: Mapping[str, Any]) -> tuple[likeness.Part, likeness.Part]:
+    colour, shape = (
+        likeness.Part(likeness.Normal.of(learned[n]["same"]), likeness.Normal.of(learned[n]["other"]))
+        for n in ("colour", "shape")
+    )
+    return colour, shape
+
+
+class Known:
+    """All studio photos' pills, and whose looks they are."""
+
+    def __init__(self, studio: Sequence[Mapping[str, str]], known: Sequence[Pills]) -> None:
+        of = np.repeat(np.arange(len(known)), [len(one) for one in known])
+        self.names, self.look = np.unique([row["look_id"] for row in studio], return_inverse=True)
+        self.look = self.look[of]
+        self.pills = Pills(np.concatenate([k.table for k in known]), np.concatenate([k.faces for k in known]))
+
+    def asked(self, mine: Pills, by: tuple[likeness.Part, likeness.Part]) -> tuple[Floats, Floats]:
+        """Likelihoods by looks (n, m), and cosines (n, m) of a photo's pills."""
+        return likeness.by_looks(mine.table, self.pills.table, by), cosines(mine.faces, self.pills.faces)
+
+    def best(self, scores: Floats) -> Floats:
+        """(looks,) the best of the scores (m,) of each look."""
+        found = np.full(len(self.names), -np.inf)
+        np.maximum.at(found, self.look, scores)
+        return found
+
+
+def weigh(
+    photos: Sequence[Mapping[str, str]],
+    seen: Sequence[Pills],
+    studio: Sequence[Mapping[str, str]],
+    known: Sequence[Pills],
+    by: tuple[likeness.Part, likeness.Part],
+) -> Weights:
+    """The weights with which the right looks are likeliest among all."""
+    every = Known(studio, known)
+    asked = [(row["look_id"], *every.asked(mine, by)) for row, mine in zip(photos, seen, strict=True) if len(mine)]
+    found = {}
+    for looks, face in ((a, b) for a in _LOOKS for b in _FACE):
+        weights, sizes = Weights(looks, face), []
+        for name, by_looks, cosine in asked:
+            best = every.best(combined(by_looks, cosine, weights).max(axis=0))
+            at = int(np.searchsorted(every.names, name))
+            sizes.append(max(-15.0, best[at] - np.logaddexp.reduce(best)))
+        found[weights] = float(np.mean(sizes))
+    return max(found, key=lambda weights: found[weights])
+
+
 def measure(
     photos: Sequence[Mapping[str, str]],
-    seen: Sequence[Floats],
+    seen: Sequence[Pills],
     studio: Sequence[Mapping[str, str]],
-    known: Sequence[Floats],
+    known: Sequence[Pills],
     folds: int,
 ) -> None:
     """Print recall among all looks; each photo by what was learned from the looks of the other folds."""
-    looks = sorted({row["look_id"] for row in photos})
-    of = np.concatenate([[i] * len(one) for i, one in enumerate(known)]).astype(int)
-    ids, every = np.array([row["look_id"] for row in studio])[of], np.concatenate(known)
-    ranks = []
+    new = {photos[i]["look_id"] for i in unlearned(photos, studio)}
+    looks, every = sorted(new), Known(studio, known)
+    ranks: dict[str, list[int]] = {"colours and shape": [], "face": [], "all": []}
     for fold in range(folds):
         held = set(looks[fold::folds])
         rest = [i for i, row in enumerate(photos) if row["look_id"] not in held]
-        learned = fit([photos[i] for i in rest], [seen[i] for i in rest], studio, known)
-        colour, shape = (
-            likeness.Part(likeness.Normal.of(learned[n]["same"]), likeness.Normal.of(learned[n]["other"]))
-            for n in ("colour", "shape")
-        )
+        by = parts_of(fit([photos[i] for i in rest], [seen[i] for i in rest], studio, known))
+        rest = [i for i in rest if photos[i]["look_id"] in new]
+        weights = weigh([photos[i] for i in rest], [seen[i] for i in rest], studio, known, by)
+        print("fold", fold, weights, flush=True)
         for row, mine in zip(photos, seen, strict=True):
             if row["look_id"] not in held:
                 continue
-            if not len(mine):
-                ranks.append(10**6)
-                continue
-            scores = likeness.log_likelihoods(mine, every, (colour, shape)).max(axis=0)
-            best: dict[str, float] = {}
-            for name, score in zip(ids.tolist(), scores.tolist(), strict=True):
-                best[name] = max(best.get(name, -1e9), score)
-            ranks.append(1 + sum(score > best[row["look_id"]] for score in best.values()))
-    found = np.array(ranks)
-    print({f"R@{k}": round(float((found <= k).mean()), 3) for k in (1, 10, 50)}, len(found), "photos")
+            alone, cosine = every.asked(mine, by) if len(mine) else (np.full((1, len(every.look)), -np.inf),) * 2
+            for what, scores in (
+                ("colours and shape", alone),
+                ("face", cosine),
+                ("all", combined(alone, cosine, weights)),
+            ):
+                best = every.best(scores.max(axis=0))
+                at = int(np.searchsorted(every.names, row["look_id"]))
+                ranks[what].append(1 + int((best >= best[at]).sum()) - 1 if len(mine) else 10**6)
+    for what, found in ranks.items():
+        print(
+            what, {f"R@{k}": round(float((np.array(found) <= k).mean()), 3) for k in (1, 10, 50)}, len(found), "photos"
+        )
 
 
 if __name__ == "__main__":
