@@ -8,7 +8,7 @@ Photos that people took (split train) are paired with the studio photos of the s
 right look is the first, among ten and among fifty. What colours and shape count beside the face is chosen from a grid,
 by the likelihood of the right look among all. `--sample 2000` describes that many studio photos besides those of the
 looks that people photographed, instead of all. Faces count, and are asked, only by photos of looks that the network has
-not learned from (`views.split_off`).
+not learned from (the card of its weights).
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from views import split_off
 
 from simsearch.core.config import ImageSettings
 from simsearch.core.images import load
 from simsearch.features.base import NoSettings, pack, unpack
 from simsearch.features.pills import PillLooks, likeness
 from simsearch.features.pills.likeness import COLOURS, Pills, Weights, combined, cosines
+from simsearch.features.pills.weights import open_pill_weights
 
 Floats = NDArray[np.float64]
 _ROUNDS = 10
@@ -54,7 +54,7 @@ def main() -> None:
         measure(photos, seen, studio, known, asked.folds)
     if asked.out:
         learned: dict[str, object] = {**fit(photos, seen, studio, known)}
-        new = unlearned(photos, rows(asked.studio))
+        new = unlearned(photos)
         own = [photos[i] for i in new], [seen[i] for i in new]
         learned["weights"] = asdict(weigh(*own, studio, known, parts_of(learned)))
         asked.out.write_text(json.dumps(learned) + "\n", encoding="utf-8")
@@ -72,9 +72,9 @@ def sampled(studio: list[dict[str, str]], shown: set[str], wanted: int) -> list[
     return [row for i, row in enumerate(studio) if row["look_id"] in shown or i in kept]
 
 
-def unlearned(photos: Sequence[Mapping[str, str]], studio: Sequence[Mapping[str, str]]) -> list[int]:
-    """Numbers of the photos of looks that the network has not learned from."""
-    joined = split_off(studio, photos)[1]
+def unlearned(photos: Sequence[Mapping[str, str]]) -> list[int]:
+    """Numbers of the photos of looks that the network has not learned from, as its card says."""
+    joined = set(open_pill_weights().card["joined"])
     return [i for i, row in enumerate(photos) if row["look_id"] not in joined]
 
 
@@ -212,7 +212,7 @@ def measure(
     folds: int,
 ) -> None:
     """Print recall among all looks; each photo by what was learned from the looks of the other folds."""
-    new = {photos[i]["look_id"] for i in unlearned(photos, studio)}
+    new = {photos[i]["look_id"] for i in unlearned(photos)}
     looks, every = sorted(new), Known(studio, known)
     ranks: dict[str, list[int]] = {"colours and shape": [], "face": [], "all": []}
     for fold in range(folds):

@@ -234,10 +234,15 @@ class Trainer:
         """The averaged weights, with their card."""
         tensors = {k: v.numpy() for k, v in {**self.network.state_dict(), **self.average}.items()}
         card = {
-            "faces": len(self.world.faces), "people": len(self.world.people), "steps": self.step, "seed": SEED,
-            "rates": RATES, "data": "RxIMAGE (NLM C3PI) and photos of the NLM Pill Image Recognition Challenge, split "
-            "train of either", "start": "MobileNetV2 trained on ImageNet (Apache-2.0)", "held_out": "see `split_off`",
-        }  # fmt: skip
+            "joined": sorted(self.world.joined),
+            "faces": len(self.world.faces),
+            "people": len(self.world.people),
+            "steps": self.step,
+            "seed": SEED,
+            "rates": RATES,
+            "data": "RxIMAGE (NLM C3PI), NLM Pill Image Recognition Challenge; split train of either",
+            "start": "MobileNetV2 trained on ImageNet (Apache-2.0)",
+        }
         write_pill_weights(path, {k: v for k, v in tensors.items() if not k.startswith("marks.")}, card)
 
 

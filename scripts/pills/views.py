@@ -67,6 +67,8 @@ class World:
     marks: list[str]
     people: list[Taken]
     """None before they have joined."""
+    joined: set[str]
+    """Their looks."""
 
     @classmethod
     def of(cls, studio: Path, people: Path, *, joined: bool) -> World:
@@ -81,7 +83,7 @@ class World:
         imprints = {row["sku"]: row["imprint"] for row in early}
         counts = Counter(mark for imprint in imprints.values() for mark in marks_of(imprint))
         marks = sorted(mark for mark, n in counts.items() if n >= (8 if len(mark) == 1 else 7))
-        return cls(faces, stored, classes, marks, [])
+        return cls(faces, stored, classes, marks, [], joining if joined else set())
 
 
 def key(face: Face) -> tuple[str, str, bool]:

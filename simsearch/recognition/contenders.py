@@ -27,6 +27,9 @@ _POINTS = PrintSettings().inliers
 LAID_OUT = 6
 """Lines that lie alike in both photos from which they show one face, as keypoints would say."""
 """Agreeing keypoints from which two pictures show one face."""
+_WHOLE = 10.0
+"""What the network's cosine of whole photos of one pill counts beside the likelihood of the lane of pills
+(docs/pills.md)."""
 _ROUNDING = 1e-6
 """Order compares six digits of a probability."""
 _READ_AGAIN = ("name", "strength", "pack", "volume", "form")
@@ -50,8 +53,8 @@ class Contender:
     faces: tuple[float, ...]
     """Log-odds by face of the package; one photo has one."""
     pills: float | None = None
-    """Similarity of loose pills, of its best image in that lane; None where that lane did not bring it up, or does not
-    rank the list."""
+    """How well its best image fits a photo of one loose pill (`_pills`); None where the photo shows no such pill, or
+    the lane of pills did not bring it up."""
 
     @property
     def sku(self) -> str:
@@ -137,8 +140,9 @@ def contenders_together(faces: Sequence[Sequence[Sequence[Verified]]]) -> list[C
 
 
 def _pills(images: Sequence[Verified]) -> float | None:
-    """The best similarity of loose pills among a product's images: either side may be the one that lies up."""
-    return max((v.candidate.lanes[PILLS] for v in images if PILLS in v.candidate.lanes), default=None)
+    """How well the best of a product's images fits a photo of one pill: either side may be the one that lies up."""
+    fits = (v.candidate.lanes[PILLS] + _WHOLE * v.verification.similarity for v in images if PILLS in v.candidate.lanes)
+    return max(fits, default=None)
 
 
 def _order(v: Verified) -> tuple[float, float, float, int]:

@@ -184,7 +184,8 @@ def _nearest(found: Sequence[Contender]) -> list[Contender]:
     """The list where nothing matches: the most probable first, the others by the ranks of probability and retrieval.
 
     When verification is uninformative (unseen faces of a package), the retrieval rank knows what is lost in the
-    probability (docs/lookup.md). Of one loose pill the lane that compares them knows most, and its order counts alone.
+    probability (docs/lookup.md). Of one loose pill the lane that compares them knows most, and the cosine of whole
+    photos a little.
     """
     if any(c.pills is not None for c in found):
         return sorted(found, key=lambda c: (c.pills is None, -(c.pills or 0.0)))
