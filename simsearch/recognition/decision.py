@@ -128,7 +128,8 @@ def _unknown(found: Sequence[Contender], thresholds: Thresholds) -> Conclusion:
         best += _turn_over(listing)
     if not (nearest.contradicted and nearest.alike):
         all_of_them = "" if best else f"print rules out all that was found: {ruled_out(nearest)}"
-        reason = all_of_them or f"the nearest product reaches {best}"
+        which = "nearest" if may is None or listing[0] is may else "most probable"
+        reason = all_of_them or f"the {which} product reaches {best}"
         return Conclusion(Outcome.UNKNOWN, reason, tuple(listing))
     also = [c for c in found if c.contradicted and c.alike and c is not nearest]
     warned = tuple(look_alike_by_print(c.best.facts, c.seen) for c in [nearest, *also][:MOST])
