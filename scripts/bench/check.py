@@ -15,13 +15,13 @@ import json
 import os
 import random
 import resource
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from duplicates import _drawn
 
 from simsearch.app import App, open_app
 from simsearch.catalog.images import NewImage
@@ -29,6 +29,10 @@ from simsearch.core.stamps import Stamp
 from simsearch.core.types import SourceRow
 from simsearch.features.reading import Line, Reading
 from simsearch.features.reading.stored import encode
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench.duplicates import drawn_descriptors
 
 BLOCK = 1000
 FAMILY = 20
@@ -86,7 +90,9 @@ def drawn(app: App, listed: Sequence[Photo]) -> Iterator[tuple[NewImage, Reading
     for number, of, family in listed:
         centre = np.random.default_rng([7, family]).normal(size=dim).astype(np.float32)
         product = row(of)
-        data = {fingerprints[name]: np.ascontiguousarray(v).tobytes() for name, v in _drawn(centre, rng).items()}
+        data = {
+            fingerprints[name]: np.ascontiguousarray(v).tobytes() for name, v in drawn_descriptors(centre, rng).items()
+        }
         source = SourceRow(
             product.sku, f"/drawn/{number}.jpg", f"{number}.jpg", "drawn", name=product.name,
             strength=product.strength, form=product.form, manufacturer=product.manufacturer,

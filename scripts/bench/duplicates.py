@@ -41,7 +41,7 @@ def fill(app: App, images: int, family: int, pills: float) -> None:
             if number % family == 0:
                 centre = rng.normal(size=dim).astype(np.float32)
             copied = previous is not None and number % 20 == 19
-            drawn = _copy(previous, rng) if copied and previous else _drawn(centre, rng)
+            drawn = _copy(previous, rng) if copied and previous else drawn_descriptors(centre, rng)
             previous = drawn
             row = SourceRow(f"sku-{number}", f"/drawn/{number}.jpg", f"{number}.jpg", "drawn")
             data = {fingerprints[name]: np.ascontiguousarray(value).tobytes() for name, value in drawn.items()}
@@ -50,7 +50,7 @@ def fill(app: App, images: int, family: int, pills: float) -> None:
         app.catalog.images.apply(add=new)
 
 
-def _drawn(centre: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def drawn_descriptors(centre: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
     vector = centre + 0.58 * rng.normal(size=len(centre)).astype(np.float32)
     points = np.zeros(_KEYPOINTS, KEYPOINT)
     points["xy"] = (rng.random((_KEYPOINTS, 2)) * (510, 382) * 32).astype(np.uint16)

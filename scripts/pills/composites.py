@@ -62,7 +62,8 @@ def composite(
         upright: whether it is turned by little, or by much.
         marks: of an imprint that `lettered` wrote, which is lit already.
     """
-    picture, mask = stored[..., :3].astype(np.float32), stored[..., 3].astype(np.float32) / 255
+    picture: Any = stored[..., :3].astype(np.float32)
+    mask: Any = stored[..., 3].astype(np.float32) / np.float32(255)
     if marks is None:
         picture = _relit(picture, mask, printed, g)
     matrix = _warp(wide, upright, g)
@@ -73,7 +74,7 @@ def composite(
     return View(laid(picture, _erred(mask, g)), tuple(_moved(marks or (), matrix)))
 
 
-def laid(picture: NDArray[Any], mask: Floats) -> NDArray[np.uint8]:
+def laid(picture: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.uint8]:
     """What lies within the mask, on grey."""
     inside = cv2.multiply(np.asarray(picture, np.float32), three(mask))
     return np.asarray(np.clip(inside + three((1 - mask) * GREY), 0, 255), np.uint8)
@@ -200,18 +201,19 @@ def _photographed(picture: Any, g: np.random.Generator) -> NDArray[np.uint8]:
 def _erred(mask: Floats, g: np.random.Generator) -> Floats:
     """The outline as GrabCut errs: too wide, too narrow, with a shadow hanging on it, or cut off."""
     height, width = mask.shape
+    found: Any = mask
     kind = g.random()
     if kind < 0.35:
         side = 2 * int(g.integers(1, 5)) + 1
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-        mask = (cv2.dilate if g.random() < 0.55 else cv2.erode)(mask, disc)
+        found = (cv2.dilate if g.random() < 0.55 else cv2.erode)(mask, disc)
     elif kind < 0.55:
         off = np.array([[1, 0, g.normal(0, 0.05 * height)], [0, 1, g.normal(0, 0.05 * height)]], np.float32)
         moved = cv2.warpAffine(mask, off, (width, height))
-        mask = np.maximum(mask, moved) if g.random() < 0.7 else np.minimum(mask, moved)
+        found = np.maximum(mask, moved) if g.random() < 0.7 else np.minimum(mask, moved)
     elif kind < 0.62:
         y, x = np.mgrid[0:height, 0:width]
-        side = g.uniform(0, 2 * pi)
-        near = (x / width - 0.5) * cos(side) + (y - height / 2) / width * sin(side) < g.uniform(0.25, 0.45)
-        mask = mask * near
-    return np.asarray(mask, np.float32)
+        way = g.uniform(0, 2 * pi)
+        near = (x / width - 0.5) * cos(way) + (y - height / 2) / width * sin(way) < g.uniform(0.25, 0.45)
+        found = mask * near
+    return np.asarray(found, np.float32)

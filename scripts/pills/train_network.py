@@ -184,7 +184,7 @@ class Trainer:
                 group["lr"] = float(rate * share)
             losses = self._losses(batch)
             self.optimiser.zero_grad()
-            torch.stack([*losses.values()]).sum().backward()
+            torch.autograd.backward(torch.stack([*losses.values()]).sum())
             nn.utils.clip_grad_norm_(list(self.learned.values()), 20.0)
             self.optimiser.step()
             self.step += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from pathlib import Path
 
 import cv2
@@ -174,11 +175,11 @@ class Batches(Dataset[Batch]):
         for text, *place in view.marks:
             if text in self.at:
                 x, y = (at / 16 - 0.5 for at in place)
-                near = [slice(max(0, int(np.ceil(v - 1.01))), max(0, int(np.floor(v + 1.01)) + 1)) for v in (y, x)]
-                cells[(self.at[text], *near)] = 1
+                down, along = (slice(max(0, ceil(v - 1.01)), max(0, floor(v + 1.01) + 1)) for v in (y, x))
+                cells[self.at[text], down, along] = 1
         return view.pixels
 
     def _text(self, g: np.random.Generator) -> str:
         if g.random() < 0.7:
-            return self.texts[g.integers(len(self.texts))]
+            return str(self.texts[g.integers(len(self.texts))])
         return "".join(_LETTERS[g.integers(len(_LETTERS))] for _ in range(int(g.integers(1, 6))))

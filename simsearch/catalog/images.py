@@ -174,7 +174,7 @@ class Images(Part):
     def facts(self, ids: Iterable[int]) -> dict[int, ImageFacts]:
         """Id -> facts of the active, accepted images among `ids`; the others are left out."""
         with self.database.read() as c:
-            return {row[0]: ImageFacts(*row[:-1], _attributes(row[-1])) for row in _FACTS.rows(c, ids)}
+            return {row[0]: ImageFacts(*(*row[:-1], _attributes(row[-1]))) for row in _FACTS.rows(c, ids)}
 
     def note_refusals(self, source: str, refusals: Sequence[Refusal]) -> None:
         """Note the rows of `source` that name no image. They replace those noted before."""

@@ -103,12 +103,14 @@ def test_one_pill_that_fills_its_photo_is_told_from_small_and_several_ones() -> 
 def test_faces_have_length_one_and_tell_what_is_on_them() -> None:
     plain, scored = look("round", 1.0, WHITE), look("round", 1.0, WHITE, scored=True)
     first, again, other = (
-        METHOD.describe([photo(shown, height=150, size=220, light=light)])[0]
+        np.asarray(METHOD.describe([photo(shown, height=150, size=220, light=light)])[0], LOOK)["faces"].astype(
+            np.float32
+        )
         for shown, light in ((scored, 1.0), (scored, 0.85), (plain, 1.0))
     )
-    assert first["faces"].shape == (1, KEPT, EMBEDDING)
-    assert np.linalg.norm(first["faces"].astype(float), axis=2) == pytest.approx(np.ones((1, KEPT)), abs=0.01)
-    alike, apart = (cosines(first["faces"].astype(np.float32), x["faces"].astype(np.float32)) for x in (again, other))
+    assert first.shape == (1, KEPT, EMBEDDING)
+    assert np.linalg.norm(first, axis=2) == pytest.approx(np.ones((1, KEPT)), abs=0.01)
+    alike, apart = (cosines(first, faces) for faces in (again, other))
     assert float(alike[0, 0]) > float(apart[0, 0])
 
 
