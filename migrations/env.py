@@ -21,13 +21,13 @@ def run() -> None:
                 "give the database: alembic -c migrations/alembic.ini -x url=sqlite:///home/catalog.db ..."
             )
         engine = sa.create_engine(url)
-    with engine.execution_options(simsearch_write=True).connect() as connection:
+    # Alembic would commit each migration by itself on SQLite, and read the version before: a second process that opens
+    # the catalog would then apply one again. In a transaction that is begun already it does all of that.
+    with engine.execution_options(simsearch_write=True).connect() as connection, connection.begin():
         context.configure(
             connection=connection, target_metadata=Table.metadata, render_as_batch=True, compare_type=True
         )
-        with context.begin_transaction():
-            context.run_migrations()
-        connection.commit()
+        context.run_migrations()
 
 
 run()

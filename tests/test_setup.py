@@ -138,4 +138,4 @@ def test_an_environment_made_by_hand_is_used_and_kept(make: Make, checkout: Path
 
 def test_help_lists_every_target(make: Make) -> None:
     listed = {line.split()[1] for line in make("help").stdout.splitlines()}
-    assert listed == {"help", "demo", "test", "test-scale", "lint", "bench", "venv", "clean"}
+    assert listed == {"help", "demo", "test", "test-scale", "lint", "bench", "instructions", "venv", "clean"}
