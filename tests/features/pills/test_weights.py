@@ -20,7 +20,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     found = open_pill_weights(tmp_path / "a")
     assert found.card == {"why": "test"}
     for name, value in restore(found).state_dict().items():
-        assert value.numpy() == pytest.approx(tensors[name], rel=1e-3, abs=1e-4)
+        np.testing.assert_allclose(value.numpy(), tensors[name], rtol=1e-3, atol=1e-4)
 
 
 def test_what_ships_fits_the_network() -> None:
