@@ -6,10 +6,15 @@ A photo named kill… ends the actor that describes it, one named once… the fi
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
 from typing import Any
+
+import pytest
+
+from simsearch.core import ray_cluster
 
 
 class RayError(Exception):
@@ -122,3 +127,11 @@ class FakeRay(ModuleType):
             self.lost -= 1
             return True
         return any(os.path.basename(getattr(one, "job", one).row.path).startswith("kill") for one in given[0])
+
+
+def installed(made: FakeRay, monkeypatch: pytest.MonkeyPatch) -> FakeRay:
+    """The same, in the place of Ray for the time of a test."""
+    monkeypatch.setitem(sys.modules, "ray", made)
+    monkeypatch.setitem(sys.modules, "ray.exceptions", made.exceptions)
+    monkeypatch.setattr(ray_cluster, "_connected", "")
+    return made

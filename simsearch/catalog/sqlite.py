@@ -166,11 +166,8 @@ def _check(connection: Any, _record: Any, _proxy: Any) -> None:
 def _begin(connection: Connection) -> None:
     # Under WAL, a transaction that has read an old snapshot cannot turn into a writer. So writers lock at the start.
     write = connection.get_execution_options().get("simsearch_write", False)
-    if write:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    elif write is not None:  # a reader waits for nobody here, so that there is no error for SQLAlchemy to translate
-        driver: Any = connection.connection.driver_connection
-        driver.execute("BEGIN").close()
+    if write is not None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
 def use_wal(made: Engine) -> None:

@@ -5,17 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
-import typer.main
 from typer import Argument, Context, Option
 from typer.exceptions import TyperException
 from typer.main import get_command
-from typer.utils import get_params_from_function
 
 from simsearch import __version__
 from simsearch.cli import augment as cli_augment
@@ -56,8 +53,6 @@ commands.add_typer(cli_check.commands, name="check")
 commands.add_typer(cli_decisions.commands, name="decisions")
 commands.add_typer(cli_serve.tokens, name="token", help="Say who may use the server: tokens, and their roles.")
 commands.add_typer(cli_catalog.commands, name="catalog")
-# Typer asks for the parameters of every command twice, each time from the text of its annotations: a fifth of `--help`.
-vars(typer.main)["get_params_from_function"] = cache(get_params_from_function)
 
 
 def _version(wanted: bool) -> None:

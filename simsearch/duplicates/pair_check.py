@@ -178,7 +178,7 @@ class PairChecker:
         faint = [(one.evidence, pair) for pair, one in tested.items() if one.evidence and one.evidence.remaining]
         faint.sort(key=lambda item: (item[0].remaining, item[1]))
         joined: set[int] = set()
-        nothing = {file for _, pair in faint for file in pair if not self.photos.details((file, file), facts)[0].amount}
+        nothing = {file for _, pair in faint for file in pair if self.photos.is_blank(file, facts)}
         unsure = self._undecided(faint, nothing)
         for evidence, pair in faint:
             little = nothing.intersection(pair)

@@ -83,7 +83,7 @@ class PhotoCheck:
             return PhotoEvidence()
         both = self._shown(pair, facts)
         if both is None:
-            return self._unseen(pair, row, described, geometry)
+            return self._unseen(pair, verification, described, geometry)
         aligned = best_alignment(*both, proposed, self.size, places_below=_EXACT if places else 0.0)
         if aligned is None:
             return PhotoEvidence()
@@ -118,6 +118,11 @@ class PhotoCheck:
         a, b = (Detail(side.detail * (side.left >= _NOTHING), side.busy) for side in both)
         return a, b
 
+    def is_blank(self, file: int, facts: Mapping[int, ImageFacts]) -> bool:
+        """Whether nothing is left of a file; one that cannot be read is not blank."""
+        found = self.thumbnails.of(file, facts)
+        return found is not None and found.left < _NOTHING
+
     def _shown(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> tuple[Shown, Shown] | None:
         a, b = self.thumbnails.of(pair[0], facts), self.thumbnails.of(pair[1], facts)
         return None if a is None or b is None else (a, b)
@@ -128,7 +133,7 @@ class PhotoCheck:
     def _unseen(
         self,
         pair: Pair,
-        row: NDArray[np.float64],
+        verification: Verification,
         described: tuple[Description, Description],
         geometry: Geometry,
     ) -> PhotoEvidence:
@@ -136,7 +141,6 @@ class PhotoCheck:
         good = [p for p in proposed if p.outside <= _OUTSIDE and 0 < p.miss <= MISS]
         if not good:
             return PhotoEvidence()
-        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
         one = self._one_by_keypoints(pair, verification, described, good[0])
         return PhotoEvidence(good[0]) if one else PhotoEvidence()
 

@@ -14,7 +14,7 @@ from simsearch.filing.cases import PHOTO_FEATURES, TWICE_FEATURES, PhotoCase, Tw
 from simsearch.filing.evidence import ImageSeen
 from simsearch.filing.filed import Filing
 from simsearch.filing.keeping import Judged
-from simsearch.filing.pill_words import KINDS as LOOKS
+from simsearch.filing.pill_words import KINDS as PILL_KINDS
 
 _OWN, _MATES_ROW = PHOTO_FEATURES.index("own"), PHOTO_FEATURES.index("mates_row")
 _TWO_STRENGTHS = TWICE_FEATURES.index("strengths")
@@ -150,7 +150,7 @@ class Teller:
         photo, count = self._shown(first), len(case.said)
         fact = self.places(first, case.kind)
         of = f"{count} of {len(self.filing.groups[case.sku])} photos" if count > 1 else photo.image
-        verb = ("look" if case.kind in LOOKS else "say") + "s" * (count == 1)
+        verb = ("look" if case.kind in PILL_KINDS else "say") + "s" * (count == 1)
         reason = f"the row says {case.kind} {theirs!r}, {of} {verb} {ours!r}"
         clash = Clash(case.kind, ours, theirs, fact.photo_place if fact else None)
         return Doubt(

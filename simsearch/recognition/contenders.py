@@ -24,9 +24,9 @@ _AGAINST = 4.6
 """Log-odds by which a contradiction sets a product back in a list: on held-out pairs it came a hundred times as often
 between two products as within one (docs/recognition.md)."""
 _POINTS = PrintSettings().inliers
+"""Agreeing keypoints from which two pictures show one face."""
 LAID_OUT = 6
 """Lines that lie alike in both photos from which they show one face, as keypoints would say."""
-"""Agreeing keypoints from which two pictures show one face."""
 _WHOLE = 10.0
 """What the network's cosine of whole photos of one pill counts beside the likelihood of the lane of pills
 (docs/pills.md)."""

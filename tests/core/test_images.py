@@ -603,9 +603,9 @@ def counted_decodes(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
     calls: list[tuple[int, ...]] = []
     real = images._heard
 
-    def counted(data: bytes, settings: ImageSettings, sides: Sequence[int]) -> Any:
+    def counted(data: bytes, settings: ImageSettings, sides: Sequence[int], whole: bool) -> Any:
         calls.append(tuple(sides))
-        return real(data, settings, sides)
+        return real(data, settings, sides, whole)
 
     monkeypatch.setattr(images, "_heard", counted)
     return calls

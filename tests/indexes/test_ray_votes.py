@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from simsearch.core import ray_cluster
 from simsearch.core.errors import ConfigError, EngineError, GenerationError
 from simsearch.indexes import ray_votes
 from simsearch.indexes.generations import Generations
@@ -20,7 +18,7 @@ from simsearch.indexes.manifest import VoteFacts
 from simsearch.indexes.ray_votes import RayVotes, VoteSource
 from simsearch.indexes.stored_file import describe_file
 from simsearch.indexes.vote_files import opened
-from tests.fake_ray import FakeRay
+from tests.fake_ray import FakeRay, installed
 
 REAL = os.environ.get("SIMSEARCH_SCALE_RAY", "")
 IMAGES, EACH, FILES = 600, 40, 3
@@ -50,11 +48,7 @@ def files(tmp_path: Path) -> list[VoteFacts]:
 
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
-    made = FakeRay({"CPU": 2.0})
-    monkeypatch.setitem(sys.modules, "ray", made)
-    monkeypatch.setitem(sys.modules, "ray.exceptions", made.exceptions)
-    monkeypatch.setattr(ray_cluster, "_connected", "")
-    return made
+    return installed(FakeRay({"CPU": 2.0}), monkeypatch)
 
 
 @pytest.fixture(params=["fake", "real"])

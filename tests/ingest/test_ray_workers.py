@@ -18,7 +18,7 @@ from simsearch.core.config import Config, IndexingSettings
 from simsearch.core.errors import ConfigError, EngineError, SourceError, WeightsError
 from simsearch.ingest.ray_workers import RayWorkers
 from simsearch.ingest.workers import open_workers
-from tests.fake_ray import FakeRay
+from tests.fake_ray import FakeRay, installed
 from tests.ingest import shops
 from tests.ingest.mortal import MortalRecipe
 from tests.ingest.shops import recipe, run
@@ -32,13 +32,6 @@ shop = pytest.fixture(shops.photos)
 @pytest.fixture
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     return installed(FakeRay({"CPU": 2.0}), monkeypatch)
-
-
-def installed(made: FakeRay, monkeypatch: pytest.MonkeyPatch) -> FakeRay:
-    monkeypatch.setitem(sys.modules, "ray", made)
-    monkeypatch.setitem(sys.modules, "ray.exceptions", made.exceptions)
-    monkeypatch.setattr(ray_cluster, "_connected", "")
-    return made
 
 
 @pytest.fixture(params=["fake", "real"])

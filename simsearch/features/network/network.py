@@ -171,18 +171,27 @@ def restore(weights: Weights) -> Network:
         network = Network(weights.architecture)
     except WeightsError as error:
         raise WeightsError(f"{weights.path}: {error}") from None
+    fill(network, weights.tensors, weights.path)
+    return network.eval()
+
+
+def fill(network: nn.Module, tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
+    """Give a network the tensors of a file, of which it may lack the counters of batch norms alone.
+
+    Raises:
+        WeightsError: they do not fit, or are not finite.
+    """
     wanted = {k for k in network.state_dict() if not k.endswith("num_batches_tracked")}
-    odd = sorted(wanted ^ set(weights.tensors))
+    odd = sorted(wanted ^ set(tensors))
     if odd:
-        raise WeightsError(f"{weights.path}: does not fit its own architecture ({odd[0]})")
+        raise WeightsError(f"{path}: does not fit its own architecture ({odd[0]})")
     try:
-        network.load_state_dict({k: torch.from_numpy(v).float() for k, v in weights.tensors.items()}, strict=False)
+        network.load_state_dict({k: torch.from_numpy(v).float() for k, v in tensors.items()}, strict=False)
     except RuntimeError as error:
         text = str(error).splitlines()[-1].strip()
-        raise WeightsError(f"{weights.path}: does not fit its own architecture ({text})") from error
+        raise WeightsError(f"{path}: does not fit its own architecture ({text})") from error
     if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
-        raise WeightsError(f"{weights.path}: holds numbers that are not finite")
-    return network.eval()
+        raise WeightsError(f"{path}: holds numbers that are not finite")
 
 
 def fold(module: nn.Module, joined: Callable[[nn.Conv2d, nn.BatchNorm2d], nn.Module] = fuse_conv_bn_eval) -> nn.Module:

@@ -70,11 +70,7 @@ class Weights:
         Raises:
             WeightsError: the file is damaged.
         """
-        try:
-            with safe_open(str(self.path), framework="numpy") as stream:
-                found = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
-        except (SafetensorError, OSError, ValueError, TypeError) as error:  # TypeError: a dtype that NumPy lacks
-            raise WeightsError(f"{self.path}: is a damaged weights file ({error})") from error
+        found = read_tensors(self.path)
         return found if self.surfaces == SURFACES else {**found, **self._surface_head(found)}
 
     def _surface_head(self, tensors: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -124,12 +120,17 @@ class PairHead:
         return np.asarray(np.maximum(inner, 0) @ self.out[0] + self.out_bias, dtype=np.float32)
 
 
-def open_weights(path: Path) -> Weights:
-    """The weights in `path`. Only the header is looked into yet.
+def read_header(path: Path, format_: str, *, missing: str, other: str) -> tuple[Mapping[str, str], str]:
+    """The header of a file of weights, and the SHA-256 of the file, hex.
+
+    Args:
+        path: of a safetensors file.
+        format_: what its header has to name as its format.
+        missing: what to do where it cannot be read.
+        other: what to do where it is of another format.
 
     Raises:
-        WeightsError: the file is missing, too large, no safetensors or of another format, or its header does not
-            describe a network of simsearch.
+        WeightsError: the file is missing, too large, no safetensors or of another format.
     """
     try:
         size = path.stat().st_size
@@ -137,16 +138,43 @@ def open_weights(path: Path) -> Weights:
             raise WeightsError(f"{path}: has {size} bytes, more than any weights of simsearch")
         data = path.read_bytes()
     except OSError as error:
-        hint = "set methods.siamese.weights to a weights file, or to '' for the built-in"
-        raise WeightsError(f"{path}: cannot be read ({error.strerror}); {hint}") from None
+        raise WeightsError(f"{path}: cannot be read ({error.strerror}); {missing}") from None
     try:
         with safe_open(str(path), framework="numpy") as stream:
             header = stream.metadata() or {}
     except (SafetensorError, OSError, ValueError) as error:
         raise WeightsError(f"{path}: is no safetensors file, or a damaged one ({error})") from None
-    if header.get("format") != FORMAT:
-        found = header.get("format")
-        raise WeightsError(f"{path}: is of format {found!r}, not {FORMAT}; train anew with `simsearch train`")
+    if header.get("format") != format_:
+        raise WeightsError(f"{path}: is of format {header.get('format')!r}, not {format_}; {other}")
+    return header, hashlib.sha256(data).hexdigest()
+
+
+def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
+    """Name -> array, of a safetensors file.
+
+    Raises:
+        WeightsError: the file is damaged.
+    """
+    try:
+        with safe_open(str(path), framework="numpy") as stream:
+            return {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, ValueError, TypeError) as error:  # TypeError: a dtype that NumPy lacks
+        raise WeightsError(f"{path}: is a damaged weights file ({error})") from error
+
+
+def open_weights(path: Path) -> Weights:
+    """The weights in `path`. Only the header is looked into yet.
+
+    Raises:
+        WeightsError: the file is missing, too large, no safetensors or of another format, or its header does not
+            describe a network of simsearch.
+    """
+    header, digest = read_header(
+        path,
+        FORMAT,
+        missing="set methods.siamese.weights to a weights file, or to '' for the built-in",
+        other="train anew with `simsearch train`",
+    )
     try:
         table, card = json.loads(header["architecture"]), json.loads(header.get("card", "{}"))
         if not isinstance(table, dict) or not isinstance(card, dict):
@@ -154,7 +182,7 @@ def open_weights(path: Path) -> Weights:
         architecture = parse_settings(Architecture, table, where="architecture")
     except (ConfigError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(f"{path}: its header does not describe a network ({error})") from None
-    return Weights(path, hashlib.sha256(data).hexdigest(), architecture, card, _surfaces(path, header))
+    return Weights(path, digest, architecture, card, _surfaces(path, header))
 
 
 def _surfaces(path: Path, header: Mapping[str, str]) -> tuple[Surface, ...]:

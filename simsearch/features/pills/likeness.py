@@ -58,10 +58,6 @@ class Part:
         """(...,) of differences (..., d); 0 where there is none, else below."""
         return self._log(off) - self._log(np.zeros(off.shape[-1]))
 
-    def log_ratio(self, off: Floats) -> Floats:
-        """(...,) logarithm of how much likelier differences (..., d) are for one medicine than for any two."""
-        return self._log(off) - self.other.log_density(off)
-
     def _log(self, off: Floats) -> Floats:
         near = np.log1p(-_ASTRAY) + self.same.log_density(off)
         return np.asarray(np.logaddexp(near, np.log(_ASTRAY) + self.other.log_density(off)))

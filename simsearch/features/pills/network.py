@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from simsearch.core.errors import WeightsError
 from simsearch.core.types import Pixels
 from simsearch.features.network.backbones import BACKBONES
-from simsearch.features.network.network import GeM, fold, to_input
+from simsearch.features.network.network import GeM, fill, fold, to_input
 from simsearch.features.network.onednn import fuse
 from simsearch.features.pills.looks import EMBEDDING
 from simsearch.features.pills.weights import PillWeights
@@ -74,13 +73,7 @@ def restore(weights: PillWeights) -> PillNetwork:
         WeightsError: the tensors do not fit, or are not finite.
     """
     network = PillNetwork()
-    try:
-        network.load_state_dict({k: torch.from_numpy(v).float() for k, v in weights.tensors.items()})
-    except RuntimeError as error:
-        text = str(error).splitlines()[-1].strip()
-        raise WeightsError(f"{weights.path}: does not fit the network of pills ({text})") from error
-    if not all(bool(value.isfinite().all()) for value in network.state_dict().values()):
-        raise WeightsError(f"{weights.path}: holds numbers that are not finite")
+    fill(network, weights.tensors, weights.path)
     return network.eval()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 
 from simsearch.core.errors import WeightsError
-from simsearch.features.network.weights_file import MAX_BYTES, write_tensors
+from simsearch.features.network.weights_file import read_header, read_tensors, write_tensors
 
 FORMAT = "simsearch-pills-1"
 BUILT_IN = Path(__file__).parent / "pills.safetensors"
@@ -37,11 +35,7 @@ class PillWeights:
         Raises:
             WeightsError: the file is damaged.
         """
-        try:
-            with safe_open(str(self.path), framework="numpy") as stream:
-                return {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 (not a dict)
-        except (SafetensorError, OSError, ValueError, TypeError) as error:
-            raise WeightsError(f"{self.path}: is a damaged weights file ({error})") from error
+        return read_tensors(self.path)
 
 
 def open_pill_weights(path: Path = BUILT_IN) -> PillWeights:
@@ -50,21 +44,12 @@ def open_pill_weights(path: Path = BUILT_IN) -> PillWeights:
     Raises:
         WeightsError: the file is missing, too large, or not of this format.
     """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise WeightsError(f"{path}: is larger than any weights of simsearch")
-        data = path.read_bytes()
-        with safe_open(str(path), framework="numpy") as stream:
-            header = stream.metadata() or {}
-    except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path}: cannot be read as a weights file ({error}); install simsearch anew") from None
+    header, digest = read_header(path, FORMAT, missing="install simsearch anew", other="install simsearch anew")
     try:
         card = json.loads(header["card"])
-        if header["format"] != FORMAT:
-            raise ValueError(f"not of the format {FORMAT}")
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError) as error:
         raise WeightsError(f"{path}: its header does not describe a network of pills ({error})") from None
-    return PillWeights(path, hashlib.sha256(data).hexdigest(), card)
+    return PillWeights(path, digest, card)
 
 
 def write_pill_weights(path: Path, tensors: Mapping[str, NDArray[Any]], card: Mapping[str, Any]) -> None:
