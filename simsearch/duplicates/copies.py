@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.duplicates.same_photo import Affine, Placement, chained, inverse, moved
+from simsearch.duplicates.same_photo import Affine, Placement, Points, chained, inverse, moved
 from simsearch.duplicates.thumbnails import GRID
 
 Pair = tuple[int, int]
@@ -20,9 +20,12 @@ _MORE = 1.1
 """Times the detail that a later file must have to stand for an equal one: encoding looks like a little of it."""
 _EDGES = 1.25
 """Times the detail that a part of a photo may have: the edges of a turned copy on its white ground look like it."""
-_SAME = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+_BESIDE = 0.6
+"""Cells by which a cell with edges may lie beside a photo that shows it: where a border begins there is an edge."""
 _COVERED = 0.98
 """Share of what two copies have in common that a third photo must show."""
+_FILLED, _MET = 0.5, 0.3
+"""Share of two copies that the photo between them fills, and of that photo's edges that both show together."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,20 @@ class Detail:
 _WHOLE = Detail()
 
 
+@dataclass(frozen=True)
+class Joined:
+    """Two photos that were made from a third one, or in several steps from each other."""
+
+    pair: Pair
+    placed: Placement
+    """The map between them."""
+    settled: bool
+    """Whether the photos between them show all that the two have in common, so that they agree."""
+    around: float
+    """Share of what they have in common that lies around the photos between them, where these fill most of either: a
+    border, the bars of a screenshot, or more of one scene. 0 where they do not fill it, or where it is settled."""
+
+
 class Copies:
     """Pairs of photos that were made from one another, and where one lies in the other."""
 
@@ -43,6 +60,7 @@ class Copies:
         """`frames`: (n, 2) width and height of each photo in the pixels of the placements."""
         self._frames = frames
         self._near: dict[int, dict[int, Affine]] = {}
+        self._busy: dict[int, NDArray[np.bool_]] = {}
         self._within_other: dict[int, int] = {}
 
     def add(self, pair: Pair, placed: Placement, details: tuple[Detail, Detail] = (_WHOLE, _WHOLE)) -> None:
@@ -50,11 +68,12 @@ class Copies:
         a, b = pair
         self._near.setdefault(a, {})[b] = placed.matrix
         self._near.setdefault(b, {})[a] = inverse(placed.matrix)
+        self._busy |= {a: details[0].busy, b: details[1].busy}
         if self.root(a) != a or self.root(b) != b or a == b:
             return
         inside = (
-            self._covered(a, [(b, placed.matrix), (a, _SAME)], details[0].busy),
-            self._covered(b, [(a, inverse(placed.matrix)), (b, _SAME)], details[1].busy),
+            self._inside(a, b, placed.matrix),
+            self._inside(b, a, inverse(placed.matrix)),
         )
         much, more = details[0].amount, details[1].amount
         # A border or the bars of a screenshot add no detail: such a copy holds the photo and does not stand for it.
@@ -81,11 +100,8 @@ class Copies:
         """The pair itself; None where both have the same root."""
         return None if self.roots(pair) is None else pair
 
-    def joined(self) -> Iterator[tuple[Pair, Placement, bool]]:
-        """The pairs that are joined by others and not directly, with the map between them, and whether that settles it.
-
-        Where it does not, the two may differ where none of the photos between them looks.
-        """
+    def joined(self) -> Iterator[Joined]:
+        """The pairs that are joined by others and not directly."""
         seen: set[int] = set()
         for start in sorted(self._near):
             if start in seen:
@@ -96,7 +112,9 @@ class Copies:
             for a in members:
                 for b, steps in sorted(self._paths(a).items()):
                     if a < b <= members[-1] and len(steps) > 1:
-                        yield (a, b), Placement(steps[-1][1], 0.0, 0.0), self._covered(a, steps)
+                        settled = self._covered(a, steps)
+                        around = 0.0 if settled else self._around(a, steps)
+                        yield Joined((a, b), Placement(steps[-1][1], 0.0, 0.0), settled, around)
 
     def _set(self, start: int) -> set[int]:
         """All photos that are joined to `start` in some way, itself among them."""
@@ -120,15 +138,44 @@ class Copies:
                     waiting.append(there)
         return paths
 
-    def _covered(self, start: int, steps: Sequence[tuple[int, Affine]], busy: NDArray[np.bool_] = _WHOLE.busy) -> bool:
-        """Whether each photo on the way shows what the first and the last have in common, where the first is `busy`."""
-        shares = (np.arange(GRID) + 0.5) / GRID
-        points = np.stack(np.meshgrid(*(shares * side for side in self._frames[start])), axis=2)[busy]
+    def _inside(self, photo: int, other: int, onto: Affine) -> bool:
+        """Whether `other` shows all of a photo that has edges; those around a picture are in cells beside it."""
+        points = moved(onto, self._cells(photo)[self._busy[photo].ravel()])
+        beside = _BESIDE * self._frames[photo].max() / GRID * float(np.sqrt(abs(np.linalg.det(onto[:, :2]))))
+        return len(points) > 0 and float(self._within(points, other, beside).mean()) >= _COVERED
+
+    def _covered(self, start: int, steps: Sequence[tuple[int, Affine]]) -> bool:
+        """Whether each photo on the way shows what the first and the last have in common."""
+        cells = self._cells(start)
         (last, way), between = steps[-1], steps[:-1]
-        common = points[self._within(moved(way, points), last)]
+        common = cells[self._within(moved(way, cells), last)]
         return len(common) > 0 and all(
             float(self._within(moved(matrix, common), photo).mean()) >= _COVERED for photo, matrix in between
         )
 
-    def _within(self, points: NDArray[np.float64], photo: int) -> NDArray[np.bool_]:
-        return np.asarray(((points >= 0) & (points <= self._frames[photo])).all(axis=1))
+    def _around(self, start: int, steps: Sequence[tuple[int, Affine]]) -> float:
+        """See `Joined.around`."""
+        (last, way), between = steps[-1], steps[:-1]
+        cells = self._cells(start)
+        common = cells[self._within(moved(way, cells), last)]
+        shown = np.ones(len(common), np.bool_)
+        for photo, onto in between:
+            to_last = chained(inverse(onto), way)
+            edges = self._cells(photo)[self._busy[photo].ravel()]
+            met = self._within(moved(inverse(onto), edges), start) & self._within(moved(to_last, edges), last)
+            filled = [
+                self._within(moved(back, self._cells(end)), photo).mean()
+                for end, back in ((start, onto), (last, inverse(to_last)))
+            ]
+            if np.count_nonzero(met) < _MET * max(1, len(edges)) or min(filled) < _FILLED:
+                return 0.0
+            shown &= self._within(moved(onto, common), photo)
+        return 1 - float(shown.mean())
+
+    def _cells(self, photo: int) -> Points:
+        """The middles of the cells, row after row."""
+        shares = (np.arange(GRID) + 0.5) / GRID
+        return np.stack(np.meshgrid(*(shares * side for side in self._frames[photo])), axis=2).reshape(-1, 2)
+
+    def _within(self, points: Points, photo: int, beside: float = 0.0) -> NDArray[np.bool_]:
+        return np.asarray(((points >= -beside) & (points <= self._frames[photo] + beside)).all(axis=1))

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -155,11 +155,27 @@ class _Grouping:
         check = self._check(x.file, y.file, known=known)
         if check is None or check.verification.contradicted:
             return False
+        return self._holds(check, x, y) or self._drawn_over(x, y)
+
+    def _holds(self, check: PairCheck, x: CopySet, y: CopySet) -> bool:
         return check.evidence.photo is not None or (
             check.verification.probability >= self._least(check)
             and not check.evidence.printed
             and not self._differs(x.sides, y.sides)
         )
+
+    def _drawn_over(self, x: CopySet, y: CopySet) -> bool:
+        """Whether the two belong together by way of a photo that lacks what is drawn over either of them."""
+        over = self.checker.drawn_over
+        if x.file not in over and y.file not in over:
+            return False
+        for a, b in product(*((file, *sorted(over.get(file, ()))) for file in (x.file, y.file))):
+            if a == b:
+                return True
+            check = None if (a, b) == (x.file, y.file) else self._check(a, b)
+            if check is not None and not check.verification.contradicted and self._holds(check, x, y):
+                return True
+        return False
 
     def _least(self, check: PairCheck) -> float:
         """The smallest probability with which a pair shows one product."""
@@ -198,6 +214,8 @@ class _Grouping:
         for (left, x), (right, y) in combinations(sets, 2):
             check = self._check(x.file, y.file)
             if check is not None:  # else `_grouped` starts again
+                if not self._holds(check, x, y) and self._drawn_over(x, y):
+                    check = replace(check, evidence=replace(check.evidence, overlaid=True))
                 a, b = (left[0], right[0]) if x.file < y.file else (right[0], left[0])  # as they were checked
                 pairs.append(self._pair(a, b, check))
         images = sorted((image for found, _ in sets for image in found), key=lambda image: image.id)
@@ -213,7 +231,7 @@ class _Grouping:
         said, differs = self.reviews.said(_side(a), _side(b)), strength_difference(a, b)
         if check is None:
             return DuplicatePair(a, b, None, PairKind.IDENTICAL, _and("the same file", differs), said)
-        kind = PairKind.SAME_PHOTO if check.evidence.photo else PairKind.SAME_PRODUCT
+        kind = PairKind.SAME_PHOTO if check.evidence.photo or check.evidence.overlaid else PairKind.SAME_PRODUCT
         reason = _and(_basis(check), _print(check, a, b), differs)
         return DuplicatePair(a, b, check.verification, kind, reason, said, check.evidence.place)
 
@@ -304,6 +322,9 @@ def _print(check: PairCheck, a: ImageFacts, b: ImageFacts) -> str:
 def _basis(check: PairCheck) -> str:
     """In words, the evidence that the kind of a pair rests on."""
     evidence = check.evidence
+    if evidence.overlaid:
+        share = f" over {evidence.differing:.1%} of it" if evidence.photo else " over one of the two"
+        return f"one photo with something drawn{share}: pixels agree everywhere else"
     if evidence.photo:
         return f"one photo, {evidence.photo.words}: {'pixels' if evidence.seen else 'keypoints'} agree all over"
     if evidence.place:

@@ -57,9 +57,15 @@ class _Tested:
     """Whether keypoints were compared, so that the features are complete."""
 
     @property
+    def one_photo(self) -> bool:
+        """Whether both are one photo, be it with something drawn over it."""
+        return self.evidence is not None and self.evidence.photo is not None
+
+    @property
     def copy(self) -> bool:
-        """Whether pixels show that both are one photo."""
-        return self.evidence is not None and self.evidence.photo is not None and self.evidence.seen
+        """Whether pixels show that both are one photo, without anything drawn over it."""
+        e = self.evidence
+        return e is not None and e.photo is not None and e.seen and not e.overlaid
 
 
 class PairChecker:
@@ -82,6 +88,8 @@ class PairChecker:
         sizes = join.files.sizes
         self._copies = Copies(sizes * (scorer.orb.settings.size / sizes.max(axis=1, keepdims=True, initial=1.0)))
         """Pairs whose pixels agree."""
+        self.drawn_over: dict[int, set[int]] = {}
+        """File -> those that show the same photo but for what is drawn over it, or over them."""
         self._threads = ThreadPoolExecutor(cores())
 
     def close(self) -> None:
@@ -100,7 +108,7 @@ class PairChecker:
             roots = self._copies.roots(pair)
             if roots is not None:
                 near[roots] = near.get(roots, False) or close
-        near |= dict.fromkeys((pair for pair, one in tested.items() if one.copy), True)
+        near |= dict.fromkeys((pair for pair, one in tested.items() if one.one_photo), True)
         missing = [pair for pair in near if pair not in own and pair not in tested]
         own |= dict(zip(missing, self._quick(missing), strict=True))
         keys = list(near)
@@ -166,6 +174,9 @@ class PairChecker:
             for pair, one in found.items():
                 if one.evidence is not None and one.copy and not one.evidence.remaining:
                     self._join(pair, one.evidence, facts)
+                if one.evidence is not None and one.evidence.overlaid:
+                    for file, other in (pair, pair[::-1]):
+                        self.drawn_over.setdefault(file, set()).add(other)
             tested |= found
             waiting = later
 
@@ -213,7 +224,7 @@ class PairChecker:
             if near[key]
             and possible[i]
             and not self._pills(key)
-            and not (key in tested and (tested[key].keypoints or tested[key].copy))
+            and not (key in tested and (tested[key].keypoints or tested[key].one_photo))
         ]
         found = self._looked_at([keys[i] for i in wanted], [rows[i] for i in wanted], None)
         tested |= found
@@ -351,8 +362,8 @@ class PairChecker:
         common they agree; elsewhere pixels decide, as ever.
         """
         found: dict[Pair, Placement] = {}
-        for pair, placed, settled in self._copies.joined():
-            seen = placed if settled else self.photos.under(pair, placed)
+        for joined in self._copies.joined():
+            pair, seen = joined.pair, joined.placed if joined.settled else self.photos.joined(joined)
             if seen is not None and not any(i in self.left_out for file in pair for i in self.files.images(file)):
                 found[pair] = seen
         pairs = list(found)

@@ -29,6 +29,8 @@ class PhotoEvidence:
     """What print and codes say; None where they were not compared."""
     remaining: float = 0.0
     """Grey levels by which the two differ on average; 0 where enough is left of both photos to be sure without."""
+    overlaid: bool = False
+    """Whether `photo` holds everywhere but in `place`, where something is drawn over one of the two."""
 
 
 @dataclass(frozen=True)

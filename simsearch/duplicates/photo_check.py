@@ -12,7 +12,9 @@ from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import Description, Verification
 from simsearch.duplicates.alignment import MISS, best_alignment, in_thumbnails
 from simsearch.duplicates.candidates import SelfJoin
-from simsearch.duplicates.copies import Detail
+from simsearch.duplicates.copies import Detail, Joined
+from simsearch.duplicates.crops import crop_placements
+from simsearch.duplicates.overlays import overlay
 from simsearch.duplicates.pair_evidence import PhotoEvidence
 from simsearch.duplicates.pixel_diff import among, pixel_test, remaining
 from simsearch.duplicates.same_photo import (
@@ -41,6 +43,8 @@ _OUTSIDE = 6.0
 """Pixels by which a frame may leave the other where keypoints alone decide."""
 _EXACT = 1.0  # pixels; above this miss, two photos were taken from nearly one viewpoint
 _UNLIKE = 0.25  # cosine by which packages of one photo may be less alike than `same_photo_similarity`, see `one_photo`
+_DRAWN = 0.7  # share of what lies around a photo that must differ in two copies of it, if it was drawn around it
+_CROP = 0.7  # cosine from which a photo in which no keypoint comes back is sought in another one
 _PLACE = 0.1  # share of the common part; a larger difference is more than an edit in one place
 
 
@@ -52,12 +56,21 @@ class PhotoCheck:
         self.size, self.least = scorer.orb.settings.size, join.settings.same_photo_similarity
 
     def by_frame(self, pair: Pair, row: NDArray[np.float64], facts: Mapping[int, ImageFacts]) -> PhotoEvidence | None:
-        """What the pixels say where frame lies on frame, which needs no keypoints; None where that is not one photo."""
+        """What the pixels say where frame lies on frame, which needs no keypoints; None where that is not one photo, or
+        one photo with something drawn over it."""
         if row[_BITS] < WHOLE:
             return None
         both = self._shown(pair, facts)
-        aligned = both and best_alignment(*both, frame_onto_frame(self._frames(pair), self.size), self.size)
-        return self._same(aligned[0], *both) if both and aligned and aligned[1].same else None
+        whole = frame_onto_frame(self._frames(pair), self.size)
+        if both is None or not whole:
+            return None
+        aligned = best_alignment(*both, whole, self.size)
+        if aligned and aligned[1].same:
+            return self._same(aligned[0], *both)
+        drawn = overlay(*both, pills=self.files.pills(pair[0]) and self.files.pills(pair[1]))
+        if drawn is None or min(side.left for side in both) < _LITTLE:
+            return None
+        return PhotoEvidence(whole[0], True, (drawn.place, drawn.place), drawn.share, overlaid=True)
 
     def by_keypoints(
         self,
@@ -79,11 +92,12 @@ class PhotoCheck:
             proposed = [p for p in proposed if not any(same_place(p, other, frames, self.size) for other in whole)]
         elif places:  # `by_frame` has asked whether all is equal under it
             proposed += whole
-        if not proposed:
+        if not proposed and verification.similarity < _CROP:
             return PhotoEvidence()
         both = self._shown(pair, facts)
         if both is None:
             return self._unseen(pair, verification, described, geometry)
+        proposed = proposed or crop_placements(*both, self.size)
         aligned = best_alignment(*both, proposed, self.size, places_below=_EXACT if places else 0.0)
         if aligned is None:
             return PhotoEvidence()
@@ -104,11 +118,22 @@ class PhotoCheck:
         left = remaining(a.pixels, b.pixels, in_thumbnails(placed, self.size))
         return PhotoEvidence(placed, True, remaining=max(left, 1e-3)) if left < _ANOTHER else None
 
-    def under(self, pair: Pair, placed: Placement) -> Placement | None:
-        """The placement, refined, where the pixels of both files agree under it."""
-        both = self._shown(pair, self.thumbnails.facts(pair))
-        aligned = both and best_alignment(*both, [replace(placed, miss=max(placed.miss, 1e-6))], self.size)
-        return aligned[0] if aligned and aligned[1].same else None
+    def joined(self, found: Joined) -> Placement | None:
+        """The placement of two copies of one photo, refined, where the pixels of both files agree under it.
+
+        It stands as it is where nearly all differs that lies around the photo between them: what was drawn around it
+        is no part of it. Of one scene most agrees there, and what does not tells two photos apart.
+        """
+        both = self._shown(found.pair, self.thumbnails.facts(found.pair))
+        if both is None:
+            return None
+        aligned = best_alignment(*both, [replace(found.placed, miss=max(found.placed.miss, 1e-6))], self.size)
+        if aligned and aligned[1].same:
+            return aligned[0]
+        if not found.around:
+            return None
+        pixels = pixel_test(both[0].pixels, both[1].pixels, in_thumbnails(found.placed, self.size))
+        return found.placed if pixels and pixels.differing >= _DRAWN * found.around else None
 
     def details(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> tuple[Detail, Detail]:
         """How much each file shows, and where; one of which nothing is left shows none."""

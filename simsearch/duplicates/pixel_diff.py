@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 
 from simsearch.core.images import resized
 from simsearch.core.types import Pixels
+from simsearch.duplicates.light import Thumbnail, contrast, entropy, is_grey, relit, without_colour
 from simsearch.duplicates.same_photo import Affine, Points, inverse, moved
 
-Thumbnail: TypeAlias = NDArray[np.uint8]
-"""(height, width, 3) RGB, `SIDE` pixels on the longer side."""
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom, as shares of width and height, 0 to 1."""
 
@@ -29,14 +28,6 @@ _RIM = 4  # pixels at the border of the common part; interpolation and encoding 
 _LEAST_COMMON = 0.05  # share of the photo with less detail; a smaller common part proves nothing
 _NOISE, _CONTRAST = 12.0, 0.3  # grey levels and share of local contrast by which encoding and scaling change a pixel
 _BRIGHT, _DARK = 252.0, 3.0  # grey levels beyond which brightening may have clipped the picture
-_COLOUR, _COLOURLESS = 16.0, 0.002  # levels between two channels of a coloured pixel; share of these in a grey picture
-_FLAT = 5.0  # grey levels of local contrast below which a pixel shows one surface and no edge
-_BINS = 32  # of the curve of light
-_STEEPEST, _SHALLOWEST = 1.8, 0.55  # slope of that curve; others are made by another object and not by another light
-_CLIPPED = 4.0  # levels from the brightest and the darkest within which light was lost, and the curve may be level
-_BURNT, _SUNK = 190.0, 60.0  # levels above and below which it may be lost
-_GREY = 24.0  # levels between two channels of a surface that a white balance is read from
-_BALANCE = 1.35  # most that a white balance lifts one channel above another
 _MOST = 8  # places reported
 _LARGEST = 3e-4  # share of the common part, 20 to 30 pixels; a larger difference is no matter of encoding
 _OFFSETS = [(1, 1), (0, 1), (1, 0), (2, 1), (1, 2)]  # the transform may be off by one pixel
@@ -48,7 +39,6 @@ _STRANGE = 0.4  # share of the common part; where more differs at first, a pixel
 _OTHER_LIGHT = 0.1  # share of the common part; where more differs, it is not in one light
 _REFINING, _STEADY = 10, 1e-3  # steps at most, and the gain in correlation below which they end
 _SPOT = 2e-3  # share of the common part, about 30 pixels at `COARSE`; of a copy no place differs so much there
-_SAMPLE, _LEAST_SAMPLE = 4000, 200  # pixels that the light is fitted on
 
 
 @dataclass(frozen=True)
@@ -135,10 +125,10 @@ def pixel_test(a: Thumbnail, b: Thumbnail, matrix: Affine, largest: float = _LAR
 
 def _unlike(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_], enough: float) -> NDArray[np.bool_]:
     """(height, width) where light explains no difference; which way light went is tried where more than `enough` do."""
-    if _grey(here) != _grey(there):
+    if is_grey(here) != is_grey(there):
         # A grey copy has the same grey. With a curve, another object of another colour could have it too, unless its
         # colour burnt out.
-        plain = [_without_colour(side) for side in (here, there)]
+        plain = [without_colour(side) for side in (here, there)]
         bad = _differs(iter([plain[0].astype(np.float32)]), plain[1], inside, enough)
         if np.count_nonzero(bad) <= enough:
             return bad
@@ -148,22 +138,14 @@ def _unlike(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_], enough
         return bad
     # What was burnt out of one photo is still in the other: a curve leads from this to that, and none leads back.
     # A curve merges levels and parts none, so it leads to the photo with the lower entropy.
-    apart = _entropy(here, inside) - _entropy(there, inside)
+    apart = entropy(here, inside) - entropy(there, inside)
     if apart < 0:
         here, there = there, here
-    bad = _differs(_relit(here, there, inside), there, inside, enough)
+    bad = _differs(relit(here, there, inside), there, inside, enough)
     if np.count_nonzero(bad) <= enough or abs(apart) > _SURELY:
         return bad
-    back = _differs(_relit(there, here, inside), here, inside, enough)
+    back = _differs(relit(there, here, inside), here, inside, enough)
     return min(bad, back, key=np.count_nonzero)
-
-
-def _entropy(picture: Thumbnail, inside: NDArray[np.bool_]) -> float:
-    """Of the grey levels, in bits."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    counts = np.bincount(grey[inside], minlength=256)
-    share = counts[counts > 0] / max(1, counts.sum())
-    return float(-(share * np.log2(share)).sum())
 
 
 def remaining(a: Thumbnail, b: Thumbnail, matrix: Affine) -> float:
@@ -180,7 +162,7 @@ def remaining(a: Thumbnail, b: Thumbnail, matrix: Affine) -> float:
     left = 255.0
     for x, y in ((here, there), (there, here)):
         target = np.clip(y.astype(np.float32), _DARK, _BRIGHT)
-        lit = [np.clip(one, _DARK, _BRIGHT) for one in _relit(x, y, inside)]
+        lit = [np.clip(one, _DARK, _BRIGHT) for one in relit(x, y, inside)]
         missed = np.minimum.reduce([_missed(one, target, down, across) for one in lit for down, across in _OFFSETS])
         apart = np.sqrt(np.maximum(missed[inside], 0.0))
         if np.count_nonzero(apart > _NOISE) <= _FAINT * len(apart):
@@ -201,95 +183,8 @@ def _warped(pixels: Thumbnail, shape: tuple[int, int], matrix: Affine) -> tuple[
     return np.asarray(warped, np.uint8), inside.astype(bool)
 
 
-def _grey(picture: Thumbnail) -> bool:
-    """Whether it has no colour."""
-    return float((_tint(picture) > _COLOUR).mean()) <= _COLOURLESS
-
-
-def _without_colour(picture: Thumbnail) -> Thumbnail:
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    return np.asarray(cv2.merge([grey, grey, grey]), np.uint8)
-
-
-def _tint(picture: Thumbnail) -> NDArray[np.uint8]:
-    """(height, width) levels between the highest and the lowest channel."""
-    red, green, blue = cv2.split(picture)
-    highest, lowest = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
-    return np.asarray(cv2.subtract(highest, lowest), np.uint8)
-
-
 def _softened(pixels: Thumbnail) -> Thumbnail:
     return np.asarray(cv2.GaussianBlur(pixels, (0, 0), 0.8), np.uint8)
-
-
-def _relit(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> Iterator[NDArray[np.float32]]:
-    """`here` in the light of `there`, for surfaces and for edges: a white balance, then one rising curve a kind.
-
-    A curve runs through the medians of what pixels of one level became. Beside an edge a pixel mixes two levels, and
-    where light was not changed in proportion, as where it burnt out, mixtures became other levels than surfaces.
-    """
-    flat = inside & (_contrast(here) < _FLAT) & (_contrast(there) < _FLAT)
-    gain = _balance(here, there, inside)
-    kinds = [kind for kind in (flat, inside & ~flat) if np.count_nonzero(kind) >= _LEAST_SAMPLE] or [inside]
-    for kind in kinds:
-        sample = np.flatnonzero(kind)
-        sample = sample[:: max(1, len(sample) // _SAMPLE)]
-        x, y = (side.reshape(-1, 3)[sample] for side in (here, there))
-        levels, curve = _curve((x * gain).ravel(), y.ravel())
-        lit = np.interp(np.arange(256)[:, None] * gain, levels, curve).astype(np.float32)
-        yield np.asarray(cv2.LUT(here, np.ascontiguousarray(lit[None])), np.float32)
-
-
-def _balance(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """(3,) what each channel of `here` is multiplied by, by what is grey in it; 1 where too little is."""
-    here, there = (np.ascontiguousarray(side[::2, ::2]) for side in (here, there))
-    means = [cv2.cvtColor(side, cv2.COLOR_RGB2GRAY) for side in (here, there)]
-    grey = inside[::2, ::2] & (_tint(here) < _GREY) & (means[0] > 40) & (means[0] < 235) & (means[1] < 235)
-    sample = np.flatnonzero(grey)
-    if len(sample) < _LEAST_SAMPLE:
-        return np.ones(3, np.float32)
-    sample = sample[:: max(1, len(sample) // _SAMPLE)]
-    x, y = (side.reshape(-1, 3)[sample].astype(np.float32) + 1 for side in (here, there))
-    shares = [side / side.mean(axis=1, keepdims=True) for side in (x, y)]
-    return np.asarray(np.clip(np.median(shares[1] / shares[0], axis=0), 1 / _BALANCE, _BALANCE), np.float32)
-
-
-def _curve(x: NDArray[np.float32], y: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Levels, and what each becomes: medians by bin, made to rise as light makes them."""
-    width = 256 / _BINS
-    bins = np.clip(x / width, 0, _BINS - 1).astype(np.int64)
-    counts = np.bincount(bins, minlength=_BINS)
-    used = np.flatnonzero(counts >= max(5, len(x) // 2000))
-    if not len(used):
-        used = np.array([int(counts.argmax())])
-    levels = _medians(bins, np.clip(np.rint(x), 0, 511).astype(np.int64), 512)[used]
-    curve = _medians(bins, y.astype(np.int64), 256)[used]
-    first = int(counts[used].argmax())  # the ground, mostly: what is seen most is right
-    brightest, darkest = curve.max() - _CLIPPED, curve.min() + _CLIPPED
-    at, to = levels.tolist(), curve.tolist()
-    for step, places in ((1, range(first + 1, len(used))), (-1, range(first - 1, -1, -1))):
-        for k in places:
-            near, apart = to[k - step], abs(at[k] - at[k - step])
-            burnt = near >= brightest and at[k] >= _BURNT
-            lost = burnt or (near <= darkest and at[k] <= _SUNK)
-            least, most = 0.0 if lost else _SHALLOWEST * apart, _STEEPEST * apart
-            to[k] = near + step * min(max(step * (to[k] - near), least), most)
-    ends = to[0] - at[0], to[-1] + 255 * _BALANCE - at[-1]
-    return np.array([0.0, *at, 255 * _BALANCE]), np.array([ends[0], *to, ends[1]])
-
-
-def _medians(bins: NDArray[np.int64], values: NDArray[np.int64], below: int) -> NDArray[np.float64]:
-    """(bins,) the median of the values in each bin; `values` are whole and lie from 0 to `below` - 1."""
-    table = np.bincount(bins * below + values, minlength=_BINS * below).reshape(_BINS, below).cumsum(axis=1)
-    return np.asarray((2 * table >= table[:, -1:]).argmax(axis=1), np.float64)
-
-
-def _contrast(picture: NDArray[np.uint8] | NDArray[np.float32], side: int = 5) -> NDArray[np.float32]:
-    """(height, width) deviation of the grey levels in a square of `side` pixels around each pixel."""
-    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
-    mean = cv2.boxFilter(grey, -1, (side, side))
-    spread = cv2.subtract(cv2.sqrBoxFilter(grey, cv2.CV_32F, (side, side)), cv2.multiply(mean, mean))
-    return np.asarray(np.sqrt(np.maximum(spread, 0.0)), np.float32)
 
 
 def refined(a: Thumbnail, b: Thumbnail, matrix: Affine) -> Affine:
@@ -323,10 +218,10 @@ def _differs(
     """
     there, allowed = np.clip(other.astype(np.float32), _DARK, _BRIGHT), _allowed(other)
     bad = inside
-    for number, relit in enumerate(lit):
+    for number, side in enumerate(lit):
         if number and cv2.erode(bad.astype(np.uint8), np.ones((_SOLID, _SOLID), np.uint8)).any():
             break  # a curve for edges makes no surface another one
-        here = np.clip(relit, _DARK, _BRIGHT)
+        here = np.clip(side, _DARK, _BRIGHT)
         for y, x in _OFFSETS:
             shown = np.count_nonzero(bad)
             if shown <= enough or (number == 0 and bad is not inside and shown > _STRANGE * np.count_nonzero(inside)):
@@ -347,7 +242,7 @@ def _around(bad: NDArray[np.bool_]) -> tuple[slice, slice]:
 
 def _allowed(there: Thumbnail) -> NDArray[np.float32]:
     """(height, width) mean square difference that encoding and scaling explain."""
-    return np.asarray((_NOISE + _CONTRAST * _contrast(there, 9)) ** 2, np.float32)
+    return np.asarray((_NOISE + _CONTRAST * contrast(there, 9)) ** 2, np.float32)
 
 
 def _missed(here: NDArray[np.float32], there: NDArray[np.float32], y: int, x: int) -> NDArray[np.float32]:

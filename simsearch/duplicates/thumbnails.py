@@ -20,7 +20,8 @@ from simsearch.core.errors import ImageError
 from simsearch.core.images import resized
 from simsearch.duplicates.distinct_files import DistinctFiles
 from simsearch.duplicates.levels import Levels, levels
-from simsearch.duplicates.pixel_diff import SIDE, Thumbnail, coarse, thumbnail
+from simsearch.duplicates.light import Thumbnail
+from simsearch.duplicates.pixel_diff import SIDE, coarse, thumbnail
 
 GLANCE = 48
 """Pixels on the longer side at a first glance."""

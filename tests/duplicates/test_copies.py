@@ -51,11 +51,12 @@ def test_a_crop_lies_in_a_squeezed_copy_by_way_of_the_photo() -> None:
     frames = FRAMES.copy()
     frames[2] = 512.0, 768.0
     found = copies({(0, 1): CROP, (0, 2): SQUARE}, frames)
-    [(pair, through, settled)] = found.joined()
-    assert pair == (1, 2)
+    [one] = found.joined()
+    assert one.pair == (1, 2)
     in_crop = moved(CROP.matrix, POINTS)
-    assert moved(through.matrix, in_crop).round(6).tolist() == goes(SQUARE.matrix)
-    assert settled  # the photo shows all of the crop
+    assert moved(one.placed.matrix, in_crop).round(6).tolist() == goes(SQUARE.matrix)
+    assert one.settled  # the photo shows all of the crop
+    assert one.around == 0
     assert found.roots((1, 2)) is None, "the photo stands for both"
     assert found.roots((1, 7)) == (0, 7)
 
@@ -63,8 +64,15 @@ def test_a_crop_lies_in_a_squeezed_copy_by_way_of_the_photo() -> None:
 def test_what_a_crop_does_not_show_two_photos_may_differ_in() -> None:
     """Photos 1 and 2 agree with a crop of both; the strength may stand outside of it."""
     found = copies({(1, 5): CROP, (2, 5): CROP})
-    [(pair, _, settled)] = found.joined()
-    assert (pair, settled) == ((1, 2), False)
+    [one] = found.joined()
+    assert (one.pair, one.settled) == ((1, 2), False)
+    assert one.around > 0.2, "the two may have more of one scene around the crop"
+
+
+def test_photos_that_share_a_small_crop_alone_are_not_two_frames_around_it() -> None:
+    small = placed((2.5, 0.0, -40.0), (0.0, 2.5, -20.0))
+    [one] = copies({(1, 5): small, (2, 5): small}).joined()
+    assert (one.settled, one.around) == (False, 0.0)
 
 
 def test_the_copy_that_shows_most_stands_for_the_others() -> None:
@@ -96,14 +104,14 @@ def test_what_has_no_edges_need_not_be_covered() -> None:
 def test_only_pairs_of_one_set_that_are_not_joined_are_given() -> None:
     assert list(copies({(0, 1): CROP, (0, 2): SQUARE, (1, 2): SQUARE, (5, 6): CROP}).joined()) == []
     chain = copies({(0, 1): CROP, (1, 2): CROP, (2, 3): CROP})
-    assert [pair for pair, _, _ in chain.joined()] == [(0, 2), (0, 3), (1, 3)]
+    assert [one.pair for one in chain.joined()] == [(0, 2), (0, 3), (1, 3)]
 
 
 def test_a_large_set_is_cut_off() -> None:
     star = copies({(0, k): CROP for k in range(1, 60)})
     assert len(list(star.joined())) == (MOST - 1) * (MOST - 2) / 2
     chain = copies({(k, k + 1): CROP for k in range(59)})
-    assert max(b for (_, b), _, _ in chain.joined()) == MOST - 1
+    assert max(one.pair[1] for one in chain.joined()) == MOST - 1
 
 
 def test_copies_of_a_photo_are_one_group_and_not_all_compared(

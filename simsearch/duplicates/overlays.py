@@ -1,0 +1,116 @@
+"""What is drawn over a copy: a strip along its rim, or words that the photo shines through.
+
+On packages a strip of another colour is how makers mark a strength, so strips count on photos of loose pills alone.
+What shines through is no print: print covers its ground.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from simsearch.duplicates.light import Thumbnail
+from simsearch.duplicates.pixel_diff import Box, in_one_light
+from simsearch.duplicates.thumbnails import Shown
+
+_APART = 14  # grey levels by which a channel of an overlay differs from the photo
+_STRIP, _ALONG = 0.2, 0.3  # most of the height that a strip takes, and least share of each of its lines that differs
+_STRAY = 0.004  # share of the pixels outside of a strip that may differ at `COARSE`, as encoding makes edges differ
+_MUCH, _LITTLE = 0.25, 0.002  # most and least of a photo, as shares, that words cover
+_ONE_WAY = 0.97  # share of what differs that must be brighter, or darker
+_THROUGH = (0.15, 0.75)  # opacity, 0 to 1, of what a photo shines through
+_VARIED = 15.0  # grey levels of deviation that a photo must have below words, or nothing could shine through
+_STROKE, _SOLID = 9, 0.2  # pixels across that strokes do not have, and most of what differs that may have them
+_ONE_COLOUR = 0.1  # most that the opacities of two channels may be apart
+_SHINES = 0.9  # least correlation of the photo with what is seen of it there
+_IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """What is drawn over one of two photos that lie frame on frame, and are one everywhere else."""
+
+    place: Box
+    share: float
+    """Of the photo that it takes, 0 to 1."""
+
+
+def overlay(a: Shown, b: Shown, *, pills: bool) -> Overlay | None:
+    """What is drawn over one of two copies, or None. `pills`: whether both show loose pills."""
+    other = _to(b.coarse, a.coarse)
+    apart = np.asarray(cv2.absdiff(a.coarse, other).max(axis=2) > _APART)
+    share = float(apart.mean())
+    if not _LITTLE <= share <= _MUCH:
+        return None
+    return (_strip(a, b, apart) if pills else None) or _translucent(a, b)
+
+
+def _to(pixels: Thumbnail, shape: Thumbnail) -> Thumbnail:
+    height, width = shape.shape[:2]
+    if pixels.shape == shape.shape:
+        return pixels
+    return np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _strip(a: Shown, b: Shown, apart: NDArray[np.bool_]) -> Overlay | None:
+    """A strip along the upper or the lower rim."""
+    height = len(apart)
+    lines = apart.mean(axis=1) >= _ALONG
+    for upper in (True, False):
+        along = lines if upper else lines[::-1]
+        reach = int(np.flatnonzero(along[: int(_STRIP * height)]).max(initial=-1)) + 1
+        rest = apart[reach + 1 :] if upper else apart[: height - reach - 1]
+        if reach < 3 or not along[:reach].mean() > 0.8 or rest.mean() > _STRAY:
+            continue
+        share = (reach + 1) / height
+        whole = a.pixels, _to(b.pixels, a.pixels)
+        cut = int(np.ceil(share * len(whole[0])))
+        left, right = (side[cut:] if upper else side[:-cut] for side in whole)
+        if in_one_light(np.ascontiguousarray(left), np.ascontiguousarray(right), _IDENTITY):
+            return Overlay((0.0, 0.0, 1.0, share) if upper else (0.0, 1 - share, 1.0, 1.0), share)
+    return None
+
+
+def _translucent(a: Shown, b: Shown) -> Overlay | None:
+    """Words or a mark of one opacity."""
+    x, y = a.pixels.astype(np.float32), _to(b.pixels, a.pixels).astype(np.float32)
+    step = (y - x).mean(axis=2)
+    differs = np.abs(step) > _APART / 2
+    share = float(differs.mean())
+    if not _LITTLE <= share <= _MUCH:
+        return None
+    bright = float((step[differs] > 0).mean())
+    if min(bright, 1 - bright) > 1 - _ONE_WAY:
+        return None
+    solid = cv2.erode(differs.astype(np.uint8), np.ones((_STROKE, _STROKE), np.uint8))
+    if solid.mean() > _SOLID * share:  # words have strokes; another tablet has none
+        return None
+    either_way = ((x, y), (y, x))  # which of the two it is drawn over is not known
+    return Overlay(_box(differs), share) if any(_shines(*way, differs) for way in either_way) else None
+
+
+def _box(marked: NDArray[np.bool_]) -> Box:
+    """What surrounds all that is marked."""
+    (height, width), (rows, columns) = marked.shape, np.nonzero(marked)
+    return (
+        float(columns.min() / width), float(rows.min() / height),
+        float((columns.max() + 1) / width), float((rows.max() + 1) / height),
+    )  # fmt: skip
+
+
+def _shines(below: NDArray[np.float32], above: NDArray[np.float32], differs: NDArray[np.bool_]) -> bool:
+    """Whether `above` is `below` under a film of black or white, of one opacity."""
+    x, y = below[differs], above[differs]
+    room = 255 - x if float((y - x).mean()) > 0 else x
+    opacity = np.abs(y - x).sum(axis=1) / np.maximum(room.sum(axis=1), 1.0)
+    core = opacity >= np.quantile(opacity, 0.6)  # inside of the strokes; at their edges less was drawn
+    if core.sum() < 20 or not _THROUGH[0] <= float(np.median(opacity[core])) <= _THROUGH[1]:
+        return False
+    by_channel = np.abs(y - x)[core].sum(axis=0) / np.maximum(room[core].sum(axis=0), 1.0)
+    if float(np.ptp(by_channel)) > _ONE_COLOUR:
+        return False
+    grey = x[core].mean(axis=1), y[core].mean(axis=1)
+    return float(grey[0].std()) >= _VARIED and float(np.corrcoef(*grey)[0, 1]) >= _SHINES
