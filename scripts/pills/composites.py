@@ -7,8 +7,6 @@ again along an outline that errs as GrabCut does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from math import cos, exp, log, pi, radians, sin
 from typing import Any
 
@@ -19,8 +17,6 @@ from numpy.typing import NDArray
 from simsearch.features.pills.frames import GREY, SQUARE, WIDE
 
 Floats = NDArray[np.float32]
-Mark = tuple[str, float, float]
-"""A character or two, and where its middle lies, x and y in pixels."""
 
 STORED = {False: (144, 144), True: (96, 208)}
 """Height and width of the stored cut-out of a face, by whether it is oblong."""
@@ -28,14 +24,6 @@ SEEN = {False: SQUARE, True: WIDE}
 FILL = 0.80
 """Of a stored cut-out's side that the pill takes."""
 _GROWN = 0.93 / FILL
-
-
-@dataclass(frozen=True)
-class View:
-    """A pill as the network sees it."""
-
-    pixels: NDArray[np.uint8]
-    marks: tuple[Mark, ...] = ()
 
 
 def blurred(a: Any, sigma: float) -> Any:
@@ -47,31 +35,23 @@ def three(a: Any) -> Any:
 
 
 def composite(
-    stored: NDArray[np.uint8],
-    wide: bool,
-    g: np.random.Generator,
-    *,
-    printed: bool = False,
-    upright: bool = True,
-    marks: Sequence[Mark] | None = None,
-) -> View:
-    """A view of a stored cut-out (h, w, 4) of colour and outline.
+    stored: NDArray[np.uint8], wide: bool, g: np.random.Generator, *, printed: bool = False, upright: bool = True
+) -> NDArray[np.uint8]:
+    """A view of a stored cut-out (h, w, 4) of colour and outline, as the network sees it.
 
     Args:
         printed: whether its imprint is printed: light does not change it.
         upright: whether it is turned by little, or by much.
-        marks: of an imprint that `lettered` wrote, which is lit already.
     """
     picture: Any = stored[..., :3].astype(np.float32)
     mask: Any = stored[..., 3].astype(np.float32) / np.float32(255)
-    if marks is None:
-        picture = _relit(picture, mask, printed, g)
+    picture = _relit(picture, mask, printed, g)
     matrix = _warp(wide, upright, g)
     height, width = SEEN[wide]
     picture = cv2.warpPerspective(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     mask = np.asarray(cv2.warpPerspective(mask, matrix, (width, height)), np.float32)
     picture = _photographed(_lit(picture, mask, g), g)
-    return View(laid(picture, _erred(mask, g)), tuple(_moved(marks or (), matrix)))
+    return laid(picture, _erred(mask, g))
 
 
 def laid(picture: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.uint8]:
@@ -135,11 +115,6 @@ def _warp(wide: bool, upright: bool, g: np.random.Generator) -> NDArray[np.float
     tilt[2, :2] = g.normal(0, 0.0003, 2)
     centred[:2, 2] = -width / 2, -height / 2
     return np.asarray(np.linalg.inv(centred) @ tilt @ centred @ matrix)
-
-
-def _moved(marks: Sequence[Mark], matrix: NDArray[np.float64]) -> list[Mark]:
-    places = [(text, matrix @ (x, y, 1)) for text, x, y in marks]
-    return [(text, float(at[0] / at[2]), float(at[1] / at[2])) for text, at in places]
 
 
 def _lit(picture: Any, mask: Floats, g: np.random.Generator) -> Any:

@@ -47,10 +47,10 @@ class PillNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised frames (n, 3, h, w) -> embeddings (n, EMBEDDING) of length 1, logits (n,) of being upright."""
-        return self.heads(self.features(x)[0])
+        return self.heads(self.features(x))
 
-    def features(self, x: Tensor, first: int = 0) -> tuple[Tensor, Tensor]:
-        """Frames, or the output of layer `first` - 1 -> pooled features (n, c), grid (n, CELLS, h / 16, w / 16)."""
+    def features(self, x: Tensor, first: int = 0) -> Tensor:
+        """Frames, or the output of layer `first` - 1 -> pooled features (n, c)."""
         assert isinstance(self.backbone, nn.Sequential)
         middle = deep = x
         for number, layer in enumerate(self.backbone[first:], first):
@@ -59,7 +59,7 @@ class PillNetwork(nn.Module):
             deep = x if number == _DEEP else deep
         wide = functional.interpolate(deep, size=middle.shape[2:], mode="nearest")
         grid = functional.relu(self.join(torch.cat([middle, wide], dim=1)))
-        return torch.cat([self.pool(x), self.pool2(grid)], dim=1), grid
+        return torch.cat([self.pool(x), self.pool2(grid)], dim=1)
 
     def heads(self, pooled: Tensor) -> tuple[Tensor, Tensor]:
         """Pooled features -> what `forward` gives."""
