@@ -12,6 +12,8 @@ files and the home; a second call uses them again.
     quarter     turned by a quarter       watermark   words across the middle, half transparent
     screenshot  in the frame of a telephone's screen, with bars above and below
     light70     a crop of 70 % of each side, brighter and warmer
+
+`--mirrored` adds a mirror image of each, and sets `duplicates.mirrored`.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 
@@ -83,6 +85,10 @@ def light70(photo: Image.Image, rng: random.Random) -> Image.Image:
     return Image.merge("RGB", (red, green, blue.point(lambda value: value * 0.93)))
 
 
+def mirror(photo: Image.Image, rng: random.Random) -> Image.Image:
+    return ImageOps.mirror(photo)
+
+
 FURTHER: dict[str, Edit] = {f.__name__: f for f in (grey, border, banner, quarter, watermark, screenshot, light70)}
 
 
@@ -102,7 +108,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-def plant(data: Path, scratch: Path, count: int, seed: int) -> None:
+def plant(data: Path, scratch: Path, count: int, seed: int, edits: Mapping[str, Edit] = FURTHER) -> None:
     """Write the photos, their copies and catalog.csv."""
     rng = random.Random(seed)
     folder = scratch / "photos"
@@ -112,7 +118,7 @@ def plant(data: Path, scratch: Path, count: int, seed: int) -> None:
         table.writerow(("sku", "name", "image"))
         for number, path in enumerate(chosen(data, count, rng)):
             photo = Image.open(path).convert("RGB")
-            for kind, made in [("0", photo), *((name, edit(photo, rng)) for name, edit in FURTHER.items())]:
+            for kind, made in [("0", photo), *((name, edit(photo, rng)) for name, edit in edits.items())]:
                 made.save(folder / f"{number:04d}_{kind}.jpg", quality=88)
                 table.writerow((f"{number:04d}_{kind}", f"photo {number:04d}", f"photos/{number:04d}_{kind}.jpg"))
 
@@ -154,15 +160,19 @@ def main() -> None:
     parser.add_argument("scratch", type=Path)
     parser.add_argument("--photos", type=int, default=120)
     parser.add_argument("--seed", type=int, default=23)
+    parser.add_argument("--mirrored", action="store_true")
     options = parser.parse_args()
+    edits = {**FURTHER, "mirror": mirror} if options.mirrored else FURTHER
+    config = options.scratch / "config.toml"
     home, table = options.scratch / "home", options.scratch / "pairs.csv"
     if not (options.scratch / "catalog.csv").is_file():
-        plant(options.data.resolve(), options.scratch, options.photos, options.seed)
+        plant(options.data.resolve(), options.scratch, options.photos, options.seed, edits)
+    config.write_text(f"[duplicates]\nmirrored = {str(options.mirrored).lower()}\n", encoding="utf-8")
     if not home.is_dir():
         described = simsearch(home, "index", str(options.scratch / "catalog.csv"), "--no-reading", "--no-rebuild")
         print(f"describing: {described:.0f} s of processor time")
     started = time.perf_counter()
-    compared = simsearch(home, "duplicates", "--csv", str(table))
+    compared = simsearch(home, "--config", str(config), "duplicates", "--csv", str(table))
     print(f"comparing: {compared:.1f} s of processor time, {time.perf_counter() - started:.0f} s")
     skus = [row["sku"] for row in _rows(options.scratch / "catalog.csv")]
     print(report(skus, [(row["sku_a"], row["sku_b"]) for row in _rows(table) if row["sku_a"] != row["sku_b"]]))

@@ -142,6 +142,7 @@ class DuplicateSettings:
     same_photo_similarity: float = setting(0.98, low=0.0, high=1.0)
     threshold: float = setting(0.0, low=0.0, high=1.0)
     look_alike: float = setting(0.5, low=0.0, high=1.0)
+    mirrored: bool = False
 
 
 @dataclass(frozen=True)

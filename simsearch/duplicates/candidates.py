@@ -22,6 +22,7 @@ from simsearch.duplicates.distinct_files import DistinctFiles
 from simsearch.duplicates.keypoint_join import TABLES, keys, voted
 from simsearch.duplicates.left_out import LeftOut
 from simsearch.features.base import Method, MetricMethod
+from simsearch.features.hashes import mirrored
 from simsearch.features.keypoints import column
 from simsearch.indexes import create, one_thread
 from simsearch.indexes.factory import FactoryIndex
@@ -98,8 +99,21 @@ def candidate_pairs(join: SelfJoin, progress: Progress) -> FilePairs:
     return FilePairs(key[first] // max(1, n), key[first] % max(1, n), best[0], best[1])
 
 
-def _neighbours(join: SelfJoin, name: str, least: float) -> Iterator[Block]:
-    """The nearest files of every file asked for whose similarity is at least `least`."""
+def mirror_pairs(join: SelfJoin) -> list[tuple[int, int]]:
+    """Pairs (a, b), a < b, ascending, in which one file has about the hash of the other's mirror image."""
+    found = set()
+    for a, b, _ in _neighbours(join, "phash", join.settings.least_hash_similarity, mirrored):
+        found |= {(min(pair), max(pair)) for pair in zip(a.tolist(), b.tolist(), strict=True)}
+    return sorted(found)
+
+
+def _neighbours(
+    join: SelfJoin, name: str, least: float, turned: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray
+) -> Iterator[Block]:
+    """The nearest files of every file asked for whose similarity is at least `least`.
+
+    `turned`: makes of descriptors those that are looked for.
+    """
     method = join.methods[name]
     assert isinstance(method, MetricMethod)
     vectors = join.files.vectors[name]
@@ -110,7 +124,7 @@ def _neighbours(join: SelfJoin, name: str, least: float) -> Iterator[Block]:
     def found(start: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
         asked = join.rows[start : start + _ROWS]
         with one_thread():
-            return asked, *search(vectors[asked], k)
+            return asked, *search(turned(vectors[asked]), k)
 
     # One thread a block. Threads that share a block wait for each other, on a busy machine for most of the time.
     with ThreadPoolExecutor(cores()) as threads:

@@ -20,7 +20,7 @@ from simsearch.core.print_wording import agreed, says_otherwise
 from simsearch.core.text import basis, percent
 from simsearch.core.threads import SingleThreaded
 from simsearch.core.types import Progress, silent
-from simsearch.duplicates.candidates import SelfJoin, candidate_pairs
+from simsearch.duplicates.candidates import SelfJoin, candidate_pairs, mirror_pairs
 from simsearch.duplicates.distinct_files import DistinctFiles, distinct_files
 from simsearch.duplicates.keep import suggestion
 from simsearch.duplicates.left_out import LeftOut
@@ -76,6 +76,8 @@ class DuplicateFinder:
                 found, start = checker.check_block(pairs, start)
                 checks |= found
                 progress(start, len(pairs), f"{len(checks)} pairs kept")
+            if self.settings.mirrored:
+                checks |= checker.mirror_images([pair for pair in mirror_pairs(join) if not _one_photo(checks, pair)])
             checks |= checker.through_copies(checks)
             groups, look_alikes, settled = self._grouped(files, checker, checks, new)
         compared = sum(i not in left_out for file in range(len(files)) for i in files.images(file))
@@ -292,6 +294,10 @@ class _Grouping:
 def _with_images(files: DistinctFiles, new: AbstractSet[int]) -> NDArray[np.int64]:
     """The files of these images: what is between the others was found before."""
     return np.array([file for file in range(len(files)) if not new.isdisjoint(files.images(file))], np.int64)
+
+
+def _one_photo(checks: Mapping[tuple[int, int], PairCheck], pair: tuple[int, int]) -> bool:
+    return pair in checks and checks[pair].evidence.photo is not None
 
 
 def _present(sides: Mapping[Side, Sequence[int]], facts: Mapping[int, ImageFacts]) -> dict[Side, list[ImageFacts]]:

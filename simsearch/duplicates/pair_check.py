@@ -352,6 +352,21 @@ class PairChecker:
         read = self.print.compare(pair, sides, geometry) if matters else None
         return replace(found, inliers=geometry.inliers if geometry else 0, read=read)
 
+    # -- mirror images ------------------------------------------------------------------------------------------------
+
+    def mirror_images(self, pairs: Sequence[Pair]) -> dict[Pair, PairCheck]:
+        """Checks of the pairs of which one is the mirror image of the other, by their pixels; see `mirror_pairs`."""
+        facts = self.thumbnails.facts({file for pair in pairs for file in pair})
+        seen = self._threads.map(self.photos.mirrored, pairs, repeat(facts))
+        found = {pair: one for pair, one in zip(pairs, seen, strict=True) if one is not None and not one.remaining}
+        for pair, one in found.items():
+            self._join(pair, one, facts)
+        verifications = self._verdicts(self._quick(list(found)), list(found.values()))
+        return {
+            pair: PairCheck(verification, one, True)
+            for (pair, one), verification in zip(found.items(), verifications, strict=True)
+        }
+
     # -- copies of copies --------------------------------------------------------------------------------------------
 
     def through_copies(self, checks: Mapping[Pair, PairCheck]) -> dict[Pair, PairCheck]:

@@ -21,6 +21,7 @@ from simsearch.duplicates.same_photo import (
     CROP_ALLOWANCE,
     Placement,
     frame_onto_frame,
+    mirrored_frame,
     one_photo,
     photo_test,
     placements,
@@ -71,6 +72,12 @@ class PhotoCheck:
         if drawn is None or min(side.left for side in both) < _LITTLE:
             return None
         return PhotoEvidence(whole[0], True, (drawn.place, drawn.place), drawn.share, overlaid=True)
+
+    def mirrored(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> PhotoEvidence | None:
+        """What the pixels say where one is the mirror image of the other; None where that is not one photo."""
+        both = self._shown(pair, facts)
+        aligned = both and best_alignment(*both, mirrored_frame(self._frames(pair), self.size), self.size)
+        return self._same(aligned[0], *both) if both and aligned and aligned[1].same else None
 
     def by_keypoints(
         self,

@@ -8,7 +8,7 @@ Where both files can be read, `pixel_diff` decides.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import cv2
@@ -73,6 +73,8 @@ class Placement:
     @property
     def words(self) -> str:
         """The edit, in words."""
+        if np.linalg.det(self.matrix[:, :2]) < 0:
+            return "mirrored"
         if self.whole:
             return "re-encoded, resized or brightened"
         squeezed = "squeezed" if self.squeeze >= 1.03 else ""
@@ -122,6 +124,14 @@ def frame_onto_frame(frames: Frames, size: int) -> list[Placement]:
     sides = _scaled(frames, size)
     squeezed = np.array([[sides[1][0] / sides[0][0], 0, 0], [0, sides[1][1] / sides[0][1], 0]])
     return [p for p in [Placement(squeezed, 0.0, 0.0)] if _sane(p)]
+
+
+def mirrored_frame(frames: Frames, size: int) -> list[Placement]:
+    """The map of the mirror image, left to right, of one photo onto the whole of the other; none if it is absurd."""
+    return [
+        replace(p, matrix=p.matrix * [[-1, 1, 1], [1, 1, 1]] + [[0, 0, _scaled(frames, size)[1][0]], [0, 0, 0]])
+        for p in frame_onto_frame(frames, size)
+    ]
 
 
 def same_place(a: Placement, b: Placement, frames: Frames, size: int) -> bool:

@@ -17,6 +17,7 @@ from simsearch.duplicates.alignment import best_alignment
 from simsearch.duplicates.copies import MOST, Copies, Detail
 from simsearch.duplicates.same_photo import Affine, Placement, moved
 from simsearch.duplicates.thumbnails import GRID
+from tests.duplicates.test_overlays import tablet, watermarked
 from tests.duplicates.test_pixel_diff import burnt, encoded, package
 
 if TYPE_CHECKING:
@@ -145,3 +146,47 @@ def test_copies_of_a_photo_are_one_group_and_not_all_compared(
     assert len(group.pairs) == 15
     assert len(compared) < 15
     assert all("pixels agree all over" in pair.reason for pair in group.pairs)
+
+
+def put(folder: Path, edited: Mapping[str, NDArray[np.uint8]]) -> Path:
+    """A shop of these photos, each of an SKU of its own."""
+    for sku, pixels in edited.items():
+        (folder / "shop" / sku).mkdir(parents=True)
+        cv2.imwrite(str(folder / "shop" / sku / "front.png"), pixels)
+    return folder / "shop"
+
+
+def test_what_is_drawn_over_or_around_a_photo_keeps_its_copies_together(kit: Kit, tmp_path: Path) -> None:
+    """A screenshot and a copy with a border differ in what lies around the photo, and a watermark lies over it."""
+    whole = package()
+    screen = np.full((640, 640, 3), 20, np.uint8)
+    screen[80:560] = whole
+    edited = {
+        "whole": whole,
+        "border": cv2.copyMakeBorder(whole, 50, 50, 50, 50, cv2.BORDER_CONSTANT, value=(255, 255, 255)),
+        "screen": screen,
+        "marked": watermarked(whole),
+        "small": cv2.resize(whole, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
+        "other": tablet((200, 60, 60)),
+    }
+    with open_app(tmp_path / "home", kit.config) as app:
+        app.index([put(tmp_path, {sku: np.asarray(pixels, np.uint8) for sku, pixels in edited.items()})])
+        [group] = app.duplicates(threshold=0.9999)
+    assert set(group.skus) == set(edited) - {"other"}
+    over = [pair.reason for pair in group.pairs if {pair.a.sku, pair.b.sku} == {"whole", "marked"}]
+    assert ["something drawn over" in reason for reason in over] == [True]
+
+
+def test_mirror_images_are_looked_for_where_a_setting_says_so(kit: Kit, tmp_path: Path) -> None:
+    whole = package()
+    shop = put(tmp_path, {"whole": whole, "mirror": np.ascontiguousarray(whole[:, ::-1]), "other": package(seed=8)})
+    config = tmp_path / "mirrored.toml"
+    config.write_text(kit.config.read_text(encoding="utf-8") + "\n[duplicates]\nmirrored = true\n", encoding="utf-8")
+    with open_app(tmp_path / "home", kit.config) as app:
+        app.index([shop])
+        assert app.duplicates(threshold=0.9999) == []
+    with open_app(tmp_path / "home", config) as app:
+        [group] = app.duplicates(threshold=0.9999)
+    assert set(group.skus) == {"whole", "mirror"}
+    assert group.pairs[0].kind == "same-photo"
+    assert "one photo, mirrored" in group.pairs[0].reason

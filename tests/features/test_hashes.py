@@ -15,6 +15,7 @@ from PIL import Image as Pillow
 
 from simsearch import features as methods
 from simsearch.core.types import Image
+from simsearch.features.hashes import mirrored
 
 ROWS, COLUMNS = np.indices((192, 256))
 PICTURES = {
@@ -144,3 +145,13 @@ def test_a_hash_outlives_scaling_and_noise(texture: Any, make_image: Any) -> Non
         first, second, other = method.describe([make_image(p) for p in (pixels, changed.astype(np.uint8), texture(4))])
         near, far = method.compare(first, [second, other])
         assert near > 0.85 > far
+
+
+def test_the_hash_of_a_mirror_image_is_nearly_known(make_image: Any) -> None:
+    rng = np.random.default_rng(4)
+    pixels = cv2.resize(rng.integers(0, 255, (9, 12, 3), dtype=np.uint8), (240, 180), interpolation=cv2.INTER_CUBIC)
+    method = methods.create("phash")
+    both = method.describe([make_image(np.ascontiguousarray(p)) for p in (pixels, pixels[:, ::-1])])
+    here, there = (hashed.astype(np.uint8) for hashed in both)
+    assert np.bitwise_count(mirrored(here[None])[0] ^ there).sum() <= 10
+    assert np.bitwise_count(here ^ there).sum() > 20
