@@ -51,6 +51,7 @@ def settings() -> dict[str, str]:
     return {
         **os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(RUN / "token"),
         "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120", "RAY_TMPDIR": str(RUN),
+        "GRPC_ENABLE_FORK_SUPPORT": "0",  # with it, what Ray's client server forks may die at once: Ray #63202
         "SIMSEARCH_SCALE_POSTGRES": f"postgresql://simsearch@127.0.0.1:{POSTGRES}/simsearch",
         "SIMSEARCH_SCALE_MILVUS": f"http://127.0.0.1:{MILVUS}", "SIMSEARCH_SCALE_RAY": "ray",
         "RAY_ADDRESS": f"127.0.0.1:{RAY}", "SIMSEARCH_SCALE_RAY_CLIENT": f"ray://127.0.0.1:{CLIENT}",

@@ -129,6 +129,14 @@ def test_a_cluster_that_does_not_answer_is_named(shop: Path, monkeypatch: pytest
         run(shop, RayWorkers(WHERE, 60))
 
 
+def test_a_server_of_its_client_that_does_not_start_is_asked_for_again(shop: Path, fake: FakeRay) -> None:
+    fake.failed_starts = 2
+    assert run(shop, RayWorkers(WHERE, 60))[0].added == 20
+    fake.address, fake.failed_starts = None, 3
+    with pytest.raises(EngineError, match=r"Initialization failure"):
+        RayWorkers(WHERE, 60).count()
+
+
 def test_without_ray_it_says_what_to_install(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ConfigError, match=r"pip install 'simsearch\[ray\]'"):
