@@ -20,6 +20,8 @@ from simsearch.indexes.stored_file import describe_file
 from simsearch.indexes.vote_files import opened
 from tests.fake_ray import FakeRay, installed
 
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster, of which tests kill actors
+
 REAL = os.environ.get("SIMSEARCH_SCALE_RAY", "")
 IMAGES, EACH, FILES = 600, 40, 3
 

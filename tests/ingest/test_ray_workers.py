@@ -23,6 +23,8 @@ from tests.ingest import shops
 from tests.ingest.mortal import MortalRecipe
 from tests.ingest.shops import recipe, run
 
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster, of which tests kill actors
+
 WHERE = "ray://127.0.0.1:10001"
 REAL, CLIENT = os.environ.get("SIMSEARCH_SCALE_RAY", ""), os.environ.get("SIMSEARCH_SCALE_RAY_CLIENT", "")
 
