@@ -6,7 +6,6 @@ Each test runs on a stand-in for Ray; those of the cluster run on a real one whe
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from tests.fake_ray import FakeRay, installed
 from tests.ingest import shops
 from tests.ingest.mortal import MortalRecipe
 from tests.ingest.shops import recipe, run
+from tests.ray_actors import kill_all
 
 pytestmark = pytest.mark.xdist_group("ray")  # one cluster, of which tests kill actors
 
@@ -80,10 +80,7 @@ def test_killed_actors_cost_nothing_but_time(shop: Path) -> None:
 
     def kill(done: int, total: int, note: str = "") -> None:
         if done in (1, 13):
-            for folder in Path("/proc").glob("[0-9]*"):
-                if folder.joinpath("cmdline").read_bytes().startswith(b"ray::Actor"):
-                    os.kill(int(folder.name), signal.SIGKILL)
-                    killed.append(int(folder.name))
+            killed.extend(kill_all())
 
     report, found = run(shop, RayWorkers(REAL, 60), progress=kill)
     assert len(set(killed)) >= 2
