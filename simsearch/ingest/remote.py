@@ -133,8 +133,7 @@ class Remote:
         assert path is not None
         noted = path.with_suffix(".json")
         try:
-            before = json.loads(noted.read_text(encoding="utf-8")) if path.is_file() and noted.is_file() else {}
-            found = (self._of_store if urlsplit(url).scheme in STORES else self._of_web)(url, before)
+            found = (self._of_store if urlsplit(url).scheme in STORES else self._of_web)(url, _version(path, noted))
             if found is not None:
                 data, version = found
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -199,6 +198,15 @@ class Remote:
             raise ImageError("missing", f"{url}: cannot be fetched ({text})") from None
         self._checked(url, len(data))
         return data, version
+
+
+def _version(path: Path, noted: Path) -> dict[str, str]:
+    """What the server said of the file that is there; empty where nothing is, or nothing that can be read."""
+    try:
+        found = json.loads(noted.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (OSError, ValueError):
+        return {}
+    return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
 
 class _Redirects(request.HTTPRedirectHandler):

@@ -139,6 +139,15 @@ def test_without_versions_equal_content_leaves_the_file_alone(shop: Shop, remote
     assert Path(row.path).read_bytes() == png(7)
 
 
+@pytest.mark.parametrize("left", ["", "[1]", "{"])
+def test_a_damaged_note_costs_one_more_request(shop: Shop, remote: Remote, tmp_path: Path, left: str) -> None:
+    table = shop.table(tmp_path, f"{shop.address}/photos/1.png")
+    [row] = read(table, remote).rows
+    Path(row.path).with_suffix(".json").write_text(left)
+    assert read(table, remote).rows == [row]
+    assert [status for _, status in shop.asked] == [200, 200]
+
+
 @pytest.mark.parametrize(
     "url",
     [
