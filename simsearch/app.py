@@ -138,11 +138,13 @@ class App(Parts):
                 nothing was changed.
         """
         from simsearch.ingest.known_sources import forget_source, forgettable
+        from simsearch.ingest.remote import Remote
         from simsearch.ingest.sources import read_sources
 
         if reading:
             self.print_stage.require()
-        read = read_sources(arguments.sources(sources), may_be_empty=prune or prune_all)
+        remote = Remote.of(self.config, self.home)
+        read = read_sources(arguments.sources(sources), may_be_empty=prune or prune_all, remote=remote)
         going = arguments.sources(forget)
         if going:
             self.require_catalog()

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import milvus as milvus_servers
 from tests.postgres import Server, binaries, binaries_with_pgvector, serving
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 # With `pytest -n 2` each worker would start a thread per core: the workers are the threads then.
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+# How long an example takes on a busy machine says nothing about it.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -76,6 +76,8 @@ class FakeRay(ModuleType):
         self.address: str | None = None
         self.lost = 0
         """Calls of `describe` that will not come back, whatever they describe."""
+        self.failed_starts = 0
+        """How often the server of a client will not start."""
 
     def is_initialized(self) -> bool:
         return self.address is not None
@@ -83,6 +85,9 @@ class FakeRay(ModuleType):
     def init(self, address: str | None, **_: Any) -> None:
         if not self.answers:
             raise ConnectionError("ray client connection timeout")
+        if self.failed_starts:
+            self.failed_starts -= 1
+            raise ConnectionAbortedError("Initialization failure from server")
         self.address = address or "here"
 
     def shutdown(self) -> None:

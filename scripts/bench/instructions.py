@@ -170,7 +170,8 @@ def counted(folder: Path, *, reading: bool) -> dict[str, int]:
             found[name] = int(totals[1]) // _PHOTOS
             dumped.rename(folder / f"profile-{name.replace(' ', '-')}.out")
     if child.returncode or not found:
-        sys.exit(f"instructions.py: what was to be counted ended with code {child.returncode}")
+        print(f"instructions.py: what was to be counted ended with code {child.returncode}", file=sys.stderr)
+        sys.exit(2)
     return found
 
 

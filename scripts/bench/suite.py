@@ -183,8 +183,8 @@ def commands(home: Path, config: Path, photo: Path) -> list[Row]:
     rows = []
     unread = ["--config", str(config)]
     for name, call, wanted in (
-        ("simsearch --help", ["--help"], 0.3),
-        ("one-shot simsearch query", ["--home", str(home), "-q", *unread, "query", "--no-record", str(photo)], 2.5),
+        ("simsearch --help", ["--help"], 0.1),
+        ("one-shot simsearch query", ["--home", str(home), "-q", *unread, "query", "--no-record", str(photo)], 1.5),
     ):
         found = []
         for _ in range(3):

@@ -1,10 +1,11 @@
 """Kill (-9) an actor, a Ray node, Milvus and PostgreSQL in turn, during indexing, rebuilds and queries.
 
     scripts/scale/up
-    scripts/scale/faults [--photos 300] [--images 2000] [--seed 1]
+    scripts/scale/faults [--photos 300] [--images 2000] [--seed 1] [--only asked]
 
 Indexing: photos are described by Ray actors into PostgreSQL. Rebuilds: a catalog of drawn descriptors in PostgreSQL,
-its generation in Milvus or pgvector. Queries: that catalog is asked without a pause. What may be seen is a right
+its generation in Milvus or pgvector. Queries: that catalog is asked without a pause; and one of rendered photos, whose
+keypoint votes Ray actors look up, by this process and over HTTP (`faults_asked.py`). What may be seen is a right
 answer, the old generation, or an error of simsearch that names who does not answer (exit code 5 or 6; the server says
 503). At the end of each case everything is started again, and all must be there: no row lost, none twice, a rebuild
 that passes its audit, right answers. It exits with 1 where that is not so.
@@ -16,7 +17,6 @@ import argparse
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import threading
@@ -27,13 +27,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psycopg
 import sqlalchemy as sa
 from PIL import Image as Pillow
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from scale import lab
+from scale import faults_asked, lab
+from scale.kills import PATIENCE_S, database, kill_actor, kill_milvus, kill_node, kill_postgres, mend
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.tables import DescriptorRow, ImageRow
@@ -52,66 +52,7 @@ from simsearch.ingest.workers import Recipe, Workers
 from simsearch.testing.world import World
 
 RAY = os.environ.get("SIMSEARCH_SCALE_RAY", "")
-POSTGRES = os.environ.get("SIMSEARCH_SCALE_POSTGRES", "")
-PATIENCE_S = 240.0
 Rows = list[tuple[Any, ...]]
-
-
-def database(name: str) -> str:
-    """The URL of a new database."""
-    with psycopg.connect(POSTGRES, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {name}")
-    return POSTGRES.rpartition("/")[0] + f"/{name}"
-
-
-# -- kills -----------------------------------------------------------------------------------------------------------
-
-
-def kill_actor() -> None:
-    """One process that describes."""
-    pids = [int(p.parent.name) for p in Path("/proc").glob("[0-9]*/cmdline") if _reads(p).startswith(b"ray::Actor")]
-    if pids:
-        os.kill(pids[0], signal.SIGKILL)
-
-
-def kill_node() -> None:
-    """One of the two machines that Ray believes in, with all that runs on it."""
-    said = lab.said_ready("ray")
-    assert said
-    os.kill(int(said[0]), signal.SIGKILL)
-
-
-def kill_milvus() -> None:
-    """Milvus, with what hands its port on."""
-    lab.end("milvus")
-
-
-def kill_postgres() -> None:
-    """PostgreSQL and all its processes."""
-    lab.end("postgres")
-
-
-def mend() -> None:
-    """Start what does not run."""
-    for name in ("postgres", "milvus"):
-        if lab.pid_of(name) is None or not lab.running(lab.pid_of(name) or 0):
-            lab.start(name)
-    pid = lab.pid_of("ray")
-    assert pid is not None
-    log = lab.RUN / "ray.log"
-    before = log.read_text(errors="replace").count("\nready")
-    os.kill(pid, signal.SIGHUP)  # it puts new nodes in the place of dead ones, and says so
-    until = time.monotonic() + 60
-    while time.monotonic() < until and log.read_text(errors="replace").count("\nready") == before:
-        time.sleep(0.5)
-
-
-def _reads(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""  # it has ended
 
 
 # -- indexing --------------------------------------------------------------------------------------------------------
@@ -270,6 +211,10 @@ def campaign(folder: Path, given: argparse.Namespace) -> Sequence[str]:
         lines.append(f"{what}: {said}")
         print(lines[-1], flush=True)
 
+    if given.only in ("", "asked"):
+        faults_asked.campaign(folder, rng, told)
+    if given.only == "asked":
+        return lines
     shop = photos(folder / "shop", given.photos)
     index(shop, folder / "threads.db", None, lambda *_: None)
     wanted = rows(folder / "threads.db")
@@ -296,6 +241,7 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=300)
     parser.add_argument("--images", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=("", "asked"), default="", help="asked: the cases of faults_asked.py alone")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="simsearch-faults-"))
     try:

@@ -1,6 +1,6 @@
 """PostgreSQL with pgvector, Milvus and a Ray cluster of two workers, on this machine alone: for tests and campaigns.
 
-    scripts/scale/up             start them; prints how to reach them
+    scripts/scale/up [NAME...]   start them, or of postgres, milvus and ray those named; prints how to reach them
     scripts/scale/inside COMMAND run a command where they are reached, with the settings of a client
     scripts/scale/down           end them and remove their data
 
@@ -51,6 +51,7 @@ def settings() -> dict[str, str]:
     return {
         **os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(RUN / "token"),
         "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "120", "RAY_TMPDIR": str(RUN),
+        "GRPC_ENABLE_FORK_SUPPORT": "0",  # with it, what Ray's client server forks may die at once: Ray #63202
         "SIMSEARCH_SCALE_POSTGRES": f"postgresql://simsearch@127.0.0.1:{POSTGRES}/simsearch",
         "SIMSEARCH_SCALE_MILVUS": f"http://127.0.0.1:{MILVUS}", "SIMSEARCH_SCALE_RAY": "ray",
         "RAY_ADDRESS": f"127.0.0.1:{RAY}", "SIMSEARCH_SCALE_RAY_CLIENT": f"ray://127.0.0.1:{CLIENT}",
@@ -221,8 +222,11 @@ def milvus_database(name: str, host: str = "127.0.0.1") -> str:
     return f"{url}/{name}"
 
 
-def up() -> None:
-    """Start everything."""
+def up(*names: str) -> None:
+    """Start everything, or what is named."""
+    wanted = names or ("ray", "postgres", "milvus")
+    if unknown := set(wanted) - set(STARTS):
+        sys.exit(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(STARTS)}")
     if reason := missing():
         sys.exit(f"cannot be started here: {reason}")
     if pid_of("network"):
@@ -233,8 +237,8 @@ def up() -> None:
     with os.fdopen(token, "w") as stream:
         stream.write(secrets.token_hex(32))
     network()
-    took = start("ray")  # alone: on a busy machine its nodes give up while Milvus takes a core
-    took |= start("postgres", "milvus")
+    took = start("ray") if "ray" in wanted else {}  # alone: on a busy machine it gives up while Milvus takes a core
+    took |= start(*(name for name in wanted if name != "ray"))
     print("up in " + ", ".join(f"{name} {seconds} s" for name, seconds in took.items()))
     print("scripts/scale/inside COMMAND runs where they are reached, with SIMSEARCH_SCALE_POSTGRES, _MILVUS, _RAY")
 
@@ -248,14 +252,14 @@ def down() -> None:
 
 
 def main() -> None:
-    """`up`, `down`, `missing` or `inside COMMAND`."""
+    """`up [NAME...]`, `down`, `missing` or `inside COMMAND`."""
     verb, *rest = sys.argv[1:] or ["up"]
     if verb == "inside":
         os.execvpe("nsenter", inside(rest), settings())
     elif verb == "missing":
         print(missing())
     else:
-        {"up": up, "down": down}[verb]()
+        {"up": up, "down": down}[verb](*rest)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """`simsearch augmentations`: the picture of an augmentation strategy."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,7 +42,7 @@ def augmentations(
     show(out, lambda path: shapes.augmentations(path, settings), lambda path: say(f"{path}: {title}"), as_json)
 
 
-def _settings(name: str | None, config: Path | None) -> tuple[str, AugmentSettings]:
+def _settings(name: str | None, config: Path | None) -> "tuple[str, AugmentSettings]":
     """The title of the picture, and the strengths in force."""
     from simsearch.core.config import parse_settings, read_toml
     from simsearch.core.errors import ConfigError
@@ -69,7 +67,7 @@ def _settings(name: str | None, config: Path | None) -> tuple[str, AugmentSettin
     return f'{config.name}: strategy "{base}"{more}', settings
 
 
-def _photos(paths: list[Path], seed: int) -> tuple[list[tuple[str, Pixels]], Pixels]:
+def _photos(paths: list[Path], seed: int) -> "tuple[list[tuple[str, Pixels]], Pixels]":
     """(name, pixels) of each photo to show, and a photo to use as background."""
     import numpy as np
 

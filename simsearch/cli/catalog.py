@@ -1,7 +1,5 @@
 """`simsearch catalog`: parse, call, print."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from typing import Annotated
 

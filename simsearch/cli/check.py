@@ -1,7 +1,5 @@
 """`simsearch check`: doubts about how the catalog is filed, and what people decide."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -62,7 +60,7 @@ def check(
     return printing.report(report)
 
 
-def _write_page(path: Path, doubts: Sequence[Doubt], app: App, limit: int) -> None:
+def _write_page(path: Path, doubts: "Sequence[Doubt]", app: "App", limit: int) -> None:
     from simsearch.views.html.check import write_sheet
 
     facts = app.catalog.images.facts({p.image_id for d in doubts for p in (d.photo, d.against) if p is not None})

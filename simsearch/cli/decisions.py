@@ -1,7 +1,5 @@
 """`simsearch decisions`: what was answered, and what people found out about it."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

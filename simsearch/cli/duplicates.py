@@ -1,8 +1,5 @@
 """`simsearch duplicates` and `simsearch verify`: what shows the same product, in the catalog and in pairs of files."""
 
-from __future__ import annotations
-
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -82,7 +79,7 @@ def duplicates(
     _print(found, every, csv, as_json)
 
 
-def _kept(app: App, progress: Progress) -> Findings:
+def _kept(app: "App", progress: "Progress") -> "Findings":
     """What a whole search finds, kept in the home."""
     from simsearch.server.duplicate_runs import DuplicateRuns
 
@@ -102,7 +99,7 @@ def _one_output(as_json: bool, csv: str | None) -> None:
         raise UsageError("--json and --csv - both want standard output; give --csv a file")
 
 
-def _write_page(path: Path, found: Findings, settings: ImageSettings, limit: int) -> None:
+def _write_page(path: Path, found: "Findings", settings: "ImageSettings", limit: int) -> None:
     from simsearch.views.html.duplicates import write_sheet
 
     with writable(path):
@@ -110,7 +107,7 @@ def _write_page(path: Path, found: Findings, settings: ImageSettings, limit: int
     note(f"{path}: written" + (f", and {len(pages) - 1} further pages beside it" if len(pages) > 1 else ""))
 
 
-def _print(found: Findings, every: Findings, csv: str | None, as_json: bool) -> None:
+def _print(found: "Findings", every: "Findings", csv: str | None, as_json: bool) -> None:
     from simsearch.views.text import duplicates as printing
 
     if csv == "-":
@@ -165,6 +162,8 @@ def export_reviews(
     context: Context, file: Annotated[Path, Argument(help="JSON lines; - for standard output.", show_default=False)]
 ) -> None:
     """Write what people said of pairs to a file that `duplicates import` reads."""
+    import json
+
     from simsearch.views.files import NewFile, writable
 
     with opened_app(context) as app:
@@ -206,7 +205,7 @@ def _say(context: Context, a: str, b: str, verdict: str, note: str, as_json: boo
     _said(pair, verdict, as_json)
 
 
-def _said(pair: tuple[Side, Side], verdict: str, as_json: bool) -> None:
+def _said(pair: "tuple[Side, Side]", verdict: str, as_json: bool) -> None:
     from simsearch.views.text import duplicates as printing
 
     show(pair, lambda pair: shapes.said(pair, verdict), lambda pair: printing.said(pair, verdict), as_json)
@@ -250,8 +249,8 @@ def verify(
 
 
 def _verdicts(
-    app: App, listed: Sequence[tuple[str, str, str]], method: str | None, progress: Progress
-) -> Iterator[tuple[str, PairVerdict]]:
+    app: "App", listed: Sequence[tuple[str, str, str]], method: str | None, progress: "Progress"
+) -> "Iterator[tuple[str, PairVerdict]]":
     """(line, verdict) of each pair, as they are found."""
     for start in range(0, len(listed), _BATCH):
         part = listed[start : start + _BATCH]
@@ -260,7 +259,7 @@ def _verdicts(
         progress(start + len(part), len(listed), "")
 
 
-def _print_verdict(where: str, verdict: PairVerdict, as_json: bool) -> None:
+def _print_verdict(where: str, verdict: "PairVerdict", as_json: bool) -> None:
     from simsearch.views.text import verdicts as printing
 
     show(verdict, lambda v: shapes.verdict(v, where), lambda v: printing.verdict(v, where), as_json)

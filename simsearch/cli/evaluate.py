@@ -1,7 +1,5 @@
 """`simsearch evaluate ...`: the commands that measure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -99,9 +97,9 @@ class _Measure(Protocol):
     """Asks the photos of a protocol and reports on the answers."""
 
     def __call__(
-        self, app: App, protocol: EvaluationProtocol, *, work: Path | None, seed: int, facts: Mapping[str, Any],
-        progress: Progress,
-    ) -> Report: ...  # fmt: skip
+        self, app: "App", protocol: "EvaluationProtocol", *, work: Path | None, seed: int, facts: Mapping[str, Any],
+        progress: "Progress",
+    ) -> "Report": ...  # fmt: skip
 
 
 class _Measurement(NamedTuple):

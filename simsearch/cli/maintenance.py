@@ -1,7 +1,5 @@
 """`simsearch read`, `simsearch rebuild` and `simsearch status`: parse, call, print."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from typer import Argument, Context, Option

@@ -1,7 +1,5 @@
 """`simsearch query`: which drug is this."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -93,13 +91,13 @@ def _by_looks(context: Context, looks: str, k: int | None, as_json: bool) -> Non
 class _Asking:
     """The options of a call, and the two ways to ask: photo by photo, or for one package."""
 
-    app: App
+    app: "App"
     k: int | None
     where: Sequence[str]
     record: bool
     explain: bool
     as_json: bool
-    pictures: AnswerFiles | None
+    pictures: "AnswerFiles | None"
 
     def together(self, names: Sequence[str]) -> int:
         """Print one answer to all photos; return how many could not be read."""
@@ -115,7 +113,7 @@ class _Asking:
             self.pictures.add_together(names, photos, found)
         return len(unreadable)
 
-    def each(self, names: Sequence[str], progress: Progress) -> int:
+    def each(self, names: Sequence[str], progress: "Progress") -> int:
         """Print an answer to each photo; return how many could not be read."""
         failed = 0
         for start in range(0, len(names), _BATCH):
@@ -144,7 +142,7 @@ class _Asking:
         return [sys.stdin.buffer.read(most) if name == "-" else name for name in names]
 
 
-def _pictures(app: App, evidence: Path | None, html: Path | None, stack: ExitStack) -> AnswerFiles | None:
+def _pictures(app: "App", evidence: Path | None, html: Path | None, stack: ExitStack) -> "AnswerFiles | None":
     """Where pictures of the answers go, closed with `stack`; None where none are wanted."""
     if evidence is None and html is None:
         return None

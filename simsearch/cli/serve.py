@@ -1,7 +1,5 @@
 """`simsearch serve` and `simsearch token`: HTTP for programs, a page for people, and who may use them."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
@@ -38,7 +36,7 @@ def serve(
         key: value for key, value in (("host", host), ("port", port), ("workers", workers)) if value is not None
     }
 
-    def changed(settings: ServerSettings) -> ServerSettings:
+    def changed(settings: "ServerSettings") -> "ServerSettings":
         return replace(settings, **given)
 
     options = global_options(context)
@@ -76,12 +74,12 @@ def revoke(context: Context, name: Annotated[str, Argument(help="As `token list`
     note(f"{name}: revoked")
 
 
-def _tokens(context: Context) -> Tokens:
+def _tokens(context: Context) -> "Tokens":
     from simsearch.server.tokens import Tokens
 
     with opened_app(context) as app:
         return Tokens(app.home)
 
 
-def _shape(token: Token) -> dict[str, str]:
+def _shape(token: "Token") -> dict[str, str]:
     return {"name": token.name, "role": token.role, "created_at": token.created_at}

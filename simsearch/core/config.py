@@ -59,6 +59,15 @@ class CatalogSettings:
 
 
 @dataclass(frozen=True)
+class SourceSettings:
+    """From where photos are fetched that a table names by a URL."""
+
+    remote_allow: tuple[str, ...] = ()
+    remote_folder: str = ""
+    remote_timeout_s: float = setting(30.0, low=0.1, high=3600.0)
+
+
+@dataclass(frozen=True)
 class IndexingSettings:
     """How photos are described."""
 
@@ -182,6 +191,7 @@ class Config:
 
     images: ImageSettings = field(default_factory=ImageSettings)
     catalog: CatalogSettings = field(default_factory=CatalogSettings)
+    sources: SourceSettings = field(default_factory=SourceSettings)
     indexing: IndexingSettings = field(default_factory=IndexingSettings)
     generations: GenerationSettings = field(default_factory=GenerationSettings)
     nightly: NightlySettings = field(default_factory=NightlySettings)

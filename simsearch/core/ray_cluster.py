@@ -48,11 +48,21 @@ def connected(where: str) -> Any:
             return ray
         _connected = ""
         with asked(where), _signals_kept():
-            ray.init(
-                where if where != HERE else None, log_to_driver=False, logging_level="ERROR", namespace="simsearch",
-            )  # fmt: skip
+            _begin(ray, where)
         _connected = where
     return ray
+
+
+def _begin(ray: Any, where: str) -> None:
+    """Connect. Of a client's server in the cluster some starts fail, each by itself (Ray #63202)."""
+    address = where if where != HERE else None
+    for last in (False, False, True):
+        try:
+            ray.init(address, log_to_driver=False, logging_level="ERROR", namespace="simsearch")
+            return
+        except ConnectionAbortedError:
+            if last:
+                raise
 
 
 def disconnect() -> None:

@@ -126,11 +126,12 @@ class Milvus:
         Raises:
             EngineError: the server does not answer, or refuses.
         """
+        from grpc import RpcError
         from pymilvus.exceptions import MilvusException
 
         try:
             yield self._connected()
-        except MilvusException as error:
+        except (MilvusException, RpcError) as error:  # pymilvus lets some of gRPC's through: of a deadline, for one
             text = " ".join(str(getattr(error, "message", error)).split())[:200]
             raise EngineError(
                 f"{self.where()}: Milvus does not answer as it should ({text}); check that it runs"

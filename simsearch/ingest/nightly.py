@@ -29,6 +29,7 @@ from simsearch.ingest.passed_over import PassedOverGroup
 from simsearch.ingest.reading import PrintStage
 from simsearch.ingest.reading_report import ReadingReport
 from simsearch.ingest.rebuild import Rebuilder
+from simsearch.ingest.remote import Remote
 from simsearch.ingest.sources import read_sources
 from simsearch.ingest.status import disk_usage
 
@@ -136,7 +137,7 @@ class Nightly:
         began = datetime.now(UTC).replace(tzinfo=None)
         with self._step("scan"):
             self.generations.clean()
-            read = read_sources(sources)
+            read = read_sources(sources, remote=Remote.of(config, rebuilder.home))
         with self._step("describe"):
             indexer = Indexer.of(self.catalog, rebuilder.methods, config)
             self._changes(indexer.run(read, retire_share=self.settings.retire_share, progress=progress))

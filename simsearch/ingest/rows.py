@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from simsearch.core.types import Refusal, SourceRow, Surface
+from simsearch.ingest.remote import Remote
 from simsearch.ingest.skus import damage, is_empty_word, is_error_value, tidy
 
 MAX_FIELD = 10_000
@@ -38,18 +39,19 @@ class _RowError(Exception):
         self.code = code
 
 
-def to_row(record: Mapping[str, Any], where: str, root: Path) -> SourceRow | Refusal:
+def to_row(record: Mapping[str, Any], where: str, root: Path, remote: Remote | None = None) -> SourceRow | Refusal:
     """The row that a record means.
 
     Args:
         record: lower-case column -> value: text, a number, a boolean, None, or what is refused.
         where: the record's place, for messages.
         root: folder of the table, to which its paths are relative.
+        remote: from where photos may be fetched that are named by a URL; None: from nowhere.
     """
     try:
-        return _row(record, where, root)
+        return _row(record, where, root, remote)
     except _RowError as error:
-        return Refusal(where, error.code, f"{where}: {error}", _named_path(record, root))
+        return Refusal(where, error.code, f"{where}: {error}", _named_path(record, root, remote))
 
 
 def printable(text: str) -> bool:
@@ -65,7 +67,7 @@ def inside(path: Path, root: Path) -> bool:
         return True  # an unresolvable path is refused when it is read, with the reason
 
 
-def _row(record: Mapping[str, Any], where: str, root: Path) -> SourceRow:
+def _row(record: Mapping[str, Any], where: str, root: Path, remote: Remote | None) -> SourceRow:
     values = {key: _text(key, value) for key, value in record.items()}
     sku, image = _needed(values, "sku"), _needed(values, "image")
     if found := damage(sku):
@@ -79,7 +81,7 @@ def _row(record: Mapping[str, Any], where: str, root: Path) -> SourceRow:
         raise _RowError(f"surface {surface!r} is none of {', '.join(Surface)}")
     about = {column: values[column] for column in _ABOUT if column in values}
     extra = {key: value for key, value in values.items() if key not in _KNOWN and key and value}
-    path = str(_photo(image, root))
+    path = str(_photo(image, root, remote))
     return SourceRow(sku, path, image, where, surface=surface, attributes=extra, **about)
 
 
@@ -121,18 +123,23 @@ def _text(key: str, value: Any) -> str:
 # -- the photo -------------------------------------------------------------------------------------------------------
 
 
-def _photo(image: str, root: Path) -> Path:
-    """Where the photo of a row is.
+def _photo(image: str, root: Path, remote: Remote | None) -> Path:
+    """Where the photo of a row is, or will be once it was fetched.
 
     An absolute path is meant as written. A relative one must stay under the table's folder, also through links.
 
     Raises:
         _RowError: the field is no path of this machine, or leaves the folder.
     """
+    if remote is not None and (held := remote.path(image)) is not None:
+        return held
     stored = _as_stored(image, root)
     if _is_foreign(stored, root):
         kind = "web address" if ":/" in image[2:] or image[:5].lower() == "data:" else "path of Windows"
-        raise _RowError(f"{image[:80]!r} is a {kind}; copy the photo beside the table and name it from there")
+        raise _RowError(
+            f"{image[:80]!r} is a {kind}; copy the photo beside the table and name it from there"
+            + (", or allow its address (sources.remote_allow)" if kind == "web address" else "")
+        )
     path = root / stored
     if not Path(image).is_absolute() and not inside(path, root):
         raise _RowError(
@@ -162,10 +169,12 @@ def _there(path: Path) -> bool:
         return False
 
 
-def _named_path(record: Mapping[str, Any], root: Path) -> str:
+def _named_path(record: Mapping[str, Any], root: Path, remote: Remote | None) -> str:
     """The photo that a refused record means, as an accepted one would have named it; empty where that is unclear."""
     try:
         image = _needed({"image": _text("image", record.get("image"))}, "image")
+        if remote is not None and (held := remote.path(image)) is not None:
+            return str(held)
         stored = _as_stored(image, root)
         return "" if _is_foreign(stored, root) else str(root / stored)
     except _RowError:

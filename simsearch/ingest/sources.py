@@ -17,6 +17,7 @@ from simsearch.core.types import Refusal, SourceRow
 from simsearch.ingest.contradictions import contradictions
 from simsearch.ingest.folders import read_folder
 from simsearch.ingest.passed_over import PassedOver, in_words, passed_over_groups
+from simsearch.ingest.remote import Remote
 from simsearch.ingest.rows import printable, to_row
 from simsearch.ingest.tables import LineRefusal, Lines, Record, open_text
 from simsearch.ingest.tables_csv import csv_records
@@ -37,15 +38,28 @@ class Source:
     """What is no photo. A folder stands for all that it holds."""
 
 
-def read_sources(paths: Iterable[str | Path], *, may_be_empty: bool = False) -> list[Source]:
-    """All `paths`, as by :func:`read_source`; rows of one that contradict rows of another are refused too."""
-    sources = [read_source(Path(path), may_be_empty=may_be_empty) for path in paths]
+def read_sources(
+    paths: Iterable[str | Path], *, may_be_empty: bool = False, remote: Remote | None = None
+) -> list[Source]:
+    """All `paths`, as by :func:`read_source`; rows of one that contradict rows of another are refused too.
+
+    Photos that are named by URLs are fetched, as far as `remote` may.
+    """
+    sources = [read_source(Path(path), may_be_empty=may_be_empty, remote=remote) for path in paths]
     _refuse_contradictions(sources)
+    if remote is not None:
+        refused = {id(row): refusal for row, refusal in remote.fetch(row for s in sources for row in s.rows)}
+        _refuse(sources, refused)
     return sources
 
 
-def read_source(path: Path, *, may_be_empty: bool = False) -> Source:
-    """All rows and refusals of the folder or table at `path`. Photos are not decoded.
+def read_source(path: Path, *, may_be_empty: bool = False, remote: Remote | None = None) -> Source:
+    """All rows and refusals of the folder or table at `path`. Photos are neither fetched nor decoded.
+
+    Args:
+        path: of the folder or table.
+        may_be_empty: whether it may list nothing.
+        remote: what rows may name by URLs; None: nothing.
 
     Raises:
         SourceError: there is no such file, it is no table with the columns `sku` and `image`, or it is empty and not
@@ -54,7 +68,7 @@ def read_source(path: Path, *, may_be_empty: bool = False) -> Source:
     path = _resolved(path)
     source = Source(str(path))
     try:
-        for found in _found(path):
+        for found in _found(path, remote):
             _add(source, found)
     except OSError as error:
         raise SourceError(f"{path}: cannot be read ({error.strerror})") from None
@@ -116,7 +130,7 @@ def _resolved(path: Path) -> Path:
     return found
 
 
-def _found(path: Path) -> Iterator[SourceRow | Refusal | PassedOver]:
+def _found(path: Path, remote: Remote | None) -> Iterator[SourceRow | Refusal | PassedOver]:
     if path.is_dir():
         if path.suffix.lower() == ".numbers":
             raise SourceError(f"{path}: is a Numbers document; export it as CSV")
@@ -125,9 +139,10 @@ def _found(path: Path) -> Iterator[SourceRow | Refusal | PassedOver]:
         raise SourceError(f"{path}: is a photo; name its folder, or a CSV with the columns sku and image")
     else:
         for record in _records(path):
-            yield (
-                _line_refusal(record) if isinstance(record, LineRefusal) else to_row(record[1], record[0], path.parent)
-            )
+            if isinstance(record, LineRefusal):
+                yield _line_refusal(record)
+            else:
+                yield to_row(record[1], record[0], path.parent, remote)
 
 
 def _records(path: Path) -> Iterator[Record | LineRefusal]:
@@ -155,7 +170,11 @@ def _add(source: Source, found: SourceRow | Refusal | PassedOver) -> None:
 
 def _refuse_contradictions(sources: Sequence[Source]) -> None:
     """Move the rows of each SKU that has two names or strengths to the refusals of their source."""
-    refused = {id(row): refusal for row, refusal in contradictions(row for s in sources for row in s.rows)}
+    _refuse(sources, {id(row): refusal for row, refusal in contradictions(row for s in sources for row in s.rows)})
+
+
+def _refuse(sources: Sequence[Source], refused: Mapping[int, Refusal]) -> None:
+    """Move rows to the refusals of their source. `refused`: by the `id` of the row."""
     for source in sources if refused else ():
         source.refusals += [refused[id(row)] for row in source.rows if id(row) in refused]
         source.rows = [row for row in source.rows if id(row) not in refused]

@@ -61,6 +61,7 @@ KINDS: Mapping[str, Kind] = {
     "too-slow": Kind(503, "Too slow", "no answer within `server.answer_timeout_s`"),
     "no-catalog": Kind(503, "No catalog", "nothing was indexed yet"),
     "rebuilding": Kind(503, "No indexes", "the indexes are missing, or not in step; a rebuild repairs them"),
+    "no-engine": Kind(503, "An engine is away", "what holds the vectors or keypoint votes does not answer"),
     "out-of-order": Kind(503, "Out of order", "database, weights or calibration cannot be used; the log says why"),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from simsearch.core.errors import (
     CatalogError,
+    EngineError,
     GenerationError,
     ImageError,
     SimsearchError,
@@ -12,7 +13,7 @@ from simsearch.core.errors import (
 )
 from simsearch.server.problems import Problem
 
-_SOON, _LATER = 2, 30
+_SOON, _BACK, _LATER = 2, 5, 30
 """Seconds after which it is worth asking again."""
 _STATUS = {"too_large": "too-large", "not_an_image": "not-an-image"}
 """Code of an ImageError -> problem; of any other: unreadable-image."""
@@ -36,6 +37,8 @@ def problem(error: SimsearchError) -> Problem:
         if "holds no catalog" in text:
             return Problem("no-catalog", "nothing was indexed yet: `simsearch index SOURCE`", retry_after=_LATER)
         return Problem("out-of-order", "the catalog cannot be used; the log says why", retry_after=_LATER)
+    if isinstance(error, EngineError):
+        return Problem("no-engine", "a server of the indexes does not answer; the log says which", retry_after=_BACK)
     if isinstance(error, GenerationError):
         return Problem("rebuilding", "the indexes cannot be used; `simsearch rebuild` repairs them", retry_after=_LATER)
     if isinstance(error, WeightsError):

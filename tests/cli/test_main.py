@@ -50,6 +50,13 @@ print(json.dumps(sorted(sys.modules)))
         assert f"Usage: simsearch {command} " in done.stdout
 
 
+def test_parameters_of_commands_are_not_compiled_from_text() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "simsearch" / "cli").glob("*.py")]
+    commands = [text for text in texts if "commands.command(" in text or ("Annotated[" in text and "Argument(" in text)]
+    assert len(commands) >= 9
+    assert not [text[:80] for text in commands if "\nfrom __future__ import annotations\n" in text]
+
+
 def test_the_list_of_commands_is_whole(run: Run) -> None:
     out = run("--help").out
     listed = out[out.index("Commands:") :]

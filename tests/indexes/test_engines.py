@@ -21,6 +21,8 @@ from simsearch.testing.indexes import DIM, SearcherContract, ids_of, vectors
 from tests import milvus as milvus_servers
 from tests.postgres import Server
 
+pytestmark = pytest.mark.xdist_group("engines")
+
 _NUMBER = count(1)
 KINDS = [
     pytest.param(("memory", "cosine", ""), id="memory-cosine"),

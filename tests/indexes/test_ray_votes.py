@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,9 @@ from simsearch.indexes.ray_votes import RayVotes, VoteSource
 from simsearch.indexes.stored_file import describe_file
 from simsearch.indexes.vote_files import opened
 from tests.fake_ray import FakeRay, installed
+from tests.ray_actors import kill_all
+
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster, of which tests kill actors
 
 REAL = os.environ.get("SIMSEARCH_SCALE_RAY", "")
 IMAGES, EACH, FILES = 600, 40, 3
@@ -101,12 +103,7 @@ def test_killed_actors_come_back_by_themselves(
     monkeypatch.setattr(ray_votes, "_PATIENCE_S", 200.0)  # a busy machine
     there = RayVotes(REAL, VoteSource("g000001", str(tmp_path)), files)
     wanted = there.neighbours(photo(50), 17)
-    killed = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        if folder.joinpath("cmdline").read_bytes().startswith(b"ray::Actor"):
-            os.kill(int(folder.name), signal.SIGKILL)
-            killed += 1
-    assert killed >= FILES
+    assert len(kill_all()) >= FILES
     for found, expected in zip(there.neighbours(photo(50), 17), wanted, strict=True):
         np.testing.assert_array_equal(found, expected)
 

@@ -22,6 +22,8 @@ from simsearch.indexes.shared import SharedGenerations
 from simsearch.testing.engines import MemoryCollection, MemoryEngine
 from simsearch.testing.world import World
 
+pytestmark = pytest.mark.xdist_group("shared")
+
 
 @dataclass
 class Place:

@@ -6,7 +6,6 @@ Each test runs on a stand-in for Ray; those of the cluster run on a real one whe
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,9 @@ from tests.fake_ray import FakeRay, installed
 from tests.ingest import shops
 from tests.ingest.mortal import MortalRecipe
 from tests.ingest.shops import recipe, run
+from tests.ray_actors import kill_all
+
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster, of which tests kill actors
 
 WHERE = "ray://127.0.0.1:10001"
 REAL, CLIENT = os.environ.get("SIMSEARCH_SCALE_RAY", ""), os.environ.get("SIMSEARCH_SCALE_RAY_CLIENT", "")
@@ -78,10 +80,7 @@ def test_killed_actors_cost_nothing_but_time(shop: Path) -> None:
 
     def kill(done: int, total: int, note: str = "") -> None:
         if done in (1, 13):
-            for folder in Path("/proc").glob("[0-9]*"):
-                if folder.joinpath("cmdline").read_bytes().startswith(b"ray::Actor"):
-                    os.kill(int(folder.name), signal.SIGKILL)
-                    killed.append(int(folder.name))
+            killed.extend(kill_all())
 
     report, found = run(shop, RayWorkers(REAL, 60), progress=kill)
     assert len(set(killed)) >= 2
@@ -127,6 +126,14 @@ def test_a_cluster_that_does_not_answer_is_named(shop: Path, monkeypatch: pytest
         EngineError, match=rf"^{WHERE}: Ray does not answer, or refuses \(ray client connection timeout"
     ):
         run(shop, RayWorkers(WHERE, 60))
+
+
+def test_a_server_of_its_client_that_does_not_start_is_asked_for_again(shop: Path, fake: FakeRay) -> None:
+    fake.failed_starts = 2
+    assert run(shop, RayWorkers(WHERE, 60))[0].added == 20
+    fake.address, fake.failed_starts = None, 3
+    with pytest.raises(EngineError, match=r"Initialization failure"):
+        RayWorkers(WHERE, 60).count()
 
 
 def test_without_ray_it_says_what_to_install(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from simsearch import open_app
 from simsearch.catalog.reviews import Side
-from simsearch.core.errors import GenerationError, WeightsError
+from simsearch.core.errors import EngineError, GenerationError, WeightsError
 from simsearch.server import problems
 from simsearch.server.duplicate_runs import DuplicateRuns
 from simsearch.server.idempotency import Asked
@@ -346,6 +346,11 @@ def _(c: Case) -> httpx.Response:
 @case("rebuilding")
 def _(c: Case) -> httpx.Response:
     return c.failing(GenerationError("/a/path of the server: is damaged"))
+
+
+@case("no-engine")
+def _(c: Case) -> httpx.Response:
+    return c.failing(EngineError("http://milvus.example: does not answer at /a/path"))
 
 
 @case("out-of-order")

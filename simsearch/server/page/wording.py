@@ -72,6 +72,10 @@ PROBLEMS: Mapping[str, tuple[str, str]] = {
         N_("The catalog cannot be searched just now"),
         N_("Its indexes are missing or being built. Ask again later."),
     ),
+    "no-engine": (
+        N_("The catalog cannot be searched just now"),
+        N_("A server that it needs does not answer. Ask again in a moment."),
+    ),
     "out-of-order": (
         N_("Out of order"),
         N_("The catalog cannot be used. Tell whoever runs this server."),

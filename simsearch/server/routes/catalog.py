@@ -72,7 +72,9 @@ async def thumbnail(
     "/images/{image}/evidence/{decision}", response_class=Response,
     responses={
         200: PICTURE, 304: NOT_MODIFIED,
-        **documented(*_READ, "no-image", "no-decision", "no-photo", "file-gone", "unreadable-image", "rebuilding"),
+        **documented(
+            *_READ, "no-image", "no-decision", "no-photo", "file-gone", "unreadable-image", "rebuilding", "no-engine",
+        ),
     },
 )  # fmt: skip
 async def compared(

@@ -25,7 +25,7 @@ router = APIRouter(prefix="/v1", tags=["questions"])
 MOST_TOGETHER = 8
 _BODY = (
     "body-timeout", "too-large", "not-an-image", "invalid", "unreadable-image", "in-progress", "key-reused",
-    "too-slow", "rebuilding",
+    "too-slow", "rebuilding", "no-engine",
 )  # fmt: skip
 _PROBLEMS = (*FOR_ROLES, *FOR_CHANGES, *FROM_CATALOG, *_BODY)
 Where = Annotated[list[str], Query(description="Conditions on products, for instance `form=tablet`; all must hold")]
