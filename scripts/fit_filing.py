@@ -93,16 +93,15 @@ def copied(home: Path) -> Iterator[Path]:
         yield copy
 
 
-def watched(home: Path, judge: Judge) -> tuple[Filing, dict[int, ImageSeen]]:
-    """All that is seen of a home."""
+def watched(home: Path, judge: Judge, since: int | None = None) -> tuple[Filing, dict[int, ImageSeen], int]:
+    """All that is seen of a home, and its revision. `since`: the revision as of which it was seen; None: it was not."""
     with open_app(home) as app, patch.object(judging, "shipped", lambda: judge):
-        checker = app.checker
+        checker, now = app.checker, app.catalog.revision()
         filing = Filing.of(app.catalog, app.reading)
-        # What was planted changed no revision that a check goes by: everything is due, and known pairs are not redone.
-        due = app.catalog.checked.due(None, checker.stamp).images
-        checker.watcher.see(filing, due, app.catalog.revision(), silent)
+        due = app.catalog.checked.due(since, checker.stamp).images
+        checker.watcher.see(filing, due, now, silent)
         kept = app.catalog.checked.seen(filing.images, checker.stamp)
-    return filing, {i: ImageSeen.of(one.evidence) for i, one in kept.items()}
+    return filing, {i: ImageSeen.of(one.evidence) for i, one in kept.items()}, now
 
 
 def fold_of(sku: str, parts: Mapping[str, str]) -> int:
@@ -180,13 +179,13 @@ def main() -> None:
     rows[LOOKS] = [Case(*row) for row in pill_rows(given.pills)] if given.pills else []
     kinds = (*KINDS, STRANGER, *EXTRA_KINDS)
     with copied(given.home) as base:
-        filing, seen = watched(base, judge)
+        filing, seen, now = watched(base, judge)
         rows["pair"] = pairs(filing, seen)
         judge = Judge({**judge.fusions, "pair": fit(rows["pair"], "pair")}, {})
         for seed in range(given.seeds):
             with copied(base) as home:
                 planted = plant(home, seed, 0.05 * len(kinds) / len(KINDS), alike, kinds)
-                label(planted, *watched(home, judge), judge, rows)
+                label(planted, *watched(home, judge, now)[:2], judge, rows)
                 print(f"seed {seed}: {len(planted)} errors planted", flush=True)
             save(filing, rows, seed + 1, given.out)  # a run that is cut short has fitted what it saw
             for fold in range(FOLDS) if given.folds else ():
