@@ -24,10 +24,10 @@ from simsearch.filing.telling import Teller
 from simsearch.filing.word_cases import looks_cases, words_cases
 from simsearch.recognition.score_fusion import Fusion
 
-ALIKE = (6.0, 9.0, 0.7, 1.6, 1.0, 2.0, 0.0, 0.0)
+ALIKE = (6.0, 9.0, 0.7, 1.6, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 """Two photos of one product: keypoints, text, lines, name and amounts agree."""
-APART = (-3.0, 0.0, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0)
-CLASH = (-2.0, 0.0, 0.1, 0.0, 0.0, 0.0, 0.7, 0.0)
+APART = (-3.0, 0.0, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0)
+CLASH = (-2.0, 0.0, 0.1, 0.0, 0.0, 0.0, 0.7, 0.0, 0.7, 1.0, 0.5, 0.0)
 """Two photos whose print contradicts."""
 
 

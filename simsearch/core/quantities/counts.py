@@ -45,10 +45,10 @@ _PLAIN = re.compile(
 )
 _HELD = re.compile(
     rf"\b(?:pack|box|carton|blister|strip|bottle)(?: ?size)?\s*(?:of|:|à)?\s*({_COUNT})(?![\w.,/%]|\s*{_MEASURE}"
-    rf"|\s*{_INNER})",
+    r"|\s*[^\W\d_]{3})",
     re.IGNORECASE,
 )
-"""`Box of 3 blisters` counts no pieces: how many a blister holds was not read."""
+"""With no word behind the number: `Box of 3 blisters` counts no pieces, and pieces by name are :data:`_PLAIN`."""
 _NUMBERED = re.compile(r"(?<![\w.№])(?:N\s?[°º]?|№|#)\s*(\d{1,4})(?![\w/])")
 _REGISTERED = re.compile(r"(?:lic|licen[cs]e|reg|batch|lot|b|mfg|iso|серия|рег)\W*$", re.IGNORECASE)
 
