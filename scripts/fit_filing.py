@@ -32,13 +32,15 @@ from filing_pills import pill_rows
 from plant_errors import EXTRA_KINDS, KINDS, ROW_KINDS, STRANGER, Planted, look_alikes, plant, without_rows
 
 from simsearch import open_app
+from simsearch.catalog.doubts import DoubtKind
 from simsearch.core.types import silent
 from simsearch.filing import judging
 from simsearch.filing.arbiter import judged
 from simsearch.filing.cases import PhotoCase, TwiceCase, WordsCase
-from simsearch.filing.evidence import PAIR_FEATURES, ImageSeen
+from simsearch.filing.evidence import APART, PAIR_FEATURES, ImageSeen
 from simsearch.filing.filed import Filing
 from simsearch.filing.judging import LOOKS, NAMES, Judge
+from simsearch.filing.keeping import Judged
 from simsearch.recognition.score_fusion import Fusion
 
 RISING = {
@@ -54,7 +56,7 @@ RISING = {
         "differing",
         "in_view",
     ),
-    "odd-photo": ("best", "against", "row", "mates_row", "differing", "in_view"),
+    "odd-photo": ("best", "against", "row", "mates_row", *APART),
     "one-product-twice": ("best", "mean", "least", "part", "names"),
     "words-differ": ("against", "unsure"),
     LOOKS: ("apart",),
@@ -157,13 +159,20 @@ def label(planted: Sequence[Planted], filing: Filing, seen: dict[int, ImageSeen]
         if isinstance(case, PhotoCase):
             filed = filing.images[case.image_id]
             if filed.sku not in halves | renamed:
-                rows[one.kind.value].append(Case(case.features, (filed.sku, filed.sha256) in moved, filed.sku))
+                rows[one.kind.value].append(Case(case.features, _is_wrong(one, case, filing, moved), filed.sku))
         elif isinstance(case, TwiceCase):
             rows[one.kind.value].append(Case(case.features, tuple(case.pair) in twice, case.pair[0]))
         elif isinstance(case, WordsCase) and case.kind not in ("colour", "shape"):
             wrong = all((filing.images[i].sku, filing.images[i].sha256) in moved for i in case.said)
             if not wrong:  # else the photo is the error, and not the row
                 rows[one.kind.value].append(Case(case.features, (case.sku, case.kind) in changed, case.sku))
+
+
+def _is_wrong(one: Judged, case: PhotoCase, filing: Filing, moved: Collection[tuple[str, str]]) -> bool:
+    """Whether a photo was moved; of two that do not belong together, whether either was: the doubt is about both."""
+    sku = filing.images[case.image_id].sku
+    both = one.kind is DoubtKind.ODD_PHOTO and len(filing.groups[sku]) == 2
+    return any((sku, filing.images[i].sha256) in moved for i in (filing.groups[sku] if both else [case.image_id]))
 
 
 def fit(cases: Sequence[Case], kind: str) -> Fusion:

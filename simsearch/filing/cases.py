@@ -14,12 +14,12 @@ from math import log1p
 
 from simsearch.catalog.selection import ProductFacts
 from simsearch.core.quantities import Comparison, compare_texts
-from simsearch.filing.evidence import ImageSeen, PairSeen, RowSeen
+from simsearch.filing.evidence import APART, ImageSeen, PairSeen, RowSeen
 from simsearch.filing.filed import Filing
 
 PHOTO_FEATURES = (
     "own", "best", "alone", "against", "name", "row", "other_name", "other_row", "other_agrees", "read", "mates_row",
-    "row_lead", "unnamed", "differing", "in_view",
+    "row_lead", "unnamed", "two", *APART,
 )  # fmt: skip
 """Of a photo: `own` and `best`, the highest score of a pair with a photo of its own SKU and of another, -FAR to FAR.
 alone: 1 for the only photo of its SKU. against: share of the photos of its SKU that it contradicts. name, other_name:
@@ -27,8 +27,8 @@ how much of the name of its own row, and of the other SKU's, is printed on it. r
 these rows). other_agrees: how many more of the other row's amounts and codes agree than of its own. read: 1 where print
 was read on it. mates_row: how much better than it another photo of its SKU fits their row; row_lead: how much better it
 fits the other SKU's row than its own, both by `RowSeen.fit`. unnamed: 1 where its own row says no name.
-differing, in_view: how far it stands apart by amounts and by large words from the photo of its SKU that it is nearest
-to in them, by `PairSeen.apart`."""
+two: 1 where its SKU has one other photo.
+The columns of `APART`: how far it stands apart, by each, from the photo of its SKU that it is nearest to in it."""
 TWICE_FEATURES = ("best", "mean", "least", "part", "names", "strengths", "against", "one", "apart", "rows")
 """Of two SKUs: best, mean and least of the highest scores of the photos of either with those of the other, -FAR to FAR.
 part: the least of the SKU with fewer photos; the other one may show further faces. names: share of the words of their
@@ -155,16 +155,16 @@ def photo_case(image_id: int, seen: Mapping[int, ImageSeen], filing: Filing, sco
         ours, theirs, float(not own), against, one.row.name, log1p(len(one.row.against)), row.name,
         log1p(len(row.against)), float(agrees), float(one.read),
         max(mates) - one.row.fit if mates and one.read else 0.0, row.fit - one.row.fit if to_sku else 0.0,
-        float(not filing.products[sku].name), *_apart(own),
+        float(not filing.products[sku].name), float(len(filing.groups[sku]) == 2), *_apart(own),
     )  # fmt: skip
     worst = min(own, key=lambda p: (not p.contradicted, score(p), filing.rank(p.other)), default=None)
     return PhotoCase(image_id, features, worst.other if worst else None, best.other if best else None, to_sku, fits)
 
 
-def _apart(pairs: Collection[PairSeen]) -> tuple[float, float]:
-    """The least of each that `PairSeen.apart` tells of."""
-    told = [pair.apart for pair in pairs]
-    return (min(d for d, _ in told), min(v for _, v in told)) if told else (0.0, 0.0)
+def _apart(pairs: Collection[PairSeen]) -> tuple[float, ...]:
+    """The least of each column of `APART`; 0 without any pairs."""
+    told = [pair.apart for pair in pairs] or [(0.0,) * len(APART)]
+    return tuple(map(min, zip(*told, strict=True)))
 
 
 def _leading(one: ImageSeen, filing: Filing, sku: str) -> str:
@@ -193,7 +193,22 @@ def twice_cases(
                 continue
             key = (i, pair.other) if a < b else (pair.other, i)
             met[min(a, b), max(a, b)][key] = pair
-    return [_twice(both, pairs, seen, filing, score) for both, pairs in sorted(met.items())]
+    return [
+        _twice(both, pairs, seen, filing, score) for both, pairs in sorted(met.items())
+        if not _two_strengths(both, pairs, seen, filing)
+    ]  # fmt: skip
+
+
+def _two_strengths(
+    skus: tuple[str, str], pairs: Collection[tuple[int, int]], seen: Mapping[int, ImageSeen], filing: Filing
+) -> bool:
+    """Whether a photo prints the strength of its own row, and another one than the other row states."""
+    other = {skus[0]: skus[1], skus[1]: skus[0]}
+    held = [(seen[i].row, seen[i].rows.get(other[filing.images[i].sku])) for pair in pairs for i in pair if i in seen]
+    return any(
+        "strength" in own.agree and row is not None and "strength" in {kind for kind, *_ in (*row.against, *row.unsure)}
+        for own, row in held
+    )
 
 
 def _twice(
@@ -213,7 +228,7 @@ def _twice(
     part = min(each[i] for sku in skus if len(filing.groups[sku]) == few for i in filing.groups[sku])
     features = (
         scores[best], sum(each.values()) / len(each), min(each.values()), part, _common(a, b), float(apart),
-        contradicted, float(few == 1), sum(any(pair.apart) for pair in pairs.values()) / len(pairs),
+        contradicted, float(few == 1), sum(any(pair.apart[:2]) for pair in pairs.values()) / len(pairs),
         _against_rows(skus, {i for pair in pairs for i in pair}, seen, filing),
     )  # fmt: skip
     files = [{filing.images[i].sha256 for i in filing.groups[sku]} for sku in skus]

@@ -21,7 +21,8 @@ the other does not print, the larger and the smaller of the two shares. unnamed:
 in_view: log(1 + those words whose place the other photo shows).
 """
 _AGAINST, _BY_CODE = PAIR_FEATURES.index("against"), PAIR_FEATURES.index("code")
-_DIFFERING, _IN_VIEW = PAIR_FEATURES.index("differing"), PAIR_FEATURES.index("in_view")
+APART = ("differing", "in_view", "lacking", "both_lack")
+_APART = [PAIR_FEATURES.index(column) for column in APART]
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,9 @@ class PairSeen:
         return self.features[_AGAINST] > 0 or self.features[_BY_CODE] < 0
 
     @property
-    def apart(self) -> tuple[float, float]:
-        """How far amounts differ, surely or not, and how many large words one of them lacks in view of the other."""
-        return self.features[_DIFFERING], self.features[_IN_VIEW]
+    def apart(self) -> tuple[float, ...]:
+        """How far the two stand apart: the columns `APART`."""
+        return tuple(self.features[column] for column in _APART)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from simsearch.recognition.printed.spelling import same_word
 
 _SURE, _LARGE = 0.9, 0.5
 """Of the lines whose words count: confidence, and height beside the largest one."""
+_SURELY, _LARGEST = 0.95, 0.8
+"""The same of a word that is missed where the other photo shows its place."""
 _LEAST_LETTERS = 4
 _LEAST_HEIGHT = 14.0
 """Pixels of the other picture in which a word is high enough to be read."""
@@ -36,7 +38,7 @@ class Lacking:
     least: float = 0.0
     """The smaller one."""
     in_view: float = 0.0
-    """log(1 + those words whose place the other photo shows, large enough to be read)."""
+    """log(1 + the largest of those words whose place the other photo shows, large enough to be read)."""
 
 
 def lacking(a: Reading | None, b: Reading | None, alignment: Alignment | None) -> Lacking:
@@ -53,7 +55,9 @@ def _not_on(beside: Reading, of: Reading, carry: Callable[[Points], Points] | No
     """The share of the large words of a photo that another one does not print, and how many of these it would show."""
     words = _large(of)
     gone = [line for word, line in words.items() if not _prints(beside, word)]
-    seen = sum(_in_view(line, beside, carry) for line in gone) if carry else 0
+    most = max((_height(line, of) for line in words.values()), default=0.0)
+    names = [line for line in gone if line.confidence >= _SURELY and _height(line, of) >= _LARGEST * most]
+    seen = sum(_in_view(line, beside, carry) for line in names) if carry else 0
     return (len(gone) / len(words) if words else 0.0), seen
 
 
@@ -64,11 +68,15 @@ def _in_view(line: Line, beside: Reading, carry: Callable[[Points], Points]) -> 
     return size(place * np.array([beside.width, beside.height], np.float64))[1] >= _LEAST_HEIGHT
 
 
+def _height(line: Line, reading: Reading) -> float:
+    return size(line.on(reading.width, reading.height).astype(np.float64))[1]
+
+
 @lru_cache(maxsize=1024)
 def _large(reading: Reading) -> Mapping[str, Line]:
     """The large words that were read with certainty, normalised, and where they stand; no forms."""
     lines = [line for line in reading.lines if sum(map(str.isalpha, line.text)) >= _LEAST_LETTERS]
-    heights = [size(line.on(reading.width, reading.height).astype(np.float64))[1] for line in lines]
+    heights = [_height(line, reading) for line in lines]
     least = _LARGE * max(heights, default=0.0)
     sure = [line for line, height in zip(lines, heights, strict=True) if height >= least and line.confidence >= _SURE]
     found = {word: line for line in reversed(sure) for word in normalised(line.text).split()}

@@ -34,7 +34,7 @@ def strength_said(reading: Reading, facts: ImageFacts) -> tuple[bool, str]:
         said = [(line.text, numbers) for line in lines if len(numbers := _numbers(lasting(line.text))) == len(wanted)]
         if any(Counter(numbers) == Counter(wanted) for _, numbers in said):
             return True, ""
-        other = next((text for text, numbers in said if {*numbers} & {*wanted}), "")
+        other = next((text for text, numbers in said if {*numbers} & {*wanted} and _is_other(text, strength)), "")
         if other or (other := _other_part(lines, strength, facts.form)):
             return False, other
     return False, _behind_name(lines, facts.name)
@@ -56,7 +56,13 @@ def _other_part(lines: Sequence[Line], strength: str, form: str) -> str:
     known = {amount for of in said.values() for amount in of}
     if len(wanted) < 2 or not wanted & known or wanted <= known:
         return ""
-    return next((text for text, of in said.items() if not of & wanted), "")
+    return next((text for text, of in said.items() if not of & wanted and _is_other(text, strength)), "")
+
+
+def _is_other(text: str, strength: str) -> bool:
+    """Whether a line has a number that is none of a strength, misread in a digit: 326 of 325."""
+    known = digits.numbers(strength)
+    return any(not any(digits.look_alike(number, other) for other in known) for number in digits.numbers(text))
 
 
 def _amounts(value: Strength) -> set[Amount]:
