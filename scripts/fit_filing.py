@@ -232,7 +232,7 @@ def save(filing: Filing, rows: Rows, seeds: int, out: Path, *, quiet: bool = Fal
         print(kind, "cases and errors", counts[kind], shown, "bias", round(fusion.bias, 2))
     made_from = {
         "command": f"scripts/fit_filing.py --seeds {seeds}",
-        "data": "boxes, split train, and their look-alikes; pill-differs: rximage, split train",
+        "data": "boxes and packs, split train, and look-alikes of the boxes; pill-differs: rximage, split train",
         "photos": len(filing.images), "products": len(filing.groups), "read": len(filing.read),
         "cases and errors": counts, "share of errors": 0.05, "pair features": list(PAIR_FEATURES),
     }  # fmt: skip

@@ -25,7 +25,8 @@ PHOTO_FEATURES = (
 alone: 1 for the only photo of its SKU. against: share of the photos of its SKU that it contradicts. name, other_name:
 how much of the name of its own row, and of the other SKU's, is printed on it. row, other_row: log(1 + what contradicts
 these rows). other_agrees: how many more of the other row's amounts and codes agree than of its own. read: 1 where print
-was read on it. mates_row: how much better than it another photo of its SKU fits their row; row_lead: how much better it
+was read on it. mates_row: how much better than it another photo of its SKU fits their row, where it is like none of
+them (a photo that is, and on which little was read, is silent and not odd); row_lead: how much better it
 fits the other SKU's row than its own, both by `RowSeen.fit`. unnamed: 1 where its own row says no name.
 two: 1 where its SKU has one other photo.
 The columns of `APART`: how far it stands apart, by each, from the photo of its SKU that it is nearest to in it."""
@@ -154,7 +155,7 @@ def photo_case(image_id: int, seen: Mapping[int, ImageSeen], filing: Filing, sco
     features = (
         ours, theirs, float(not own), against, one.row.name, log1p(len(one.row.against)), row.name,
         log1p(len(row.against)), float(agrees), float(one.read),
-        max(mates) - one.row.fit if mates and one.read else 0.0, row.fit - one.row.fit if to_sku else 0.0,
+        max(mates) - one.row.fit if mates and one.read and ours < 0 else 0.0, row.fit - one.row.fit if to_sku else 0.0,
         float(not filing.products[sku].name), float(len(filing.groups[sku]) == 2), *_apart(own),
     )  # fmt: skip
     worst = min(own, key=lambda p: (not p.contradicted, score(p), filing.rank(p.other)), default=None)
