@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from simsearch.catalog.doubts import Doubt, DoubtKind, DoubtVerdict
 from simsearch.filing.cases import Case, PhotoCase, TwiceCase, WordsCase, photo_case, twice_cases
@@ -15,6 +16,8 @@ from simsearch.filing.word_cases import looks_cases, words_cases
 
 _SURE_TWICE = 0.5
 """Probability of two SKUs for one product from which a photo that fits the other one is no error of its own."""
+_RATHER = 0.5
+"""Probability of another product below which a photo may be none of either."""
 _SAME_FILE = 0.95
 """Least probability of two SKUs that hold one file: it shows one product, and stands under two. No error of this kind
 was planted: the figure is set by hand."""
@@ -34,6 +37,7 @@ def judged(
     about = filing.groups.keys() if skus is None else skus
     images = sorted(i for sku in about for i in filing.groups.get(sku, ()) if i in seen)
     photos = [case for i in images if (case := photo_case(i, seen, filing, judge.score)) is not None]
+    photos = _by_kind(photos, judge)
     found: list[Judged] = []
     for kind, fit, cases in (
         (DoubtKind.OTHER_PRODUCT, "other-product", [case for case in photos if case.fits]),
@@ -46,6 +50,16 @@ def judged(
         probabilities = judge.probabilities(fit, [case.features for case in listed])
         found += [Judged(kind, case, _lifted(case, p)) for case, p in zip(listed, probabilities, strict=True)]
     return found
+
+
+def _by_kind(photos: Sequence[PhotoCase], judge: Judge) -> list[PhotoCase]:
+    """The cases of photos: one that hardly belongs to an SKU that it fits better may be odd."""
+    features = [case.features for case in photos]
+    fits, odd = (judge.probabilities(kind, features) for kind in ("other-product", "odd-photo"))
+    return [
+        replace(case, fits=False) if case.fits and there < min(_RATHER, apart) else case
+        for case, there, apart in zip(photos, fits, odd, strict=True)
+    ]
 
 
 def _lifted(case: Case, probability: float) -> float:
