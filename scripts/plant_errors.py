@@ -226,6 +226,20 @@ def plant(home: Path, seed: int, share: float, alike: Sequence[tuple[str, str]],
         catalog.close()
 
 
+def without_rows(home: Path, seed: int, share: float) -> None:
+    """Make the rows of a share of the SKUs say nothing, as where photos were filed before the table was filled in."""
+    catalog = Catalog(home / "catalog.db", CatalogSettings())
+    try:
+        skus = sorted(product.sku for product in catalog.selection.products())
+        chosen = random.Random(seed).sample(skus, round(share * len(skus)))
+        nothing = {"name": "", "strength": "", "form": "", "manufacturer": "", "attributes": {}}
+        with catalog.database.write() as c:
+            values = nothing | {"changed_revision": raise_revision(c)}
+            c.execute(sa.update(ProductRow).where(ProductRow.sku.in_(chosen)).values(**values))
+    finally:
+        catalog.close()
+
+
 def truth(planted: Sequence[Planted]) -> list[Mapping[str, object]]:
     """As JSON."""
     return [asdict(one) for one in planted]

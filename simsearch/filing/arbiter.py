@@ -16,11 +16,11 @@ from simsearch.filing.word_cases import looks_cases, words_cases
 
 _SURE_TWICE = 0.5
 """Probability of two SKUs for one product from which a photo that fits the other one is no error of its own."""
+_RATHER = 0.5
+"""Probability of another product below which a photo may be none of either."""
 _SAME_FILE = 0.95
 """Least probability of two SKUs that hold one file: it shows one product, and stands under two. No error of this kind
 was planted: the figure is set by hand."""
-_MOST = 0.995
-"""No two photos belong apart more surely than this."""
 
 
 def judged(
@@ -37,6 +37,7 @@ def judged(
     about = filing.groups.keys() if skus is None else skus
     images = sorted(i for sku in about for i in filing.groups.get(sku, ()) if i in seen)
     photos = [case for i in images if (case := photo_case(i, seen, filing, judge.score)) is not None]
+    photos = _by_kind(photos, judge)
     found: list[Judged] = []
     for kind, fit, cases in (
         (DoubtKind.OTHER_PRODUCT, "other-product", [case for case in photos if case.fits]),
@@ -51,23 +52,25 @@ def judged(
     return found
 
 
+def _by_kind(photos: Sequence[PhotoCase], judge: Judge) -> list[PhotoCase]:
+    """The cases of photos: one that hardly belongs to an SKU that it fits better may be odd."""
+    features = [case.features for case in photos]
+    fits, odd = (judge.probabilities(kind, features) for kind in ("other-product", "odd-photo"))
+    return [
+        replace(case, fits=False) if case.fits and there < min(_RATHER, apart) else case
+        for case, there, apart in zip(photos, fits, odd, strict=True)
+    ]
+
+
 def _lifted(case: Case, probability: float) -> float:
     return max(probability, _SAME_FILE) if isinstance(case, TwiceCase) and case.same_file else probability
-
-
-def least_kept(least: float) -> float:
-    """Probability from which a case has to be known, so that all doubts of at least `least` come out: half of it.
-
-    Of two photos that contradict each other one is wrong: their probabilities are added.
-    """
-    return least / 2
 
 
 def settled(found: Iterable[Judged], filing: Filing, least: float, said: Collection[Doubt]) -> list[Judged]:
     """Those that are listed: at least as probable as `least`, and each error once.
 
     Args:
-        found: all cases of at least `least_kept(least)`; others may be left out.
+        found: all cases of at least `least`; others may be left out.
         filing: how the catalog is filed.
         least: probability, 0 to 1.
         said: doubts that people decided. Of two photos that were found to belong together neither is odd any more.
@@ -80,7 +83,7 @@ def settled(found: Iterable[Judged], filing: Filing, least: float, said: Collect
     }  # fmt: skip
     kept = [one for one in cases if not isinstance(one.case, PhotoCase) and one.probability >= least]
     accused: dict[int, float] = {}
-    for one, case in sorted(_either(cases, filing), key=lambda pair: _order(pair[0], pair[1], filing)):
+    for one, case in sorted(_either(cases, filing, least), key=lambda pair: _order(pair[0], pair[1], filing)):
         sku = filing.images[case.image_id].sku
         if one.probability < least or (case.fits and (sku, case.to_sku) in twins):
             continue
@@ -96,20 +99,22 @@ def _order(one: Judged, case: PhotoCase, filing: Filing) -> tuple[float, tuple[s
     return -round(one.probability, 6), filing.rank(case.image_id)
 
 
-def _either(cases: Sequence[Judged], filing: Filing) -> list[tuple[Judged, PhotoCase]]:
-    """The cases of photos. Where an SKU has two photos that do not belong together, the doubt is about both of them.
+def _either(cases: Sequence[Judged], filing: Filing, least: float) -> list[tuple[Judged, PhotoCase]]:
+    """The cases of photos. Where an SKU has two photos that do not belong together, one doubt is about both of them.
 
-    One of them is wrong, and not both: the probability that there is an error is the sum of theirs.
+    One of them is wrong: that is what either of their cases gives the probability of. Where one is known to be wrong,
+    because it fits another SKU, nothing is left to doubt about the other one.
     """
     photos = {one.case.image_id: (one, one.case) for one in cases if isinstance(one.case, PhotoCase)}
     found = []
     for one, case in photos.values():
         mate = photos.get(case.own) if case.own is not None and not case.fits else None
-        alone = len(filing.groups[filing.images[case.image_id].sku]) == 2
-        if mate is None or not alone or mate[1].fits:
+        if mate is None or len(filing.groups[filing.images[case.image_id].sku]) != 2:
             found.append((one, case))
+        elif mate[1].fits:
+            found += [(one, case)] if mate[0].probability < least else []
         elif (-one.probability, filing.rank(case.image_id)) < (-mate[0].probability, filing.rank(mate[1].image_id)):
-            found.append((replace(one, probability=min(_MOST, one.probability + mate[0].probability)), case))
+            found.append((one, case))
     return found
 
 

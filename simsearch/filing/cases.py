@@ -14,24 +14,28 @@ from math import log1p
 
 from simsearch.catalog.selection import ProductFacts
 from simsearch.core.quantities import Comparison, compare_texts
-from simsearch.filing.evidence import ImageSeen, PairSeen, RowSeen
+from simsearch.filing.evidence import APART, ImageSeen, PairSeen, RowSeen
 from simsearch.filing.filed import Filing
 
 PHOTO_FEATURES = (
     "own", "best", "alone", "against", "name", "row", "other_name", "other_row", "other_agrees", "read", "mates_row",
-    "row_lead",
+    "row_lead", "unnamed", "two", *APART,
 )  # fmt: skip
 """Of a photo: `own` and `best`, the highest score of a pair with a photo of its own SKU and of another, -FAR to FAR.
 alone: 1 for the only photo of its SKU. against: share of the photos of its SKU that it contradicts. name, other_name:
 how much of the name of its own row, and of the other SKU's, is printed on it. row, other_row: log(1 + what contradicts
 these rows). other_agrees: how many more of the other row's amounts and codes agree than of its own. read: 1 where print
-was read on it. mates_row: how much better than it another photo of its SKU fits their row; row_lead: how much better it
-fits the other SKU's row than its own, both by `RowSeen.fit`."""
-TWICE_FEATURES = ("best", "mean", "least", "part", "names", "strengths", "against", "one")
+was read on it. mates_row: how much better than it another photo of its SKU fits their row, where it is like none of
+them (a photo that is, and on which little was read, is silent and not odd); row_lead: how much better it
+fits the other SKU's row than its own, both by `RowSeen.fit`. unnamed: 1 where its own row says no name.
+two: 1 where its SKU has one other photo.
+The columns of `APART`: how far it stands apart, by each, from the photo of its SKU that it is nearest to in it."""
+TWICE_FEATURES = ("best", "mean", "least", "part", "names", "strengths", "against", "one", "apart", "rows")
 """Of two SKUs: best, mean and least of the highest scores of the photos of either with those of the other, -FAR to FAR.
 part: the least of the SKU with fewer photos; the other one may show further faces. names: share of the words of their
 names that both have. strengths: 1 where their rows state two. against: share of the pairs that contradict each other.
-one: 1 where one of them has one photo alone."""
+one: 1 where one of them has one photo alone. apart: share of the pairs whose amounts differ, surely or not, or of which
+one lacks a large word in view. rows: share of the photos that say other amounts than the other SKU's row."""
 FAR = 8.0
 """The score of photos that were not compared, because no lane returned one for the other, is the lowest: -FAR."""
 _KINDS = ("strength", "pack", "volume", "form", "code")
@@ -151,10 +155,17 @@ def photo_case(image_id: int, seen: Mapping[int, ImageSeen], filing: Filing, sco
     features = (
         ours, theirs, float(not own), against, one.row.name, log1p(len(one.row.against)), row.name,
         log1p(len(row.against)), float(agrees), float(one.read),
-        max(mates) - one.row.fit if mates and one.read else 0.0, row.fit - one.row.fit if to_sku else 0.0,
+        max(mates) - one.row.fit if mates and one.read and ours < 0 else 0.0, row.fit - one.row.fit if to_sku else 0.0,
+        float(not filing.products[sku].name), float(len(filing.groups[sku]) == 2), *_apart(own),
     )  # fmt: skip
     worst = min(own, key=lambda p: (not p.contradicted, score(p), filing.rank(p.other)), default=None)
     return PhotoCase(image_id, features, worst.other if worst else None, best.other if best else None, to_sku, fits)
+
+
+def _apart(pairs: Collection[PairSeen]) -> tuple[float, ...]:
+    """The least of each column of `APART`; 0 without any pairs."""
+    told = [pair.apart for pair in pairs] or [(0.0,) * len(APART)]
+    return tuple(map(min, zip(*told, strict=True)))
 
 
 def _leading(one: ImageSeen, filing: Filing, sku: str) -> str:
@@ -183,10 +194,28 @@ def twice_cases(
                 continue
             key = (i, pair.other) if a < b else (pair.other, i)
             met[min(a, b), max(a, b)][key] = pair
-    return [_twice(both, pairs, filing, score) for both, pairs in sorted(met.items())]
+    return [
+        _twice(both, pairs, seen, filing, score) for both, pairs in sorted(met.items())
+        if not _two_strengths(both, pairs, seen, filing)
+    ]  # fmt: skip
 
 
-def _twice(skus: tuple[str, str], pairs: Mapping[tuple[int, int], PairSeen], filing: Filing, score: Score) -> TwiceCase:
+def _two_strengths(
+    skus: tuple[str, str], pairs: Collection[tuple[int, int]], seen: Mapping[int, ImageSeen], filing: Filing
+) -> bool:
+    """Whether a photo prints the strength of its own row, and another one than the other row states."""
+    other = {skus[0]: skus[1], skus[1]: skus[0]}
+    held = [(seen[i].row, seen[i].rows.get(other[filing.images[i].sku])) for pair in pairs for i in pair if i in seen]
+    return any(
+        "strength" in own.agree and row is not None and "strength" in {kind for kind, *_ in (*row.against, *row.unsure)}
+        for own, row in held
+    )
+
+
+def _twice(
+    skus: tuple[str, str], pairs: Mapping[tuple[int, int], PairSeen], seen: Mapping[int, ImageSeen], filing: Filing,
+    score: Score,
+) -> TwiceCase:  # fmt: skip
     scores = {pair: score(one) for pair, one in pairs.items()}
     each: dict[int, float] = {i: -FAR for sku in skus for i in filing.groups[sku]}
     for pair, value in scores.items():
@@ -200,10 +229,21 @@ def _twice(skus: tuple[str, str], pairs: Mapping[tuple[int, int], PairSeen], fil
     part = min(each[i] for sku in skus if len(filing.groups[sku]) == few for i in filing.groups[sku])
     features = (
         scores[best], sum(each.values()) / len(each), min(each.values()), part, _common(a, b), float(apart),
-        contradicted, float(few == 1),
+        contradicted, float(few == 1), sum(any(pair.apart[:2]) for pair in pairs.values()) / len(pairs),
+        _against_rows(skus, {i for pair in pairs for i in pair}, seen, filing),
     )  # fmt: skip
     files = [{filing.images[i].sha256 for i in filing.groups[sku]} for sku in skus]
     return TwiceCase(skus, features, best, bool(files[0] & files[1]))
+
+
+def _against_rows(
+    skus: tuple[str, str], images: Collection[int], seen: Mapping[int, ImageSeen], filing: Filing
+) -> float:
+    """The share of the images that say other amounts than the row of the SKU that they are not filed under."""
+    other = {skus[0]: skus[1], skus[1]: skus[0]}
+    rows = [seen[i].rows.get(other[filing.images[i].sku]) for i in images if i in seen]
+    held = [row for row in rows if row is not None]
+    return sum(bool({kind for kind, *_ in (*row.against, *row.unsure)} & {*_KINDS}) for row in held) / max(1, len(held))
 
 
 def _common(a: ProductFacts, b: ProductFacts) -> float:

@@ -15,7 +15,7 @@ from simsearch.catalog.doubts import Doubt, order
 from simsearch.core.threads import SingleThreaded, in_threads
 from simsearch.core.types import PrintedFact, Progress, silent
 from simsearch.features.base import Method
-from simsearch.filing.arbiter import judged, least_kept, settled
+from simsearch.filing.arbiter import judged, settled
 from simsearch.filing.cases import PhotoCase
 from simsearch.filing.comparing import comparer
 from simsearch.filing.evidence import ImageSeen
@@ -29,7 +29,7 @@ from simsearch.filing.seeing import Watcher, stamp_of
 from simsearch.filing.telling import Teller
 from simsearch.recognition.pair_scorer import StoredPrint
 
-_RULES = "1"
+_RULES = "2"
 """Of what is listed: raised when the same cases would be settled or told otherwise."""
 _TOLD, _JUDGED = 128, 500
 """Doubts whose print is compared again at once, to be told; SKUs that are judged at once."""
@@ -148,7 +148,7 @@ class Checker:
         for start in range(0, len(about), _JUDGED):
             part = about[start : start + _JUDGED]
             for one in judged(self._seen(filing, part), filing, self.judge, frozenset(part)):
-                if one.probability >= least_kept(self.least):
+                if one.probability >= self.least:
                     found[one.case.key(filing)] = one
             progress(start, len(about), "judging")
         self.catalog.checked.keep_cases([kept(one, filing) for _, one in sorted(found.items())], skus)

@@ -6,15 +6,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-PAIR_FEATURES = ("look", "support", "likeness", "lines", "name", "amounts", "against", "code")
+PAIR_FEATURES = (
+    "look", "support", "likeness", "lines", "name", "amounts", "against", "code", "differing", "lacking", "both_lack",
+    "unnamed", "in_view",
+)  # fmt: skip
 """What a pair of photos shows, in this order:
 
 look: log-odds of one product by appearance, -8 to 8. support: root of the support of the keypoints. likeness: of
 all text, less where one side says little, 0 to 1. lines: log(1 + lines that agree at their place). name, amounts: how
 many of name, and of strength, pack and volume, agree. against: log(1 + contradictions in print). code: 1 for equal
-codes, 0.5 for those of a case and what is in it, -1 for codes that differ.
+codes, 0.5 for those of a case and what is in it, -1 for codes that differ. differing: log(1 + kinds of amounts that
+both name and name differently, sure or not). lacking, both_lack: of the words that either prints large, the share that
+the other does not print, the larger and the smaller of the two shares. unnamed: 1 where a row says no name to look for.
+in_view: log(1 + those words whose place the other photo shows).
 """
 _AGAINST, _BY_CODE = PAIR_FEATURES.index("against"), PAIR_FEATURES.index("code")
+APART = ("differing", "in_view", "lacking", "both_lack")
+_APART = [PAIR_FEATURES.index(column) for column in APART]
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,11 @@ class PairSeen:
     def contradicted(self) -> bool:
         """Whether print or codes say that the two are two products."""
         return self.features[_AGAINST] > 0 or self.features[_BY_CODE] < 0
+
+    @property
+    def apart(self) -> tuple[float, ...]:
+        """How far the two stand apart: the columns `APART`."""
+        return tuple(self.features[column] for column in _APART)
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,25 @@ from simsearch.core.forms import differ, forms
 from simsearch.core.types import Description, Descriptor, PrintComparison, PrintedFact
 from simsearch.features.orb import Geometry
 from simsearch.filing.evidence import RowSeen
+from simsearch.filing.large_words import lacking
 from simsearch.filing.pill_words import pills_apart
+from simsearch.filing.row_amounts import strength_said
 from simsearch.filing.vocabulary import Makers
 from simsearch.recognition.multi_view import log_odds
 from simsearch.recognition.pair_scorer import PairScorer, PrintComparer
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.printed import PRINT_FEATURES, CatalogSide, PhotoSide, PrintVerifier
+from simsearch.recognition.printed.alignment import Alignment
 from simsearch.recognition.printed.facts import said
+from simsearch.recognition.printed.table import stated
 
-_LIKENESS, _NAME, _CODE = (PRINT_FEATURES.index(column) for column in ("text_likeness", "name", "code"))
+_LIKENESS, _NAME, _CODE, _DIFFERING = (
+    PRINT_FEATURES.index(column) for column in ("text_likeness", "name", "code", "differing")
+)
 _AMOUNTS = ("strength", "pack", "volume")
 _MOST_ODDS = 8.0
+_STEADY = 25
+"""Keypoints that agree, from which the place of a word is known."""
 _SURE_FORM = 0.95
 """Confidence of a line from which its word for a form counts against a row."""
 
@@ -44,7 +52,17 @@ class Looker:
         printed = self.prints.compare(*read, geometry) if self.prints else None
         [seen] = self.scorer.verdicts(row[None], [geometry.inliers if geometry else 0])
         look = float(np.clip(log_odds(seen.probability), -_MOST_ODDS, _MOST_ODDS))
-        return (look, sqrt(seen.support), *_printed(printed)), printed
+        words = lacking(read[0].reading, read[1].reading, self._alignment(read, geometry))
+        unnamed = not all(side.facts and side.facts.name for side in read)
+        columns = (*_printed(printed), words.most, words.least, float(unnamed), words.in_view)
+        return (look, sqrt(seen.support), *columns), printed
+
+    def _alignment(self, read: tuple[PrintSide, PrintSide], geometry: Geometry | None) -> Alignment | None:
+        """Where keypoints say that print of the first photo lies on the second."""
+        a, b = (side.reading for side in read)
+        if a is None or b is None or geometry is None or geometry.homography is None or geometry.inliers < _STEADY:
+            return None
+        return Alignment(geometry, (a.width, a.height), (b.width, b.height), self.scorer.orb.settings.size)
 
     def row(
         self, side: PrintSide, facts: ImageFacts, makers: Makers | None = None, pills: Descriptor | None = None
@@ -65,6 +83,10 @@ class Looker:
             agree |= {"maker"} if makers.agree(facts.manufacturer) else set()
             against |= {("maker", instead, facts.manufacturer)} if instead else set()
         unsure = {(f.kind, f.photo, f.catalog) for f in found.doubts if f.kind in _AMOUNTS}
+        if side.reading is not None and not {"strength"} & (agree | {kind for kind, *_ in (*against, *unsure)}):
+            said_so, other = strength_said(side.reading, facts)
+            agree |= {"strength"} if said_so else set()
+            unsure |= {("strength", other, stated(facts).strength)} if other else set()
         told = {kind for kind, *_ in against}
         return RowSeen(
             found.features[_NAME], tuple(sorted(agree)), tuple(sorted(against)), looks,
@@ -91,10 +113,11 @@ def _form(side: PrintSide, facts: ImageFacts) -> list[PrintedFact]:
 
 def _printed(printed: PrintComparison | None) -> tuple[float, ...]:
     if printed is None:
-        return (0.0,) * 6
+        return (0.0,) * 7
     kinds = [fact.kind for fact in printed.agreements]
     placed = sum(fact.photo_place is not None for fact in printed.agreements if fact.kind not in ("name", "code"))
     against = sum(fact.kind != "code" for fact in printed.contradictions)
-    likeness, code = (printed.features[_LIKENESS], printed.features[_CODE]) if printed.features else (0.0, 0.0)
+    columns = (_LIKENESS, _CODE, _DIFFERING)
+    likeness, code, differing = (printed.features[column] if printed.features else 0.0 for column in columns)
     amounts = len({*kinds} & {*_AMOUNTS})
-    return likeness, log1p(placed), float("name" in kinds), float(amounts), log1p(against), code
+    return likeness, log1p(placed), float("name" in kinds), float(amounts), log1p(against), code, differing

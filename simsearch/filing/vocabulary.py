@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.catalog.selection import ProductFacts
+from simsearch.core.forms import forms
 from simsearch.features.reading import Reading
 from simsearch.features.reading.text import normalised
 from simsearch.recognition.printed.agreement import name_words, sized_words
@@ -71,14 +72,15 @@ class Vocabulary:
         return ImageFacts(0, "", "", "unknown", "", sku, p.name, p.strength, p.form, p.manufacturer, p.attributes)
 
     def named(self, reading: Reading | None, own: str) -> list[str]:
-        """SKUs whose name a photo prints whole, and that is no part of the name of `own`; longest names first."""
+        """SKUs whose name a photo prints by itself, and that is no part of the name of `own`; longest first."""
         read = read_words(reading)
         ours = {*self._names.get(own, ())}
         found = [
             sku
             for sku in _led_to(read, self._by_name)
             if sku != own and read >= {*self._names[sku]} and not ours > {*self._names[sku]}
-        ]
+            and reading is not None and _stands_alone(self._names[sku], reading)
+        ]  # fmt: skip
         return sorted(found, key=lambda sku: (-sum(map(len, self._names[sku])), sku))
 
     def makers(self, reading: Reading | None) -> Makers:
@@ -97,6 +99,19 @@ def own_words(maker: str) -> tuple[str, ...]:
     """The words of a maker's name that are its own; none where they are too short to know it by."""
     words = tuple(word for word in normalised(maker).split() if word not in _COMPANY and not word.isdigit())
     return words if max(map(len, words), default=0) >= _LEAST_LETTERS else ()
+
+
+def _stands_alone(name: Sequence[str], reading: Reading) -> bool:
+    """Whether the longest word of a name stands on a line with one other word at most, or on none as a whole.
+
+    Among others it is an ingredient: "Dexchlorpheniramine Maleate, Dexamethasone".
+    """
+    word = max(name, key=len)
+    lines = [words for line in reading.lines if word in (words := normalised(line.text).split())]
+    others = [
+        sum(len(w) >= _LEAST_LETTERS and w.isalpha() and w not in name and not forms(w) for w in x) for x in lines
+    ]
+    return not lines or min(others) <= 1
 
 
 def _of_name(product: ProductFacts) -> tuple[str, ...]:

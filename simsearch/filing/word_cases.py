@@ -21,7 +21,7 @@ LOOKS_FEATURES = ("apart", "also", "photos", "shape")
 other column; log(1 + photos); 1 for the shape, 0 for the colour."""
 _SAID = 0.25
 """How much of a name is printed at most where it counts as not printed."""
-_WHOLE = 0.6
+_WHOLE = 0.85
 """How much of another product's name is printed, and how large, where a photo counts as saying it."""
 _APART = 1.5
 """Nats from which a pill's colour or shape is a case: below, the row's word is as likely as not."""

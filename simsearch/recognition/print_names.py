@@ -18,6 +18,7 @@ from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import PrintedFact
 from simsearch.features.reading import Line, Reading
 from simsearch.features.reading.content import content
+from simsearch.features.reading.quads import size
 from simsearch.features.reading.text import normalised
 from simsearch.features.reading.types import Cut
 from simsearch.recognition.look_alikes import base_name
@@ -180,7 +181,7 @@ def _says(line: Line, names: Sequence[str], side: _Side) -> int:
 
 
 def _height(line: Line) -> float:
-    return float(np.linalg.norm(line.quad[3] - line.quad[0]))
+    return size(line.quad.astype(np.float64))[1]
 
 
 # -- two photos ------------------------------------------------------------------------------------------------------

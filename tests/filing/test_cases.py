@@ -15,7 +15,7 @@ from simsearch.catalog.doubts import Doubt, DoubtedPhoto, DoubtKind, DoubtVerdic
 from simsearch.catalog.images import ImageFacts
 from simsearch.catalog.selection import Filed, ProductFacts
 from simsearch.filing.arbiter import judged, settled
-from simsearch.filing.cases import PhotoCase
+from simsearch.filing.cases import PhotoCase, TwiceCase
 from simsearch.filing.evidence import ImageSeen, PairSeen, RowSeen
 from simsearch.filing.filed import Filing
 from simsearch.filing.judging import LOOKS, NAMES, Judge, shipped
@@ -24,10 +24,10 @@ from simsearch.filing.telling import Teller
 from simsearch.filing.word_cases import looks_cases, words_cases
 from simsearch.recognition.score_fusion import Fusion
 
-ALIKE = (6.0, 9.0, 0.7, 1.6, 1.0, 2.0, 0.0, 0.0)
+ALIKE = (6.0, 9.0, 0.7, 1.6, 1.0, 2.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 """Two photos of one product: keypoints, text, lines, name and amounts agree."""
-APART = (-3.0, 0.0, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0)
-CLASH = (-2.0, 0.0, 0.1, 0.0, 0.0, 0.0, 0.7, 0.0)
+APART = (-3.0, 0.0, 0.02, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0)
+CLASH = (-2.0, 0.0, 0.1, 0.0, 0.0, 0.0, 0.7, 0.0, 0.7, 1.0, 0.5, 0.0, 0.69)
 """Two photos whose print contradicts."""
 
 
@@ -42,8 +42,8 @@ JUDGE = Judge(
         "pair": fusion(
             "pair", 0.0, look=0.5, support=0.2, likeness=4.0, lines=0.5, name=1.0, amounts=0.5, against=-3.0
         ),
-        "other-product": fusion("other-product", -2.0, own=-0.5, best=0.5, name=-2.0, other_name=2.0),
-        "odd-photo": fusion("odd-photo", -1.0, own=-0.6, alone=-1.0, against=2.0, name=-3.0),
+        "other-product": fusion("other-product", -2.0, own=-0.5, best=0.5, name=-2.0, other_name=2.0, row_lead=1.0),
+        "odd-photo": fusion("odd-photo", -1.0, own=-0.6, alone=-1.0, against=2.0, name=-3.0, two=2.0),
         "one-product-twice": fusion("one-product-twice", -4.0, least=0.8),
         "words-differ": fusion("words-differ", -1.0, against=3.0),
         LOOKS: fusion(LOOKS, -4.0, apart=1.0),
@@ -135,6 +135,19 @@ def test_two_skus_for_one_product_are_one_doubt() -> None:
     ]
 
 
+def test_two_skus_whose_photos_print_the_strengths_of_their_own_rows_are_two_products() -> None:
+    table = Table({"a": ("A", "A"), "b": ("A", "A"), "c": ("A2", "A"), "e": ("C", "C"), "f": ("C", "C")})
+    seen = table.seen(c=OWN_ROW)
+    photo = seen[table.ids["c"]]
+    other = RowSeen(1.0, (), (("strength", "10 mg", "5 mg"),))
+    apart = seen | {table.ids["c"]: replace(photo, rows={**photo.rows, "A": other})}
+    pairs = [
+        {one.case.pair for one in judged(each, table.filing, JUDGE) if isinstance(one.case, TwiceCase)}
+        for each in (seen, apart)
+    ]
+    assert pairs[0] - pairs[1] == {("A", "A2")}
+
+
 def test_a_row_that_its_photos_contradict_is_doubted_once() -> None:
     wrong = RowSeen(1.0, (), (("strength", "5 mg", "50 mg"),))
     [one] = Table(SOUND).doubts(a=wrong, b=wrong)
@@ -221,7 +234,7 @@ def test_of_two_photos_that_contradict_each_other_the_doubt_is_about_both_and_th
     alone = [j for j in judged(Table(both).seen(), Table(both).filing, JUDGE) if j.kind is DoubtKind.ODD_PHOTO]
     by_id = {j.case.images(Table(both).filing)[0]: j.probability for j in alone}
     ids = Table(both).ids
-    assert one.probability == pytest.approx(min(0.995, by_id[ids["a"]] + by_id[ids["b"]]))
+    assert one.probability == pytest.approx(max(by_id[ids["a"]], by_id[ids["b"]]))
     silent = RowSeen(0.0)
     [one] = Table(both).doubts(a=silent, b=silent)
     assert "which of the two is wrong the row does not say" in one.reason

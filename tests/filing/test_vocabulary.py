@@ -35,6 +35,7 @@ ROWS = [
         (["Panadol Extra"], "I", ["PE", "P"]),
         (["PANADOL"], "I", ["P"]),
         (["Pan", "adol 5 mg tablets"], "I", []),
+        (["Caffeine, Panadol, Codeine phosphate"], "I", []),  # an ingredient among others
         ([], "I", []),
     ],
 )

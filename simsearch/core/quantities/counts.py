@@ -44,9 +44,11 @@ _PLAIN = re.compile(
     rf"{_BEFORE}([1-9]\d{{0,2}}[.,']\d{{3}}|{_COUNT})\s*(?:'\s*s\b|(?:[TC]\b)|-?{_PIECE})", re.IGNORECASE
 )
 _HELD = re.compile(
-    rf"\b(?:pack|box|carton|blister|strip|bottle)(?: ?size)?\s*(?:of|:|à)?\s*({_COUNT})(?![\w.,/%]|\s*{_MEASURE})",
+    rf"\b(?:pack|box|carton|blister|strip|bottle)(?: ?size)?\s*(?:of|:|à)?\s*({_COUNT})(?![\w.,/%]|\s*{_MEASURE}"
+    r"|\s*[^\W\d_]{3})",
     re.IGNORECASE,
 )
+"""With no word behind the number: `Box of 3 blisters` counts no pieces, and pieces by name are :data:`_PLAIN`."""
 _NUMBERED = re.compile(r"(?<![\w.№])(?:N\s?[°º]?|№|#)\s*(\d{1,4})(?![\w/])")
 _REGISTERED = re.compile(r"(?:lic|licen[cs]e|reg|batch|lot|b|mfg|iso|серия|рег)\W*$", re.IGNORECASE)
 

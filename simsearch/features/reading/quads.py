@@ -5,6 +5,7 @@ A quad is (4, 2), x and y in pixels: top left, top right, bottom right, bottom l
 
 from __future__ import annotations
 
+from math import hypot
 from typing import TypeAlias
 
 import cv2
@@ -18,7 +19,8 @@ Quad: TypeAlias = NDArray[np.float64]
 
 def size(quad: Quad) -> tuple[float, float]:
     """Length of a line along its writing, and its height."""
-    return float(np.linalg.norm(quad[1] - quad[0])), float(np.linalg.norm(quad[3] - quad[0]))
+    (x, y), (right, along), _, (left, down) = quad.tolist()  # NumPy takes twenty times as long for two numbers
+    return hypot(right - x, along - y), hypot(left - x, down - y)
 
 
 def direction(quad: Quad) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -28,7 +29,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:[^\W_]*[^\W\d_])?")
 
 def text_likeness(a: Reading, b: Reading, weights: Weights) -> float:
     """Cosine of the weighted sets of character 3-to-5-grams, 0 to 1; 0 where one side has none."""
-    ours, theirs = (grams(line.text for line in reading.lines) for reading in (a, b))
+    ours, theirs = _grams(a), _grams(b)
     shared, own, other = (_energy(side, weights) for side in (ours & theirs, ours, theirs))
     return shared / (own * other) ** 0.5 if own and other else 0.0
 
@@ -38,8 +39,14 @@ def text_evidence(a: Reading, b: Reading) -> float:
 
     Two photos with one short line each are easily equal in it: a maker, "Tablets IP".
     """
-    fewer = min(len(grams(line.text for line in reading.lines)) for reading in (a, b))
+    fewer = min(len(_grams(a)), len(_grams(b)))
     return fewer / (fewer + _FEW)
+
+
+@lru_cache(maxsize=1024)
+def _grams(reading: Reading) -> frozenset[str]:
+    """Of all lines. A photo is compared with several others."""
+    return grams(line.text for line in reading.lines)
 
 
 def _energy(of: Iterable[str], weights: Weights) -> float:
@@ -53,7 +60,8 @@ def name_words(facts: ImageFacts) -> tuple[str, ...]:
     return kept or tuple(words)
 
 
-def sized_words(reading: Reading) -> list[tuple[str, float]]:
+@lru_cache(maxsize=1024)
+def sized_words(reading: Reading) -> Sequence[tuple[str, float]]:
     """Whole words of a reading, and two neighbours as one, with how large they are beside the largest, 0 to 1."""
     found: list[tuple[str, float]] = []
     for line in reading.lines:
@@ -61,7 +69,7 @@ def sized_words(reading: Reading) -> list[tuple[str, float]]:
         height = size(line.on(reading.width, reading.height).astype(np.float64))[1]
         found += [(word, height) for word in [*words, *(a + b for a, b in pairwise(words))]]
     most = max((height for _, height in found), default=1.0)
-    return [(word, height / most) for word, height in found]
+    return tuple((word, height / most) for word, height in found)
 
 
 def name_agreement(words: Sequence[str], printed: Sequence[tuple[str, float]], weights: Weights) -> float:
@@ -75,6 +83,6 @@ def name_agreement(words: Sequence[str], printed: Sequence[tuple[str, float]], w
     joined = "".join(words)
     found = 0.0
     for word in words:
-        sizes = [share for other, share in printed if same_word(word, other) or (len(words) > 1 and other == joined)]
+        sizes = [share for other, share in printed if (len(words) > 1 and other == joined) or same_word(word, other)]
         found += weights(word) * max(len(word), _LEAST_LETTERS) * (0.5 + 0.5 * max(sizes)) if sizes else 0.0
     return found / whole

@@ -18,12 +18,13 @@ from simsearch.features.reading.quads import size
 from simsearch.features.reading.text import normalised
 from simsearch.features.reading.types import Line, Reading
 from simsearch.recognition.printed.alignment import Points, scaled
-from simsearch.recognition.printed.spelling import likeness
+from simsearch.recognition.printed.spelling import likeness, within
 
 LEAST_LINES = 4
 """Lines that must agree: fewer do so by chance, or are a maker's block that stands on all of its packages."""
 _LETTERS = 4
 _ALIKE = 0.85
+_ROUNDING = 1e-6
 _LINES = 24
 """Lines of a side that are looked at, the largest ones."""
 _PAIRS = 48
@@ -96,24 +97,28 @@ def _common(
 ) -> NDArray[np.intp]:
     """Places (n, 2) of lines that say the same, those of the largest first."""
 
-    def chosen(lines: tuple[Line, ...], heights: Points) -> list[tuple[int, str]]:
+    def chosen(lines: tuple[Line, ...], heights: Points) -> list[tuple[int, str, set[str]]]:
         texts = [(i, normalised(line.text).replace(" ", "")) for i, line in enumerate(lines)]
-        long = [(i, text) for i, text in texts if len(text) >= _LETTERS]
+        long = [(i, text, {*text}) for i, text in texts if len(text) >= _LETTERS]
         return sorted(long, key=lambda one: (-heights[one[0]] * len(one[1]), one[0]))[:_LINES]
 
+    others = chosen(theirs, their_heights)
     found = [
         (i, j)
-        for i, a in chosen(ours, our_heights)
-        for j, b in chosen(theirs, their_heights)
-        if a == b or (_may_be_alike(a, b) and likeness(a, b) >= _ALIKE)
+        for i, a, letters in chosen(ours, our_heights)
+        for j, b, other_letters in others
+        if a == b or (_may_be_alike(a, b, letters, other_letters) and likeness(a, b) >= _ALIKE)
     ]
     return np.array(found[:_PAIRS], np.intp).reshape(-1, 2)
 
 
-def _may_be_alike(a: str, b: str) -> bool:
+def _may_be_alike(a: str, b: str, letters: set[str], other_letters: set[str]) -> bool:
     """Spares most of the comparisons letter by letter."""
     long = max(len(a), len(b))
-    return min(len(a), len(b)) >= _ALIKE * long and len({*a} & {*b}) >= 0.6 * max(len({*a}), len({*b}))
+    if min(len(a), len(b)) < _ALIKE * long:
+        return False
+    shared = len(letters & other_letters) >= 0.6 * max(len(letters), len(other_letters))
+    return shared and within(a, b, (1 - _ALIKE) * long + _ROUNDING)
 
 
 def _fitted(a: Points, b: Points, lines: int) -> NDArray[np.float64]:

@@ -5,8 +5,12 @@ Costs lie between the two sides; neither is rewritten. `lisinopril` stays `lisin
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
+from math import inf
+from typing import NamedTuple
 
 _TAKEN = 0.2
 """Cost of a letter that is often taken for the other; any other change costs 1."""
@@ -19,6 +23,21 @@ _TWO_FOR_ONE = frozenset({("rn", "m"), ("nn", "m"), ("cl", "d"), ("vv", "w"), ("
 @lru_cache(maxsize=16384)
 def distance(a: str, b: str) -> float:
     """Edit distance of two normalised texts: insertions and deletions cost 1, as do changes, but for letters alike."""
+    return _distance(a, b, inf)
+
+
+def within(a: str, b: str, most: float) -> bool:
+    """Whether the distance of two texts is `most` at most. Few pairs of texts are compared letter by letter for it."""
+    return a == b or (_least(_known(a), _known(b)) <= most and _near(a, b, most))
+
+
+@lru_cache(maxsize=16384)
+def _near(a: str, b: str, most: float) -> bool:
+    return _distance(a, b, most) <= most
+
+
+def _distance(a: str, b: str, most: float) -> float:
+    """The distance, or more than `most` where it is more."""
     if a == b:
         return 0.0
     rows: list[Sequence[float]] = [[float(j) for j in range(len(b) + 1)]]
@@ -34,7 +53,55 @@ def distance(a: str, b: str) -> float:
                 best = min(best, above[j - 2] + _TAKEN)
             row.append(best)
         rows.append(row)
+        if min(row) > most and min(above) > most:  # what follows goes on from one of the two
+            return inf
     return rows[-1][-1]
+
+
+class _Known(NamedTuple):
+    """What bounds the distances of a text."""
+
+    length: int
+    letters: int
+    """One bit for each of its letters; some letters share one."""
+    related: int
+    """One bit for each letter that one of its letters may be taken for, itself among them."""
+    pairs: int
+    """How many pairs of its letters may be one letter."""
+
+
+@lru_cache(maxsize=65536)
+def _known(text: str) -> _Known:
+    letters = related = 0
+    for letter in text:
+        letters |= _bit(letter)
+        related |= _RELATED.get(letter, 0) | _bit(letter)
+    return _Known(len(text), letters, related, sum(pair in _PAIRS for pair in map("".join, pairwise(text))))
+
+
+def _least(a: _Known, b: _Known) -> float:
+    """No distance is less: a letter that no letter of the other text is like was put in or changed."""
+    alone = max((a.letters & ~b.related).bit_count(), (b.letters & ~a.related).bit_count())
+    apart = abs(a.length - b.length)
+    two_for_one = min(apart, a.pairs if a.length > b.length else b.pairs)
+    return max(float(alone), apart - two_for_one + _TAKEN * two_for_one)
+
+
+def _bit(letter: str) -> int:
+    return 1 << ord(letter) % 128
+
+
+def _relations() -> dict[str, int]:
+    """Letter -> the bits of the letters that it is like, or is one half or the whole of."""
+    found: dict[str, int] = defaultdict(int)
+    halves = [(half, whole) for pair, whole in _TWO_FOR_ONE for half in pair]
+    for a, b in [*_ALIKE, *halves, *((whole, half) for half, whole in halves)]:
+        found[a] |= _bit(b)
+    return dict(found)
+
+
+_RELATED = _relations()
+_PAIRS = frozenset(pair for pair, _ in _TWO_FOR_ONE)
 
 
 def likeness(a: str, b: str) -> float:
@@ -52,4 +119,4 @@ def held(part: str, whole: str) -> bool:
 
 def same_word(a: str, b: str) -> bool:
     """Whether two words may be one word, misread in one letter of six at most; short ones in none but letters alike."""
-    return distance(a, b) <= max(0.5, max(len(a), len(b)) / 6)
+    return within(a, b, max(0.5, max(len(a), len(b)) / 6))

@@ -25,7 +25,7 @@ from simsearch.core.quantities import Comparison, Pack, compare_packs, pack, pac
         # no counts
         ("1 bottle of 100 ml", None), ("bottle 100 ml", None),
         ("Store below 30°C", None), ("Rs.200.00 PER 10 TABS", None), ("Mfg. Lic. No. 4869/SR-34", None),
-        ("15 mL", None),
+        ("15 mL", None), ("Box of 3 blisters of 1l 1im-cated tablets", None),
         ("each 5 ml contains", None), ("B.No.MCB48", None), ("1800-123-4567", None), ("ISO 9001", None),
         ("500 mg", None),
         ("after 15 months", None), ("Vitamin B12 tablets", None), ("10 x 10 cm", None), ("Lic. № 4869", None),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simsearch.recognition.printed import digits
-from simsearch.recognition.printed.spelling import distance, likeness, same_word
+from simsearch.recognition.printed.spelling import distance, likeness, same_word, within
 
 
 @pytest.mark.parametrize(
@@ -38,6 +40,11 @@ def test_it_is_a_distance() -> None:
     assert distance("rn", "m") == distance("m", "rn") == pytest.approx(0.2)
     assert likeness("", "") == 0
     assert likeness("500 mg", "500 mg") == 1
+
+
+@given(st.text("0oqmrnclduvi1ae", max_size=9), st.text("0oqmrnclduvi1ae", max_size=9), st.floats(0, 4))
+def test_what_spares_comparisons_changes_none(a: str, b: str, most: float) -> None:
+    assert within(a, b, most) == (distance(a, b) <= most)
 
 
 def test_numbers_are_cut_out_of_words() -> None:
