@@ -205,10 +205,10 @@ class Trainer:
         self.file.with_suffix(".new").replace(self.file)
 
     def write(self, path: Path, start: Path) -> None:
-        """The averaged weights, with their card. Steps are counted on from those of the start."""
+        """The averaged weights, with their card. Steps are counted on from those of the start, whose looks it knows."""
         before = open_pill_weights(start).card if start.suffix == ".safetensors" else {}
         card = {
-            "joined": sorted(self.world.joined),
+            "joined": sorted(self.world.joined | set(before.get("joined", ()))),
             "faces": len(self.world.faces),
             "people": len(self.world.people),
             "steps": self.step + int(before.get("steps", 0)),

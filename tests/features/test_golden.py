@@ -44,7 +44,7 @@ FINGERPRINTS = {
     "orb": "orb-9d733e7617aecab6",
     "orb-matching": "orb-matching-9934bfb99cd1bc00",
     "phash": "phash-753c11e8a7f0e3f6",
-    "pills": "pills-e3a04c9845dff583",
+    "pills": "pills-69621b9ee0d87488",
     "reading": "reading-2f59857e47d9e87f",
     "siamese": "siamese-6538ae0d653a66f9",
     "siamese-contrastive": "siamese-contrastive-0c5e7e8839c87f0b",
