@@ -18,7 +18,7 @@ from simsearch.features.reading.quads import size
 from simsearch.features.reading.text import normalised
 from simsearch.recognition.printed.agreement import sized_words
 from simsearch.recognition.printed.alignment import Alignment, Points
-from simsearch.recognition.printed.spelling import same_word
+from simsearch.recognition.printed.spelling import Beside
 
 _SURE, _LARGE = 0.9, 0.5
 """Of the lines whose words count: confidence, and height beside the largest one."""
@@ -83,17 +83,27 @@ def _large(reading: Reading) -> Mapping[str, Line]:
     return {w: line for w, line in found.items() if len(w) >= _LEAST_LETTERS and w.isalpha() and not forms(w)}
 
 
+@dataclass(frozen=True)
+class _Print:
+    """What a photo prints, to look words up in."""
+
+    whole: str
+    """All print without spaces."""
+    long: tuple[str, ...]
+    """The words that count where they are a piece of another one."""
+    words: Beside
+    """All words, and neighbours as one."""
+
+
 @lru_cache(maxsize=1024)
-def _words(reading: Reading) -> tuple[frozenset[str], str]:
-    """All words, with neighbours as one; and all print without spaces."""
+def _print(reading: Reading) -> _Print:
+    words = {word: None for word, _ in sized_words(reading)}
     whole = "".join(normalised(line.text).replace(" ", "") for line in reading.lines)
-    return frozenset(word for word, _ in sized_words(reading)), whole
+    return _Print(whole, tuple(word for word in words if len(word) >= _LEAST_LETTERS), Beside(words))
 
 
 @lru_cache(maxsize=16384)
 def _prints(reading: Reading, word: str) -> bool:
     """Whether a photo prints a word, whole, cut off, or misread in few letters."""
-    words, together = _words(reading)
-    if word in words or word in together:
-        return True
-    return any(same_word(word, other) or (len(other) >= _LEAST_LETTERS and other in word) for other in words)
+    found = _print(reading)
+    return word in found.whole or any(other in word for other in found.long) or found.words.has(word)
