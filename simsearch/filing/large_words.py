@@ -54,9 +54,9 @@ def lacking(a: Reading | None, b: Reading | None, alignment: Alignment | None) -
 def _not_on(beside: Reading, of: Reading, carry: Callable[[Points], Points] | None) -> tuple[float, int]:
     """The share of the large words of a photo that another one does not print, and how many of these it would show."""
     words = _large(of)
-    gone = [line for word, line in words.items() if not _prints(beside, word)]
-    most = max((_height(line, of) for line in words.values()), default=0.0)
-    names = [line for line in gone if line.confidence >= _SURELY and _height(line, of) >= _LARGEST * most]
+    gone = [(line, height) for word, (line, height) in words.items() if not _prints(beside, word)]
+    most = max((height for _, height in words.values()), default=0.0)
+    names = [line for line, height in gone if line.confidence >= _SURELY and height >= _LARGEST * most]
     seen = sum(_in_view(line, beside, carry) for line in names) if carry else 0
     return (len(gone) / len(words) if words else 0.0), seen
 
@@ -73,14 +73,15 @@ def _height(line: Line, reading: Reading) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _large(reading: Reading) -> Mapping[str, Line]:
-    """The large words that were read with certainty, normalised, and where they stand; no forms."""
+def _large(reading: Reading) -> Mapping[str, tuple[Line, float]]:
+    """The large words that were read with certainty, normalised, where they stand, and how high; no forms."""
     lines = [line for line in reading.lines if sum(map(str.isalpha, line.text)) >= _LEAST_LETTERS]
     heights = [_height(line, reading) for line in lines]
     least = _LARGE * max(heights, default=0.0)
-    sure = [line for line, height in zip(lines, heights, strict=True) if height >= least and line.confidence >= _SURE]
-    found = {word: line for line in reversed(sure) for word in normalised(line.text).split()}
-    return {w: line for w, line in found.items() if len(w) >= _LEAST_LETTERS and w.isalpha() and not forms(w)}
+    sized = zip(lines, heights, strict=True)
+    sure = [(line, height) for line, height in sized if height >= least and line.confidence >= _SURE]
+    found = {word: (line, height) for line, height in reversed(sure) for word in normalised(line.text).split()}
+    return {w: one for w, one in found.items() if len(w) >= _LEAST_LETTERS and w.isalpha() and not forms(w)}
 
 
 @dataclass(frozen=True)

@@ -114,32 +114,32 @@ class Beside:
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._ends: list[tuple[int, str]] = []
-        self._starts = self._letters = 0
-        self._alike: dict[str, int] = defaultdict(int)
-        """Letter -> places behind a letter like it."""
-        self._two: dict[str, int] = defaultdict(int)
-        """Letter -> places behind two letters that it may stand for."""
-        self._one: dict[str, int] = defaultdict(int)
-        """Two letters -> places behind one that they may stand for."""
         self._shortest: dict[int, int] = {}
         """Changes that :func:`same_word` allows a text -> letters of the shortest word that may be one with it."""
-        start = 0
+        behind: dict[str, int] = defaultdict(int)
+        """A letter, or two that one may stand for -> the places behind them."""
+        start = self._starts = 0
         for text in texts:
-            self._lay(text, start)
+            self._starts |= 1 << start
+            for at, letter in enumerate(text, 1):
+                behind[letter] |= 1 << start + at
+                if (pair := text[at - 2 : at]) in _PAIRS:
+                    behind[pair] |= 1 << start + at
+            self._ends.append((1 << start + len(text), text))
+            self._allow(text)
             start += len(text) + 1
+        self._letters = ((1 << start) - 1) & ~self._starts
+        self._like = dict(behind)
+        """Letter -> places behind one like it; two letters -> places behind one that they may stand for."""
+        self._two = dict[str, int]()
+        """Letter -> places behind two that it may stand for."""
+        for ours, theirs in _ALIKE:
+            self._like[ours] = self._like.get(ours, 0) | behind.get(theirs, 0)
+        for pair, whole in _TWO_FOR_ONE:
+            self._like[pair] = behind.get(whole, 0)
+            self._two[whole] = self._two.get(whole, 0) | behind.get(pair, 0)
 
-    def _lay(self, text: str, start: int) -> None:
-        self._starts |= 1 << start
-        for at, letter in enumerate(text, 1):
-            place = 1 << start + at
-            self._letters |= place
-            for other in (letter, *_TAKEN_FOR.get(letter, ())):
-                self._alike[other] |= place
-            for one in _STANDS_FOR.get(text[max(at - 2, 0) : at], ()):
-                self._two[one] |= place
-            for pair in _HALVES.get(letter, ()):
-                self._one[pair] |= place
-        self._ends.append((1 << start + len(text), text))
+    def _allow(self, text: str) -> None:
         allowed = int(_of_one_word(len(text)))
         least = len(text) - _known(text).pairs - allowed
         self._shortest[allowed] = min(least, self._shortest.get(allowed, least))
@@ -151,8 +151,8 @@ class Beside:
         for _ in range(changes):
             places.append(places[-1] | (places[-1] << 1 & self._letters))
         for i, letter in enumerate(word):
-            alike, two = self._alike.get(letter, 0), self._two.get(letter, 0)
-            one = self._one.get(word[i - 1 : i + 1], 0) if i else 0
+            alike, two = self._like.get(letter, 0), self._two.get(letter, 0)
+            one = self._like.get(word[i - 1 : i + 1], 0) if i else 0
             reached: list[int] = []
             for k, here in enumerate(places):
                 there = (here << 1 & alike) | (here << 2 & two) | (before[k] << 1 & one)
@@ -170,18 +170,6 @@ class Beside:
         length = len(word)
         changes = [allowed for allowed, shortest in self._shortest.items() if shortest <= length]
         return any(same_word(word, text) for text in self.may_be(word, max(int(_of_one_word(length)), *changes, 0)))
-
-
-def _listed(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for key, value in pairs:
-        found[key].append(value)
-    return found
-
-
-_TAKEN_FOR = _listed(_ALIKE)
-_STANDS_FOR = _listed(_TWO_FOR_ONE)
-_HALVES = _listed((whole, pair) for pair, whole in _TWO_FOR_ONE)
 
 
 @lru_cache(maxsize=16384)
