@@ -18,7 +18,7 @@ from simsearch.features.reading.quads import size
 from simsearch.features.reading.text import normalised
 from simsearch.recognition.printed.agreement import sized_words
 from simsearch.recognition.printed.alignment import Alignment, Points
-from simsearch.recognition.printed.spelling import same_word
+from simsearch.recognition.printed.spelling import Beside
 
 _SURE, _LARGE = 0.9, 0.5
 """Of the lines whose words count: confidence, and height beside the largest one."""
@@ -54,9 +54,9 @@ def lacking(a: Reading | None, b: Reading | None, alignment: Alignment | None) -
 def _not_on(beside: Reading, of: Reading, carry: Callable[[Points], Points] | None) -> tuple[float, int]:
     """The share of the large words of a photo that another one does not print, and how many of these it would show."""
     words = _large(of)
-    gone = [line for word, line in words.items() if not _prints(beside, word)]
-    most = max((_height(line, of) for line in words.values()), default=0.0)
-    names = [line for line in gone if line.confidence >= _SURELY and _height(line, of) >= _LARGEST * most]
+    gone = [(line, height) for word, (line, height) in words.items() if not _prints(beside, word)]
+    most = max((height for _, height in words.values()), default=0.0)
+    names = [line for line, height in gone if line.confidence >= _SURELY and height >= _LARGEST * most]
     seen = sum(_in_view(line, beside, carry) for line in names) if carry else 0
     return (len(gone) / len(words) if words else 0.0), seen
 
@@ -73,27 +73,38 @@ def _height(line: Line, reading: Reading) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _large(reading: Reading) -> Mapping[str, Line]:
-    """The large words that were read with certainty, normalised, and where they stand; no forms."""
+def _large(reading: Reading) -> Mapping[str, tuple[Line, float]]:
+    """The large words that were read with certainty, normalised, where they stand, and how high; no forms."""
     lines = [line for line in reading.lines if sum(map(str.isalpha, line.text)) >= _LEAST_LETTERS]
     heights = [_height(line, reading) for line in lines]
     least = _LARGE * max(heights, default=0.0)
-    sure = [line for line, height in zip(lines, heights, strict=True) if height >= least and line.confidence >= _SURE]
-    found = {word: line for line in reversed(sure) for word in normalised(line.text).split()}
-    return {w: line for w, line in found.items() if len(w) >= _LEAST_LETTERS and w.isalpha() and not forms(w)}
+    sized = zip(lines, heights, strict=True)
+    sure = [(line, height) for line, height in sized if height >= least and line.confidence >= _SURE]
+    found = {word: (line, height) for line, height in reversed(sure) for word in normalised(line.text).split()}
+    return {w: one for w, one in found.items() if len(w) >= _LEAST_LETTERS and w.isalpha() and not forms(w)}
+
+
+@dataclass(frozen=True)
+class _Print:
+    """What a photo prints, to look words up in."""
+
+    whole: str
+    """All print without spaces."""
+    long: tuple[str, ...]
+    """The words that count where they are a piece of another one."""
+    words: Beside
+    """All words, and neighbours as one."""
 
 
 @lru_cache(maxsize=1024)
-def _words(reading: Reading) -> tuple[frozenset[str], str]:
-    """All words, with neighbours as one; and all print without spaces."""
+def _print(reading: Reading) -> _Print:
+    words = {word: None for word, _ in sized_words(reading)}
     whole = "".join(normalised(line.text).replace(" ", "") for line in reading.lines)
-    return frozenset(word for word, _ in sized_words(reading)), whole
+    return _Print(whole, tuple(word for word in words if len(word) >= _LEAST_LETTERS), Beside(words))
 
 
 @lru_cache(maxsize=16384)
 def _prints(reading: Reading, word: str) -> bool:
     """Whether a photo prints a word, whole, cut off, or misread in few letters."""
-    words, together = _words(reading)
-    if word in words or word in together:
-        return True
-    return any(same_word(word, other) or (len(other) >= _LEAST_LETTERS and other in word) for other in words)
+    found = _print(reading)
+    return word in found.whole or any(other in word for other in found.long) or found.words.has(word)

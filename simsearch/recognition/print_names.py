@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -130,14 +131,19 @@ def _words(text: str) -> list[str]:
 
 def _side(named: Named) -> _Side:
     reading, facts = named
-    words = tuple(
+    return _Side(tuple(_TOKEN.findall(normalised(" ".join(base_name(facts))))), _read(reading))
+
+
+@lru_cache(maxsize=1024)
+def _read(reading: Reading) -> tuple[_Word, ...]:
+    """Of lines that can say a name. A photo is compared with several others."""
+    return tuple(
         _Word(word, line, raw)
         for line in reading.lines
         if line.confidence >= _SURE
         for raw in line.text.split()
         for word in _TOKEN.findall(normalised(raw.translate(_MARKS)))
     )
-    return _Side(tuple(_TOKEN.findall(normalised(" ".join(base_name(facts))))), words)
 
 
 def _whole(side: _Side) -> list[_Word]:

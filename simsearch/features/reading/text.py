@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 from itertools import chain
 
 _SPACES = re.compile(r"[^\w%.]+|(?<!\d)\.|\.(?!\d)|_")
@@ -18,6 +18,7 @@ _SHORTEST, _LONGEST = 3, 5
 """Characters of an n-gram."""
 
 
+@lru_cache(maxsize=16384)
 def normalised(text: str) -> str:
     """`text` without what print varies: case, width and accents of letters, script of digits, decimal commas, spacing.
 

@@ -7,6 +7,7 @@ judged by how many others it explains, as by RANSAC (Fischler, Bolles, 1981), bu
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import combinations
 
 import cv2
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from simsearch.features.orb import Geometry
 from simsearch.features.reading.quads import size
 from simsearch.features.reading.text import normalised
-from simsearch.features.reading.types import Line, Reading
+from simsearch.features.reading.types import Reading
 from simsearch.recognition.printed.alignment import Points, scaled
 from simsearch.recognition.printed.spelling import likeness, within
 
@@ -45,7 +46,7 @@ def by_lines(photo: Reading, catalog: Reading, side: int) -> Geometry | None:
     middles of the lines.
     """
     ours, theirs = (_ends(reading, side) for reading in (photo, catalog))
-    pairs = _common(photo.lines, catalog.lines, ours[1], theirs[1])
+    pairs = _common(photo, catalog, side)
     if len(pairs) < LEAST_LINES:
         return None
     a, b = ours[0][pairs[:, 0]], theirs[0][pairs[:, 1]]
@@ -84,6 +85,7 @@ def _proposed(a: Points, b: Points, reach: Points, pairs: NDArray[np.intp]) -> P
     return np.array([[f.real, -f.imag, s.real], [f.imag, f.real, s.imag], [0.0, 0.0, 1.0]])
 
 
+@lru_cache(maxsize=1024)
 def _ends(reading: Reading, side: int) -> tuple[Points, NDArray[np.float64]]:
     """Left and right end (n, 2, 2) of each line, and its height (n,), in pixels of the scaled picture."""
     share = scaled((reading.width, reading.height), side)
@@ -92,24 +94,25 @@ def _ends(reading: Reading, side: int) -> tuple[Points, NDArray[np.float64]]:
     return ends, np.array([size(quad)[1] for quad in quads])
 
 
-def _common(
-    ours: tuple[Line, ...], theirs: tuple[Line, ...], our_heights: Points, their_heights: Points
-) -> NDArray[np.intp]:
+def _common(photo: Reading, catalog: Reading, side: int) -> NDArray[np.intp]:
     """Places (n, 2) of lines that say the same, those of the largest first."""
-
-    def chosen(lines: tuple[Line, ...], heights: Points) -> list[tuple[int, str, set[str]]]:
-        texts = [(i, normalised(line.text).replace(" ", "")) for i, line in enumerate(lines)]
-        long = [(i, text, {*text}) for i, text in texts if len(text) >= _LETTERS]
-        return sorted(long, key=lambda one: (-heights[one[0]] * len(one[1]), one[0]))[:_LINES]
-
-    others = chosen(theirs, their_heights)
+    others = _chosen(catalog, side)
     found = [
         (i, j)
-        for i, a, letters in chosen(ours, our_heights)
+        for i, a, letters in _chosen(photo, side)
         for j, b, other_letters in others
         if a == b or (_may_be_alike(a, b, letters, other_letters) and likeness(a, b) >= _ALIKE)
     ]
     return np.array(found[:_PAIRS], np.intp).reshape(-1, 2)
+
+
+@lru_cache(maxsize=1024)
+def _chosen(reading: Reading, side: int) -> list[tuple[int, str, set[str]]]:
+    """Place, text and letters of the lines that are looked at."""
+    heights = _ends(reading, side)[1]
+    texts = [(i, normalised(line.text).replace(" ", "")) for i, line in enumerate(reading.lines)]
+    long = [(i, text, {*text}) for i, text in texts if len(text) >= _LETTERS]
+    return sorted(long, key=lambda one: (-heights[one[0]] * len(one[1]), one[0]))[:_LINES]
 
 
 def _may_be_alike(a: str, b: str, letters: set[str], other_letters: set[str]) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simsearch.recognition.printed import digits
-from simsearch.recognition.printed.spelling import distance, likeness, same_word, within
+from simsearch.recognition.printed.spelling import Beside, distance, likeness, same_word, within
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,27 @@ def test_it_is_a_distance() -> None:
 @given(st.text("0oqmrnclduvi1ae", max_size=9), st.text("0oqmrnclduvi1ae", max_size=9), st.floats(0, 4))
 def test_what_spares_comparisons_changes_none(a: str, b: str, most: float) -> None:
     assert within(a, b, most) == (distance(a, b) <= most)
+
+
+MISREAD = st.text("0oqmrnclduvi1ae", max_size=14)
+
+
+@given(MISREAD, st.lists(MISREAD, max_size=5), st.data())
+def test_many_texts_at_once_say_what_each_says(word: str, others: list[str], data: st.DataObject) -> None:
+    """One of the texts is the word with one piece exchanged, so that some are near."""
+    at = data.draw(st.integers(0, len(word)))
+    piece = data.draw(st.sampled_from(["", "m", "rn", "d", "cl", "0", "e", "li"]))
+    texts = [*others, word[:at] + piece + word[at + data.draw(st.integers(0, 2)) :]]
+    edits = data.draw(st.integers(0, 4))
+    for some in (texts, texts[:-1]):
+        assert Beside(some).has(word) == any(distance(word, text) <= limit(word, text) for text in some)
+        assert {text for text in some if distance(word, text) <= edits} <= {*Beside(some).may_be(word, edits)}
+    for text in texts:
+        assert within(word, text, edits) == (distance(word, text) <= edits)
+
+
+def limit(a: str, b: str) -> float:
+    return max(0.5, max(len(a), len(b)) / 6)
 
 
 def test_numbers_are_cut_out_of_words() -> None:
