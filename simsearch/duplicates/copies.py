@@ -140,15 +140,13 @@ class Copies:
 
     def _inside(self, photo: int, other: int, onto: Affine) -> bool:
         """Whether `other` shows all of a photo that has edges; those around a picture are in cells beside it."""
-        points = moved(onto, self._cells(photo)[self._busy[photo].ravel()])
+        points = moved(onto, self._edges(photo))
         beside = _BESIDE * self._frames[photo].max() / GRID * float(np.sqrt(abs(np.linalg.det(onto[:, :2]))))
         return len(points) > 0 and float(self._within(points, other, beside).mean()) >= _COVERED
 
     def _covered(self, start: int, steps: Sequence[tuple[int, Affine]]) -> bool:
         """Whether each photo on the way shows what the first and the last have in common."""
-        cells = self._cells(start)
-        (last, way), between = steps[-1], steps[:-1]
-        common = cells[self._within(moved(way, cells), last)]
+        common, between = self._common(start, steps[-1]), steps[:-1]
         return len(common) > 0 and all(
             float(self._within(moved(matrix, common), photo).mean()) >= _COVERED for photo, matrix in between
         )
@@ -156,12 +154,13 @@ class Copies:
     def _around(self, start: int, steps: Sequence[tuple[int, Affine]]) -> float:
         """See `Joined.around`."""
         (last, way), between = steps[-1], steps[:-1]
-        cells = self._cells(start)
-        common = cells[self._within(moved(way, cells), last)]
+        common = self._common(start, steps[-1])
+        if not len(common):
+            return 0.0
         shown = np.ones(len(common), np.bool_)
         for photo, onto in between:
             to_last = chained(inverse(onto), way)
-            edges = self._cells(photo)[self._busy[photo].ravel()]
+            edges = self._edges(photo)
             met = self._within(moved(inverse(onto), edges), start) & self._within(moved(to_last, edges), last)
             filled = [
                 self._within(moved(back, self._cells(end)), photo).mean()
@@ -171,6 +170,15 @@ class Copies:
                 return 0.0
             shown &= self._within(moved(onto, common), photo)
         return 1 - float(shown.mean())
+
+    def _common(self, start: int, end: tuple[int, Affine]) -> Points:
+        """The cells of the first photo that lie in the last one."""
+        cells, (last, way) = self._cells(start), end
+        return cells[self._within(moved(way, cells), last)]
+
+    def _edges(self, photo: int) -> Points:
+        """The cells that have edges."""
+        return self._cells(photo)[self._busy[photo].ravel()]
 
     def _cells(self, photo: int) -> Points:
         """The middles of the cells, row after row."""

@@ -19,8 +19,8 @@ from simsearch.duplicates.thumbnails import GLANCE, Shown
 _SIZES = np.geomspace(0.5, 0.97, 15)
 """Of the crop's longer side to that of the whole."""
 _NEARBY = np.linspace(0.97, 1.03, 7)
-_LIKELY, _SURE = 0.8, 0.8
-"""Least correlation at a glance, and at `COARSE`."""
+_ALIKE = 0.8
+"""Least correlation, at a glance and at `COARSE`."""
 _MISS = 1.0
 """Pixels that such a map may be off by, of `OrbSettings.size` on the longer side; it is refined on the pixels."""
 
@@ -35,11 +35,11 @@ def crop_placements(a: Shown, b: Shown, size: int) -> list[Placement]:
         for whole, crop, swapped in ((b, a, False), (a, b, True))
     ]
     score, scale, _, whole, crop, swapped = max(found, key=lambda one: one[0])
-    if score < _LIKELY:
+    if score < _ALIKE:
         return []
     within, cut = (cv2.cvtColor(side.coarse, cv2.COLOR_RGB2GRAY).astype(np.float32) for side in (whole, crop))
     score, scale, (x, y) = _best(within, cut, scale * _NEARBY)
-    if score < _SURE:
+    if score < _ALIKE:
         return []
     onto = np.array([[scale, 0.0, x * size / COARSE], [0.0, scale, y * size / COARSE]])
     return [Placement(inverse(onto) if swapped else onto, 0.0, _MISS)]

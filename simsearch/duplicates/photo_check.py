@@ -68,8 +68,10 @@ class PhotoCheck:
         aligned = best_alignment(*both, whole, self.size)
         if aligned and aligned[1].same:
             return self._same(aligned[0], *both)
-        drawn = overlay(*both, pills=self.files.pills(pair[0]) and self.files.pills(pair[1]))
-        if drawn is None or min(side.left for side in both) < _LITTLE:
+        if min(side.left for side in both) < _LITTLE:
+            return None
+        drawn = overlay(*both, pills=all(map(self.files.pills, pair)))
+        if drawn is None:
             return None
         return PhotoEvidence(whole[0], True, (drawn.place, drawn.place), drawn.share, overlaid=True)
 
