@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.checked import Evidence, Seen
@@ -13,6 +14,7 @@ from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.threads import in_threads
 from simsearch.core.types import Description, Descriptor, Progress
 from simsearch.features.base import Method, unpack
+from simsearch.filing.crew import Crew
 from simsearch.filing.evidence import PAIR_FEATURES, ImageSeen, PairSeen, RowSeen
 from simsearch.filing.filed import Filing
 from simsearch.filing.looker import Looker
@@ -61,11 +63,14 @@ class Watcher:
         looker: Looker,
         nearby: Nearby,
         stamp: str,
+        crew: Crew,
         pills: Method | None = None,
     ) -> None:
-        """`stamp`: of all that the evidence is computed by. `pills`: describes loose pills; None: nothing does."""
+        """`stamp`: of all that the evidence is computed by. `crew`: looks along with this process. `pills`: describes
+        loose pills; None: nothing does.
+        """
         self.catalog, self.methods, self.prints, self.pills = catalog, methods, prints, pills
-        self.looker, self.nearby, self.stamp = looker, nearby, stamp
+        self.looker, self.nearby, self.stamp, self.crew = looker, nearby, stamp, crew
 
     def see(self, filing: Filing, due: Collection[int], revision: int, progress: Progress) -> frozenset[int]:
         """See and keep the images `due`, and older ones that a new one comes near to; returns all that were looked at.
@@ -77,16 +82,15 @@ class Watcher:
         first = True
         while queue:
             again: dict[int, None] = {}
-            for start in range(0, len(queue), _BLOCK):
-                block = queue[start : start + _BLOCK]
-                seen, before = self._block(filing, block)
+            blocks = [queue[start : start + _BLOCK] for start in range(0, len(queue), _BLOCK)]
+            for block, (seen, known) in self.crew.run(blocks, partial(self.block, filing)):
                 noted: dict[int, tuple[Evidence, Collection[int]]] = {
                     i: (one.json(), [p.other for p in one.others]) for i, one in seen.items()
                 }
                 self.catalog.checked.note(noted, self.stamp, revision)
                 looked |= set(block)
                 if first:
-                    new = [i for i in block if i in seen and i not in before]
+                    new = [i for i in block if i in seen and i not in known]
                     again |= dict.fromkeys(p.other for i in new for p in seen[i].others if _is_near(p))
                 done += len(block)
                 progress(done, total, "looking")
@@ -95,7 +99,8 @@ class Watcher:
             total += len(queue)
         return frozenset(looked)
 
-    def _block(self, filing: Filing, block: Sequence[int]) -> tuple[dict[int, ImageSeen], Mapping[int, Seen]]:
+    def block(self, filing: Filing, block: Sequence[int]) -> tuple[dict[int, ImageSeen], frozenset[int]]:
+        """What is seen of some images, and which of them were seen before. Nothing is written."""
         own = self.catalog.images.facts(block)
         printed = self._stored_print(own)
         looks = self.nearby.by_looks(list(own))
@@ -114,7 +119,7 @@ class Watcher:
         of = _Block(facts, printed, chosen, self._pills(own.values()), looked)
         _ = filing.vocabulary  # made once, before threads ask for it
         seen = in_threads(lambda i: self._image(filing, of, i), list(own))
-        return dict(zip(own, seen, strict=True)), {i: one for i, one in before.items() if i in own}
+        return dict(zip(own, seen, strict=True)), frozenset(before.keys() & own.keys())
 
     def _known(self, before: Mapping[int, Seen], facts: Mapping[int, ImageFacts]) -> dict[Pair, tuple[float, ...]]:
         """Features of pairs that were looked at from either side since both of their photos changed last."""
