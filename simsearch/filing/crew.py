@@ -28,7 +28,7 @@ Block = Sequence[int]
 """Ids of images that are looked at together."""
 Look = Callable[[Block], Any]
 """Looks at a block."""
-_WORTH = 400
+_WORTH = 200
 """Images for each process, from which it is started: that takes a second, and its memory."""
 _BEGIN = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from {0} import {1}; {1}()"
 _LOG = logging.getLogger("simsearch")

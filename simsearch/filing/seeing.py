@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +15,8 @@ from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.threads import in_threads
 from simsearch.core.types import Description, Descriptor, Progress
 from simsearch.features.base import Method, unpack
+from simsearch.features.reading import Reading
+from simsearch.features.reading.content import content
 from simsearch.filing.crew import Crew
 from simsearch.filing.evidence import PAIR_FEATURES, ImageSeen, PairSeen, RowSeen
 from simsearch.filing.filed import Filing
@@ -23,7 +26,7 @@ from simsearch.recognition.pair_scorer import StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.stored import stored
 
-VERSION = "4"
+VERSION = "5"
 """Of what is seen: raised when the same catalog would be seen otherwise."""
 MATES = 4
 """Photos of the own SKU that a photo is compared with: the most similar ones."""
@@ -36,6 +39,7 @@ _LOOK, _LIKENESS = PAIR_FEATURES.index("look"), PAIR_FEATURES.index("likeness")
 _NEAR_LOOK, _NEAR_TEXT = -2.0, 0.3
 """From which a new photo is so near to an older one that this is looked at again."""
 _NOT_READ = PrintSide()
+_WORD = re.compile(r"[^\W\d_]{4}")
 Pair = tuple[int, int]
 
 
@@ -144,8 +148,8 @@ class Watcher:
         rows = {other: self.looker.row(side, facts) for other, facts in others.items()}
         named = filing.vocabulary.named(side.reading, sku)
         rows |= self._best_rows(filing, side, [other for other in named if other not in rows][:_ROWS_TRIED])
-        read = side.reading is not None and bool(side.reading.lines)
-        return ImageSeen(read, mates, near, row, rows, tuple(other for other in named if other in rows))
+        held = tuple(other for other in named if other in rows)
+        return ImageSeen(_says_something(side.reading), mates, near, row, rows, held)
 
     def _best_rows(self, filing: Filing, side: PrintSide, skus: Iterable[str]) -> dict[str, RowSeen]:
         found: dict[str, RowSeen] = {}
@@ -194,6 +198,14 @@ def stamp_of(methods: Iterable[Method]) -> str:
     """Digest of what sees: it changes where the same catalog would be seen otherwise."""
     known = " ".join([VERSION, *sorted(method.fingerprint for method in methods)])
     return hashlib.sha256(known.encode()).hexdigest()
+
+
+def _says_something(reading: Reading | None) -> bool:
+    """Whether words are read, and not only what varies between packs of one product, as on the back of a strip."""
+    lines = reading.lines if reading is not None else ()
+    vary = [content(line.text).varies for line in lines]
+    lasting = sum(not varies and bool(_WORD.search(line.text)) for line, varies in zip(lines, vary, strict=True))
+    return lasting > 0 and lasting >= sum(vary)
 
 
 def _is_near(pair: PairSeen) -> bool:
