@@ -26,7 +26,7 @@ from simsearch.recognition.pair_scorer import StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.stored import stored
 
-VERSION = "5"
+VERSION = "6"
 """Of what is seen: raised when the same catalog would be seen otherwise."""
 MATES = 4
 """Photos of the own SKU that a photo is compared with: the most similar ones."""

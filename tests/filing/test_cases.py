@@ -130,6 +130,20 @@ def test_a_photo_of_a_product_that_is_nowhere_is_odd_and_can_be_left_out() -> No
     ]
 
 
+@pytest.mark.parametrize(("lacks", "twice"), [(0.5, False), (1.0, True)])
+def test_siblings_that_print_a_name_more_are_two_products(lacks: float, twice: bool) -> None:
+    """Each prints the whole name of its row; where one lacks a word of the other's, they are two."""
+    table = Table({"a": ("A", "A"), "b": ("A", "A"), "c": ("A2", "A"), "d": ("A2", "A")})
+    table.filing = replace(table.filing, products={**table.filing.products, "A2": product("A2", name="Drug A Junior")})
+    beside = {"a": "A2", "b": "A2", "c": "A", "d": "A"}
+    seen = {
+        i: replace(one, row=OWN_ROW, rows={beside[table.name(i)]: RowSeen(lacks if table.name(i) in "ab" else 1.0)})
+        for i, one in table.seen().items()
+    }
+    found = [one for one in judged(seen, table.filing, JUDGE) if isinstance(one.case, TwiceCase)]
+    assert bool(found) is twice
+
+
 @pytest.mark.parametrize("silent", ["g", "ab"])
 def test_where_one_side_says_nothing_a_photo_is_hardly_odd(silent: str) -> None:
     """The back of a strip shares nothing with its front."""
