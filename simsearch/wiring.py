@@ -185,8 +185,10 @@ class Parts:
     @property
     def checker(self) -> Checker:
         """What checks how the catalog is filed, by the generation that serves."""
+        from simsearch.core.threads import cores
         from simsearch.features.base import MetricMethod
         from simsearch.filing.checker import Checker
+        from simsearch.filing.crew import Crew
         from simsearch.filing.judging import shipped
         from simsearch.filing.looker import Looker
         from simsearch.filing.nearby import Nearby
@@ -199,9 +201,13 @@ class Parts:
         words = PrintVerifier(None, snapshot.text_weights.weight, keypoint_side=side)
         prints = PairPrint(self.print_methods, words, keypoint_side=side) if self.reading else None
         needed = {name: self.methods[name] for name in NEEDED}
+        crew = Crew(
+            (__name__, help_to_check.__name__), (self.home, self.config, dict(self.origin)), snapshot.generation,
+            self.config.check.processes or cores(),
+        )  # fmt: skip
         return Checker(
             self.catalog, needed, prints, Looker(scorer, prints, words), Nearby(self.catalog, network, snapshot),
-            shipped(), self.reading, self.config.check.least, self.methods.get("pills"),
+            shipped(), self.reading, self.config.check.least, crew, self.methods.get("pills"),
         )  # fmt: skip
 
     @property
@@ -324,3 +330,18 @@ class Parts:
         # The home is locked first: it says so at once where another process of this machine writes.
         with hold_lock(self.home), self.catalog.database.writing():
             yield
+
+
+def help_to_check() -> None:
+    """The life of a process that looks at photos for a check of another process, on the same home."""
+    from simsearch.filing.crew import Look, serve
+
+    def start(setup: tuple[Path, Config, Mapping[str, str]]) -> tuple[str, Look]:
+        from simsearch.filing.filed import Filing
+
+        parts = Parts(*setup)
+        checker = parts.checker
+        filing = Filing.of(parts.catalog, parts.reading)
+        return checker.watcher.crew.sign, lambda block: checker.watcher.block(filing, block)
+
+    serve(start)

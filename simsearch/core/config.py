@@ -159,6 +159,7 @@ class CheckSettings:
     """How the catalog's filing is checked."""
 
     least: float = setting(0.5, low=0.0, high=1.0)
+    processes: int = setting(0, low=0, high=64)
 
 
 @dataclass(frozen=True)

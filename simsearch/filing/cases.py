@@ -39,6 +39,8 @@ one lacks a large word in view. rows: share of the photos that say other amounts
 FAR = 8.0
 """The score of photos that were not compared, because no lane returned one for the other, is the lowest: -FAR."""
 _KINDS = ("strength", "pack", "volume", "form", "code")
+_WHOLE, _PART, _LACKS = 0.85, 0.25, 0.7
+"""How much of a name is printed where it is printed whole, and where a word of it is not, at least and at most."""
 _LEADS = 1.0
 """How much better another row has to fit than the own one, so that a photo without a pair there is held against it."""
 Score = Callable[[PairSeen], float]
@@ -196,7 +198,7 @@ def twice_cases(
             met[min(a, b), max(a, b)][key] = pair
     return [
         _twice(both, pairs, seen, filing, score) for both, pairs in sorted(met.items())
-        if not _two_strengths(both, pairs, seen, filing)
+        if not _two_strengths(both, pairs, seen, filing) and not _two_names(both, seen, filing)
     ]  # fmt: skip
 
 
@@ -210,6 +212,23 @@ def _two_strengths(
         "strength" in own.agree and row is not None and "strength" in {kind for kind, *_ in (*row.against, *row.unsure)}
         for own, row in held
     )
+
+
+def _two_names(skus: tuple[str, str], seen: Mapping[int, ImageSeen], filing: Filing) -> bool:
+    """Whether photos of each SKU print the whole name of their own row, and those of one only a part of the other's.
+
+    "Kerdunal" beside "Kerdunal Junior". Where nothing of a name is printed, another face may be shown.
+    """
+    words = [{*filing.products[sku].name.casefold().split()} for sku in skus]
+    if words[0] == words[1] or not all(words):
+        return False
+    own, across = [0.0, 0.0], [0.0, 0.0]
+    for side, sku in enumerate(skus):
+        for one in (seen[i] for i in filing.groups[sku] if i in seen):
+            own[side] = max(own[side], one.row.name)
+            other = one.rows.get(skus[1 - side])
+            across[side] = max(across[side], other.name if other else 0.0)
+    return min(own) >= _WHOLE and _PART <= min(across) <= _LACKS
 
 
 def _twice(

@@ -18,6 +18,7 @@ from simsearch.features.base import Method
 from simsearch.filing.arbiter import judged, settled
 from simsearch.filing.cases import PhotoCase
 from simsearch.filing.comparing import comparer
+from simsearch.filing.crew import Crew
 from simsearch.filing.evidence import ImageSeen
 from simsearch.filing.filed import Filing
 from simsearch.filing.judging import Judge
@@ -29,7 +30,7 @@ from simsearch.filing.seeing import Watcher, stamp_of
 from simsearch.filing.telling import Teller
 from simsearch.recognition.pair_scorer import StoredPrint
 
-_RULES = "2"
+_RULES = "3"
 """Of what is listed: raised when the same cases would be settled or told otherwise."""
 _TOLD, _JUDGED = 128, 500
 """Doubts whose print is compared again at once, to be told; SKUs that are judged at once."""
@@ -68,13 +69,16 @@ class Checker:
         judge: Judge,
         reading: Method | None,
         least: float,
+        crew: Crew,
         pills: Method | None = None,
     ) -> None:
-        """`reading`: whose descriptors the print is; None: none. `least`: probability from which a doubt is kept."""
+        """`reading`: whose descriptors the print is; None: none. `least`: probability from which a doubt is kept.
+        `crew`: looks along.
+        """
         self.catalog, self.methods, self.prints, self.looker = catalog, methods, prints, looker
         self.judge, self.reading, self.least = judge, reading, least
         self.stamp = stamp_of([*methods.values(), *(m for m in (reading, pills) if m is not None)])
-        self.watcher = Watcher(catalog, methods, prints, looker, nearby, self.stamp, pills)
+        self.watcher = Watcher(catalog, methods, prints, looker, nearby, self.stamp, crew, pills)
 
     @SingleThreaded()
     def check(

@@ -72,7 +72,7 @@ class ImageSeen:
     """What was seen of one photo."""
 
     read: bool
-    """Whether any print was read on it."""
+    """Whether any print was read on it that says something of the product: a lot and a date alone do not."""
     own: tuple[PairSeen, ...]
     """Beside photos of its SKU."""
     others: tuple[PairSeen, ...]

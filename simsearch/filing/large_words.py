@@ -53,8 +53,9 @@ def lacking(a: Reading | None, b: Reading | None, alignment: Alignment | None) -
 
 def _not_on(beside: Reading, of: Reading, carry: Callable[[Points], Points] | None) -> tuple[float, int]:
     """The share of the large words of a photo that another one does not print, and how many of these it would show."""
-    words = _large(of)
-    gone = [(line, height) for word, (line, height) in words.items() if not _prints(beside, word)]
+    words, laid = _large(of)
+    found = _print(beside).has(laid)
+    gone = [one for one, printed in zip(words.values(), found, strict=True) if not printed]
     most = max((height for _, height in words.values()), default=0.0)
     names = [line for line, height in gone if line.confidence >= _SURELY and height >= _LARGEST * most]
     seen = sum(_in_view(line, beside, carry) for line in names) if carry else 0
@@ -73,7 +74,7 @@ def _height(line: Line, reading: Reading) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _large(reading: Reading) -> Mapping[str, tuple[Line, float]]:
+def _large(reading: Reading) -> tuple[Mapping[str, tuple[Line, float]], Beside]:
     """The large words that were read with certainty, normalised, where they stand, and how high; no forms."""
     lines = [line for line in reading.lines if sum(map(str.isalpha, line.text)) >= _LEAST_LETTERS]
     heights = [_height(line, reading) for line in lines]
@@ -81,7 +82,8 @@ def _large(reading: Reading) -> Mapping[str, tuple[Line, float]]:
     sized = zip(lines, heights, strict=True)
     sure = [(line, height) for line, height in sized if height >= least and line.confidence >= _SURE]
     found = {word: (line, height) for line, height in reversed(sure) for word in normalised(line.text).split()}
-    return {w: one for w, one in found.items() if len(w) >= _LEAST_LETTERS and w.isalpha() and not forms(w)}
+    words = {w: one for w, one in found.items() if len(w) >= _LEAST_LETTERS and w.isalpha() and not forms(w)}
+    return words, Beside(words)
 
 
 @dataclass(frozen=True)
@@ -90,21 +92,29 @@ class _Print:
 
     whole: str
     """All print without spaces."""
-    long: tuple[str, ...]
+    long: frozenset[str]
     """The words that count where they are a piece of another one."""
     words: Beside
     """All words, and neighbours as one."""
+
+    def has(self, words: Beside) -> list[bool]:
+        """Whether it prints each word, whole, cut off, or misread in few letters."""
+        near = self.words.same(words)
+        return [
+            word in self.whole or bool(same) or not self.long.isdisjoint(_pieces(word))
+            for word, same in zip(words.texts, near, strict=True)
+        ]
 
 
 @lru_cache(maxsize=1024)
 def _print(reading: Reading) -> _Print:
     words = {word: None for word, _ in sized_words(reading)}
     whole = "".join(normalised(line.text).replace(" ", "") for line in reading.lines)
-    return _Print(whole, tuple(word for word in words if len(word) >= _LEAST_LETTERS), Beside(words))
+    return _Print(whole, frozenset(word for word in words if len(word) >= _LEAST_LETTERS), Beside(words))
 
 
 @lru_cache(maxsize=16384)
-def _prints(reading: Reading, word: str) -> bool:
-    """Whether a photo prints a word, whole, cut off, or misread in few letters."""
-    found = _print(reading)
-    return word in found.whole or any(other in word for other in found.long) or found.words.has(word)
+def _pieces(word: str) -> frozenset[str]:
+    """All pieces of a word that are long enough to count."""
+    ends = range(_LEAST_LETTERS, len(word) + 1)
+    return frozenset(word[start:end] for end in ends for start in range(end - _LEAST_LETTERS + 1))

@@ -30,6 +30,8 @@ _AMOUNTS = ("strength", "pack", "volume")
 _MOST_ODDS = 8.0
 _STEADY = 25
 """Keypoints that agree, from which the place of a word is known."""
+_ALSO = frozenset({"syrup", "suspension"})
+"""Forms of which a row may say one for the other: what is drunk."""
 _SURE_FORM = 0.95
 """Confidence of a line from which its word for a form counts against a row."""
 
@@ -106,7 +108,8 @@ def _form(side: PrintSide, facts: ImageFacts) -> list[PrintedFact]:
     named = [s for s in said(side.reading, form=facts.form) if s.content.forms]
     ours = frozenset().union(*(s.content.forms for s in named))
     sure = next((s for s in named if s.line.confidence >= _SURE_FORM), None)
-    if sure is None or not differ(ours, forms(f"{facts.form} {facts.name}")):
+    theirs = forms(f"{facts.form} {facts.name}")
+    if sure is None or not differ(ours, theirs | _ALSO if theirs & _ALSO else theirs):
         return []
     return [PrintedFact("form", sure.line.text, facts.form, from_table=True, confidence=sure.line.confidence)]
 

@@ -22,6 +22,8 @@ _SURE = 0.9
 """Confidence of a line whose numbers count."""
 _BEHIND = re.compile(r"\b([^\W\d_]+)[ -]?(\d+(?:\.\d+)?)(?![\w.])")
 """A number behind a word of a name."""
+_OF_A_CODE = re.compile(r"(?<![\d.,])0\d")
+"""A number that begins with 0 and is no decimal: `MNB/05/109` is a licence."""
 Amount = tuple[str, str, float, float]
 
 
@@ -42,7 +44,7 @@ def strength_said(reading: Reading, facts: ImageFacts) -> tuple[bool, str]:
 
 def _may_say(line: Line) -> bool:
     about = content(line.text)
-    return not (about.varies or about.pack or about.volumes)
+    return not (about.varies or about.pack or about.volumes or _OF_A_CODE.search(line.text))
 
 
 def _numbers(text: str) -> list[float]:
@@ -62,7 +64,12 @@ def _other_part(lines: Sequence[Line], strength: str, form: str) -> str:
 def _is_other(text: str, strength: str) -> bool:
     """Whether a line has a number that is none of a strength, misread in a digit: 326 of 325."""
     known = digits.numbers(strength)
-    return any(not any(digits.look_alike(number, other) for other in known) for number in digits.numbers(text))
+    return any(not any(_one_number(number, other) for other in known) for number in digits.numbers(text))
+
+
+def _one_number(a: str, b: str) -> bool:
+    """Whether two numbers may be one, misread in a digit or without its point: 75 of 7.5."""
+    return digits.look_alike(a, b) or a.replace(".", "") == b.replace(".", "")
 
 
 def _amounts(value: Strength) -> set[Amount]:

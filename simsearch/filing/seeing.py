@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.checked import Evidence, Seen
@@ -13,6 +15,9 @@ from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.threads import in_threads
 from simsearch.core.types import Description, Descriptor, Progress
 from simsearch.features.base import Method, unpack
+from simsearch.features.reading import Reading
+from simsearch.features.reading.content import content
+from simsearch.filing.crew import Crew
 from simsearch.filing.evidence import PAIR_FEATURES, ImageSeen, PairSeen, RowSeen
 from simsearch.filing.filed import Filing
 from simsearch.filing.looker import Looker
@@ -21,7 +26,7 @@ from simsearch.recognition.pair_scorer import StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.stored import stored
 
-VERSION = "4"
+VERSION = "6"
 """Of what is seen: raised when the same catalog would be seen otherwise."""
 MATES = 4
 """Photos of the own SKU that a photo is compared with: the most similar ones."""
@@ -34,6 +39,7 @@ _LOOK, _LIKENESS = PAIR_FEATURES.index("look"), PAIR_FEATURES.index("likeness")
 _NEAR_LOOK, _NEAR_TEXT = -2.0, 0.3
 """From which a new photo is so near to an older one that this is looked at again."""
 _NOT_READ = PrintSide()
+_WORD = re.compile(r"[^\W\d_]{4}")
 Pair = tuple[int, int]
 
 
@@ -61,11 +67,14 @@ class Watcher:
         looker: Looker,
         nearby: Nearby,
         stamp: str,
+        crew: Crew,
         pills: Method | None = None,
     ) -> None:
-        """`stamp`: of all that the evidence is computed by. `pills`: describes loose pills; None: nothing does."""
+        """`stamp`: of all that the evidence is computed by. `crew`: looks along with this process. `pills`: describes
+        loose pills; None: nothing does.
+        """
         self.catalog, self.methods, self.prints, self.pills = catalog, methods, prints, pills
-        self.looker, self.nearby, self.stamp = looker, nearby, stamp
+        self.looker, self.nearby, self.stamp, self.crew = looker, nearby, stamp, crew
 
     def see(self, filing: Filing, due: Collection[int], revision: int, progress: Progress) -> frozenset[int]:
         """See and keep the images `due`, and older ones that a new one comes near to; returns all that were looked at.
@@ -77,16 +86,15 @@ class Watcher:
         first = True
         while queue:
             again: dict[int, None] = {}
-            for start in range(0, len(queue), _BLOCK):
-                block = queue[start : start + _BLOCK]
-                seen, before = self._block(filing, block)
+            blocks = [queue[start : start + _BLOCK] for start in range(0, len(queue), _BLOCK)]
+            for block, (seen, known) in self.crew.run(blocks, partial(self.block, filing)):
                 noted: dict[int, tuple[Evidence, Collection[int]]] = {
                     i: (one.json(), [p.other for p in one.others]) for i, one in seen.items()
                 }
                 self.catalog.checked.note(noted, self.stamp, revision)
                 looked |= set(block)
                 if first:
-                    new = [i for i in block if i in seen and i not in before]
+                    new = [i for i in block if i in seen and i not in known]
                     again |= dict.fromkeys(p.other for i in new for p in seen[i].others if _is_near(p))
                 done += len(block)
                 progress(done, total, "looking")
@@ -95,7 +103,8 @@ class Watcher:
             total += len(queue)
         return frozenset(looked)
 
-    def _block(self, filing: Filing, block: Sequence[int]) -> tuple[dict[int, ImageSeen], Mapping[int, Seen]]:
+    def block(self, filing: Filing, block: Sequence[int]) -> tuple[dict[int, ImageSeen], frozenset[int]]:
+        """What is seen of some images, and which of them were seen before. Nothing is written."""
         own = self.catalog.images.facts(block)
         printed = self._stored_print(own)
         looks = self.nearby.by_looks(list(own))
@@ -114,7 +123,7 @@ class Watcher:
         of = _Block(facts, printed, chosen, self._pills(own.values()), looked)
         _ = filing.vocabulary  # made once, before threads ask for it
         seen = in_threads(lambda i: self._image(filing, of, i), list(own))
-        return dict(zip(own, seen, strict=True)), {i: one for i, one in before.items() if i in own}
+        return dict(zip(own, seen, strict=True)), frozenset(before.keys() & own.keys())
 
     def _known(self, before: Mapping[int, Seen], facts: Mapping[int, ImageFacts]) -> dict[Pair, tuple[float, ...]]:
         """Features of pairs that were looked at from either side since both of their photos changed last."""
@@ -139,8 +148,8 @@ class Watcher:
         rows = {other: self.looker.row(side, facts) for other, facts in others.items()}
         named = filing.vocabulary.named(side.reading, sku)
         rows |= self._best_rows(filing, side, [other for other in named if other not in rows][:_ROWS_TRIED])
-        read = side.reading is not None and bool(side.reading.lines)
-        return ImageSeen(read, mates, near, row, rows, tuple(other for other in named if other in rows))
+        held = tuple(other for other in named if other in rows)
+        return ImageSeen(_says_something(side.reading), mates, near, row, rows, held)
 
     def _best_rows(self, filing: Filing, side: PrintSide, skus: Iterable[str]) -> dict[str, RowSeen]:
         found: dict[str, RowSeen] = {}
@@ -189,6 +198,14 @@ def stamp_of(methods: Iterable[Method]) -> str:
     """Digest of what sees: it changes where the same catalog would be seen otherwise."""
     known = " ".join([VERSION, *sorted(method.fingerprint for method in methods)])
     return hashlib.sha256(known.encode()).hexdigest()
+
+
+def _says_something(reading: Reading | None) -> bool:
+    """Whether words are read, and not only what varies between packs of one product, as on the back of a strip."""
+    lines = reading.lines if reading is not None else ()
+    vary = [content(line.text).varies for line in lines]
+    lasting = sum(not varies and bool(_WORD.search(line.text)) for line, varies in zip(lines, vary, strict=True))
+    return lasting > 0 and lasting >= sum(vary)
 
 
 def _is_near(pair: PairSeen) -> bool:

@@ -27,7 +27,7 @@ from simsearch.recognition.print_places import line_at
 from simsearch.recognition.printed.aligned import corners
 from simsearch.recognition.printed.alignment import Alignment, Points, Zone
 from simsearch.recognition.printed.lines import words_apart
-from simsearch.recognition.printed.spelling import distance, same_word
+from simsearch.recognition.printed.spelling import Beside, distance
 
 Named = tuple[Reading, ImageFacts]
 _TOKEN = re.compile(r"[^\W_]+")
@@ -58,8 +58,16 @@ class _Word:
 class _Side:
     name: tuple[str, ...]
     """Words of the name in the catalog, without strength, count and form."""
-    words: tuple[_Word, ...]
-    """Read on the photo."""
+    reading: Reading
+
+    @property
+    def words(self) -> tuple[_Word, ...]:
+        """Read on the photo."""
+        return _read(self.reading)[0]
+
+    def said(self, word: str) -> tuple[_Word, ...]:
+        """Those that may be a word."""
+        return _said(word, self.reading)
 
 
 def name_facts(a: Named, b: Named, alignment: Alignment | None) -> tuple[list[PrintedFact], list[PrintedFact]]:
@@ -68,7 +76,7 @@ def name_facts(a: Named, b: Named, alignment: Alignment | None) -> tuple[list[Pr
     `alignment`: a to b. Without one, nothing shows that a word is missing that the other name lacks.
     """
     ours, theirs = _side(a), _side(b)
-    at_a, at_b = _whole(ours), _whole(theirs)
+    at_a, at_b = (_whole(side.name, side.reading) for side in (ours, theirs))
     if not at_a or not at_b:
         return [], []
     fact = _fact(at_a, at_b)
@@ -131,25 +139,35 @@ def _words(text: str) -> list[str]:
 
 def _side(named: Named) -> _Side:
     reading, facts = named
-    return _Side(tuple(_TOKEN.findall(normalised(" ".join(base_name(facts))))), _read(reading))
+    return _Side(tuple(_TOKEN.findall(normalised(" ".join(base_name(facts))))), reading)
 
 
 @lru_cache(maxsize=1024)
-def _read(reading: Reading) -> tuple[_Word, ...]:
-    """Of lines that can say a name. A photo is compared with several others."""
-    return tuple(
+def _read(reading: Reading) -> tuple[tuple[_Word, ...], Beside]:
+    """Words of lines that can say a name. A photo is compared with several others."""
+    words = tuple(
         _Word(word, line, raw)
         for line in reading.lines
         if line.confidence >= _SURE
         for raw in line.text.split()
         for word in _TOKEN.findall(normalised(raw.translate(_MARKS)))
     )
+    return words, Beside({word.text: None for word in words})
 
 
-def _whole(side: _Side) -> list[_Word]:
-    """Where the photo says each word of its own name; empty where it does not say all of them."""
-    found = [_find(word, side) for word in side.name]
-    return [word for word in found if word is not None] if None not in found else []
+@lru_cache(maxsize=4096)
+def _said(word: str, reading: Reading) -> tuple[_Word, ...]:
+    words, laid = _read(reading)
+    [same] = laid.same(Beside([word]))
+    return tuple(w for w in words if w.text in same or _exactly(word, w.text))
+
+
+@lru_cache(maxsize=1024)
+def _whole(name: tuple[str, ...], reading: Reading) -> tuple[_Word, ...]:
+    """Where a photo says each word of its own name; empty where it does not say all of them."""
+    side = _Side(name, reading)
+    found = [_find(word, side) for word in name]
+    return tuple(word for word in found if word is not None) if None not in found else ()
 
 
 def _find(word: str, side: _Side) -> _Word | None:
@@ -159,11 +177,11 @@ def _find(word: str, side: _Side) -> _Word | None:
     """
     others = [name for name in side.name if name != word]
     if len(word) < _SHORT:
-        named = {id(w.line) for w in side.words if any(len(n) >= _SHORT and _same(n, w.text) for n in side.name)}
+        named = {id(w.line) for name in side.name if len(name) >= _SHORT for w in side.said(name)}
         alone = {id(w.line) for w in side.words if normalised(w.line.text) == word}
         found = [w for w in side.words if _exactly(word, w.text) and id(w.line) in named | alone]
     else:
-        found = [w for w in side.words if _same(word, w.text) and not _nearer(w.text, others, word)]
+        found = [w for w in side.said(word) if not _nearer(w.text, others, word)]
     best = max(found, key=lambda w: (_says(w.line, others, side), _height(w.line)), default=None)
     return replace(best, text=word) if best else None
 
@@ -173,17 +191,13 @@ def _exactly(word: str, read: str) -> bool:
     return read == word or (read.startswith(word) and read[len(word) :] in _MISREAD_MARKS)
 
 
-def _same(word: str, read: str) -> bool:
-    return same_word(word, read) or _exactly(word, read)
-
-
 def _nearer(read: str, others: Sequence[str], word: str) -> bool:
     return any(distance(read, other) < distance(read, word) for other in others)
 
 
 def _says(line: Line, names: Sequence[str], side: _Side) -> int:
     """How many of `names` stand on a line."""
-    return sum(any(w.line is line and _same(name, w.text) for w in side.words) for name in names)
+    return sum(any(w.line is line for w in side.said(name)) for name in names)
 
 
 def _height(line: Line) -> float:

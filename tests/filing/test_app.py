@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from simsearch import App, open_app
 from simsearch.catalog.doubts import Doubt, DoubtedPhoto, DoubtKind, FilingAction
 from simsearch.catalog.tables import CheckedCaseRow, CheckedPairRow, CheckedRow, CheckStateRow, DoubtRow
 from simsearch.core.errors import UsageError
+from simsearch.filing import crew, seeing
 
 if TYPE_CHECKING:
     from tests.conftest import Kit, Run, Shop
@@ -54,6 +56,24 @@ def test_products_that_are_filed_twice_are_found_once_and_nothing_is_seen_again(
     assert (again.looked_at, again.new) == (0, 0)
     assert [(d.id, d.key) for d in again.doubts] == [(d.id, d.key) for d in first.doubts]
     assert app.filing.open() == list(again.doubts)
+
+
+def test_several_processes_see_what_one_does(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = app.check()
+    before = evidence(app)
+    forget_all(app)
+    monkeypatch.setattr(crew, "_WORTH", 1)
+    monkeypatch.setattr(seeing, "_BLOCK", 8)
+    app.config = replace(app.config, check=replace(app.config.check, processes=2))
+    together = app.check()
+    assert evidence(app) == before
+    assert together.looked_at == alone.looked_at
+    assert [d.key for d in together.doubts] == [d.key for d in alone.doubts]
+
+
+def evidence(app: App) -> dict[int, object]:
+    with app.catalog.database.read() as c:
+        return {row.image_id: row.evidence for row in c.execute(sa.select(CheckedRow.image_id, CheckedRow.evidence))}
 
 
 def test_without_anything_new_nothing_is_looked_at_or_judged(app: App, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from simsearch.catalog.doubts import Doubt, DoubtedPhoto, DoubtKind, DoubtVerdic
 from simsearch.catalog.images import ImageFacts
 from simsearch.catalog.selection import Filed, ProductFacts
 from simsearch.filing.arbiter import judged, settled
-from simsearch.filing.cases import PhotoCase, TwiceCase
+from simsearch.filing.cases import PhotoCase, TwiceCase, WordsCase
 from simsearch.filing.evidence import ImageSeen, PairSeen, RowSeen
 from simsearch.filing.filed import Filing
 from simsearch.filing.judging import LOOKS, NAMES, Judge, shipped
@@ -93,6 +93,9 @@ class Table:
         together = self.photos[a][0] == self.photos[b][0]
         return PairSeen(self.ids[b], ALIKE if one else CLASH if together else APART)
 
+    def name(self, image_id: int) -> str:
+        return next(name for name, i in self.ids.items() if i == image_id)
+
     def doubts(self, said: Sequence[Doubt] = (), **rows: RowSeen) -> list[Doubt]:
         """The doubts that are listed, by key."""
         seen = self.seen(**rows)
@@ -125,6 +128,39 @@ def test_a_photo_of_a_product_that_is_nowhere_is_odd_and_can_be_left_out() -> No
     assert [(d.kind, d.photo.image if d.photo else "", d.action) for d in found] == [
         (DoubtKind.ODD_PHOTO, "g.jpg", FilingAction.LEAVE_OUT)
     ]
+
+
+@pytest.mark.parametrize(("lacks", "twice"), [(0.5, False), (1.0, True)])
+def test_siblings_that_print_a_name_more_are_two_products(lacks: float, twice: bool) -> None:
+    """Each prints the whole name of its row; where one lacks a word of the other's, they are two."""
+    table = Table({"a": ("A", "A"), "b": ("A", "A"), "c": ("A2", "A"), "d": ("A2", "A")})
+    table.filing = replace(table.filing, products={**table.filing.products, "A2": product("A2", name="Drug A Junior")})
+    beside = {"a": "A2", "b": "A2", "c": "A", "d": "A"}
+    seen = {
+        i: replace(one, row=OWN_ROW, rows={beside[table.name(i)]: RowSeen(lacks if table.name(i) in "ab" else 1.0)})
+        for i, one in table.seen().items()
+    }
+    found = [one for one in judged(seen, table.filing, JUDGE) if isinstance(one.case, TwiceCase)]
+    assert bool(found) is twice
+
+
+@pytest.mark.parametrize("silent", ["g", "ab"])
+def test_where_one_side_says_nothing_a_photo_is_hardly_odd(silent: str) -> None:
+    """The back of a strip shares nothing with its front."""
+    table = Table({**SOUND, "g": ("A", "Z")})
+    seen = {i: replace(one, read=table.name(i) not in silent) for i, one in table.seen().items()}
+    found = {table.name(one.case.image_id): one.probability for one in judged(seen, table.filing, JUDGE)
+             if isinstance(one.case, PhotoCase) and not one.case.fits}  # fmt: skip
+    assert found["g"] == 0.6
+
+
+def test_what_no_photo_says_surely_is_less_sure() -> None:
+    table = Table(SOUND)
+    for row, most in ((RowSeen(1.0, against=(("strength", "50 mg", "5 mg"),)), 1.0), (
+        RowSeen(1.0, unsure=(("strength", "50 mg", "5 mg"),)), 0.8)):  # fmt: skip
+        sure = Judge({**JUDGE.fusions, "words-differ": fusion("words-differ", 9.0)}, {})
+        [one] = [x for x in judged(table.seen(a=row), table.filing, sure) if isinstance(x.case, WordsCase)]
+        assert one.probability == pytest.approx(most, abs=0.01)
 
 
 def test_two_skus_for_one_product_are_one_doubt() -> None:

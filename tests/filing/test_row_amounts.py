@@ -53,6 +53,8 @@ def test_a_row_that_is_wrong_in_one_number_is_told(strength: str, name: str, lin
         ("500 mg + 125 mg", "", ["200 mg"]),
         ("0.75", "Dexa-M 0.75", ["DEXA-M", "0.75"]),
         ("5 mg", "Betnesol", ["Betnesol 10 ml"]),
+        ("80 mg + 5 mg", "", ["M.L. MNB/05/109"]),
+        ("500 mg + 7.5 mg + 4 mg", "", ["4 mg", "75 mg"]),
     ],
 )
 def test_what_may_be_another_number_says_nothing(strength: str, name: str, lines: list[str]) -> None:

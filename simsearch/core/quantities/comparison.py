@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 
 from simsearch.core.quantities.model import Part, Quantity, Reading, Strength
@@ -27,6 +28,7 @@ _DOSES = frozenset(map(Fraction, ("1", "2.5", "5", "10", "15", "100", "1000")))
 """Millilitres that a concentration is stated in. Any other volume is what an ampoule or a syringe holds."""
 
 
+@lru_cache(maxsize=16384)
 def compare(a: Strength, b: Strength) -> Comparison:
     """Compare two strengths; the order of the two does not matter.
 
@@ -54,6 +56,7 @@ def compare_texts(a: str, b: str, forms: tuple[str, str] = ("", "")) -> Comparis
     return compare(parse(a, forms[0]), parse(b, forms[1]))
 
 
+@lru_cache(maxsize=16384)
 def said(text: str) -> str:
     """A text without what changes no reading: case, spaces, the Unicode form of its letters."""
     return plain(text)[0].replace(" ", "").casefold()

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import cache, lru_cache
 
 MARKS = (".", ",")
 """Decimal marks that a writer may use."""
@@ -33,7 +34,8 @@ _PLAIN = {
 }  # fmt: skip
 
 
-def plain(text: str) -> tuple[str, list[int]]:
+@lru_cache(maxsize=16384)
+def plain(text: str) -> tuple[str, Sequence[int]]:
     """The text in one alphabet of digits, marks and spaces, and for each of its characters the place in `text`.
 
     Digits of all scripts become 0 to 9, spaces one kind, compatible forms (`％`, `㎎`) the usual ones. Superscripts are
@@ -44,9 +46,10 @@ def plain(text: str) -> tuple[str, list[int]]:
         for each in _plain(letter):
             letters.append(each)
             places.append(place)
-    return "".join(letters), [*places, len(text)]
+    return "".join(letters), (*places, len(text))
 
 
+@cache
 def _plain(letter: str) -> str:
     if letter in _PLAIN:
         return _PLAIN[letter]

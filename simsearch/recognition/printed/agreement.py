@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from simsearch.core.quantities import without_amounts, without_packs
 from simsearch.features.reading.quads import size
 from simsearch.features.reading.text import grams, normalised
 from simsearch.features.reading.types import Reading
-from simsearch.recognition.printed.spelling import same_word
+from simsearch.recognition.printed.spelling import Beside
 
 Weights = Callable[[str], float]
 """Rarity of an n-gram or a word of normalised text, above 0; 1.0 where there is no corpus."""
@@ -29,8 +29,8 @@ _WORD = re.compile(r"[^\W\d_]+(?:[^\W_]*[^\W\d_])?")
 
 def text_likeness(a: Reading, b: Reading, weights: Weights) -> float:
     """Cosine of the weighted sets of character 3-to-5-grams, 0 to 1; 0 where one side has none."""
-    ours, theirs = _grams(a), _grams(b)
-    shared, own, other = (_energy(side, weights) for side in (ours & theirs, ours, theirs))
+    (squares, own), (_, other) = _squares(a, weights), _squares(b, weights)
+    shared = float(sum(squares[gram] for gram in _grams(a) & _grams(b)))
     return shared / (own * other) ** 0.5 if own and other else 0.0
 
 
@@ -49,8 +49,11 @@ def _grams(reading: Reading) -> frozenset[str]:
     return grams(line.text for line in reading.lines)
 
 
-def _energy(of: Iterable[str], weights: Weights) -> float:
-    return float(sum(weights(gram) ** 2 for gram in of))
+@lru_cache(maxsize=512)
+def _squares(of: Reading, weights: Weights) -> tuple[Mapping[str, float], float]:
+    """The squares of the weights of its n-grams, and their sum."""
+    found = {gram: weights(gram) ** 2 for gram in _grams(of)}
+    return found, float(sum(found.values()))
 
 
 def name_words(facts: ImageFacts) -> tuple[str, ...]:
@@ -72,6 +75,11 @@ def sized_words(reading: Reading) -> Sequence[tuple[str, float]]:
     return tuple((word, height / most) for word, height in found)
 
 
+@lru_cache(maxsize=512)
+def _beside(printed: tuple[tuple[str, float], ...]) -> Beside:
+    return Beside(dict.fromkeys(word for word, _ in printed))
+
+
 def name_agreement(words: Sequence[str], printed: Sequence[tuple[str, float]], weights: Weights) -> float:
     """How much of a name is printed on the photo, 0 to 1, by whole words; a word printed small counts half at least.
 
@@ -82,7 +90,8 @@ def name_agreement(words: Sequence[str], printed: Sequence[tuple[str, float]], w
         return 0.0
     joined = "".join(words)
     found = 0.0
-    for word in words:
-        sizes = [share for other, share in printed if (len(words) > 1 and other == joined) or same_word(word, other)]
+    for word, near in zip(words, _beside(tuple(printed)).same(Beside(words)), strict=True):
+        same = {*near, joined} if len(words) > 1 else {*near}
+        sizes = [share for other, share in printed if other in same]
         found += weights(word) * max(len(word), _LEAST_LETTERS) * (0.5 + 0.5 * max(sizes)) if sizes else 0.0
     return found / whole

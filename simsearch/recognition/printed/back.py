@@ -7,9 +7,11 @@ aligned reading of the catalog's lines is silent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.features.reading.content import content
@@ -30,6 +32,8 @@ _LARGE = 0.4
 """Height of a line beside the largest of the photo, from which it is looked for."""
 _LEAST_HEIGHT = 14.0
 """Pixels in the catalog's photo below which a line may not have been read there."""
+_EDGE = 1e-4
+"""Shares of the picture by which what lies beside a line may seem to touch it, by rounding."""
 
 
 def only_on_photo(photo: Reading, catalog: Reading, alignment: Alignment, facts: ImageFacts | None) -> list[Place]:
@@ -49,7 +53,7 @@ def only_on_photo(photo: Reading, catalog: Reading, alignment: Alignment, facts:
         there = alignment.to_catalog(line.quad.astype(np.float64))
         if not _in_view(there, catalog) or alignment.zone(there) is Zone.FAR:
             continue
-        beside = _at(there, catalog.lines)
+        beside = _at(there, catalog)
         text = " ".join(other.text for other in beside)
         sure = min(each.confidence for each in (line, *beside))
         lacking = bool(beside) and sure >= _READ and more_words(Cut(line.text, 1.0), Cut(text, 1.0))
@@ -97,15 +101,24 @@ def _in_view(quad: Points, catalog: Reading) -> bool:
     return size(quad * np.array([catalog.width, catalog.height]))[1] >= _LEAST_HEIGHT
 
 
-def _at(quad: Points, lines: Sequence[Line]) -> list[Line]:
+def _at(quad: Points, reading: Reading) -> list[Line]:
     """The lines that lie at the place of `quad`: the middle of one is in the other."""
+    least, most = _reach(reading)
+    near = np.flatnonzero(((quad.min(axis=0) - _EDGE <= most) & (quad.max(axis=0) + _EDGE >= least)).all(axis=1))
     return [
         line
-        for line in lines
+        for line in (reading.lines[i] for i in near.tolist())
         if holds(quad, line.quad.mean(axis=0))
         or holds(line.quad.astype(np.float64), quad.mean(axis=0))
         or _over(quad, line)
     ]
+
+
+@lru_cache(maxsize=1024)
+def _reach(reading: Reading) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How far each line reaches: the least and the most x and y (n, 2)."""
+    quads = np.array([line.quad for line in reading.lines], np.float32).reshape(-1, 4, 2)
+    return quads.min(axis=1), quads.max(axis=1)
 
 
 def _over(quad: Points, line: Line) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,16 @@ class Said:
 
 def form_of(reading: Reading, stated: str = "") -> str:
     """The words of a reading that name a form, behind what a table states of it."""
-    return " ".join([*filter(None, [stated]), *(word for line in reading.lines for word in form_words(line.text))])
+    return " ".join([*filter(None, [stated]), *_form_words(reading)])
 
 
-def said(reading: Reading, least: float = _LEAST, *, form: str = "") -> list[Said]:
+@lru_cache(maxsize=1024)
+def _form_words(reading: Reading) -> tuple[str, ...]:
+    return tuple(word for line in reading.lines for word in form_words(line.text))
+
+
+@lru_cache(maxsize=2048)
+def said(reading: Reading, least: float = _LEAST, *, form: str = "") -> Sequence[Said]:
     """The lines that can decide and were read with at least that confidence, most confident first.
 
     `form`: of the product by its table; "" where it is not known.
@@ -42,7 +49,7 @@ def said(reading: Reading, least: float = _LEAST, *, form: str = "") -> list[Sai
     form = form_of(reading, form)
     lines = [Said(line, content(line.text, form)) for line in reading.lines if line.confidence >= least]
     kept = [each for each in lines if each.content.decides and not each.content.varies]
-    return sorted(kept, key=lambda each: -each.line.confidence)
+    return tuple(sorted(kept, key=lambda each: -each.line.confidence))
 
 
 def photo_print(reading: Reading, codes: Codes = NO_CODES) -> PhotoPrint:

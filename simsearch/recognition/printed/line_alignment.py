@@ -19,7 +19,7 @@ from simsearch.features.reading.quads import size
 from simsearch.features.reading.text import normalised
 from simsearch.features.reading.types import Reading
 from simsearch.recognition.printed.alignment import Points, scaled
-from simsearch.recognition.printed.spelling import likeness, within
+from simsearch.recognition.printed.spelling import Beside, likeness, within
 
 LEAST_LINES = 4
 """Lines that must agree: fewer do so by chance, or are a maker's block that stands on all of its packages."""
@@ -96,32 +96,33 @@ def _ends(reading: Reading, side: int) -> tuple[Points, NDArray[np.float64]]:
 
 def _common(photo: Reading, catalog: Reading, side: int) -> NDArray[np.intp]:
     """Places (n, 2) of lines that say the same, those of the largest first."""
-    others = _chosen(catalog, side)
+    (at, ours, lengths), (other_at, theirs, other_lengths) = (_chosen(reading, side) for reading in (photo, catalog))
+    long, short = (which.outer(lengths, other_lengths) for which in (np.maximum, np.minimum))
+    near = ours.may_be(theirs, (1 - _ALIKE) * long + _ROUNDING) & (short >= _ALIKE * long)
     found = [
-        (i, j)
-        for i, a, letters in _chosen(photo, side)
-        for j, b, other_letters in others
-        if a == b or (_may_be_alike(a, b, letters, other_letters) and likeness(a, b) >= _ALIKE)
+        (at[i], other_at[j])
+        for i, j in zip(*np.nonzero(near), strict=True)
+        if _are_alike(ours.texts[i], theirs.texts[j], long[i, j])
     ]
     return np.array(found[:_PAIRS], np.intp).reshape(-1, 2)
 
 
 @lru_cache(maxsize=1024)
-def _chosen(reading: Reading, side: int) -> list[tuple[int, str, set[str]]]:
-    """Place, text and letters of the lines that are looked at."""
+def _chosen(reading: Reading, side: int) -> tuple[list[int], Beside, NDArray[np.intp]]:
+    """Places and texts of the lines that are looked at, and the lengths of these."""
     heights = _ends(reading, side)[1]
     texts = [(i, normalised(line.text).replace(" ", "")) for i, line in enumerate(reading.lines)]
-    long = [(i, text, {*text}) for i, text in texts if len(text) >= _LETTERS]
-    return sorted(long, key=lambda one: (-heights[one[0]] * len(one[1]), one[0]))[:_LINES]
+    long = [(i, text) for i, text in texts if len(text) >= _LETTERS]
+    kept = sorted(long, key=lambda one: (-heights[one[0]] * len(one[1]), one[0]))[:_LINES]
+    return [i for i, _ in kept], Beside(text for _, text in kept), np.array([len(text) for _, text in kept], np.intp)
 
 
-def _may_be_alike(a: str, b: str, letters: set[str], other_letters: set[str]) -> bool:
-    """Spares most of the comparisons letter by letter."""
-    long = max(len(a), len(b))
-    if min(len(a), len(b)) < _ALIKE * long:
-        return False
-    shared = len(letters & other_letters) >= 0.6 * max(len(letters), len(other_letters))
-    return shared and within(a, b, (1 - _ALIKE) * long + _ROUNDING)
+def _are_alike(a: str, b: str, long: int) -> bool:
+    if a == b:
+        return True
+    ours, theirs = {*a}, {*b}
+    shared = len(ours & theirs) >= 0.6 * max(len(ours), len(theirs))
+    return shared and within(a, b, (1 - _ALIKE) * long + _ROUNDING) and likeness(a, b) >= _ALIKE
 
 
 def _fitted(a: Points, b: Points, lines: int) -> NDArray[np.float64]:

@@ -39,4 +39,4 @@ def test_a_text_in_one_alphabet(text: str, found: str) -> None:
 
 def test_places_lead_back_to_the_text() -> None:
     said, places = plain("a㎎½b")
-    assert (said, places) == ("amg.5b", [0, 1, 1, 2, 2, 3, 4])
+    assert (said, places) == ("amg.5b", (0, 1, 1, 2, 2, 3, 4))

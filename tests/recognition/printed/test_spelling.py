@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import compress
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,8 +61,10 @@ def test_many_texts_at_once_say_what_each_says(word: str, others: list[str], dat
     texts = [*others, word[:at] + piece + word[at + data.draw(st.integers(0, 2)) :]]
     edits = data.draw(st.integers(0, 4))
     for some in (texts, texts[:-1]):
-        assert Beside(some).has(word) == any(distance(word, text) <= limit(word, text) for text in some)
-        assert {text for text in some if distance(word, text) <= edits} <= {*Beside(some).may_be(word, edits)}
+        laid, asked = Beside(some), Beside([word, "paracetamol"])
+        assert laid.same(asked)[0] == [text for text in some if distance(word, text) <= limit(word, text)]
+        may_be = asked.may_be(laid, np.full((2, len(some)), float(edits)))[0]
+        assert {text for text in some if distance(word, text) <= edits} <= {*compress(some, may_be)}
     for text in texts:
         assert within(word, text, edits) == (distance(word, text) <= edits)
 
