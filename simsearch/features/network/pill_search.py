@@ -33,6 +33,8 @@ _AROUND = 0.6
 """Its longest extent from near, over the side of what is looked at."""
 _LEAST, _LEAST_NEAR = 12, 90
 """Area of a pill in the maps, in points, at least."""
+_MIDDLE = 0.5
+"""Probability of being near a middle, from which points of a pill are."""
 _SURE = 0.75
 """Mean probability of the points of a pill, at least."""
 _CENTRED = 0.3
@@ -98,7 +100,7 @@ def _centred(own: Mask) -> bool:
 def _pieces(maps: NDArray[np.float32], least: int) -> Iterator[Mask]:
     """The pills in maps (2, h, w), each as its points (h, w)."""
     on = maps[0] > 0.5
-    count, marks = cv2.connectedComponents(((maps[1] > 0.5) & on).astype(np.uint8))
+    count, marks = cv2.connectedComponents(((maps[1] > _MIDDLE) & on).astype(np.uint8))
     if count == 1:
         return
     # The watershed floods from the middles outwards; the ground is a basin of its own.

