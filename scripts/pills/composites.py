@@ -45,12 +45,12 @@ def composite(
     """
     picture: Any = stored[..., :3].astype(np.float32)
     mask: Any = stored[..., 3].astype(np.float32) / np.float32(255)
-    picture = _relit(picture, mask, printed, g)
+    picture = relit(picture, mask, printed, g)
     matrix = _warp(wide, upright, g)
     height, width = SEEN[wide]
     picture = cv2.warpPerspective(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     mask = np.asarray(cv2.warpPerspective(mask, matrix, (width, height)), np.float32)
-    picture = _photographed(_lit(picture, mask, g), g)
+    picture = photographed(_lit(picture, mask, g), g)
     return laid(picture, _erred(mask, g))
 
 
@@ -72,7 +72,7 @@ def plain(stored: NDArray[np.uint8], wide: bool) -> NDArray[np.uint8]:
 # -- the steps ---------------------------------------------------------------------------------------------------------
 
 
-def _relit(picture: Floats, mask: Floats, printed: bool, g: np.random.Generator) -> Floats:
+def relit(picture: Floats, mask: Floats, printed: bool, g: np.random.Generator) -> Floats:
     """The detail of the surface weakened, strengthened, or lit from another side."""
     weight = blurred(mask, 3.0) + 1e-3
     own = cv2.transform(picture, np.full((1, 3), 1 / 3, np.float32))
@@ -80,18 +80,18 @@ def _relit(picture: Floats, mask: Floats, printed: bool, g: np.random.Generator)
     detail *= blurred(cv2.erode(mask, np.ones((5, 5), np.uint8)), 1.5)
     kind = g.random()
     if printed:
-        new = detail * (g.uniform(0.45, 1.3) if kind < 0.7 else 1.0)
+        new = detail * (g.uniform(0.6, 1.4) if kind < 0.7 else 1.0)
     elif kind < 0.3:
-        new = detail * g.uniform(0.8, 1.2)
+        new = detail * g.uniform(0.8, 1.5)
     elif kind < 0.55:
-        new = detail * exp(g.uniform(log(0.25), log(3.0)))
+        new = detail * exp(g.uniform(log(0.4), log(3.5)))
     else:
         slope_x, slope_y, side = *_slopes(blurred(detail, g.uniform(0.6, 1.2))), g.uniform(0, 2 * pi)
         steep = cv2.magnitude(slope_x, slope_y) * (g.uniform(0, 0.35) * (1 if g.random() < 0.25 else -1))
         shade = (slope_x * cos(side) + slope_y * sin(side)) * g.uniform(-0.4, 0.4)
         mixed = detail * g.uniform(-1, 1) + shade + steep
         strength = (cv2.norm(detail) + 1e-3) / (cv2.norm(mixed * mask) + 1e-3)
-        new = mixed * (strength * exp(g.uniform(log(0.4), log(2.2))))
+        new = mixed * (strength * exp(g.uniform(log(0.6), log(3.0))))
     return np.asarray(picture + three(new - detail), np.float32)
 
 
@@ -105,14 +105,14 @@ def _warp(wide: bool, upright: bool, g: np.random.Generator) -> NDArray[np.float
     turn = g.normal(0, 4.0) if wide else g.uniform(-30, 30)
     if not upright:
         turn = turn + 180 if wide else g.uniform(45, 315)
-    angle, stretch = radians(turn), exp(g.normal(0, 0.03))
+    angle, stretch = radians(turn), exp(g.normal(0, 0.05))
     scale = width / w * _GROWN * exp(g.normal(0, 0.05))
     turned = np.array([[cos(angle), -sin(angle)], [sin(angle), cos(angle)]])
     matrix = np.eye(3)
     matrix[:2, :2] = turned @ np.diag([scale * stretch, scale / stretch])
     matrix[:2, 2] = np.array([width / 2, height / 2]) + g.normal(0, 0.015 * height, 2) - matrix[:2, :2] @ (w / 2, h / 2)
     tilt, centred = np.eye(3), np.eye(3)
-    tilt[2, :2] = g.normal(0, 0.0003, 2)
+    tilt[2, :2] = g.normal(0, 0.0006, 2)
     centred[:2, 2] = -width / 2, -height / 2
     return np.asarray(np.linalg.inv(centred) @ tilt @ centred @ matrix)
 
@@ -143,29 +143,31 @@ def _lit(picture: Any, mask: Floats, g: np.random.Generator) -> Any:
     return cv2.multiply(picture, three(light * mask)) + three(beside) * ground + spot
 
 
-def _photographed(picture: Any, g: np.random.Generator) -> NDArray[np.uint8]:
+def photographed(picture: Any, g: np.random.Generator) -> NDArray[np.uint8]:
     """What a camera makes of it: resolution, focus, sharpening, casts, exposure, noise, compression."""
     height, width = picture.shape[:2]
-    if g.random() < 0.35:
-        small = g.uniform(0.4, 0.9)
+    if g.random() < 0.3:
+        small = g.uniform(0.45, 0.9)
         less = cv2.resize(picture, None, fx=small, fy=small, interpolation=cv2.INTER_AREA)
         picture = cv2.resize(less, (width, height))
-    if g.random() < 0.55:
-        picture = blurred(picture, g.uniform(0.3, 1.5))
+    if g.random() < 0.4:
+        picture = blurred(picture, g.uniform(0.3, 1.2))
     elif g.random() < 0.4:
         picture = picture + g.uniform(0.3, 1.2) * (picture - blurred(picture, 1.2))
     if g.random() < 0.4:
-        kept = g.uniform(0, 1.3)
+        kept = g.uniform(0.4, 1.5)
         picture = cv2.transform(picture, (np.eye(3) * kept + (1 - kept) / 3).astype(np.float32))
     found = np.clip(picture, 0, 255).astype(np.uint8)
-    tone = np.arange(256)[:, None] / 255 * np.exp(g.normal(0, 0.22) + g.normal(0, 0.09, 3))
-    tone = np.clip(tone, 0, 1) ** exp(g.normal(0, 0.22))
+    # The white point of a lamp lies between warm and cold, and hardly ever towards green or purple.
+    warm, green = g.normal(0, 0.11), g.normal(0, 0.035)
+    gains = np.exp(g.normal(0, 0.25) + np.array([warm, green, -warm]))
+    tone = np.clip(np.arange(256)[:, None] / 255 * gains, 0, 1) ** exp(g.normal(0, 0.22))
     if g.random() < 0.4:
-        tone = (tone - 0.5) * g.uniform(0.7, 1.5) + 0.5 + g.normal(0, 0.05)
+        tone = (tone - 0.5) * g.uniform(0.7, 1.6) + 0.5 + g.normal(0, 0.05)
     found = cv2.LUT(found, np.clip(tone * 255, 0, 255).astype(np.uint8)[None])
-    if g.random() < 0.5:
+    if g.random() < 0.3:
         planes = 1 if g.random() < 0.5 else 3
-        noise = g.standard_normal((height, width, planes), np.float32) * g.uniform(1, 9)
+        noise = g.standard_normal((height, width, planes), np.float32) * g.uniform(1, 6)
         found = np.clip(found + noise, 0, 255).astype(np.uint8)
     if g.random() < 0.4:
         data = cv2.imencode(".jpg", found, [cv2.IMWRITE_JPEG_QUALITY, int(g.integers(25, 90))])[1]

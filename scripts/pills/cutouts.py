@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from simsearch.core.config import ImageSettings
 from simsearch.core.images import load
 from simsearch.core.types import Pixels
+from simsearch.features.network.frames import halved
 from simsearch.features.pills.frames import OBLONG
-from simsearch.features.pills.outlines import Outline, halved
+from simsearch.features.pills.outlines import Outline
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def _sections(
     groups: Sequence[DuplicateGroup],
     rendered: Rendered,
 ) -> list[Section]:
-    album = Album(app.catalog, app.verifier, app.config.images, app.print_methods["reading"])
+    album = Album(app.catalog, app.verifier, app.config.images, app.print_methods["reading"], app.methods.get("pills"))
     views, right = [], 0
     for number, (question, answer) in enumerate(zip(questions, answers, strict=True), 1):
         good, words = judged(question, answer)

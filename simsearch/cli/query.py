@@ -151,7 +151,9 @@ def _pictures(app: "App", evidence: Path | None, html: Path | None, stack: ExitS
 
     _ = app.decisions  # raises CatalogError where there is no catalog, before a folder is made
     answers = AnswerFiles(
-        Album(app.catalog, app.verifier, app.config.images, app.print_methods["reading"]), evidence, html
+        Album(app.catalog, app.verifier, app.config.images, app.print_methods["reading"], app.methods.get("pills")),
+        evidence,
+        html,
     )
     stack.callback(answers.close)
     return answers

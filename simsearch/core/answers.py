@@ -35,6 +35,24 @@ Outline: TypeAlias = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
+class SeenPill:
+    """A loose pill as a photo shows it, in words."""
+
+    outline: Outline
+    colours: tuple[str, ...]
+    """In the FDA's words: one, or two of a pill whose halves differ."""
+    shape: str
+    """In the FDA's words."""
+    scored: bool
+    """Whether a straight groove runs through its centre."""
+
+    @property
+    def words(self) -> str:
+        """For instance "blue white capsule" or "white round, scored"."""
+        return " ".join([*self.colours, self.shape]) + (", scored" if self.scored else "")
+
+
+@dataclass(frozen=True)
 class PrintedFact:
     """What print or a code says of a photo, beside what the catalog says of the same thing."""
 
@@ -230,6 +248,8 @@ class Decision:
     """The packages that the photo shows, in reading order: at least one. Where there are several, the answer is that to
     the surest of them, but for `read`, which is of the whole photo. Empty where several photos were answered as one,
     and in the answers to the packages themselves."""
+    pills: tuple[SeenPill, ...] = ()
+    """The loose pills that were found, largest first; none where the photo shows something else."""
     filing: tuple[str, ...] = ()
     """Open doubts about how the photos and rows of the named products are filed, in words; see `simsearch check`."""
     record_id: int | None = None

@@ -28,6 +28,7 @@ from simsearch.core.answers import (
     PrintComparison,
     PrintedFact,
     PrintedLine,
+    SeenPill,
     Verification,
 )
 
@@ -59,6 +60,7 @@ __all__ = [
     "PrintedLine",
     "Progress",
     "Refusal",
+    "SeenPill",
     "Similarities",
     "SourceRow",
     "Surface",

@@ -15,6 +15,7 @@ from simsearch.core.config import setting
 from simsearch.core.numbers import sigmoid
 from simsearch.core.types import Descriptor, Image, Metric, Pixels, Similarities, Surface
 from simsearch.features.base import fingerprint
+from simsearch.features.network.pill_masks import built_in
 from simsearch.features.network.weights_file import BUILT_IN, SURFACES, open_weights
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class _Computed:
     """What the fingerprint is made of, beside the weights: the settings that change the embedding."""
 
     crop_pills: bool
-    crops: str = "checked, none into a pill"
-    """How crops are chosen; see `Siamese._look_closer`."""
+    crops: str
+    """How crops are chosen: by the network that finds pills, checked by this one (`Siamese._look_closer`)."""
 
 
 class Siamese:
@@ -79,7 +80,8 @@ class Siamese:
         self.shape = (self.dim,)
         # Precision and device stay out of the fingerprint: their embeddings agree (cosine >= 0.999), and catalogs move
         # between machines.
-        self.fingerprint = fingerprint(self.name, _Computed(settings.crop_pills), digest=self.weights.digest)
+        computed = _Computed(settings.crop_pills, built_in().digest if settings.crop_pills else "")
+        self.fingerprint = fingerprint(self.name, computed, digest=self.weights.digest)
 
     @property
     def inference(self) -> Inference | QuickInference:

@@ -28,7 +28,7 @@ _POINTS = PrintSettings().inliers
 LAID_OUT = 6
 """Lines that lie alike in both photos from which they show one face, as keypoints would say."""
 _WHOLE = 10.0
-"""What the network's cosine of whole photos of one pill counts beside the likelihood of the lane of pills
+"""What the network's cosine of whole photos of loose pills counts beside the likelihood of the lane of pills
 (docs/pills.md)."""
 _ROUNDING = 1e-6
 """Order compares six digits of a probability."""
@@ -53,8 +53,8 @@ class Contender:
     faces: tuple[float, ...]
     """Log-odds by face of the package; one photo has one."""
     pills: float | None = None
-    """How well its best image fits a photo of one loose pill (`_pills`); None where the photo shows no such pill, or
-    the lane of pills did not bring it up."""
+    """How well its best image fits a photo of loose pills (`_pills`); None where none was found in the photo, or the
+    lane of pills did not bring it up."""
 
     @property
     def sku(self) -> str:
@@ -102,7 +102,7 @@ class Contender:
 def contenders(verified: Sequence[Verified], *, by_pills: bool = False) -> list[Contender]:
     """Products by their best image, of one photo; best first, contradicted ones behind comparable others.
 
-    `by_pills`: whether the photo shows one loose pill, so that the lane of pills knows most.
+    `by_pills`: whether loose pills were found in the photo, so that the lane of pills knows most.
     """
     images: dict[str, list[Verified]] = {}
     for each in sorted(verified, key=_order):
@@ -140,7 +140,7 @@ def contenders_together(faces: Sequence[Sequence[Sequence[Verified]]]) -> list[C
 
 
 def _pills(images: Sequence[Verified]) -> float | None:
-    """How well the best of a product's images fits a photo of one pill: either side may be the one that lies up."""
+    """How well the best of a product's images fits a photo of pills: either side may be the one that lies up."""
     fits = (v.candidate.lanes[PILLS] + _WHOLE * v.verification.similarity for v in images if PILLS in v.candidate.lanes)
     return max(fits, default=None)
 

@@ -14,7 +14,7 @@ from simsearch.core.threads import SingleThreaded, in_threads
 from simsearch.core.types import Candidate, Decision, Description, Elsewhere, Image, LaneShare, Outcome, Surface
 from simsearch.features.base import Method
 from simsearch.features.description import describe, describe_here, merged, split
-from simsearch.features.pills.looks import is_single
+from simsearch.features.pills import names
 from simsearch.indexes.generations import Generations
 from simsearch.indexes.keypoint_votes import Nearest
 from simsearch.recognition import decision
@@ -152,12 +152,14 @@ class QueryEngine:
                 verified = self._verified(read, found.candidates, found.nearest, on)
             contenders = self._contenders(read, verified)
             answer = self._decided(photo.name, contenders, k, on, found.lanes, stages, len(verified))
-        return Look(photo, read, verified, replace(answer, read=read.summary))
+        looks = read.description.descriptors.get(PILLS)
+        pills = () if looks is None else names.seen(looks, photo.width, photo.height)
+        return Look(photo, read, verified, replace(answer, read=read.summary, pills=pills))
 
     @staticmethod
     def _contenders(read: PhotoRead, verified: Sequence[Verified]) -> list[Contender]:
         pills = read.description.descriptors.get(PILLS)
-        return decision.contenders(verified, by_pills=pills is not None and is_single(pills))
+        return decision.contenders(verified, by_pills=pills is not None and len(pills) > 0)
 
     def _parted(self, whole: Look, k: int | None, on: Basis) -> Decision:
         """The answer with the packages that the photo shows. What was not read, and loose pills, are not parted."""

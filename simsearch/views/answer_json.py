@@ -64,7 +64,14 @@ def explanation(found: Decision) -> Json:
             {"lane": s.name, "took_ms": round(s.took_ms, 2), "found": s.found, "alone": s.alone} for s in found.lanes
         ],
         "hits": [{"sku": h.sku, "ranks": dict(h.ranks)} for h in found.hits],
-    }
+        "pills": [
+            {
+                "outline": print_json.place(p.outline), "colours": list(p.colours), "shape": p.shape,
+                "scored": p.scored,
+            }
+            for p in found.pills
+        ],
+    }  # fmt: skip
 
 
 def _hit(hit: Hit) -> Json:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+import cv2
 import numpy as np
 
 from simsearch.core.images import resized
@@ -66,3 +67,11 @@ def seen(pixels: Pixels, architecture: Architecture) -> Pixels:
     """What a network of this architecture sees of a photo."""
     height, width = pixels.shape[:2]
     return framed(pixels, frame_for(height, width, architecture))
+
+
+def halved(pixels: Pixels, scale: float) -> tuple[Pixels, float]:
+    """The photo halved until `scale` shrinks it by less than two, and by how much: warping alone would skip pixels."""
+    shrunk = 1.0
+    while scale * shrunk < 0.5 and min(pixels.shape[:2]) > 1:
+        pixels, shrunk = np.asarray(cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)), shrunk * 2
+    return pixels, shrunk

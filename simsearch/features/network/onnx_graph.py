@@ -1,4 +1,4 @@
-"""A backbone as an ONNX graph, written without PyTorch and without the `onnx` package, for ONNX Runtime.
+"""Backbones as ONNX graphs, written without PyTorch and without the `onnx` package, for ONNX Runtime and OpenCV.
 
 Source of the format: ONNX's onnx.proto (IR version 8, operators of version 13), of which a dozen fields are needed, and
 the wire format of Protocol Buffers.
@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.errors import WeightsError
-from simsearch.features.network.plans import Plan
+from simsearch.features.network.plans import Block, Plan
 
 INPUT, OUTPUT = "pictures", "features"
 _IR, _OPERATORS = 8, 13
-_FLOAT32, _AN_INT, _INTS = 1, 2, 7
+_FLOAT32, _AN_INT, _A_STRING, _INTS = 1, 2, 3, 7
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -34,50 +34,67 @@ def backbone_graph(plan: Plan, tensors: Arrays) -> bytes:
     Raises:
         WeightsError: one is missing, of another shape or not finite.
     """
-    graph = _Graph(tensors, plan.eps)
-    x = graph.convolution(INPUT, "backbone.0.0", "backbone.0.1", (plan.first, 3, 3, 3), stride=2, clipped=True)
-    for number, block in enumerate(plan.blocks, 1):
-        name, inner, entry = f"backbone.{number}.conv", 0, x
-        if block.expansion > 1:
-            shape = (block.wide, block.inward, 1, 1)
-            x = graph.convolution(x, f"{name}.0.0", f"{name}.0.1", shape, clipped=True)
-            inner = 1
-        shape = (block.wide, 1, block.kernel, block.kernel)
-        x = graph.convolution(
-            x, f"{name}.{inner}.0", f"{name}.{inner}.1", shape, stride=block.stride, groups=block.wide, clipped=True
-        )
-        shape = (block.outward, block.wide, 1, 1)
-        x = graph.convolution(x, f"{name}.{inner + 1}", f"{name}.{inner + 2}", shape)
-        if block.adds:
-            x = graph.node("Add", [x, entry])
+    graph = Graph(tensors, plan.eps)
+    *_, x = graph.layers(plan, len(plan.blocks))
     last = f"backbone.{len(plan.blocks) + 1}"
-    x = graph.convolution(
-        x, f"{last}.0", f"{last}.1", (plan.last, plan.blocks[-1].outward, 1, 1), clipped=True, output=OUTPUT
+    graph.convolution(
+        x, f"{last}.0", (plan.last, plan.blocks[-1].outward, 1, 1), norm=f"{last}.1", activation="Clip", output=OUTPUT
     )
     return graph.model()
 
 
-class _Graph:
-    """Nodes and weights of a graph, gathered in order."""
+class Graph:
+    """Nodes and weights of a graph with one input and one output, gathered in order.
 
-    def __init__(self, tensors: Arrays, eps: float) -> None:
+    Args:
+        tensors: of a weights file, by name.
+        eps: of the batch norms that are folded in, weights then being rounded to bfloat16; none: the file has none.
+    """
+
+    def __init__(self, tensors: Arrays, eps: float | None) -> None:
         self.tensors, self.eps = tensors, eps
         self.nodes: list[bytes] = []
-        self.weights = [_tensor("low", np.float32(0.0)), _tensor("high", np.float32(6.0))]
+        self.weights = [
+            _tensor("low", np.float32(0.0)), _tensor("high", np.float32(6.0)),
+            _tensor("twice", np.array([1, 1, 2, 2], np.float32)),
+        ]  # fmt: skip
+
+    def layers(self, plan: Plan, last: int) -> Iterator[str]:
+        """Adds the backbone up to block `last`; the name of each block's output, that of the stem first."""
+        x = self.convolution(
+            INPUT, "backbone.0.0", (plan.first, 3, 3, 3), norm="backbone.0.1", stride=2, activation="Clip"
+        )
+        yield x
+        for number, block in enumerate(plan.blocks[:last], 1):
+            x = self._block(x, f"backbone.{number}.conv", block)
+            yield x
+
+    def _block(self, entry: str, name: str, block: Block) -> str:
+        x, inner = entry, 0
+        if block.expansion > 1:
+            shape = (block.wide, block.inward, 1, 1)
+            x, inner = self.convolution(x, f"{name}.0.0", shape, norm=f"{name}.0.1", activation="Clip"), 1
+        filters, narrow, norm = f"{name}.{inner}.0", f"{name}.{inner + 1}", f"{name}.{inner + 2}"
+        shape = (block.wide, 1, block.kernel, block.kernel)
+        x = self.convolution(
+            x, filters, shape, norm=f"{name}.{inner}.1", stride=block.stride, groups=block.wide, activation="Clip"
+        )
+        x = self.convolution(x, narrow, (block.outward, block.wide, 1, 1), norm=norm)
+        return self.node("Add", [x, entry]) if block.adds else x
 
     def convolution(
         self,
         x: str,
         name: str,
-        norm: str,
         shape: tuple[int, ...],
         *,
+        norm: str = "",
         stride: int = 1,
         groups: int = 1,
-        clipped: bool = False,
+        activation: str = "",
         output: str = "",
     ) -> str:
-        """A convolution with the batch norm behind it folded in, and ReLU6 where it is `clipped`; its output's name."""
+        """A convolution with the batch norm behind it folded in, then its activation, "Clip" being ReLU6; its name."""
         weight, bias = self._folded(name, norm, shape)
         self.weights += [_tensor(f"{name}.weight", weight), _tensor(f"{name}.bias", bias)]
         pad = (shape[2] - 1) // 2
@@ -85,8 +102,20 @@ class _Graph:
             _ints("strides", [stride] * 2), _ints("pads", [pad] * 4), _ints("kernel_shape", shape[2:]),
             _int("group", groups),
         ]  # fmt: skip
-        out = self.node("Conv", [x, f"{name}.weight", f"{name}.bias"], settings)
-        return self.node("Clip", [out, "low", "high"], output=output) if clipped else out
+        inputs = [x, f"{name}.weight", f"{name}.bias"]
+        if not activation:
+            return self.node("Conv", inputs, settings, output=output)
+        out = self.node("Conv", inputs, settings)
+        return self.node(activation, [out, "low", "high"] if activation == "Clip" else [out], output=output)
+
+    def doubled(self, x: str) -> str:
+        """A map with each place repeated twice along both sides; the name of the output."""
+        settings = [
+            _string("mode", "nearest"),
+            _string("coordinate_transformation_mode", "asymmetric"),
+            _string("nearest_mode", "floor"),
+        ]
+        return self.node("Resize", [x, "", "twice"], settings)
 
     def node(self, operator: str, inputs: Sequence[str], settings: Sequence[bytes] = (), output: str = "") -> str:
         """Add a node; the name of its output."""
@@ -98,6 +127,8 @@ class _Graph:
 
     def _folded(self, name: str, norm: str, shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         weight = self._tensor(f"{name}.weight", shape)
+        if self.eps is None:
+            return weight, self._tensor(f"{name}.bias", shape[:1])
         gain, shift, mean, variance = (
             self._tensor(f"{norm}.{part}", shape[:1]) for part in ("weight", "bias", "running_mean", "running_var")
         )
@@ -111,17 +142,19 @@ class _Graph:
         found = self.tensors.get(name)
         if found is None or found.shape != shape:
             raise WeightsError(f"does not fit its own architecture ({name})")
+        if not np.isfinite(found).all():
+            raise WeightsError(f"{name} holds numbers that are not finite")
         return found.astype(np.float32)
 
-    def model(self) -> bytes:
-        """The model with the graph, serialised."""
+    def model(self, output: str = OUTPUT) -> bytes:
+        """The model with the graph, serialised; `output` is the name of what comes out."""
         graph = b"".join(
             [
                 *(_bytes(1, node) for node in self.nodes),
-                _text(2, "backbone"),
+                _text(2, "network"),
                 *(_bytes(5, weight) for weight in self.weights),
                 _bytes(11, _pictures(INPUT)),
-                _bytes(12, _pictures(OUTPUT)),
+                _bytes(12, _pictures(output)),
             ]
         )
         return _varint_field(1, _IR) + _bytes(7, graph) + _bytes(8, _varint_field(2, _OPERATORS))
@@ -151,6 +184,10 @@ def _pictures(name: str) -> bytes:
 
 def _int(name: str, value: int) -> bytes:
     return _text(1, name) + _varint_field(3, value) + _varint_field(20, _AN_INT)
+
+
+def _string(name: str, value: str) -> bytes:
+    return _text(1, name) + _text(4, value) + _varint_field(20, _A_STRING)
 
 
 def _ints(name: str, values: Sequence[int]) -> bytes:

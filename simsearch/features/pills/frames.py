@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Pixels
-from simsearch.features.pills.outlines import Outline, halved
+from simsearch.features.network.frames import halved
+from simsearch.features.pills.outlines import Outline
 
 TURNS = 8
 """Turns of a pill that is not oblong, evenly spread."""

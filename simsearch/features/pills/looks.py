@@ -37,9 +37,6 @@ LOOK: np.dtype[Any] = np.dtype(
 )  # fmt: skip
 """A pill. All numbers are finite."""
 
-_FILLING = 0.24
-"""Radius of a pill over the photo's longer side from which it fills the photo. People's crops have 0.24 to 0.43, single
-pills of official sheets rarely as much (2 of 38): there the network of photos ranks better."""
 _TURNS = 24
 """Directions in which a score line is sought."""
 
@@ -62,11 +59,6 @@ def look_of(pixels: Pixels, outline: Outline) -> NDArray[Any]:
     longer = max(pixels.shape[:2])
     row["place"] = (*(at / longer for at in pill.centre), (area / np.pi) ** 0.5 / pill.scale / longer, pill.angle)
     return row
-
-
-def is_single(pills: NDArray[Any]) -> bool:
-    """Whether a photo's pills (n,) of `LOOK` are one that fills it, as people photograph what they ask about."""
-    return len(pills) == 1 and float(pills["place"][0, 2]) >= _FILLING
 
 
 def radii(outline: Outline, area: float) -> NDArray[np.float32]:

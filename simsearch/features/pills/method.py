@@ -10,6 +10,7 @@ import numpy as np
 from simsearch.core.types import Descriptor, Image, Similarities, Surface
 from simsearch.features.base import NoSettings, fingerprint
 from simsearch.features.keypoints import column
+from simsearch.features.network.pill_masks import built_in
 from simsearch.features.pills.faces import Faces
 from simsearch.features.pills.frames import framed
 from simsearch.features.pills.likeness import LEAST, Pills, log_likelihoods
@@ -40,7 +41,9 @@ class PillLooks:
     def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
         self._faces = Faces(open_pill_weights())
-        self.fingerprint = fingerprint(self.name, settings, version=2, digest=self._faces.weights.digest)
+        self.fingerprint = fingerprint(
+            self.name, settings, version=3, digest=self._faces.weights.digest + built_in().digest
+        )
 
     def describe(self, images: Sequence[Image]) -> list[Descriptor]:
         return [self._describe(image) for image in images]

@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.core.types import Outline, SeenPill
 from simsearch.features.pills.likeness import COLOURS, columns
+from simsearch.features.pills.looks import RADII
 
 Floats = NDArray[np.float64]
 
@@ -92,6 +94,24 @@ def named(looks: NDArray[Any], by: tuple[Rule, Rule] | None = None) -> list[Name
         Named(_colours(left, right, colour.names, look), shape.names[at], bool(look["score"] > SCORED))
         for look, left, right, at in zip(looks, *halves, shapes, strict=True)
     ]
+
+
+def seen(looks: NDArray[Any], width: int, height: int) -> tuple[SeenPill, ...]:
+    """The pills (n,) of `LOOK` of a photo of that size in words, each with its outline."""
+    told = zip(looks, named(looks), strict=True)
+    return tuple(SeenPill(_outline(look, width, height), name.colours, name.shape, name.scored) for look, name in told)
+
+
+def _outline(look: Any, width: int, height: int) -> Outline:
+    """The outline by its radii, in shares of the photo's width and height."""
+    x, y, radius, angle = (float(value) for value in look["place"])
+    ways = angle + np.arange(RADII) * 2 * np.pi / RADII
+    reach = look["radii"].astype(np.float64) * radius
+    longer = max(width, height)
+    points = np.column_stack(
+        [(x + reach * np.cos(ways)) * longer / width, (y + reach * np.sin(ways)) * longer / height]
+    )
+    return tuple((float(across), float(down)) for across, down in np.clip(points, 0, 1).round(5))
 
 
 SCORED = 1.2

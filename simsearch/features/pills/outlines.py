@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Image, Pixels
+from simsearch.features.network.frames import halved
 from simsearch.features.network.pill_crop import cropped
 
 Outline = NDArray[np.float32]
@@ -62,11 +63,3 @@ def turned(pixels: Pixels, outline: Outline) -> Turned:
     mask = np.zeros((SIDE, SIDE), np.uint8)
     cv2.fillPoly(mask, [np.rint(moved).astype(np.int32)], 1)
     return Turned(np.asarray(picture, np.uint8), mask, moved, (float(x), float(y)), float(angle), scale)
-
-
-def halved(pixels: Pixels, scale: float) -> tuple[Pixels, float]:
-    """The photo halved until `scale` shrinks it by less than two, and by how much: warping alone would skip pixels."""
-    shrunk = 1.0
-    while scale * shrunk < 0.5 and min(pixels.shape[:2]) > 1:
-        pixels, shrunk = np.asarray(cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)), shrunk * 2
-    return pixels, shrunk

@@ -172,6 +172,7 @@ def moved(answer: Decision, move: Move) -> Decision:
         considered=tuple(_hit(hit, move) for hit in answer.considered),
         against=_hit(answer.against, move) if answer.against else None,
         read=moved_print(answer.read, move),
+        pills=tuple(replace(pill, outline=move(pill.outline)) for pill in answer.pills),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from simsearch.core.types import Pixels
-from simsearch.features.network.pill_crop import find_pills
+from simsearch.features.network.pill_search import search
 from simsearch.recognition.packages.shapes import Polygon, Size, area, around, covered, cut, hull, paint
 
 _ROOM = 0.08
@@ -29,10 +29,7 @@ def pills_beside(pixels: Pixels, packages: Sequence[Polygon], size: Size) -> Pol
     if over.all():
         return None
     paint(painted, over, ~over)
-    found = find_pills(painted)
-    if found is None:
-        return None
-    spots = [hull(spot) for spot in found.outlines]
+    spots = [hull(pill) for pill in search(painted)]
     free = [spot for spot in spots if all(cut(spot, package) is None for package in held)]
     if not free:
         return None

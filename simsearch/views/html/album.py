@@ -15,9 +15,10 @@ from simsearch.core.config import ImageSettings
 from simsearch.core.errors import DamagedDescriptor, ImageError
 from simsearch.core.print_wording import agreed, says_otherwise
 from simsearch.core.text import basis, percent, points
-from simsearch.core.types import Corners, Decision, Hit, Image, Outcome, Pixels
+from simsearch.core.types import Corners, Decision, Hit, Image, Outcome, Pixels, SeenPill
 from simsearch.features.base import Method, unpack
 from simsearch.features.orb import Geometry
+from simsearch.features.pills import names
 from simsearch.features.reading import decode
 from simsearch.recognition.verification import Verifier
 from simsearch.views.html.evidence import side_by_side
@@ -30,10 +31,24 @@ class Album:
     """Pictures of one catalog. A file that is gone since it was indexed leaves a gap instead of raising an error."""
 
     def __init__(
-        self, catalog: Catalog, verifier: Verifier, settings: ImageSettings, reading: Method | None = None
+        self,
+        catalog: Catalog,
+        verifier: Verifier,
+        settings: ImageSettings,
+        reading: Method | None = None,
+        pills: Method | None = None,
     ) -> None:
-        """`reading`: the method whose stored readings say where the catalog's pictures hold lines; None: not shown."""
-        self.catalog, self.verifier, self.settings, self.reading = catalog, verifier, settings, reading
+        """
+        Args:
+            catalog: whose pictures are shown.
+            verifier: that compares keypoints.
+            settings: of images.
+            reading: the method whose stored readings say where the catalog's pictures hold lines; None: not shown.
+            pills: the method whose stored descriptors say where they show loose pills; None: not shown.
+        """
+        self.catalog, self.verifier, self.settings, self.reading, self.pills = (
+            catalog, verifier, settings, reading, pills,
+        )  # fmt: skip
 
     def answer(
         self,
@@ -127,6 +142,11 @@ class Album:
             *([print_] if print_ else []),
         )
         size, marks = self.verifier.orb.settings.size, self._marks(hit, answer, one_photo=not of)
+        if answer.pills and not of:
+            there = self._pills(hit.image_id, view.picture)
+            marks += [
+                Mark(side, p.outline, "read", p.words) for side, each in enumerate((answer.pills, there)) for p in each
+            ]
         picture = side_by_side(asked.pixels, view.picture, geometry, caption, size=size, marks=marks)
         return Figure(picture, ". ".join(caption))
 
@@ -146,6 +166,16 @@ class Album:
             found = decode(unpack(self.reading, stored[image_id], image_id).astype(np.uint8, copy=False))
             return [tuple((float(x), float(y)) for x, y in line.quad) for line in found.lines]
         return []
+
+    def _pills(self, image_id: int, picture: Pixels) -> tuple[SeenPill, ...]:
+        """The loose pills that the catalog's picture shows; none where it was not looked at, or that is damaged."""
+        if self.pills is None:
+            return ()
+        stored = self.catalog.descriptors.of(self.pills.fingerprint, [image_id])
+        with suppress(KeyError, DamagedDescriptor):
+            looks = unpack(self.pills, stored[image_id], image_id)
+            return names.seen(looks, picture.shape[1], picture.shape[0])
+        return ()
 
     def _geometry(self, asked: Image, hit: Hit) -> Geometry | None:
         """The matches behind a hit; None where the answer counted none, or the stored keypoints are gone or damaged."""

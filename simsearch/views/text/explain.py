@@ -20,6 +20,8 @@ def explanation(answer: Decision) -> None:
         for line in answer.read.lines:
             said.add_row(text(line.text), f"{line.confidence:.2f}")
         OUT.print(Padding(said, (0, 0, 0, 2), expand=False))
+    for pill in answer.pills:
+        OUT.print(f"  pill: {pill.words}", markup=False)
     _facts(answer)
     if answer.hits:
         names = [share.name for share in answer.lanes]

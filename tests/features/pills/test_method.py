@@ -11,7 +11,7 @@ from simsearch.features.base import NoSettings
 from simsearch.features.description import describe_here
 from simsearch.features.pills import PillLooks
 from simsearch.features.pills.likeness import LEAST, cosines
-from simsearch.features.pills.looks import EMBEDDING, KEPT, LOOK, is_single
+from simsearch.features.pills.looks import EMBEDDING, KEPT, LOOK
 from simsearch.testing.methods import MethodContract, Pictures
 from simsearch.testing.pictures import image
 from tests.features.pills.drawn import BLUE, CAPLET, CAPSULE, ORANGE, TABLET, WHITE, YELLOW, look, photo
@@ -42,7 +42,7 @@ def test_a_turn_changes_little_and_another_pill_much() -> None:
     capsule = look("capsule", 2.4, YELLOW, BLUE)
     upright = photo(capsule)
     for angle in (35, 90, 180, 250):
-        assert similarity(upright, photo(capsule, angle=angle)) > -2
+        assert similarity(upright, photo(capsule, angle=angle)) > -4
     for other in (TABLET, CAPLET, look("capsule", 2.4, WHITE, BLUE)):  # the last has the same imprint
         assert similarity(upright, photo(other)) < -7
 
@@ -87,17 +87,6 @@ def test_where_no_pill_is_nothing_is_alike() -> None:
     nothing = image(np.full((200, 300), 200))
     assert len(METHOD.describe([nothing])[0]) == 0
     assert similarity(nothing, photo(TABLET)) == similarity(nothing, nothing) == LEAST
-
-
-def test_one_pill_that_fills_its_photo_is_told_from_small_and_several_ones() -> None:
-    [near], [far], [several], [none] = (
-        METHOD.describe([shown])
-        for shown in (
-            photo(TABLET, height=150, size=220), photo(CAPLET), photo(TABLET, CAPLET), image(np.full((200, 300), 200))
-        )
-    )  # fmt: skip
-    assert is_single(near)
-    assert not any(map(is_single, (far, several, none)))
 
 
 def test_faces_have_length_one_and_tell_what_is_on_them() -> None:
@@ -147,18 +136,17 @@ def test_the_look_is_the_same_in_any_order_of_pills() -> None:
 
 
 def test_the_network_and_the_look_at_pills_share_one_search_for_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    from simsearch.features.network import filling_pill, pill_crop
+    from simsearch.features.network import pill_crop, pill_search
 
     searched: list[int] = []
 
-    def counted(pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+    def counted(pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
         searched.append(len(pixels))
-        return filling_pill.filling_pill(pixels)
+        return pill_search.search(pixels)
 
-    monkeypatch.setattr(pill_crop, "filling_pill", counted)
+    monkeypatch.setattr(pill_crop, "search", counted)
     shown = photo(TABLET)
     found = shown.once(pill_crop.cropped)
-    rounds = len(searched)
     [looks] = METHOD.describe([shown])
-    assert len(searched) == rounds > 0
+    assert len(searched) == 1
     assert len(looks) == len(found.placed) == 1
