@@ -51,8 +51,9 @@ class MaskNetwork(nn.Module):
     def maps(self, found: Sequence[Tensor]) -> Tensor:
         """The outputs of all layers that are used -> what `forward` gives."""
         whole = self.whole(found[-1].mean(dim=(2, 3), keepdim=True))
-        x = self.mix[-1](functional.relu(self.across[-1](found[-1]) + whole))
+        x: Tensor = self.mix[-1](functional.relu(self.across[-1](found[-1]) + whole))
         for level in range(len(LAYERS) - 2, -1, -1):
             finer = functional.interpolate(self.down[level](x), size=found[level].shape[2:], mode="nearest")
             x = self.mix[level](functional.relu(self.across[level](found[level]) + finer))
-        return self.out(x)
+        maps: Tensor = self.out(x)
+        return maps

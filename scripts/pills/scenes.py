@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 Floats = NDArray[np.float32]
+Points = NDArray[np.bool_]
 
 CORE = 0.45
 """Share of a pill's largest inner distance from which a point is of its core."""
@@ -36,7 +37,7 @@ class Scene:
     """(side, side): 1 in the middle of each pill."""
     known: Floats
     """(side, side): 0 where it is open whether a point is of a pill: on the side of one that is seen slantwise."""
-    pills: tuple[NDArray[np.bool_], ...]
+    pills: tuple[Points, ...]
     """(side, side) of each pill of which two thirds or more are in view."""
 
 
@@ -63,7 +64,8 @@ def scene(cutouts: Sequence[Cutout], photos: Sequence[Pixels], side: int, g: np.
     if g.random() < 0.45:
         ground = _measured(ground, g)
     mask, core, known = (np.full((side, side), value, np.float32) for value in (0, 0, 1))
-    picture, laid = ground, []
+    picture = ground
+    laid: list[tuple[Points, float]] = []
     if g.random() < 0.93:
         light = _Light.drawn(g)
         for cutout, matrix in _laid_out(cutouts, side, g):
@@ -111,8 +113,9 @@ def _texture(side: int, g: np.random.Generator) -> Floats:
     if kind < 0.45:  # clouds, perhaps drawn out to grain
         found = np.zeros((side, side), np.float32)
         for cells in (4, 9, 20, 48):
-            across = max(2, int(cells * (1 if kind < 0.2 else g.uniform(0.1, 0.4))))
-            found += cv2.resize(g.standard_normal((cells, across), np.float32), (side, side)) / cells**0.4
+            wide = max(2, int(cells * (1 if kind < 0.2 else g.uniform(0.1, 0.4))))
+            clouds = np.asarray(cv2.resize(g.standard_normal((cells, wide), np.float32), (side, side)), np.float32)
+            found += clouds / np.float32(cells**0.4)
         return np.asarray(found * g.uniform(0.02, 0.15), np.float32)
     y, x = np.mgrid[0:side, 0:side].astype(np.float32)
     way, step = g.uniform(0, pi), g.uniform(3, 30)
@@ -128,7 +131,7 @@ def _texture(side: int, g: np.random.Generator) -> Floats:
 
 def _piece(photos: Sequence[Pixels], side: int, g: np.random.Generator) -> Pixels:
     """A piece of a photo, at any size, turned by quarters."""
-    photo = photos[g.integers(len(photos))]
+    photo = photos[int(g.integers(len(photos)))]
     size = max(16, int(min(photo.shape[:2]) * g.uniform(0.12, 1)))
     top, left = (int(g.integers(0, have - size + 1)) for have in photo.shape[:2])
     piece = np.rot90(photo[top : top + size, left : left + size], int(g.integers(4)))
@@ -157,21 +160,7 @@ def _measured(ground: Floats, g: np.random.Generator) -> Floats:
     width = int(g.integers(1, 3))
     kind = g.random()
     if kind < 0.65:
-        step = g.uniform(2.5, 9)
-        at = g.uniform(0, 1, 2) * side
-        for level in (False, True)[: 1 + (g.random() < 0.6)]:
-            across = float(at[int(level)])
-            way = 1 if g.random() < 0.5 else -1
-            for number in range(int(side / step)):
-                long = step * (3.2 if number % 10 == 0 else 2.3 if number % 5 == 0 else 1.5) * way
-                here = number * step
-                ends = ((here, across), (here, across + long)) if level else ((across, here), (across + long, here))
-                cv2.line(drawn, *(tuple(int(v) for v in end) for end in ends), ink, width, cv2.LINE_AA)
-                if number % 10 == 0:
-                    place = (here - step, across - step * way) if level else (across - 2.5 * step * way, here + step)
-                    _word(drawn, str(number), place, step / 9, ink, width)
-            ends = ((0, across), (side, across)) if level else ((across, 0), (across, side))
-            cv2.line(drawn, *(tuple(int(v) for v in end) for end in ends), ink, width, cv2.LINE_AA)
+        _rulers(drawn, ink, width, g)
     if kind > 0.5:
         for _ in range(int(g.integers(1, 6))):
             signs = "".join(chr(int(v)) for v in g.choice([*range(48, 58), *range(65, 91), *range(97, 123)], 9))
@@ -183,6 +172,28 @@ def _measured(ground: Floats, g: np.random.Generator) -> Floats:
             cv2.line(drawn, (here, 0), (here, side), ink, width, cv2.LINE_AA)
             cv2.line(drawn, (0, here), (side, here), ink, width, cv2.LINE_AA)
     return drawn.astype(np.float32)
+
+
+def _rulers(drawn: Pixels, ink: Any, width: int, g: np.random.Generator) -> None:
+    """A ruler across, and perhaps one down, with a number at every tenth tick."""
+    side, step = drawn.shape[0], g.uniform(2.5, 9)
+    at = g.uniform(0, 1, 2) * side
+    for level in (False, True)[: 1 + (g.random() < 0.6)]:
+        beside = float(at[int(level)])
+        way = 1 if g.random() < 0.5 else -1
+
+        def line(along: Sequence[float], across: Sequence[float], level: bool = level) -> None:
+            ends = [(int(x), int(y)) if level else (int(y), int(x)) for x, y in zip(along, across, strict=True)]
+            cv2.line(drawn, ends[0], ends[1], ink, width, cv2.LINE_AA)
+
+        for number in range(int(side / step)):
+            long = step * (3.2 if number % 10 == 0 else 2.3 if number % 5 == 0 else 1.5) * way
+            here = number * step
+            line((here, here), (beside, beside + long))
+            if number % 10 == 0:
+                place = (here - step, beside - step * way) if level else (beside - 2.5 * step * way, here + step)
+                _word(drawn, str(number), place, step / 9, ink, width)
+        line((0, side), (beside, beside))
 
 
 def _word(drawn: Pixels, text: str, place: Sequence[float] | Floats, size: float, ink: Any, width: int) -> None:
@@ -223,7 +234,7 @@ def _laid_out(cutouts: Sequence[Cutout], side: int, g: np.random.Generator) -> l
     number = 1 if kind < 0.5 else 2 if kind < 0.78 else int(g.integers(3, 10))
     most = 1.0 if number == 1 else 0.55 if number == 2 else 0.9 / number**0.5
     size = side * exp(g.uniform(log(0.07), log(most)))
-    first = cutouts[g.integers(len(cutouts))]
+    first = cutouts[int(g.integers(len(cutouts)))]
     if number == 1 and g.random() < 0.4:  # people cut photos near to the pill, and into oblong ones
         size = side * g.uniform(0.55, 1.35 if first.wide else 1.08)
     found: list[tuple[Cutout, NDArray[np.float64]]] = []
@@ -231,7 +242,7 @@ def _laid_out(cutouts: Sequence[Cutout], side: int, g: np.random.Generator) -> l
     beside = number == 2 and g.random() < 0.7
     turn = g.uniform(0, 2 * pi)
     for i in range(number):
-        cutout = first if i == 0 or g.random() < 0.6 else cutouts[g.integers(len(cutouts))]
+        cutout = first if i == 0 or g.random() < 0.6 else cutouts[int(g.integers(len(cutouts)))]
         own = size if cutout is first else size * exp(g.normal(0, 0.2))
         room = side * 0.5 - 0.42 * own
         if beside and i == 1:
@@ -278,18 +289,19 @@ def _lay(
     light: _Light,
     labels: tuple[Floats, Floats, Floats],
     g: np.random.Generator,
-) -> tuple[Floats, NDArray[np.bool_], float]:
+) -> tuple[Floats, Points, float]:
     """One pill on the scene, and on its labels; the scene, its points, and the area that it would have in full."""
     mask, core, known = labels
     side = picture.shape[0]
     stored = cutout.stored
-    face = relit(stored[..., :3].astype(np.float32), stored[..., 3].astype(np.float32) / 255, cutout.printed, g)
+    cover = np.asarray(stored[..., 3], np.float32) / np.float32(255)
+    face = relit(np.asarray(stored[..., :3], np.float32), cover, cutout.printed, g)
     flags = cv2.INTER_AREA if matrix[0, 0] < 1 else cv2.INTER_LINEAR
     small = float(np.sqrt(abs(np.linalg.det(matrix[:2, :2]))))
     if small < 0.6:  # warping alone would skip pixels
         face, stored = blurred(face, 0.45 / small), np.dstack([stored[..., :3], blurred(stored[..., 3], 0.4 / small)])
     seen = cv2.warpAffine(face, matrix[:2], (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    own = _smooth(cv2.warpAffine(stored[..., 3], matrix[:2], (side, side)).astype(np.float32) / 255)
+    own = _smooth(np.asarray(cv2.warpAffine(stored[..., 3], matrix[:2], (side, side)), np.float32) / np.float32(255))
     whole = float((stored[..., 3] > 127).sum()) * abs(float(np.linalg.det(matrix[:2, :2])))
     if own.max() < 0.5:
         return picture, own > 0.5, whole
@@ -305,19 +317,8 @@ def _lay(
             wall = np.maximum(wall, _moved(own, light.slant * size * step / 4))
         colour = np.asarray(cv2.mean(seen, (own > 0.5).astype(np.uint8))[:3], np.float32) * g.uniform(0.35, 0.9)
         picture = picture * three(1 - wall) + three(wall) * colour
-    y, x = np.mgrid[0:side, 0:side].astype(np.float32)
     middle = matrix[:2, :2] @ (cutout.stored.shape[1] / 2, cutout.stored.shape[0] / 2) + matrix[:2, 2]
-    x, y = (x - float(middle[0])) / (size + 1), (y - float(middle[1])) / (size + 1)
-    slope = float(g.normal(0, 0.25))
-    lit = light.gain + slope * np.clip(x * cos(light.side) + y * sin(light.side), -1.5, 1.5)
-    if g.random() < 0.5:  # rounded rims are darker, some brighter
-        near = np.exp(-blurred(rim, max(0.6, 0.05 * radius)) / max(1.0, g.uniform(0.1, 0.5) * radius))
-        lit = lit * (1 - g.uniform(-0.15, 0.35) * near)
-    seen = seen * three(lit)
-    if g.random() < 0.35:
-        at = g.uniform(-0.3, 0.3, 2)
-        far = ((x - at[0]) / g.uniform(0.04, 0.25)) ** 2 + ((y - at[1]) / g.uniform(0.03, 0.15)) ** 2
-        seen = seen + three(np.exp(-far) * g.uniform(20, 160))
+    seen = _shone_on(seen, rim, middle, light, g)
     cover = own * (g.uniform(0.55, 0.95) if g.random() < 0.1 else 1.0)
     picture = picture * three(1 - cover) + seen * three(cover)
     np.copyto(core, np.where(own > 0.5, rim > CORE * radius, core))
@@ -325,6 +326,30 @@ def _lay(
     # A pill that covers another one leaves it smaller, and parts of its core.
     np.copyto(mask, np.maximum(mask * (1 - own), own))
     return np.asarray(picture, np.float32), own > 0.5, whole
+
+
+def _shone_on(seen: Any, rim: Any, middle: NDArray[np.float64], light: _Light, g: np.random.Generator) -> Any:
+    """A pill's face under the scene's light, perhaps with a darker or brighter rim and a reflection.
+
+    Args:
+        seen: the face (side, side, 3) where it lies.
+        rim: (side, side) how far each point lies from the pill's rim.
+        middle: of the pill, x and y.
+    """
+    radius = float(rim.max())
+    y, x = np.mgrid[0 : rim.shape[0], 0 : rim.shape[1]].astype(np.float32)
+    x, y = (x - float(middle[0])) / (2 * radius + 1), (y - float(middle[1])) / (2 * radius + 1)
+    slope = float(g.normal(0, 0.25))
+    lit = light.gain + slope * np.clip(x * cos(light.side) + y * sin(light.side), -1.5, 1.5)
+    if g.random() < 0.5:
+        near = np.exp(-blurred(rim, max(0.6, 0.05 * radius)) / max(1.0, g.uniform(0.1, 0.5) * radius))
+        lit = lit * (1 - g.uniform(-0.15, 0.35) * near)
+    seen = seen * three(lit)
+    if g.random() < 0.35:
+        at = g.uniform(-0.3, 0.3, 2)
+        far = ((x - at[0]) / g.uniform(0.04, 0.25)) ** 2 + ((y - at[1]) / g.uniform(0.03, 0.15)) ** 2
+        seen = seen + three(np.exp(-far) * g.uniform(20, 160))
+    return seen
 
 
 def _smooth(own: Floats) -> Floats:

@@ -82,9 +82,9 @@ def _from_near(pixels: Pixels, found: Sequence[Outline], scale: float) -> list[O
     for maps, (larger, corner) in zip(looked, places, strict=True):
         near = [own for own in _pieces(maps, _LEAST_NEAR) if _centred(own)]
         best = max(near, key=lambda own: int(own.sum()), default=None)
-        outline = None if best is None else _outline(maps[0], best)
-        if outline is not None:
-            out.append(np.asarray(outline / larger + corner, np.float32))
+        seen = None if best is None else _outline(maps[0], best)
+        if seen is not None:
+            out.append(np.asarray(seen / larger + corner, np.float32))
     return out
 
 
