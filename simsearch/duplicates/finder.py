@@ -82,7 +82,7 @@ class DuplicateFinder:
             groups, look_alikes, settled = self._grouped(files, checker, checks, new)
         compared = sum(i not in left_out for file in range(len(files)) for i in files.images(file))
         without_print = self.prints.unread(self.catalog, files.ids) if self.prints else len(files)
-        unread = len(checker.thumbnails.unread)
+        unread = len(checker.look.thumbnails.unread)
         return Findings(groups, look_alikes, compared, len(pairs), settled, len(left_out), unread, without_print)
 
     def _grouped(
@@ -168,7 +168,7 @@ class _Grouping:
 
     def _drawn_over(self, x: CopySet, y: CopySet) -> bool:
         """Whether the two belong together by way of a photo that lacks what is drawn over either of them."""
-        over = self.checker.drawn_over
+        over = self.checker.copies.drawn_over
         if x.file not in over and y.file not in over:
             return False
         for a, b in product(*((file, *sorted(over.get(file, ()))) for file in (x.file, y.file))):

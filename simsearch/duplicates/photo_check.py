@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.catalog.images import ImageFacts
-from simsearch.core.types import Description, Verification
+from simsearch.core.types import Description
 from simsearch.duplicates.alignment import MISS, best_alignment, in_thumbnails
 from simsearch.duplicates.candidates import SelfJoin
 from simsearch.duplicates.copies import Detail, Joined
@@ -34,7 +34,7 @@ from simsearch.recognition.verification import FEATURES
 
 Pair = tuple[int, int]
 
-_BITS = FEATURES.index("hash_similarity")
+_COSINE, _BITS = FEATURES.index("cosine"), FEATURES.index("hash_similarity")
 WHOLE = 0.7
 """Least share of equal bits of two copies that show the same frame. The lowest of 500 brightened copies had 0.66."""
 _NOTHING, _LITTLE = 0.003, 0.02
@@ -90,22 +90,22 @@ class PhotoCheck:
         facts: Mapping[int, ImageFacts],
     ) -> PhotoEvidence:
         """Whether both show one photo, or one photo except for a place; `by_frame` was asked before."""
-        frames = self._frames(pair)
-        whole = frame_onto_frame(frames, self.size)
-        proposed = placements(geometry, frames, self.size)
-        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
-        slack = CROP_ALLOWANCE if self._pills(pair) else _UNLIKE
-        places = verification.probability >= self.floor and verification.similarity >= self.least - slack
+        frames, similarity = self._frames(pair), float(row[_COSINE])
+        told = placements(geometry, frames, self.size)
+        if not told and row[_BITS] < WHOLE and similarity < _CROP:
+            return PhotoEvidence()
+        proposed, places = told, self._places_matter(pair, row)
         if row[_BITS] < WHOLE:
             # Most strangers have a ruler in common: frame lies on frame, and the rest of the picture is another one.
-            proposed = [p for p in proposed if not any(same_place(p, other, frames, self.size) for other in whole)]
+            whole = frame_onto_frame(frames, self.size) if told else []
+            proposed = [p for p in told if not any(same_place(p, other, frames, self.size) for other in whole)]
         elif places:  # `by_frame` has asked whether all is equal under it
-            proposed += whole
-        if not proposed and verification.similarity < _CROP:
+            proposed = told + frame_onto_frame(frames, self.size)
+        if not proposed and similarity < _CROP:
             return PhotoEvidence()
         both = self._shown(pair, facts)
         if both is None:
-            return self._unseen(pair, verification, described, geometry)
+            return self._unseen(pair, row, described, told)
         proposed = proposed or crop_placements(*both, self.size)
         aligned = best_alignment(*both, proposed, self.size, places_below=_EXACT if places else 0.0)
         if aligned is None:
@@ -114,7 +114,7 @@ class PhotoCheck:
         if pixels.same:
             return self._same(placed, *both) or PhotoEvidence()
         exact = places and placed.miss < _EXACT and pixels.differing < _PLACE
-        if not (exact and self._one_by_keypoints(pair, verification, described, placed)):
+        if not (exact and self._one_by_keypoints(pair, row, described, placed)):
             return PhotoEvidence()
         return self._but_for_a_place(geometry, placed, both)
 
@@ -164,18 +164,22 @@ class PhotoCheck:
     def _frames(self, pair: Pair) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return self.files.sizes[pair[0]], self.files.sizes[pair[1]]
 
+    def _places_matter(self, pair: Pair, row: NDArray[np.float64]) -> bool:
+        """Whether the two may be one photo but for a place, so that it matters where they differ."""
+        slack = CROP_ALLOWANCE if self._pills(pair) else _UNLIKE
+        return bool(row[_COSINE] >= self.least - slack and self.scorer.probability(row[None])[0] >= self.floor)
+
     def _unseen(
         self,
         pair: Pair,
-        verification: Verification,
+        row: NDArray[np.float64],
         described: tuple[Description, Description],
-        geometry: Geometry,
+        proposed: Sequence[Placement],
     ) -> PhotoEvidence:
-        proposed = placements(geometry, self._frames(pair), self.size)
         good = [p for p in proposed if p.outside <= _OUTSIDE and 0 < p.miss <= MISS]
         if not good:
             return PhotoEvidence()
-        one = self._one_by_keypoints(pair, verification, described, good[0])
+        one = self._one_by_keypoints(pair, row, described, good[0])
         return PhotoEvidence(good[0]) if one else PhotoEvidence()
 
     def _but_for_a_place(self, geometry: Geometry, placed: Placement, both: tuple[Shown, Shown]) -> PhotoEvidence:
@@ -190,10 +194,11 @@ class PhotoCheck:
     def _one_by_keypoints(
         self,
         pair: Pair,
-        verification: Verification,
+        row: NDArray[np.float64],
         described: tuple[Description, Description],
         placed: Placement,
     ) -> bool:
+        [verification] = self.scorer.verdicts(row[None], [0])
         photo = photo_test(described[0]["orb"], described[1]["orb"], placed, self._frames(pair), self.size)
         return one_photo(photo, verification, pills=self._pills(pair), least=self.least)
 

@@ -199,8 +199,8 @@ def photo_test(a: Descriptor, b: Descriptor, placed: Placement, frames: Frames, 
     points = column(a, "xy") / 32.0, column(b, "xy") / 32.0
     sides = _scaled(frames, size)
     to_b, to_a = moved(placed.matrix, points[0]), moved(inverse(placed.matrix), points[1])
-    apart_by = np.linalg.norm(to_b[:, None] - points[1][None], axis=2)
-    i, j = np.nonzero(apart_by < _MISS * max(1.0, placed.scale))
+    across, down = (to_b[:, k, None] - points[1][None, :, k] for k in (0, 1))
+    i, j = np.nonzero(across * across + down * down < (_MISS * max(1.0, placed.scale)) ** 2)
     apart = np.bitwise_count(column(a, "bits")[i] ^ column(b, "bits")[j]).sum(axis=1, dtype=np.int64)
     good = apart < _BITS_APART
     agreeing = np.isin(np.arange(len(a)), i[good]), np.isin(np.arange(len(b)), j[good])

@@ -14,7 +14,7 @@ import pytest
 from simsearch import open_app
 from simsearch.core import images
 from simsearch.core.config import DuplicateSettings
-from simsearch.duplicates import pair_check
+from simsearch.duplicates import pair_check, pair_look
 from tests.duplicates.world import World
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def test_keypoints_of_no_more_files_are_held_than_a_block_of_pairs_has(
     held: list[int] = []
     read = world.catalog.descriptors.of
     monkeypatch.setattr(pair_check, "_BLOCK", 3)
-    monkeypatch.setattr(pair_check, "_HELD", 6)
+    monkeypatch.setattr(pair_look, "_HELD", 6)
 
     def counted(fingerprint: str, ids: list[int]) -> dict[int, bytes]:
         held.append(len(ids) if fingerprint == world.methods["orb"].fingerprint else 0)
