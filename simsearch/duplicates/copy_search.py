@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.catalog.images import ImageFacts
+from simsearch.catalog.images import StoredFile
 from simsearch.core.config import DuplicateSettings
 from simsearch.duplicates.copies import Copies
 from simsearch.duplicates.pair_evidence import PhotoEvidence
-from simsearch.duplicates.pair_look import Facts, Looked, PairLook
+from simsearch.duplicates.pair_look import Looked, PairLook
 from simsearch.duplicates.photo_check import WHOLE, Pair
 from simsearch.duplicates.same_photo import CROP_ALLOWANCE, Placement
+from simsearch.duplicates.thumbnails import Stored
 from simsearch.recognition.verification import FEATURES
 
 _NEAREST = 3  # neighbours of a photo that may be copies of it though they share no rare keypoints
@@ -65,12 +66,12 @@ class CopySearch:
         likely = (features[rows, _BITS] >= _SAME_FRAME) | (features[rows, _COSINE] >= _ALIKE)
         likely &= rank[rows] < _FIRST
         waiting = rows[np.lexsort((-features[rows, _BITS], rank[rows], -largest * likely, ~likely))].tolist()
-        facts = self.look.thumbnails.facts({file for row in waiting for file in pairs[row]})
-        self._settle(suspects, waiting, self.known.roots, facts, tested)
+        stored = self.look.thumbnails.stored({file for row in waiting for file in pairs[row]})
+        self._settle(suspects, waiting, self.known.roots, stored, tested)
         # Of a screenshot the photo in it is a small part: what is no copy of the root may be one of a nearer copy.
         again = (rank < _AGAIN) & (suspects.voted | (features[:, _BITS] >= _SAME_FRAME))
-        self._settle(suspects, [row for row in waiting if again[row]], self.known.apart, facts, tested)
-        self._join_faint(tested, facts)
+        self._settle(suspects, [row for row in waiting if again[row]], self.known.apart, stored, tested)
+        self._join_faint(tested, stored)
         return tested
 
     def may_be_one_photo(self, quick: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -93,7 +94,7 @@ class CopySearch:
         suspects: Suspects,
         rows: Sequence[int],
         compared: Callable[[Pair], Pair | None],
-        facts: dict[int, ImageFacts],
+        stored: dict[int, StoredFile],
         tested: dict[Pair, Looked],
     ) -> None:
         """Look at the rows of a block, the first ones first. `compared`: which pair in place of a row's; None: none."""
@@ -116,26 +117,26 @@ class CopySearch:
                 now[pair] = row
             others = [pair for pair, row in now.items() if pair != pairs[row]]
             own = dict(zip(others, self.look.quick(others), strict=True))
-            facts |= self.look.thumbnails.facts({file for pair in now for file in pair} - facts.keys())
+            stored |= self.look.thumbnails.stored({file for pair in now for file in pair} - stored.keys())
             features = [own.get(pair, suspects.features[row]) for pair, row in now.items()]
-            found = self.look.looked_at(list(now), features, facts)
-            self._note(found, facts)
+            found = self.look.looked_at(list(now), features, stored)
+            self._note(found, stored)
             tested |= found
             waiting = later
 
-    def _note(self, found: Mapping[Pair, Looked], facts: Facts) -> None:
+    def _note(self, found: Mapping[Pair, Looked], stored: Stored) -> None:
         """Remember which pairs are copies, and which but for what is drawn over one of them."""
         for pair, one in found.items():
             if one.evidence is not None and one.copy and not one.evidence.remaining:
-                self.join(pair, one.evidence, facts)
+                self.join(pair, one.evidence, stored)
             if one.evidence is not None and one.evidence.overlaid:
                 for file, other in (pair, pair[::-1]):
                     self.drawn_over.setdefault(file, set()).add(other)
 
-    def join(self, pair: Pair, evidence: PhotoEvidence, facts: Facts) -> None:
+    def join(self, pair: Pair, evidence: PhotoEvidence, stored: Stored) -> None:
         """Remember that both are copies of one photo."""
         assert evidence.photo is not None
-        self.known.add(pair, evidence.photo, self.look.photos.details(pair, facts))
+        self.known.add(pair, evidence.photo, self.look.photos.details(pair, stored))
 
     def joined(self) -> dict[Pair, Placement]:
         """The copies that are joined by way of others, and where the first lies in the second.
@@ -152,17 +153,17 @@ class CopySearch:
                 found[pair] = seen
         return found
 
-    def _join_faint(self, tested: Mapping[Pair, Looked], facts: Facts) -> None:
+    def _join_faint(self, tested: Mapping[Pair, Looked], stored: Stored) -> None:
         """Join photos of which little is left; one of which nothing is, to the one alone that it agrees with best."""
         faint = [(one.evidence, pair) for pair, one in tested.items() if one.evidence and one.evidence.remaining]
         faint.sort(key=lambda item: (item[0].remaining, item[1]))
         joined: set[int] = set()
-        nothing = {file for _, pair in faint for file in pair if self.look.photos.is_blank(file, facts)}
+        nothing = {file for _, pair in faint for file in pair if self.look.photos.is_blank(file, stored)}
         unsure = self._undecided(faint, nothing)
         for evidence, pair in faint:
             little = nothing.intersection(pair)
             if unsure.isdisjoint(little) and joined.isdisjoint(little):
-                self.join(pair, evidence, facts)
+                self.join(pair, evidence, stored)
                 joined |= little
             elif self.known.roots(pair) is not None:
                 tested[pair].evidence = replace(evidence, photo=None, seen=False, remaining=0.0)

@@ -10,7 +10,6 @@ from datetime import datetime
 from itertools import combinations, product
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import ImageFacts
@@ -64,7 +63,7 @@ class DuplicateFinder:
         left_out = LeftOut()
         files = distinct_files(self.catalog, self.methods, left_out)
         new = None if since is None else self.catalog.selection.added_after(since)
-        asked = None if new is None else _with_images(files, new)
+        asked = None if new is None else files.of_images(new)
         join = SelfJoin(self.catalog, self.methods, self.settings, files, left_out, asked)
         pairs = candidate_pairs(join, progress)
         floor = min(self.threshold, self.pills_threshold, self.settings.look_alike)
@@ -80,8 +79,8 @@ class DuplicateFinder:
                 checks |= checker.mirror_images([pair for pair in mirror_pairs(join) if not _one_photo(checks, pair)])
             checks |= checker.through_copies(checks)
             groups, look_alikes, settled = self._grouped(files, checker, checks, new)
-        compared = sum(i not in left_out for file in range(len(files)) for i in files.images(file))
-        without_print = self.prints.unread(self.catalog, files.ids) if self.prints else len(files)
+        compared = len(np.setdiff1d(files.members, np.fromiter(left_out.ids, np.int64, len(left_out))))
+        without_print = checker.look.print.unread
         unread = len(checker.look.thumbnails.unread)
         return Findings(groups, look_alikes, compared, len(pairs), settled, len(left_out), unread, without_print)
 
@@ -121,13 +120,12 @@ class _Grouping:
         self.look_alike = finder.settings.look_alike
         self.reviews = ReviewIndex(finder.catalog.reviews.all())
         self.new = new
-        copied = {file for file in range(len(files)) if len(files.images(file)) > 1}
-        used = sorted({file for pair in checks for file in pair} | copied)
+        used = sorted({file for pair in checks for file in pair}.union(files.copied()))
         ids = [i for file in used for i in files.images(file) if i not in checker.left_out]
         facts = finder.catalog.images.facts(ids)
         checker.left_out.add(i for i in ids if i not in facts)  # retired since the search began
         # Per file: SKU and content -> the images filed there, ascending by id.
-        self.copies = {file: _present(files.copies[file], facts) for file in used}
+        self.copies = {file: _filed(files.images(file), facts) for file in used}
         self.checks = {pair: check for pair, check in checks.items() if all(self.copies[file] for file in pair)}
         self.copy_sets = {file: copy_sets(file, sides, self.reviews) for file, sides in self.copies.items()}
         self.file_of = {side.sha256: file for file, sides in self.copies.items() for side in sides}
@@ -291,18 +289,16 @@ class _Grouping:
         )
 
 
-def _with_images(files: DistinctFiles, new: AbstractSet[int]) -> NDArray[np.int64]:
-    """The files of these images: what is between the others was found before."""
-    return np.array([file for file in range(len(files)) if not new.isdisjoint(files.images(file))], np.int64)
-
-
 def _one_photo(checks: Mapping[tuple[int, int], PairCheck], pair: tuple[int, int]) -> bool:
     return pair in checks and checks[pair].evidence.photo is not None
 
 
-def _present(sides: Mapping[Side, Sequence[int]], facts: Mapping[int, ImageFacts]) -> dict[Side, list[ImageFacts]]:
-    found = {side: [facts[i] for i in ids if i in facts] for side, ids in sides.items()}
-    return {side: images for side, images in found.items() if images}
+def _filed(images: Sequence[int], facts: Mapping[int, ImageFacts]) -> dict[Side, list[ImageFacts]]:
+    found: dict[Side, list[ImageFacts]] = {}
+    for image in images:
+        if image in facts:
+            found.setdefault(_side(facts[image]), []).append(facts[image])
+    return found
 
 
 def _strength(check: PairCheck) -> float:

@@ -111,8 +111,8 @@ class PairChecker:
         """The thorough check of one pair; None if one of the files must be left out."""
         features = self.look.quick([(a, b)])
         alike = bool(self.copies.may_be_one_photo(features)[0])
-        facts = self.look.thumbnails.facts((a, b)) if alike else None
-        found = self.look.looked_at([(a, b)], [features[0]], facts)[a, b]
+        stored = self.look.thumbnails.stored((a, b)) if alike else None
+        found = self.look.looked_at([(a, b)], [features[0]], stored)[a, b]
         if found.evidence is None:
             return None
         [verification] = self.look.verdicts(found.row[None], [found.evidence])
@@ -125,9 +125,9 @@ class PairChecker:
     def mirror_images(self, pairs: Sequence[Pair]) -> dict[Pair, PairCheck]:
         """Checks of the pairs of which one is the mirror image of the other, by their pixels; see `mirror_pairs`."""
         found = self.look.mirrored(pairs)
-        facts = self.look.thumbnails.facts({file for pair in found for file in pair})
+        stored = self.look.thumbnails.stored({file for pair in found for file in pair})
         for pair, one in found.items():
-            self.copies.join(pair, one, facts)
+            self.copies.join(pair, one, stored)
         verifications = self.look.verdicts(self.look.quick(list(found)), list(found.values()))
         return {
             pair: PairCheck(verification, one, True)

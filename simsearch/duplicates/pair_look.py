@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.catalog.images import ImageFacts
 from simsearch.core.config import ImageSettings
 from simsearch.core.threads import cores
 from simsearch.core.types import Description, Descriptor, Verification
@@ -18,14 +16,12 @@ from simsearch.duplicates.candidates import SelfJoin
 from simsearch.duplicates.pair_evidence import PhotoEvidence
 from simsearch.duplicates.pair_print import FilePrint, has_lines
 from simsearch.duplicates.photo_check import WHOLE, Pair, PhotoCheck
-from simsearch.duplicates.thumbnails import Thumbnails
+from simsearch.duplicates.thumbnails import Stored, Thumbnails
 from simsearch.features.orb import NO_GEOMETRY
 from simsearch.recognition.pair_scorer import PairScorer, StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.verification import FEATURES
 
-Facts: TypeAlias = Mapping[int, ImageFacts]
-"""File -> its image, of the files that are still active."""
 _HELD = 4096
 """Images whose keypoints are held in memory: about 80 MB."""
 _AT_ONCE = 16
@@ -91,9 +87,9 @@ class PairLook:
         return [PhotoEvidence(read=self.print.compare(pair, sides, None)) for pair in pairs]
 
     def looked_at(
-        self, pairs: Sequence[Pair], rows: Sequence[NDArray[np.float64]], facts: Facts | None
+        self, pairs: Sequence[Pair], rows: Sequence[NDArray[np.float64]], stored: Stored | None
     ) -> dict[Pair, Looked]:
-        """The evidence on each pair; with `facts` of its files also whether both show one photo.
+        """The evidence on each pair; with `stored` of its files also whether both show one photo.
 
         `rows`: the features of each, as `quick` gives them.
         """
@@ -102,26 +98,26 @@ class PairLook:
         for i in range(0, len(pairs), step):
             part = dict(zip(pairs[i : i + step], (row.copy() for row in rows[i : i + step]), strict=True))
             sides = self.print.load({file for pair in part for file in pair})
-            whole = {} if facts is None else self._by_frame(part, facts)
+            whole = {} if stored is None else self._by_frame(part, stored)
             # Where lines were read on both, keypoints tell which line of one lies where in the other.
             for pair, one in whole.items():
                 if not all(has_lines(sides.get(file)) for file in pair):
                     read = self.print.compare(pair, sides, None)
                     found[pair] = Looked(part.pop(pair), replace(one, read=read), False)
-            found |= self._by_keypoints(part, whole, facts, sides)
+            found |= self._by_keypoints(part, whole, stored, sides)
         return found
 
-    def _by_frame(self, rows: Mapping[Pair, NDArray[np.float64]], facts: Facts) -> dict[Pair, PhotoEvidence]:
+    def _by_frame(self, rows: Mapping[Pair, NDArray[np.float64]], stored: Stored) -> dict[Pair, PhotoEvidence]:
         """The pairs that are one photo, frame on frame."""
         wanted = [pair for pair, row in rows.items() if row[_BITS] >= WHOLE]
-        seen = self._threads.map(lambda pair: self.photos.by_frame(pair, rows[pair], facts), wanted)
+        seen = self._threads.map(lambda pair: self.photos.by_frame(pair, rows[pair], stored), wanted)
         return {pair: one for pair, one in zip(wanted, seen, strict=True) if one is not None}
 
     def _by_keypoints(
         self,
         rows: Mapping[Pair, NDArray[np.float64]],
         known: Mapping[Pair, PhotoEvidence],
-        facts: Facts | None,
+        stored: Stored | None,
         sides: Mapping[int, PrintSide],
     ) -> dict[Pair, Looked]:
         """The evidence on pairs whose keypoints are compared. `known`: what pixels have shown already."""
@@ -129,7 +125,7 @@ class PairLook:
 
         def evidence(start: int) -> Iterator[tuple[Pair, Looked]]:
             for pair in pairs[start : start + _AT_ONCE]:
-                one = self._evidence(pair, rows[pair], known.get(pair), described, facts, sides)
+                one = self._evidence(pair, rows[pair], known.get(pair), described, stored, sides)
                 yield pair, Looked(rows[pair], one, True)
 
         parts = self._threads.map(lambda start: list(evidence(start)), range(0, len(pairs), _AT_ONCE))
@@ -141,7 +137,7 @@ class PairLook:
         row: NDArray[np.float64],
         known: PhotoEvidence | None,
         described: Mapping[int, Description],
-        facts: Facts | None,
+        stored: Stored | None,
         sides: Mapping[int, PrintSide],
     ) -> PhotoEvidence | None:
         """Fills in the keypoint column of `row`; `known`: what pixels have shown already."""
@@ -151,10 +147,10 @@ class PairLook:
         agree = self.scorer.orb.may_agree(a["orb"], b["orb"])
         geometry = self.scorer.compare_keypoints(row, a, b) if agree else None
         found = known or PhotoEvidence()
-        if known is None and facts is not None:
+        if known is None and stored is not None:
             # Loose pills have no geometry yet. It shows whether they are one photo, and counts for nothing else.
             shown = geometry or (self.scorer.geometry(a, b) if agree else NO_GEOMETRY)
-            found = self.photos.by_keypoints(pair, row, (a, b), shown, facts)
+            found = self.photos.by_keypoints(pair, row, (a, b), shown, stored)
         read = None
         if all(file in sides for file in pair) and (found.photo or self.scorer.probability(row[None])[0] >= self.floor):
             read = self.print.compare(pair, sides, geometry)
@@ -163,8 +159,8 @@ class PairLook:
 
     def mirrored(self, pairs: Sequence[Pair]) -> dict[Pair, PhotoEvidence]:
         """The pairs of which one is surely the mirror image of the other, by their pixels."""
-        facts = self.thumbnails.facts({file for pair in pairs for file in pair})
-        seen = self._threads.map(lambda pair: self.photos.mirrored(pair, facts), pairs)
+        stored = self.thumbnails.stored({file for pair in pairs for file in pair})
+        seen = self._threads.map(lambda pair: self.photos.mirrored(pair, stored), pairs)
         return {pair: one for pair, one in zip(pairs, seen, strict=True) if one is not None and not one.remaining}
 
     def _with_keypoints(self, files: Iterable[int]) -> dict[int, Description]:

@@ -45,13 +45,13 @@ def test_files_of_a_block_are_looked_up_at_once(indexed: Path, kit: Kit, monkeyp
         return load(path, settings, sha256)
 
     with open_app(indexed, kit.config) as app:
-        facts = app.catalog.images.facts
+        stored = app.catalog.images.stored
 
-        def counted_facts(ids: Any) -> Any:
+        def counted(ids: Any) -> Any:
             asked.append(1)
-            return facts(ids)
+            return stored(ids)
 
-        monkeypatch.setattr(app.catalog.images, "facts", counted_facts)
+        monkeypatch.setattr(app.catalog.images, "stored", counted)
         monkeypatch.setattr(images, "load_accepted", counted_load)
         app.duplicates(threshold=0.99)
     assert len(read) == len(set(read)) > 2  # each file once
