@@ -117,6 +117,8 @@ class Thumbnails:
 
         `stored`: as the method of that name gave them.
         """
+        if file in self.unread:
+            return None
         own = stored.get(file)
         with self._reading[file % _LOCKS]:
             found = self._held(own.path, own.sha256, self._pixels(file)) if own else None
