@@ -40,7 +40,7 @@ _EXACT_PAIRS = 2_000_000_000
 """Pairs that are all compared: 45,000 files with each other, or a night's with millions."""
 _IN_A_LIST, _TRAINED_ON, _LISTS = 250, 40, 16
 """Embeddings in a list, about; of how many for each list k-means is trained; lists searched for each embedding."""
-_MOST_KEYPOINTS, _FEWEST_KEYPOINTS = 60_000_000, 60
+_MOST_KEYPOINTS, _FEWEST_KEYPOINTS = 48_000_000, 40
 """Keypoints of all files that vote, 12 bytes each; and of one file, however many files there are."""
 
 
@@ -173,18 +173,20 @@ def by_votes(join: SelfJoin) -> Iterator[Block]:
     if not most or len(files) < 2:
         return
     most = max(_FEWEST_KEYPOINTS, min(most, _MOST_KEYPOINTS // len(files)))
-    file_of = {i: file for file, i in enumerate(files.ids.tolist())}
-    keyed: list[list[NDArray[np.uint32]]] = [[np.zeros(0, np.uint32)] for _ in range(TABLES)]
-    owners = [np.zeros(0, np.int32)]
+    # Filled as they are read: lists of blocks would need twice the memory.
+    tables = [np.empty(most * len(files), np.uint32) for _ in range(TABLES)]
+    owner = np.empty(most * len(files), np.uint32)
+    end = 0
     for block in _blocks(files.ids):
         found = join.left_out.read(join.catalog, method, block)
-        picked = {file_of[i]: chosen(column(keypoints, "bits"), most) for i, keypoints in found.items()}
-        if picked:
-            for rows, own in zip(keyed, keys(np.concatenate(list(picked.values())), most * len(files)), strict=True):
-                rows.append(own)
-            owners.append(np.repeat(np.array(list(picked), np.int32), list(map(len, picked.values()))))
-    tables = [np.concatenate(keyed.pop()) for _ in range(TABLES)]
-    yield from voted(tables, np.concatenate(owners), len(files), join.settings.neighbours, join.rows)
+        picked = [chosen(column(keypoints, "bits"), most) for keypoints in found.values()]
+        start, end = end, end + sum(map(len, picked))
+        if end > start:
+            for table, own in zip(tables, keys(np.concatenate(picked), len(owner)), strict=True):
+                table[start:end] = own
+            owner[start:end] = np.repeat(np.searchsorted(files.ids, list(found)), list(map(len, picked)))
+    tables = [table[:end] for table in tables]
+    yield from voted(tables, owner[:end], len(files), join.settings.neighbours, join.rows)
 
 
 def _blocks(ids: Ids) -> Iterator[list[int]]:

@@ -61,7 +61,7 @@ def chosen(bits: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
 
 def voted(
     tables: list[NDArray[np.uint32]],
-    owner: NDArray[np.int32],
+    owner: NDArray[np.uint32],
     n: int,
     most: int,
     rows: NDArray[np.int64] | None = None,
@@ -82,11 +82,11 @@ def voted(
         yield _nearest(events, n, most)
 
 
-def _entries(key: NDArray[np.uint32], owner: NDArray[np.int32]) -> NDArray[np.uint64]:
+def _entries(key: NDArray[np.uint32], owner: NDArray[np.uint32]) -> NDArray[np.uint64]:
     """Key and file in one number each, ascending, of the keys that several entries have."""
     entries = key.astype(np.uint64)
     entries <<= np.uint64(32)
-    entries |= owner.astype(np.uint32)
+    entries |= owner
     entries.sort()
     shared = np.zeros(len(entries), np.bool_)
     for start in range(0, len(entries) - 1, _PART):

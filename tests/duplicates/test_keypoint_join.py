@@ -13,7 +13,7 @@ from simsearch.duplicates.keypoint_join import chosen, keys, voted
 
 
 def found(bits: list[NDArray[np.uint8]], rows: Iterable[int] | None = None) -> dict[tuple[int, int], int]:
-    owner = np.repeat(np.arange(len(bits), dtype=np.int32), [len(b) for b in bits])
+    owner = np.repeat(np.arange(len(bits), dtype=np.uint32), [len(b) for b in bits])
     asked = None if rows is None else np.array(list(rows))
     every = np.concatenate(bits)
     blocks = voted(list(keys(every, len(every))), owner, len(bits), 5, asked)
