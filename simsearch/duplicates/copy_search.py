@@ -24,7 +24,8 @@ from simsearch.duplicates.thumbnails import Stored
 from simsearch.recognition.verification import FEATURES
 
 _NEAREST = 3  # neighbours of a photo that may be copies of it though they share no rare keypoints
-_AGAIN, _SAME_FRAME = 2, 0.9  # nearest neighbours that are compared though their roots differ; share of equal bits
+_AGAIN, _SAME_FRAME, _AGAIN_ALIKE = 2, 0.9, 0.7
+"""Nearest neighbours that are compared though their roots differ; the share of equal bits or the cosine for it."""
 _ALIKE = 0.9  # cosine of photos that are looked at first
 _FIRST = 5  # nearest neighbours of a photo of loose pills that are looked at as its copies
 _CLEARLY = 1.2  # times what differs from one photo that must differ from all others
@@ -69,7 +70,8 @@ class CopySearch:
         stored = self.look.thumbnails.stored({file for row in waiting for file in pairs[row]})
         self._settle(suspects, waiting, self.known.roots, stored, tested)
         # Of a screenshot the photo in it is a small part: what is no copy of the root may be one of a nearer copy.
-        again = (rank < _AGAIN) & (suspects.voted | (features[:, _BITS] >= _SAME_FRAME))
+        alike = suspects.voted | (features[:, _BITS] >= _SAME_FRAME) | (features[:, _COSINE] >= _AGAIN_ALIKE)
+        again = (rank < _AGAIN) & alike
         self._settle(suspects, [row for row in waiting if again[row]], self.known.apart, stored, tested)
         self._join_faint(tested, stored)
         return tested
@@ -83,11 +85,12 @@ class CopySearch:
         """(n,) True where one file may have been made from the other."""
         quick, rank, voted = suspects.features, suspects.rank, suspects.voted
         pills = quick[:, _PILLS] > 0
-        # Loose pills resemble a thousand others: a copy is very similar, or among the nearest neighbours.
+        # Loose pills resemble a thousand others: a copy is very similar, among the nearest neighbours, or shares rare
+        # keypoints: eight other copies of a photo may come before its screenshot.
         surely = quick[:, _COSINE] >= self.settings.same_photo_similarity - CROP_ALLOWANCE
         # Where frame does not lie on frame, keypoints have to say where: few others have those of a copy.
         placed = (quick[:, _BITS] >= WHOLE) | voted | (rank < _NEAREST)
-        return (self.may_be_one_photo(quick) | voted) & (~pills | surely | (rank < _FIRST)) & placed
+        return (self.may_be_one_photo(quick) | voted) & (~pills | surely | voted | (rank < _FIRST)) & placed
 
     def _settle(
         self,
