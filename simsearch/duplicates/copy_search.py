@@ -28,6 +28,7 @@ _AGAIN, _SAME_FRAME, _AGAIN_ALIKE = 2, 0.9, 0.7
 """Nearest neighbours that are compared though their roots differ; the share of equal bits or the cosine for it."""
 _ALIKE = 0.9  # cosine of photos that are looked at first
 _FIRST = 5  # nearest neighbours of a photo of loose pills that are looked at as its copies
+_FAINT_ALIKE = 0.95  # cosine of two photos of which little is left and that do not lie frame on frame
 _CLEARLY = 1.2  # times what differs from one photo that must differ from all others
 _COSINE, _BITS, _PILLS = (FEATURES.index(name) for name in ("cosine", "hash_similarity", "pills"))
 
@@ -157,8 +158,18 @@ class CopySearch:
         return found
 
     def _join_faint(self, tested: Mapping[Pair, Looked], stored: Stored) -> None:
-        """Join photos of which little is left; one of which nothing is, to the one alone that it agrees with best."""
-        faint = [(one.evidence, pair) for pair, one in tested.items() if one.evidence and one.evidence.remaining]
+        """Join photos of which little is left; one of which nothing is, to the one alone that it agrees with best.
+
+        In another frame a ruler and the form that it is printed on agree of two tablets, too. There the network must
+        see next to no difference.
+        """
+        faint = []
+        for pair, one in tested.items():
+            if one.evidence and one.evidence.remaining:
+                if one.row[_BITS] >= WHOLE or one.row[_COSINE] >= _FAINT_ALIKE:
+                    faint.append((one.evidence, pair))
+                else:
+                    one.evidence = _not_one(one.evidence)
         faint.sort(key=lambda item: (item[0].remaining, item[1]))
         joined: set[int] = set()
         nothing = {file for _, pair in faint for file in pair if self.look.photos.is_blank(file, stored)}
@@ -169,7 +180,7 @@ class CopySearch:
                 self.join(pair, evidence, stored)
                 joined |= little
             elif self.known.roots(pair) is not None:
-                tested[pair].evidence = replace(evidence, photo=None, seen=False, remaining=0.0)
+                tested[pair].evidence = _not_one(evidence)
 
     def _undecided(self, faint: Sequence[tuple[PhotoEvidence, Pair]], nothing: AbstractSet[int]) -> set[int]:
         """The files of which nothing is left that agree with two photos about equally well; `faint`: best first."""
@@ -182,3 +193,8 @@ class CopySearch:
                     if evidence.remaining < _CLEARLY * left and self.known.roots((first, other)) is not None:
                         unsure.add(file)
         return unsure
+
+
+def _not_one(evidence: PhotoEvidence) -> PhotoEvidence:
+    """The same, but that both are one photo."""
+    return replace(evidence, photo=None, seen=False, remaining=0.0)
