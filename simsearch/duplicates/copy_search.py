@@ -28,7 +28,7 @@ _AGAIN, _SAME_FRAME, _AGAIN_ALIKE = 2, 0.9, 0.7
 """Nearest neighbours that are compared though their roots differ; the share of equal bits or the cosine for it."""
 _ALIKE = 0.9  # cosine of photos that are looked at first
 _FIRST = 5  # nearest neighbours of a photo of loose pills that are looked at as its copies
-_FAINT_ALIKE = 0.95  # cosine of two photos of which little is left and that do not lie frame on frame
+_FAINT_ALIKE = 0.94  # cosine of two photos of which little is left and that do not lie frame on frame
 _CLEARLY = 1.2  # times what differs from one photo that must differ from all others
 _COSINE, _BITS, _PILLS = (FEATURES.index(name) for name in ("cosine", "hash_similarity", "pills"))
 
@@ -161,7 +161,7 @@ class CopySearch:
         """Join photos of which little is left; one of which nothing is, to the one alone that it agrees with best.
 
         In another frame a ruler and the form that it is printed on agree of two tablets, too. There the network must
-        see next to no difference.
+        see little difference.
         """
         faint = []
         for pair, one in tested.items():
