@@ -2,7 +2,7 @@
 
     python scripts/bench/duplicates.py SCRATCH [--images 100000] [--family 20] [--pills 0.0] [--votes 500]
 
-Drawn descriptors are written to a catalog in SCRATCH (2 GB for 100,000 images); a second call uses it again. Images
+Drawn descriptors are written to a catalog in SCRATCH (20 KB an image); a second call uses it again. Images
 come in families whose embeddings have a cosine of about 0.75 with each other, so every image has its full number of
 candidate pairs. One image in twenty is a re-encoded copy of another, with its keypoints. No picture is read.
 """
@@ -15,11 +15,15 @@ import os
 import resource
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
 
 from simsearch.app import App, open_app
 from simsearch.catalog.images import NewImage
+from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, ProductRow
 from simsearch.core.stamps import Stamp
 from simsearch.core.types import SourceRow
 from simsearch.features.orb import KEYPOINT
@@ -28,45 +32,72 @@ _BLOCK = 1000
 _KEYPOINTS = 500
 
 
+Drawn = tuple[dict[str, NDArray[Any]], ...]
+"""Descriptors of images, by method."""
+
+
 def fill(app: App, images: int, family: int, pills: float) -> None:
-    """Write drawn descriptors to the catalog."""
+    """Write drawn descriptors to the catalog.
+
+    The first image is indexed; rows of all others are copies of its rows, written a block at once.
+    """
     rng = np.random.default_rng(0)
-    fingerprints = {name: method.fingerprint for name, method in app.methods.items()}
+    names = {method.fingerprint: name for name, method in app.methods.items()}
     [dim] = app.methods["siamese"].shape
-    centre = np.zeros(dim, np.float32)
-    previous: dict[str, np.ndarray] | None = None
-    for start in range(0, images, _BLOCK):
-        new = []
-        for number in range(start, min(images, start + _BLOCK)):
-            if number % family == 0:
-                centre = rng.normal(size=dim).astype(np.float32)
-            copied = previous is not None and number % 20 == 19
-            drawn = _copy(previous, rng) if copied and previous else drawn_descriptors(centre, rng)
-            previous = drawn
-            row = SourceRow(f"sku-{number}", f"/drawn/{number}.jpg", f"{number}.jpg", "drawn")
-            data = {fingerprints[name]: np.ascontiguousarray(value).tobytes() for name, value in drawn.items()}
+    [start] = drawn_descriptors(np.zeros((1, dim), np.float32), rng)
+    data = {app.methods[name].fingerprint: value.tobytes() for name, value in start.items()}
+    row = SourceRow("sku-0", "/drawn/0.jpg", "0.jpg", "drawn")
+    app.catalog.images.apply(add=[NewImage(row, "/drawn", Stamp(1, 1), f"{0:064x}", 640, 480, "front", None, data)])
+    with app.catalog.database.read() as c:
+        product, image = (dict(c.execute(sa.select(t.__table__)).mappings().one()) for t in (ProductRow, ImageRow))
+        methods = {names[f]: key for f, key in c.execute(sa.select(MethodRow.fingerprint, MethodRow.id)) if f in names}
+    for begin in range(1, images, _BLOCK):
+        numbers = range(begin, min(images, begin + _BLOCK))
+        # Families do not depend on how many are written at once.
+        centres = {f: np.random.default_rng([1, f]).normal(size=dim) for f in {n // family for n in numbers}}
+        drawn = drawn_descriptors(np.array([centres[n // family] for n in numbers], np.float32), rng)
+        rows: list[list[dict[str, Any]]] = [[], [], []]
+        for place, number in enumerate(numbers):
+            if place and number % 20 == 19:
+                drawn[place].update(_copy(drawn[place - 1], rng))
+            ids = {"id": image["id"] + number, "product_id": product["id"] + number}
+            file = {"image": f"{number}.jpg", "path": f"/drawn/{number}.jpg", "sha256": f"{number:064x}"}
             surface = "pills" if rng.random() < pills else "front"
-            new.append(NewImage(row, "/drawn", Stamp(1, 1), f"{number:064x}", 640, 480, surface, None, data))
-        app.catalog.images.apply(add=new)
+            rows[0].append(product | {"id": ids["product_id"], "sku": f"sku-{number}"})
+            rows[1].append(image | ids | file | {"surface": surface})
+            for name, value in drawn[place].items():
+                rows[2].append({"method_id": methods[name], "image_id": ids["id"], "data": value.tobytes()})
+        with app.catalog.database.write() as c:
+            for table, values in zip((ProductRow, ImageRow, DescriptorRow), rows, strict=True):
+                c.execute(sa.insert(table), values)
 
 
-def drawn_descriptors(centre: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    vector = centre + 0.58 * rng.normal(size=len(centre)).astype(np.float32)
-    points = np.zeros(_KEYPOINTS, KEYPOINT)
-    points["xy"] = (rng.random((_KEYPOINTS, 2)) * (510, 382) * 32).astype(np.uint16)
-    points["bits"] = rng.integers(0, 256, (_KEYPOINTS, 32), dtype=np.uint8)
-    hashed = rng.integers(0, 256, 8, dtype=np.uint8)
-    return {"siamese": (vector / np.linalg.norm(vector)).astype(np.float32), "orb": points, "phash": hashed}
+def drawn_descriptors(centres: NDArray[np.float32], rng: np.random.Generator) -> Drawn:
+    """Of one image for each of the centres (n, d) that embeddings lie around."""
+    n = len(centres)
+    vectors = centres + 0.58 * rng.standard_normal(centres.shape, np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    points = np.zeros((n, _KEYPOINTS), KEYPOINT)
+    points["xy"] = rng.integers(0, (510 * 32, 382 * 32), (n, _KEYPOINTS, 2), dtype=np.uint16)
+    points["bits"] = _bytes((n, _KEYPOINTS, 32), rng)
+    hashes = _bytes((n, 8), rng)
+    return tuple(
+        {"siamese": v, "orb": p, "phash": h} for v, p, h in zip(vectors.astype(np.float32), points, hashes, strict=True)
+    )
 
 
-def _copy(source: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _bytes(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.uint8]:
+    return np.frombuffer(rng.bytes(int(np.prod(shape))), np.uint8).reshape(shape)
+
+
+def _copy(source: dict[str, NDArray[Any]], rng: np.random.Generator) -> dict[str, NDArray[Any]]:
     """A re-encoded copy: four keypoints in five come back, with about ten bits changed."""
     vector = source["siamese"] + 0.005 * rng.normal(size=len(source["siamese"])).astype(np.float32)
     points = source["orb"].copy()
-    flips = rng.random((len(points), 32, 8)) < 0.04
-    points["bits"] ^= np.packbits(flips, axis=2)[..., 0]
+    some = _bytes((12, len(points), 32), rng)
+    points["bits"] ^= np.bitwise_and.reduce(some[:5]) | np.bitwise_and.reduce(some[5:])  # one bit in 26
     lost = rng.random(len(points)) < 0.2
-    points["bits"][lost] = rng.integers(0, 256, (int(lost.sum()), 32), dtype=np.uint8)
+    points["bits"][lost] = _bytes((int(lost.sum()), 32), rng)
     return {"siamese": (vector / np.linalg.norm(vector)).astype(np.float32), "orb": points, "phash": source["phash"]}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import sqlalchemy as sa
@@ -88,6 +88,13 @@ class ImageFacts:
     def title(self) -> str:
         """Name with strength."""
         return title(self.name, self.strength)
+
+
+class StoredFile(NamedTuple):
+    """Where a file lies, and what it held when it was indexed."""
+
+    path: str
+    sha256: str
 
 
 class Images(Part):
@@ -175,6 +182,14 @@ class Images(Part):
         with self.database.read() as c:
             for part in chunks([int(i) for i in ids]):
                 found |= {row[0]: ImageFacts(*row) for row in c.execute(_FACTS, {"ids": list(part)})}
+        return found
+
+    def stored(self, ids: Iterable[int]) -> dict[int, StoredFile]:
+        """Id -> file of the active, accepted images among `ids`; the others are left out."""
+        found: dict[int, StoredFile] = {}
+        with self.database.read() as c:
+            for part in chunks([int(i) for i in ids]):
+                found |= {row[0]: StoredFile(row[1], row[2] or "") for row in c.execute(_STORED, {"ids": list(part)})}
         return found
 
     def note_refusals(self, source: str, refusals: Sequence[Refusal]) -> None:
@@ -286,6 +301,10 @@ _FACTS: sa.Select[*tuple[Any, ...]] = (
     .where(ImageRow.id.in_(sa.bindparam("ids", expanding=True)), usable())
 )  # fmt: skip
 """Built once: SQLAlchemy takes as long to build the statement as SQLite to run it."""
+
+_STORED = sa.select(ImageRow.id, ImageRow.path, ImageRow.sha256).where(
+    ImageRow.id.in_(sa.bindparam("ids", expanding=True)), usable()
+)
 
 _STAMP = ImageRow.size, ImageRow.mtime_ns, ImageRow.ctime_ns, ImageRow.inode
 """In the order of the fields of `Stamp`."""

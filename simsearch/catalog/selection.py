@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,9 @@ import sqlalchemy as sa
 from simsearch.catalog.database import Part, chunks
 from simsearch.catalog.tables import ImageRow, ProductRow, usable
 from simsearch.core.types import Ids
+
+_ROWS = 16_384
+"""Images read at once."""
 
 
 @dataclass(frozen=True)
@@ -133,9 +137,19 @@ class Selection(Part):
 
     def contents(self) -> list[Filed]:
         """Every active, accepted image, by id."""
+        return list(self.each_content())
+
+    def each_content(self) -> Iterator[Filed]:
+        """The same one after the other: a million at once would take half a gigabyte.
+
+        They are read in one transaction, which stays open until the iterator is used up or closed.
+        """
         i = ImageRow
         query = sa.select(i.id, ProductRow.sku, i.sha256, i.surface, i.width, i.height).join(ProductRow).where(usable())
-        with self.database.read() as c:
-            rows = c.execute(query.order_by(i.id)).all()
-        # An accepted image has digest and size; the columns are empty only for refused ones.
-        return [Filed(r[0], r[1], r[2] or "", r[3], r[4] or 1, r[5] or 1) for r in rows]
+        with (
+            self.database.read() as c,
+            closing(c.execute(query.order_by(i.id), execution_options={"yield_per": _ROWS})) as found,
+        ):
+            # An accepted image has digest and size; the columns are empty only for refused ones.
+            for r in found:
+                yield Filed(r[0], r[1], r[2] or "", r[3], r[4] or 1, r[5] or 1)

@@ -19,7 +19,8 @@ from simsearch.core.config import DuplicateSettings
 from simsearch.core.threads import cores
 from simsearch.core.types import Ids, Progress
 from simsearch.duplicates.distinct_files import DistinctFiles
-from simsearch.duplicates.keypoint_join import TABLES, keys, voted
+from simsearch.duplicates.hash_join import near_hashes
+from simsearch.duplicates.keypoint_join import TABLES, chosen, keys, voted
 from simsearch.duplicates.left_out import LeftOut
 from simsearch.features.base import Method, MetricMethod
 from simsearch.features.hashes import mirrored
@@ -36,10 +37,10 @@ _ROWS = 1024
 NONE = 255
 """The rank of a file that is no neighbour, or a far one."""
 _EXACT_PAIRS = 2_000_000_000
-"""Pairs of embeddings that are compared exactly: 45,000 files with each other, or a night's with millions."""
+"""Pairs that are all compared: 45,000 files with each other, or a night's with millions."""
 _IN_A_LIST, _TRAINED_ON, _LISTS = 250, 40, 16
 """Embeddings in a list, about; of how many for each list k-means is trained; lists searched for each embedding."""
-_MOST_KEYPOINTS, _FEWEST_KEYPOINTS = 60_000_000, 60
+_MOST_KEYPOINTS, _FEWEST_KEYPOINTS = 48_000_000, 40
 """Keypoints of all files that vote, 12 bytes each; and of one file, however many files there are."""
 
 
@@ -157,7 +158,13 @@ def by_embedding(join: SelfJoin) -> Iterator[Block]:
 
 def by_hash(join: SelfJoin) -> Iterator[Block]:
     """Neighbours by perceptual hash: re-encoded and resized copies, even where the embeddings differ."""
-    return _neighbours(join, "phash", join.settings.least_hash_similarity)
+    hashes, least = join.files.vectors["phash"], join.settings.least_hash_similarity
+    if len(join.rows) * len(hashes) <= _EXACT_PAIRS:
+        yield from _neighbours(join, "phash", least)
+        return
+    a, b, rank = near_hashes(hashes, int(8 * hashes.shape[1] * (1 - least) + 1e-9), join.settings.neighbours)
+    asked = np.isin(a, join.rows)
+    yield a[asked], b[asked], rank[asked]
 
 
 def by_votes(join: SelfJoin) -> Iterator[Block]:
@@ -166,21 +173,20 @@ def by_votes(join: SelfJoin) -> Iterator[Block]:
     if not most or len(files) < 2:
         return
     most = max(_FEWEST_KEYPOINTS, min(most, _MOST_KEYPOINTS // len(files)))
-    file_of = {i: file for file, i in enumerate(files.ids.tolist())}
-    keyed, owners = [np.zeros((TABLES, 0), np.uint32)], [np.zeros(0, np.int32)]
+    # Filled as they are read: lists of blocks would need twice the memory.
+    tables = [np.empty(most * len(files), np.uint32) for _ in range(TABLES)]
+    owner = np.empty(most * len(files), np.uint32)
+    end = 0
     for block in _blocks(files.ids):
         found = join.left_out.read(join.catalog, method, block)
-        picked = {file_of[i]: _spread(column(keypoints, "bits"), most) for i, keypoints in found.items()}
-        if picked:
-            keyed.append(keys(np.concatenate(list(picked.values()))))
-            owners.append(np.repeat(np.array(list(picked), np.int32), list(map(len, picked.values()))))
-    tables, owner = np.concatenate(keyed, axis=1), np.concatenate(owners)
-    yield from voted(tables, owner, len(files), join.settings.neighbours, join.rows)
-
-
-def _spread(rows: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
-    """At most so many of the rows, from all of them: keypoints are stored octave after octave."""
-    return rows if len(rows) <= most else rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+        picked = [chosen(column(keypoints, "bits"), most) for keypoints in found.values()]
+        start, end = end, end + sum(map(len, picked))
+        if end > start:
+            for table, own in zip(tables, keys(np.concatenate(picked), len(owner)), strict=True):
+                table[start:end] = own
+            owner[start:end] = np.repeat(np.searchsorted(files.ids, list(found)), list(map(len, picked)))
+    tables = [table[:end] for table in tables]
+    yield from voted(tables, owner[:end], len(files), join.settings.neighbours, join.rows)
 
 
 def _blocks(ids: Ids) -> Iterator[list[int]]:

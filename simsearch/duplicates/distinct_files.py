@@ -5,8 +5,9 @@ A file may be filed several times, under one SKU or several; byte-identical copi
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -15,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.reviews import Side
 from simsearch.core.config import NEEDED
 from simsearch.core.types import Description, Ids, Surface
 from simsearch.duplicates.left_out import LeftOut
@@ -33,11 +33,13 @@ class DistinctFiles:
     """(n,) ascending: the lowest image id of each file."""
     vectors: Mapping[str, NDArray[Any]]
     """Method -> descriptors (n, width), for the methods that can be indexed."""
-    surfaces: tuple[Surface, ...]
+    surfaces: Sequence[Surface]
     sizes: NDArray[np.float64]
     """(n, 2) width and height in pixels."""
-    copies: tuple[Mapping[Side, tuple[int, ...]], ...]
-    """Per file: SKU and content -> ids of the images filed there."""
+    members: Ids
+    """(m,) the ids of all images, file after file, ascending in each."""
+    starts: NDArray[np.int64]
+    """(n + 1,) where in `members` those of each file begin."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -48,7 +50,18 @@ class DistinctFiles:
 
     def images(self, file: int) -> list[int]:
         """The ids of all images that are copies of the file."""
-        return [i for ids in self.copies[file].values() for i in ids]
+        found: list[int] = self.members[self.starts[file] : self.starts[file + 1]].tolist()
+        return found
+
+    def copied(self) -> list[int]:
+        """The files that are filed more than once."""
+        found: list[int] = np.flatnonzero(np.diff(self.starts) > 1).tolist()
+        return found
+
+    def of_images(self, images: AbstractSet[int]) -> NDArray[np.int64]:
+        """(m,) the files of these images, ascending."""
+        marked = np.isin(self.members, np.fromiter(images, np.int64, len(images)))
+        return np.unique(np.searchsorted(self.starts, np.flatnonzero(marked), side="right") - 1)
 
     def pills(self, file: int) -> bool:
         """Whether the photo shows loose pills, without a package."""
@@ -64,23 +77,27 @@ def distinct_files(catalog: Catalog, methods: Mapping[str, Method], left_out: Le
     complete = reduce(np.intersect1d, (catalog.descriptors.active_ids(m.fingerprint) for m in needed))
     matrices = {m.name: _matrix(catalog, m, complete, left_out) for m in needed if isinstance(m, MetricMethod)}
     sound = set(complete.tolist()) - left_out.ids
-    copies: dict[str, dict[Side, list[int]]] = {}
-    first: dict[str, tuple[int, Surface, float, float]] = {}
-    for image in catalog.selection.contents():
+    file_of: dict[str, int] = {}
+    owners, members, sizes = array("q"), array("q"), array("d")
+    surfaces: list[Surface] = []
+    for image in catalog.selection.each_content():
         if image.id not in sound:
             continue
-        sides = copies.setdefault(image.sha256, defaultdict(list))
-        sides[Side(image.sku, image.sha256)].append(image.id)
-        if image.sha256 not in first:
-            first[image.sha256] = (image.id, Surface(image.surface), image.width, image.height)
-    facts = list(first.values())
-    ids = np.array([f[0] for f in facts], np.int64)
+        file = file_of.setdefault(image.sha256, len(file_of))
+        if file == len(surfaces):
+            surfaces.append(Surface(image.surface))
+            sizes.extend((image.width, image.height))
+        owners.append(file)
+        members.append(image.id)
+    owner, images = np.array(owners, np.int64), np.array(members, np.int64)
+    order = np.argsort(owner, kind="stable")
+    starts = np.searchsorted(owner[order], np.arange(len(surfaces) + 1))
+    images = images[order]
+    ids = images[starts[:-1]]
     rows = np.searchsorted(complete, ids)
-    return DistinctFiles(
-        ids, {name: matrix[rows] for name, matrix in matrices.items()}, tuple(f[1] for f in facts),
-        np.array([f[2:] for f in facts], np.float64).reshape(-1, 2),
-        tuple({side: tuple(i) for side, i in sides.items()} for sides in copies.values()),
-    )  # fmt: skip
+    every = len(rows) == len(complete)
+    vectors = {name: matrix if every else matrix[rows] for name, matrix in matrices.items()}
+    return DistinctFiles(ids, vectors, surfaces, np.array(sizes, np.float64).reshape(-1, 2), images, starts)
 
 
 def _matrix(catalog: Catalog, method: Method, ids: Ids, left_out: LeftOut) -> NDArray[Any]:

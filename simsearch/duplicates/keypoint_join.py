@@ -18,7 +18,10 @@ Voted: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]
 """Files a and b, and the rank of b among the files that share keypoints with a, all (m,)."""
 
 TABLES = 2
-_BYTES = 3  # of a keypoint's 32 that make its key in one table: 24 bits
+_BYTES, _MORE_BYTES = 3, 4  # of a keypoint's 32 that make its key in one table, and where there are many keypoints
+_MANY = 16_000_000  # keypoints; of more, most would share 24 bits by chance
+_SAMPLE = _MORE_BYTES * TABLES  # the byte by which keypoints are chosen; it is part of no key
+_PART = 1 << 22  # entries of a table that are looked at together
 _COMMON = 30  # files; a keypoint that more have says nothing
 _LEAST = 0.6  # votes below which nothing is proposed
 _ROWS = 1024  # files whose votes are counted at once
@@ -41,37 +44,60 @@ class _Table:
     """(n + 1,) where in `by_file` the entries of each file begin."""
 
 
-def keys(bits: NDArray[np.uint8]) -> NDArray[np.uint32]:
-    """(TABLES, m) keys of keypoints (m, 32)."""
+def keys(bits: NDArray[np.uint8], keypoints: int) -> NDArray[np.uint32]:
+    """(TABLES, m) keys of keypoints (m, 32), of `keypoints` in all."""
+    width = _BYTES if keypoints <= _MANY else _MORE_BYTES
     out = np.zeros((TABLES, len(bits)), np.uint32)
     for table in range(TABLES):
-        for place in range(table * _BYTES, (table + 1) * _BYTES):
+        for place in range(table * width, (table + 1) * width):
             out[table] = (out[table] << np.uint32(8)) | bits[:, place]
     return out
 
 
+def chosen(bits: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
+    """At most so many of the keypoints (m, 32) of a photo, by their bits: of two photos mostly the same ones."""
+    return bits if len(bits) <= most else bits[np.argsort(bits[:, _SAMPLE], kind="stable")[:most]]
+
+
 def voted(
-    tables: NDArray[np.uint32], owner: NDArray[np.int32], n: int, most: int, rows: NDArray[np.int64] | None = None
+    tables: list[NDArray[np.uint32]],
+    owner: NDArray[np.uint32],
+    n: int,
+    most: int,
+    rows: NDArray[np.int64] | None = None,
 ) -> Iterator[Voted]:
     """The files that share most with each file, in blocks.
 
     Args:
-        tables: as `keys` gives them, (TABLES, m).
+        tables: rows of `keys`, (m,) each; they are taken out of the list, since they are large.
         owner: (m,) file of each keypoint, 0 to n - 1.
         n: number of files.
         most: files proposed for each.
         rows: files that others are proposed for, ascending; None: all.
     """
-    made = [_table(row, owner, n) for row in tables]
+    made = [_table(_entries(tables.pop(), owner), n) for _ in range(len(tables))]
     asked = np.arange(n) if rows is None else rows
     for start in range(0, len(asked), _ROWS):
         events = np.concatenate([_events(table, asked[start : start + _ROWS], n) for table in made])
         yield _nearest(events, n, most)
 
 
-def _table(key: NDArray[np.uint32], owner: NDArray[np.int32], n: int) -> _Table:
-    entries = (key.astype(np.uint64) << np.uint64(32)) | owner.astype(np.uint64)
+def _entries(key: NDArray[np.uint32], owner: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Key and file in one number each, ascending, of the keys that several entries have."""
+    entries = key.astype(np.uint64)
+    entries <<= np.uint64(32)
+    entries |= owner
     entries.sort()
+    shared = np.zeros(len(entries), np.bool_)
+    for start in range(0, len(entries) - 1, _PART):
+        here = entries[start : start + _PART + 1]
+        same = (here[1:] ^ here[:-1]) < np.uint64(1 << 32)
+        shared[start : start + len(same)] |= same
+        shared[start + 1 : start + 1 + len(same)] |= same
+    return entries[shared]
+
+
+def _table(entries: NDArray[np.uint64], n: int) -> _Table:
     entries = entries[np.r_[True, entries[1:] != entries[:-1]]] if len(entries) else entries
     run = entries >> np.uint64(32)
     starts = np.flatnonzero(np.r_[np.ones(min(1, len(run)), bool), run[1:] != run[:-1]])

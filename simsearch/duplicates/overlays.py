@@ -26,6 +26,8 @@ _VARIED = 15.0  # grey levels of deviation that a photo must have below words, o
 _STROKE, _SOLID = 9, 0.2  # pixels across that strokes do not have, and most of what differs that may have them
 _ONE_COLOUR = 0.1  # most that the opacities of two channels may be apart
 _SHINES = 0.9  # least correlation of the photo with what is seen of it there
+_SURELY = 0.98  # correlation from which less is asked of the photo below, and of the film
+_SURELY_VARIED, _SURELY_ONE_COLOUR = 10.0, 0.15  # the same two limits there
 _IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 
@@ -110,7 +112,10 @@ def _shines(below: NDArray[np.float32], above: NDArray[np.float32], differs: NDA
     if core.sum() < 20 or not _THROUGH[0] <= float(np.median(opacity[core])) <= _THROUGH[1]:
         return False
     by_channel = np.abs(y - x)[core].sum(axis=0) / np.maximum(room[core].sum(axis=0), 1.0)
-    if float(np.ptp(by_channel)) > _ONE_COLOUR:
+    colour, grey = float(np.ptp(by_channel)), (x[core].mean(axis=1), y[core].mean(axis=1))
+    varied = float(grey[0].std())
+    if varied < _SURELY_VARIED:  # of next to one level nothing is correlated
         return False
-    grey = x[core].mean(axis=1), y[core].mean(axis=1)
-    return float(grey[0].std()) >= _VARIED and float(np.corrcoef(*grey)[0, 1]) >= _SHINES
+    seen = float(np.corrcoef(*grey)[0, 1])
+    plainly = varied >= _VARIED and colour <= _ONE_COLOUR and seen >= _SHINES
+    return plainly or (colour <= _SURELY_ONE_COLOUR and seen >= _SURELY)

@@ -24,7 +24,10 @@ class FilePrint:
     """Print of distinct files. `load` is called by one thread; `compare` by any number."""
 
     def __init__(self, catalog: Catalog, files: DistinctFiles, prints: StoredPrint | None) -> None:
-        self.catalog, self.files, self.prints = catalog, files, prints
+        self.catalog, self.files = catalog, files
+        self.unread = prints.unread(catalog, files.ids) if prints else len(files)
+        """Files on which nothing was read."""
+        self.prints = prints if self.unread < len(files) else None
         self._held: dict[int, PrintSide] = {}  # the most recently used last
 
     def load(self, files: Iterable[int]) -> Mapping[int, PrintSide]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.catalog.images import ImageFacts
-from simsearch.core.types import Description, Verification
+from simsearch.core.types import Description
 from simsearch.duplicates.alignment import MISS, best_alignment, in_thumbnails
 from simsearch.duplicates.candidates import SelfJoin
 from simsearch.duplicates.copies import Detail, Joined
@@ -27,14 +26,14 @@ from simsearch.duplicates.same_photo import (
     placements,
     same_place,
 )
-from simsearch.duplicates.thumbnails import Shown, Thumbnails
+from simsearch.duplicates.thumbnails import Shown, Stored, Thumbnails
 from simsearch.features.orb import Geometry
 from simsearch.recognition.pair_scorer import PairScorer
 from simsearch.recognition.verification import FEATURES
 
 Pair = tuple[int, int]
 
-_BITS = FEATURES.index("hash_similarity")
+_COSINE, _BITS = FEATURES.index("cosine"), FEATURES.index("hash_similarity")
 WHOLE = 0.7
 """Least share of equal bits of two copies that show the same frame. The lowest of 500 brightened copies had 0.66."""
 _NOTHING, _LITTLE = 0.003, 0.02
@@ -56,12 +55,12 @@ class PhotoCheck:
         self.files, self.scorer, self.thumbnails, self.floor = join.files, scorer, thumbnails, floor
         self.size, self.least = scorer.orb.settings.size, join.settings.same_photo_similarity
 
-    def by_frame(self, pair: Pair, row: NDArray[np.float64], facts: Mapping[int, ImageFacts]) -> PhotoEvidence | None:
+    def by_frame(self, pair: Pair, row: NDArray[np.float64], stored: Stored) -> PhotoEvidence | None:
         """What the pixels say where frame lies on frame, which needs no keypoints; None where that is not one photo, or
         one photo with something drawn over it."""
         if row[_BITS] < WHOLE:
             return None
-        both = self._shown(pair, facts)
+        both = self._shown(pair, stored)
         whole = frame_onto_frame(self._frames(pair), self.size)
         if both is None or not whole:
             return None
@@ -75,9 +74,9 @@ class PhotoCheck:
             return None
         return PhotoEvidence(whole[0], True, (drawn.place, drawn.place), drawn.share, overlaid=True)
 
-    def mirrored(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> PhotoEvidence | None:
+    def mirrored(self, pair: Pair, stored: Stored) -> PhotoEvidence | None:
         """What the pixels say where one is the mirror image of the other; None where that is not one photo."""
-        both = self._shown(pair, facts)
+        both = self._shown(pair, stored)
         aligned = both and best_alignment(*both, mirrored_frame(self._frames(pair), self.size), self.size)
         return self._same(aligned[0], *both) if both and aligned and aligned[1].same else None
 
@@ -87,26 +86,26 @@ class PhotoCheck:
         row: NDArray[np.float64],
         described: tuple[Description, Description],
         geometry: Geometry,
-        facts: Mapping[int, ImageFacts],
+        stored: Stored,
     ) -> PhotoEvidence:
         """Whether both show one photo, or one photo except for a place; `by_frame` was asked before."""
-        frames = self._frames(pair)
-        whole = frame_onto_frame(frames, self.size)
-        proposed = placements(geometry, frames, self.size)
-        [verification] = self.scorer.verdicts(row[None], [geometry.inliers])
-        slack = CROP_ALLOWANCE if self._pills(pair) else _UNLIKE
-        places = verification.probability >= self.floor and verification.similarity >= self.least - slack
+        frames, similarity = self._frames(pair), float(row[_COSINE])
+        told = placements(geometry, frames, self.size)
+        if not told and row[_BITS] < WHOLE and similarity < _CROP:
+            return PhotoEvidence()
+        proposed = told
         if row[_BITS] < WHOLE:
             # Most strangers have a ruler in common: frame lies on frame, and the rest of the picture is another one.
-            proposed = [p for p in proposed if not any(same_place(p, other, frames, self.size) for other in whole)]
-        elif places:  # `by_frame` has asked whether all is equal under it
-            proposed += whole
-        if not proposed and verification.similarity < _CROP:
+            whole = frame_onto_frame(frames, self.size) if told else []
+            proposed = [p for p in told if not any(same_place(p, other, frames, self.size) for other in whole)]
+        elif self._places_matter(pair, row):  # `by_frame` has asked whether all is equal under it
+            proposed = told + frame_onto_frame(frames, self.size)
+        if not proposed and similarity < _CROP:
             return PhotoEvidence()
-        both = self._shown(pair, facts)
+        both = self._shown(pair, stored)
         if both is None:
-            return self._unseen(pair, verification, described, geometry)
-        proposed = proposed or crop_placements(*both, self.size)
+            return self._unseen(pair, row, described, told)
+        proposed, places = proposed or crop_placements(*both, self.size), self._places_matter(pair, row)
         aligned = best_alignment(*both, proposed, self.size, places_below=_EXACT if places else 0.0)
         if aligned is None:
             return PhotoEvidence()
@@ -114,7 +113,7 @@ class PhotoCheck:
         if pixels.same:
             return self._same(placed, *both) or PhotoEvidence()
         exact = places and placed.miss < _EXACT and pixels.differing < _PLACE
-        if not (exact and self._one_by_keypoints(pair, verification, described, placed)):
+        if not (exact and self._one_by_keypoints(pair, row, described, placed)):
             return PhotoEvidence()
         return self._but_for_a_place(geometry, placed, both)
 
@@ -133,7 +132,7 @@ class PhotoCheck:
         It stands as it is where nearly all differs that lies around the photo between them: what was drawn around it
         is no part of it. Of one scene most agrees there, and what does not tells two photos apart.
         """
-        both = self._shown(found.pair, self.thumbnails.facts(found.pair))
+        both = self._shown(found.pair, self.thumbnails.stored(found.pair))
         if both is None:
             return None
         aligned = best_alignment(*both, [replace(found.placed, miss=max(found.placed.miss, 1e-6))], self.size)
@@ -144,38 +143,42 @@ class PhotoCheck:
         pixels = pixel_test(both[0].pixels, both[1].pixels, in_thumbnails(found.placed, self.size))
         return found.placed if pixels and pixels.differing >= _DRAWN * found.around else None
 
-    def details(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> tuple[Detail, Detail]:
+    def details(self, pair: Pair, stored: Stored) -> tuple[Detail, Detail]:
         """How much each file shows, and where; one of which nothing is left shows none."""
-        both = self._shown(pair, facts)
+        both = self._shown(pair, stored)
         if both is None:
             return Detail(), Detail()
         a, b = (Detail(side.detail * (side.left >= _NOTHING), side.busy) for side in both)
         return a, b
 
-    def is_blank(self, file: int, facts: Mapping[int, ImageFacts]) -> bool:
+    def is_blank(self, file: int, stored: Stored) -> bool:
         """Whether nothing is left of a file; one that cannot be read is not blank."""
-        found = self.thumbnails.of(file, facts)
+        found = self.thumbnails.of(file, stored)
         return found is not None and found.left < _NOTHING
 
-    def _shown(self, pair: Pair, facts: Mapping[int, ImageFacts]) -> tuple[Shown, Shown] | None:
-        a, b = self.thumbnails.of(pair[0], facts), self.thumbnails.of(pair[1], facts)
+    def _shown(self, pair: Pair, stored: Stored) -> tuple[Shown, Shown] | None:
+        a, b = self.thumbnails.of(pair[0], stored), self.thumbnails.of(pair[1], stored)
         return None if a is None or b is None else (a, b)
 
     def _frames(self, pair: Pair) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return self.files.sizes[pair[0]], self.files.sizes[pair[1]]
 
+    def _places_matter(self, pair: Pair, row: NDArray[np.float64]) -> bool:
+        """Whether the two may be one photo but for a place, so that it matters where they differ."""
+        slack = CROP_ALLOWANCE if self._pills(pair) else _UNLIKE
+        return bool(row[_COSINE] >= self.least - slack and self.scorer.probability(row[None])[0] >= self.floor)
+
     def _unseen(
         self,
         pair: Pair,
-        verification: Verification,
+        row: NDArray[np.float64],
         described: tuple[Description, Description],
-        geometry: Geometry,
+        proposed: Sequence[Placement],
     ) -> PhotoEvidence:
-        proposed = placements(geometry, self._frames(pair), self.size)
         good = [p for p in proposed if p.outside <= _OUTSIDE and 0 < p.miss <= MISS]
         if not good:
             return PhotoEvidence()
-        one = self._one_by_keypoints(pair, verification, described, good[0])
+        one = self._one_by_keypoints(pair, row, described, good[0])
         return PhotoEvidence(good[0]) if one else PhotoEvidence()
 
     def _but_for_a_place(self, geometry: Geometry, placed: Placement, both: tuple[Shown, Shown]) -> PhotoEvidence:
@@ -190,10 +193,11 @@ class PhotoCheck:
     def _one_by_keypoints(
         self,
         pair: Pair,
-        verification: Verification,
+        row: NDArray[np.float64],
         described: tuple[Description, Description],
         placed: Placement,
     ) -> bool:
+        [verification] = self.scorer.verdicts(row[None], [0])
         photo = photo_test(described[0]["orb"], described[1]["orb"], placed, self._frames(pair), self.size)
         return one_photo(photo, verification, pills=self._pills(pair), least=self.least)
 

@@ -106,7 +106,7 @@ def placements(geometry: Geometry, frames: Frames, size: int) -> list[Placement]
         size: `OrbSettings.size`.
     """
     found: list[Placement] = []
-    if geometry.inliers >= _LEAST_INLIERS:
+    if len(geometry.query_xy) >= _LEAST_INLIERS:
         z, w = (xy.astype(np.float64) for xy in (geometry.query_xy, geometry.other_xy))
         kept = _similarity(z, w)
         found.append(_placed(kept, z, w, frames, size))
@@ -199,8 +199,11 @@ def photo_test(a: Descriptor, b: Descriptor, placed: Placement, frames: Frames, 
     points = column(a, "xy") / 32.0, column(b, "xy") / 32.0
     sides = _scaled(frames, size)
     to_b, to_a = moved(placed.matrix, points[0]), moved(inverse(placed.matrix), points[1])
-    apart_by = np.linalg.norm(to_b[:, None] - points[1][None], axis=2)
-    i, j = np.nonzero(apart_by < _MISS * max(1.0, placed.scale))
+    across, down = ((to_b[:, k, None] - points[1][None, :, k]).astype(np.float32) for k in (0, 1))
+    across *= across
+    down *= down
+    across += down
+    i, j = np.nonzero(across < (_MISS * max(1.0, placed.scale)) ** 2)
     apart = np.bitwise_count(column(a, "bits")[i] ^ column(b, "bits")[j]).sum(axis=1, dtype=np.int64)
     good = apart < _BITS_APART
     agreeing = np.isin(np.arange(len(a)), i[good]), np.isin(np.arange(len(b)), j[good])
@@ -256,9 +259,12 @@ def _shares(points: Points, agreeing: NDArray[np.bool_]) -> tuple[float, float]:
         return 0.0, 1.0
     x, y = points[:, 0].astype(np.float32), points[:, 1].astype(np.float32)
     apart = (x[:, None] - x[None]) ** 2 + (y[:, None] - y[None]) ** 2
+    near = apart < _NEAR**2
+    counts = np.count_nonzero(near, axis=1)
+    share = (near.astype(np.float32) @ agreeing.astype(np.float32)) / counts
+    more = np.flatnonzero(counts > _CROWD)
     # Partitioned, not sorted: sorting took longer than all other work on a pair.
-    nearest = np.argpartition(apart, min(_CROWD, len(points)) - 1, axis=1)[:, :_CROWD]
-    near = np.take_along_axis(apart, nearest, axis=1) < _NEAR**2
-    crowded = near.sum(axis=1) >= _FEW
-    share = (agreeing[nearest] & near).sum(axis=1) / near.sum(axis=1)
+    nearest = np.argpartition(apart[more], min(_CROWD, len(points)) - 1, axis=1)[:, :_CROWD]
+    share[more] = agreeing[nearest].mean(axis=1)
+    crowded = counts >= _FEW
     return float(agreeing.mean()), float((share[crowded] < _LOST).mean()) if crowded.any() else 0.0

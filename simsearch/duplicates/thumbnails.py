@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.images import ImageFacts
+from simsearch.catalog.images import StoredFile
 from simsearch.core import images
 from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
@@ -23,6 +24,8 @@ from simsearch.duplicates.levels import Levels, levels
 from simsearch.duplicates.light import Thumbnail
 from simsearch.duplicates.pixel_diff import SIDE, coarse, thumbnail
 
+Stored: TypeAlias = Mapping[int, StoredFile]
+"""File -> where it lies, of the files that are still active."""
 GLANCE = 48
 """Pixels on the longer side at a first glance."""
 _LINE, _STANDS_OUT = 9, 6  # pixels of the widest line or letter that is closed; grey levels
@@ -104,17 +107,19 @@ class Thumbnails:
         self._held = lru_cache(_HELD)(self._read)
         self._reading = [Lock() for _ in range(_LOCKS)]  # so that two threads do not read one file at once
 
-    def facts(self, files: Iterable[int]) -> dict[int, ImageFacts]:
-        """The image of each file that is still active; one query for all of them."""
+    def stored(self, files: Iterable[int]) -> dict[int, StoredFile]:
+        """Where each file lies that is still active; one query for all of them."""
         file_of = {int(self.files.ids[file]): file for file in files}
-        return {file_of[i]: facts for i, facts in self.catalog.images.facts(file_of).items()}
+        return {file_of[i]: own for i, own in self.catalog.images.stored(file_of).items()}
 
-    def of(self, file: int, facts: Mapping[int, ImageFacts]) -> Shown | None:
+    def of(self, file: int, stored: Stored) -> Shown | None:
         """The thumbnail of a file; None if the file is gone, cannot be read or has another content by now.
 
-        `facts`: as the method of that name gave them.
+        `stored`: as the method of that name gave them.
         """
-        own = facts.get(file)
+        if file in self.unread:
+            return None
+        own = stored.get(file)
         with self._reading[file % _LOCKS]:
             found = self._held(own.path, own.sha256, self._pixels(file)) if own else None
         if found is None:

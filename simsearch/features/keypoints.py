@@ -50,21 +50,26 @@ def matched_share(query: Descriptor, other: Descriptor, kept: int) -> float:
     return kept / min(len(query), len(other))
 
 
+def hamming(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Distances (n, m) of rows of bits (n, w) and (m, w), in memory that the calling thread uses again."""
+    import faiss
+
+    distances = _buffer(len(a), len(b))
+    pointers = [faiss.swig_ptr(array) for array in (a, b, distances)]
+    faiss.hammings(pointers[0], pointers[1], len(a), len(b), a.shape[1], pointers[2])  # type: ignore[attr-defined]
+    return distances
+
+
 def nearest(query: Descriptor, other: Descriptor, k: int) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """Hamming distances and indices, both (n, k), of the `k` keypoints of `other` nearest to each of `query`.
 
     Nearest first; of equally near ones the one with the smaller index. `k` is 1 or 2, and `other` has as many.
     """
-    import faiss
-
-    a, b = column(query, "bits"), column(other, "bits")
     # All distances, then k minima: a third faster than faiss.knn_hamming, which keeps a heap for each keypoint. On the
     # calling thread: a quarter of a millisecond is too little to share.
-    distances = _buffer(len(a), len(b))
-    pointers = [faiss.swig_ptr(array) for array in (a, b, distances)]
-    faiss.hammings(pointers[0], pointers[1], len(a), len(b), a.shape[1], pointers[2])  # type: ignore[attr-defined]
-    rows, index = np.arange(len(a)), np.empty((len(a), k), np.int64)
-    found = np.empty((len(a), k), np.int32)
+    distances = hamming(column(query, "bits"), column(other, "bits"))
+    rows, index = np.arange(len(query)), np.empty((len(query), k), np.int64)
+    found = np.empty((len(query), k), np.int32)
     for place in range(k):
         index[:, place] = distances.argmin(axis=1)
         found[:, place] = distances[rows, index[:, place]]

@@ -20,7 +20,16 @@ from simsearch.core.threads import in_threads
 from simsearch.core.types import Descriptor, Elsewhere, Image, Similarities
 from simsearch.features.base import fingerprint
 from simsearch.features.homography import LEAST_INLIERS, fit, guided
-from simsearch.features.keypoints import SUBPIXEL, matched_share, nearest, one_to_one, positions, two_nearest
+from simsearch.features.keypoints import (
+    SUBPIXEL,
+    column,
+    hamming,
+    matched_share,
+    nearest,
+    one_to_one,
+    positions,
+    two_nearest,
+)
 
 KEYPOINT = np.dtype([("xy", "<u2", 2), ("angle", "u1"), ("octave", "u1"), ("bits", "u1", 32)])
 """One keypoint, 38 bytes: position in 1/32 pixel of the scaled photo, angle in 256ths of a turn, octave, BRIEF bits."""
@@ -64,6 +73,11 @@ class OrbSettings(KeypointSettings):
     """`tolerance`: pixels by which a match may miss the homography."""
 
     tolerance: float = setting(5.0, low=0.5, high=50.0)
+
+
+_SAMPLED, _LEAST_SAMPLED, _NEAR_BITS, _FEW_KEYPOINTS = 4, 2, 64, 200
+"""Every how many keypoints are looked at first, how many of these must have one of the other photo so near, and how
+many a photo must have for it. Of 582 pairs of real photos with 15 inliers or more each had 5 at least."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +129,8 @@ class Geometry:
 
 
 _NOTHING = np.zeros((0, 2), np.float32)
+NO_GEOMETRY = Geometry(_NOTHING, _NOTHING, 0, None)
+"""Of two photos that have none."""
 
 
 class _Keypoints:
@@ -207,6 +223,16 @@ class Orb(_Keypoints):
 
     def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
         return np.array([self.geometry(query, other).inliers for other in others], np.float32)
+
+    def may_agree(self, query: Descriptor, other: Descriptor) -> bool:
+        """Whether two photos may have a geometry: some of every fourth keypoint have a near one.
+
+        A sixth of the work of :meth:`geometry`, for those who ask of many photos that hardly ever have one.
+        """
+        if len(query) < _FEW_KEYPOINTS or not len(other):
+            return True
+        least = hamming(column(query[::_SAMPLED], "bits"), column(other, "bits")).min(axis=1)
+        return int(np.count_nonzero(least < _NEAR_BITS)) >= _LEAST_SAMPLED
 
     def geometry(self, query: Descriptor, other: Descriptor) -> Geometry:
         """The matches of two photos that agree with one sane change of viewpoint. Every inlier counts in full."""

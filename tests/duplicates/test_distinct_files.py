@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simsearch.catalog.reviews import Side
 from simsearch.core.types import Surface
 from simsearch.duplicates import distinct_files as room
 from simsearch.duplicates.distinct_files import DistinctFiles, distinct_files
@@ -24,10 +23,11 @@ def test_copies_are_one_file_with_the_lowest_id(world: World) -> None:
     world.add("cd", sku="two", sha="f" * 64)
     files, left_out = read(world)
     assert (len(files), files.ids.tolist(), len(left_out)) == (2, [1, 2], 0)
-    assert files.copies[0] == {Side("one", "f" * 64): (1,), Side("two", "f" * 64): (3, 4)}
     assert (files.images(0), files.images(1)) == ([1, 3, 4], [2])
-    assert files.surfaces == (Surface.UNKNOWN, Surface.UNKNOWN)
+    assert files.surfaces == [Surface.UNKNOWN, Surface.UNKNOWN]
     assert not files.pills(0)
+    assert files.copied() == [0]
+    assert files.of_images({2, 4}).tolist() == [0, 1]
 
 
 def test_vectors_stand_in_the_order_of_the_files(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
-from simsearch.duplicates.keypoint_join import keys, voted
+import simsearch.duplicates.keypoint_join as room
+from simsearch.duplicates.keypoint_join import chosen, keys, voted
 
 
 def found(bits: list[NDArray[np.uint8]], rows: Iterable[int] | None = None) -> dict[tuple[int, int], int]:
-    owner = np.repeat(np.arange(len(bits), dtype=np.int32), [len(b) for b in bits])
+    owner = np.repeat(np.arange(len(bits), dtype=np.uint32), [len(b) for b in bits])
     asked = None if rows is None else np.array(list(rows))
-    blocks = voted(keys(np.concatenate(bits)), owner, len(bits), 5, asked)
+    every = np.concatenate(bits)
+    blocks = voted(list(keys(every, len(every))), owner, len(bits), 5, asked)
     return {(a, b): r for block in blocks for a, b, r in zip(*(x.tolist() for x in block), strict=True)}
 
 
@@ -38,3 +41,27 @@ def test_more_votes_stand_first_and_files_without_keypoints_are_none() -> None:
     assert (ranks[0, 2], ranks[0, 1]) == (0, 1)
     assert all({3, 4}.isdisjoint(pair) for pair in ranks)
     assert found([photo[:0], photo[:0]]) == {}
+
+
+def test_of_many_keypoints_the_keys_are_longer_and_shared_ones_are_found_part_by_part(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(2)
+    photo = drawn(rng, 60)
+    files = [photo, drawn(rng, 60), photo[:30], drawn(rng, 60)]
+    every = np.concatenate(files)
+    assert (keys(every, 1) < 1 << 24).all()
+    expected = found(files)
+    monkeypatch.setattr(room, "_MANY", 100)
+    monkeypatch.setattr(room, "_PART", 7)
+    assert not (keys(every, len(every)) < 1 << 24).all()
+    assert found(files) == expected == {(0, 2): 0, (2, 0): 0}
+
+
+def test_the_same_keypoints_are_chosen_of_a_photo_and_of_its_crop() -> None:
+    rng = np.random.default_rng(3)
+    photo = drawn(rng, 500)
+    crop = photo[rng.permutation(500)[:400]]
+    both = [{row.tobytes() for row in chosen(side, 60)} for side in (photo, crop)]
+    assert [len(side) for side in both] == [60, 60]
+    assert len(both[0] & both[1]) >= 40

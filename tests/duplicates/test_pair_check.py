@@ -14,7 +14,7 @@ import pytest
 from simsearch import open_app
 from simsearch.core import images
 from simsearch.core.config import DuplicateSettings
-from simsearch.duplicates import pair_check
+from simsearch.duplicates import pair_check, pair_look
 from tests.duplicates.world import World
 
 if TYPE_CHECKING:
@@ -45,13 +45,13 @@ def test_files_of_a_block_are_looked_up_at_once(indexed: Path, kit: Kit, monkeyp
         return load(path, settings, sha256)
 
     with open_app(indexed, kit.config) as app:
-        facts = app.catalog.images.facts
+        stored = app.catalog.images.stored
 
-        def counted_facts(ids: Any) -> Any:
+        def counted(ids: Any) -> Any:
             asked.append(1)
-            return facts(ids)
+            return stored(ids)
 
-        monkeypatch.setattr(app.catalog.images, "facts", counted_facts)
+        monkeypatch.setattr(app.catalog.images, "stored", counted)
         monkeypatch.setattr(images, "load_accepted", counted_load)
         app.duplicates(threshold=0.99)
     assert len(read) == len(set(read)) > 2  # each file once
@@ -82,7 +82,7 @@ def test_keypoints_of_no_more_files_are_held_than_a_block_of_pairs_has(
     held: list[int] = []
     read = world.catalog.descriptors.of
     monkeypatch.setattr(pair_check, "_BLOCK", 3)
-    monkeypatch.setattr(pair_check, "_HELD", 6)
+    monkeypatch.setattr(pair_look, "_HELD", 6)
 
     def counted(fingerprint: str, ids: list[int]) -> dict[int, bytes]:
         held.append(len(ids) if fingerprint == world.methods["orb"].fingerprint else 0)
