@@ -90,9 +90,8 @@ def drawn(app: App, listed: Sequence[Photo]) -> Iterator[tuple[NewImage, Reading
     for number, of, family in listed:
         centre = np.random.default_rng([7, family]).normal(size=dim).astype(np.float32)
         product = row(of)
-        data = {
-            fingerprints[name]: np.ascontiguousarray(v).tobytes() for name, v in drawn_descriptors(centre, rng).items()
-        }
+        [own] = drawn_descriptors(centre[None], rng)
+        data = {fingerprints[name]: np.ascontiguousarray(values).tobytes() for name, values in own.items()}
         source = SourceRow(
             product.sku, f"/drawn/{number}.jpg", f"{number}.jpg", "drawn", name=product.name,
             strength=product.strength, form=product.form, manufacturer=product.manufacturer,
