@@ -96,7 +96,7 @@ def test_query_explains_itself(on: Run, indexed: Path, shop: Shop) -> None:
     [answer] = on(indexed, "query", "--json", "--no-record", "--explain", "-k", "2", photo).objects
     explanation = answer.pop("explanation")
     assert {**answer, "took_ms": 0} == {**plain, "took_ms": 0}
-    assert set(explanation) == {"stages_ms", "lanes", "hits"}
+    assert set(explanation) == {"stages_ms", "lanes", "hits", "pills"}
     assert set(explanation["stages_ms"]) == {"describe", "read", "lookup", "verify", "packages"}
     assert sum(explanation["stages_ms"].values()) == pytest.approx(answer["took_ms"], abs=0.1)
     lanes = {lane["lane"]: lane for lane in explanation["lanes"]}

@@ -19,6 +19,7 @@ from simsearch.features.network.pill_crop import crop_to_pills
 from simsearch.features.network.weights_file import SURFACES
 from simsearch.features.siamese import Siamese
 from simsearch.testing.pictures import image
+from tests.features.pills.drawn import TABLET, scene
 
 
 def test_comparing_stored_embeddings_loads_no_torch() -> None:
@@ -57,8 +58,7 @@ def test_contrastive_similarity_falls_with_distance() -> None:
 def test_a_crop_that_shows_no_pills_to_the_network_is_not_taken(kit: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     method = create("siamese", {"weights": str(kit.weights)})
     assert isinstance(method, Siamese)
-    pixels = np.full((480, 640, 3), (205, 205, 210), np.uint8)
-    pixels[200:240, 180:220] = (90, 30, 40)  # a square pill
+    pixels = scene(TABLET)
     assert crop_to_pills(pixels).shape != pixels.shape
     crop_says = Surface.PILLS
 
