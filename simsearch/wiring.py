@@ -16,6 +16,8 @@ from simsearch.core.errors import CatalogError, ConfigError, UsageError, Weights
 from simsearch.core.files import writing as hold_lock
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
     from simsearch.catalog import Catalog
     from simsearch.features.base import Method, MetricMethod
     from simsearch.filing.checker import Checker
@@ -332,7 +334,7 @@ class Parts:
             yield
 
 
-def help_to_check() -> None:
+def help_to_check(pipe: Connection) -> None:
     """The life of a process that looks at photos for a check of another process, on the same home."""
     from simsearch.filing.crew import Look, serve
 
@@ -344,4 +346,4 @@ def help_to_check() -> None:
         filing = Filing.of(parts.catalog, parts.reading)
         return checker.watcher.crew.sign, lambda block: checker.watcher.block(filing, block)
 
-    serve(start)
+    serve(pipe, start)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simsearch.core.config import ImageSettings
 from simsearch.core.images import load
 from simsearch.core.types import Pixels
-from simsearch.features.network.frames import halved
+from simsearch.features.network.frames import halved, warped
 from simsearch.features.pills.frames import OBLONG
 from simsearch.features.pills.outlines import Outline
 
@@ -87,10 +87,7 @@ def placed(pixels: Pixels, outline: Outline) -> tuple[NDArray[np.uint8], bool]:
     cos, sin = float(np.cos(angle)) * scale, float(np.sin(angle)) * scale
     matrix = np.array([[cos, sin, 0], [-sin, cos, 0]])
     matrix[:, 2] = (width / 2, height / 2) - matrix[:, :2] @ (x, y)
-    source, shrunk = halved(pixels, scale)
-    own = matrix.copy()
-    own[:, :2] *= shrunk
-    picture = cv2.warpAffine(source, own, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    picture = warped(halved(pixels, scale), matrix, (width, height))
     points = outline @ matrix[:, :2].T + matrix[:, 2]
     mask = np.zeros((height, width), np.uint8)
     cv2.fillPoly(mask, [np.rint(points * 8).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=3)

@@ -23,6 +23,7 @@ from cutouts import Face, cut_out, rows
 from mask_network import MaskNetwork
 from numpy.typing import NDArray
 from scenes import Cutout, Scene, scene
+from steps import learn
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset
@@ -165,21 +166,12 @@ class Trainer:
                 self._keep()
 
     def _learn(self, pictures: Tensor, labels: Tensor, known: Tensor) -> float:
-        share = min(1, (self.step + 1) / 60) * (0.49 * (1 + np.cos(np.pi * self.step / self.drawn.steps)) + 0.02)
-        for group, rate in zip(self.optimiser.param_groups, RATES.values(), strict=True):
-            group["lr"] = float(rate * share)
         with torch.no_grad():
             x = self.stem(normalise(pictures.permute(0, 3, 1, 2)))
         loss = loss_of(self.network.maps([x, *self.network.layers(x, FROZEN)]), labels, known)
-        self.optimiser.zero_grad()
-        torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(list(self.learned.values()), 5.0)
-        self.optimiser.step()
+        done, warm = self.step / self.drawn.steps, (self.step + 1) / 60
         self.step += 1
-        kept = min(0.995, self.step / (self.step + 9))
-        with torch.no_grad():
-            for name, value in self.learned.items():
-                self.average[name].lerp_(value, 1 - kept)
+        learn(loss, self.optimiser, RATES, self.learned, self.average, done=done, warm=warm, step=self.step, most=5.0)
         return float(loss.detach())
 
     def _keep(self) -> None:

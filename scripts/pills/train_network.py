@@ -29,6 +29,7 @@ import torch
 from composites import plain
 from cutouts import placed, rows
 from numpy.typing import NDArray
+from steps import learn
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader
@@ -164,19 +165,13 @@ class Trainer:
         )  # fmt: skip
         self.network.train()
         for number, batch in enumerate(batches):
-            share = min(1, (number + 1) / 30) * (0.49 * (1 + np.cos(np.pi * self.step / self.steps)) + 0.02)
-            for group, rate in zip(self.optimiser.param_groups, RATES.values(), strict=True):
-                group["lr"] = float(rate * share)
             losses = self._losses(batch)
-            self.optimiser.zero_grad()
-            torch.autograd.backward(torch.stack([*losses.values()]).sum())
-            nn.utils.clip_grad_norm_(list(self.learned.values()), 20.0)
-            self.optimiser.step()
+            done, warm, whole = self.step / self.steps, (number + 1) / 30, torch.stack([*losses.values()]).sum()
             self.step += 1
-            kept = min(0.995, self.step / (self.step + 9))
-            with torch.no_grad():
-                for name, value in self.learned.items():
-                    self.average[name].lerp_(value, 1 - kept)
+            learn(
+                whole, self.optimiser, RATES, self.learned, self.average, done=done, warm=warm, step=self.step,
+                most=20.0,
+            )  # fmt: skip
             if self.step % 25 == 0:
                 print(self.step, {name: round(float(loss.detach()), 3) for name, loss in losses.items()}, flush=True)
             if self.step % 50 == 0 or self.step == self.steps:

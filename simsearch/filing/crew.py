@@ -8,8 +8,6 @@ start, is done without: its block is looked at by another one, or here. Helpers 
 from __future__ import annotations
 
 import logging
-import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -17,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from queue import Empty, SimpleQueue
 from threading import Thread
 from types import TracebackType
@@ -30,7 +30,18 @@ Look = Callable[[Block], Any]
 """Looks at a block."""
 _WORTH = 200
 """Images for each process, from which it is started: that takes a second, and its memory."""
-_BEGIN = "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from {0} import {1}; {1}()"
+_BEGIN = """
+import sys
+from multiprocessing.connection import Connection
+pipe = Connection({2})
+sys.path[:] = pipe.recv()
+from {0} import {1}
+{1}(pipe)
+"""
+"""The program of a helper. `multiprocessing` would run the main module of this process once more, which may be a script
+without a guard: a check starts helpers without being asked to."""
+_ERRORS = 2
+"""File descriptor: what a library prints in a helper must not come among the output of this process."""
 _LOG = logging.getLogger("simsearch")
 _Done = SimpleQueue[tuple[Block, Any]]
 """Blocks with what was seen of them; None where the helper ended."""
@@ -41,7 +52,7 @@ class Crew:
     """How helpers are started."""
 
     entry: tuple[str, str]
-    """Module and name of the function that is the life of a helper; it calls :func:`serve`."""
+    """Module and name of the function that is the life of a helper: it is given a pipe, and calls :func:`serve`."""
     setup: Any
     """What that function is told."""
     sign: str
@@ -95,8 +106,12 @@ class _Helper:
         self._thread = Thread(target=self._drive, daemon=True)
 
     def __enter__(self) -> Self:
-        begin = [sys.executable, "-c", _BEGIN.format(*self._crew.entry)]
-        self._process = subprocess.Popen(begin, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._pipe, theirs = Pipe()
+        with theirs:
+            begin = [sys.executable, "-c", _BEGIN.format(*self._crew.entry, theirs.fileno())]
+            self._process = subprocess.Popen(
+                begin, stdin=subprocess.DEVNULL, stdout=_ERRORS, pass_fds=[theirs.fileno()]
+            )
         self._thread.start()
         return self
 
@@ -106,58 +121,39 @@ class _Helper:
         self._process.kill()
         self._process.wait()
         self._thread.join()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with suppress(OSError):
-                assert pipe is not None
-                pipe.close()
+        self._pipe.close()
 
     def _drive(self) -> None:
         block = None
         try:
-            self._say(sys.path)
-            self._say(self._crew.setup)
-            sign = self._answer()
+            self._pipe.send(sys.path)
+            self._pipe.send(self._crew.setup)
+            sign = self._pipe.recv()
             if sign != self._crew.sign:
                 _LOG.info("a helper of the check is done without: %s", sign)
                 return
             while (block := _next(self._waiting)) is not None:
-                self._say(block)
-                self._done.put((block, self._answer()))
-        except (OSError, EOFError, pickle.UnpicklingError) as error:
+                self._pipe.send(block)
+                self._done.put((block, self._pipe.recv()))
+        except (OSError, EOFError) as error:
             _LOG.info("a helper of the check ended: %r", error)
             if block is not None:
                 self._done.put((block, None))
 
-    def _say(self, what: Any) -> None:
-        assert self._process.stdin is not None
-        pickle.dump(what, self._process.stdin)
-        self._process.stdin.flush()
 
-    def _answer(self) -> Any:
-        assert self._process.stdout is not None
-        return pickle.load(self._process.stdout)
-
-
-def serve(start: Callable[[Any], tuple[str, Look]]) -> None:
+def serve(pipe: Connection, start: Callable[[Any], tuple[str, Look]]) -> None:
     """The life of a helper: look at what comes until the other side is gone.
 
     `start`: makes of the setup the sign, and what looks.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the other side, which then ends this one
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints must not come between the answers
-
-    def say(what: Any) -> None:
-        pickle.dump(what, answers)
-        answers.flush()
-
     try:
-        sign, look = start(pickle.load(sys.stdin.buffer))
+        sign, look = start(pipe.recv())
     except Exception as error:  # told there, and done without
-        say(repr(error))
+        pipe.send(repr(error))
         return
     stay_on_this_thread()
-    with SingleThreaded(), suppress(EOFError, BrokenPipeError):
-        say(sign)
+    with SingleThreaded(), suppress(EOFError, OSError):
+        pipe.send(sign)
         while True:
-            say(look(pickle.load(sys.stdin.buffer)))
+            pipe.send(look(pipe.recv()))

@@ -150,16 +150,11 @@ class QueryEngine:
         with self.catalog.database.one_view():
             with timed(stages, "verify"):
                 verified = self._verified(read, found.candidates, found.nearest, on)
-            contenders = self._contenders(read, verified)
+            looks = read.description.descriptors.get(PILLS)
+            pills = () if looks is None else names.seen(looks, photo.width, photo.height)
+            contenders = decision.contenders(verified, by_pills=bool(pills))
             answer = self._decided(photo.name, contenders, k, on, found.lanes, stages, len(verified))
-        looks = read.description.descriptors.get(PILLS)
-        pills = () if looks is None else names.seen(looks, photo.width, photo.height)
         return Look(photo, read, verified, replace(answer, read=read.summary, pills=pills))
-
-    @staticmethod
-    def _contenders(read: PhotoRead, verified: Sequence[Verified]) -> list[Contender]:
-        pills = read.description.descriptors.get(PILLS)
-        return decision.contenders(verified, by_pills=pills is not None and len(pills) > 0)
 
     def _parted(self, whole: Look, k: int | None, on: Basis) -> Decision:
         """The answer with the packages that the photo shows. What was not read, and loose pills, are not parted."""

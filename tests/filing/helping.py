@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from simsearch.filing.crew import Block, Look, serve
@@ -31,6 +32,6 @@ def start(setup: tuple[str, Path]) -> tuple[str, Look]:
     return ("another" if how == "otherwise" else SIGN), look
 
 
-def life() -> None:
+def life(pipe: Connection) -> None:
     """Serve."""
-    serve(start)
+    serve(pipe, start)

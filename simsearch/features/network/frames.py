@@ -10,6 +10,7 @@ import math
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from simsearch.core.images import resized
 from simsearch.core.types import Pixels
@@ -75,3 +76,17 @@ def halved(pixels: Pixels, scale: float) -> tuple[Pixels, float]:
     while scale * shrunk < 0.5 and min(pixels.shape[:2]) > 1:
         pixels, shrunk = np.asarray(cv2.resize(pixels, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)), shrunk * 2
     return pixels, shrunk
+
+
+def warped(source: tuple[Pixels, float], matrix: NDArray[np.float64], size: tuple[int, int]) -> Pixels:
+    """What a photo shows in a picture of `size` (width, height), the rim drawn on beyond it.
+
+    Args:
+        source: the photo as :func:`halved` gives it.
+        matrix: (2, 3) from the photo to the picture.
+        size: of the picture.
+    """
+    pixels, shrunk = source
+    own = matrix.copy()
+    own[:, :2] *= shrunk
+    return np.asarray(cv2.warpAffine(pixels, own, size, borderMode=cv2.BORDER_REPLICATE), np.uint8)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Pixels
-from simsearch.features.network.frames import halved
+from simsearch.features.network.frames import halved, warped
 from simsearch.features.network.pill_masks import MULTIPLE, STRIDE, built_in
 
 Outline = NDArray[np.float32]
@@ -74,11 +74,10 @@ def _from_near(pixels: Pixels, found: Sequence[Outline], scale: float) -> list[O
         middle = (outline.min(axis=0) + outline.max(axis=0)) / 2
         larger = _NEAR * _AROUND / max(_extent(outline), 8.0)
         corner = middle - _NEAR / 2 / larger
-        source, shrunk = halved(pixels, larger)
-        matrix = np.array([[larger * shrunk, 0, -larger * corner[0]], [0, larger * shrunk, -larger * corner[1]]])
-        views.append(cv2.warpAffine(source, matrix, (_NEAR, _NEAR), borderMode=cv2.BORDER_REPLICATE))
+        matrix = np.array([[larger, 0, -larger * corner[0]], [0, larger, -larger * corner[1]]], np.float64)
+        views.append(warped(halved(pixels, larger), matrix, (_NEAR, _NEAR)))
         places.append((larger, corner))
-    looked = built_in().look([np.asarray(view, np.uint8) for view in views])
+    looked = built_in().look(views)
     for maps, (larger, corner) in zip(looked, places, strict=True):
         near = [own for own in _pieces(maps, _LEAST_NEAR) if _centred(own)]
         best = max(near, key=lambda own: int(own.sum()), default=None)

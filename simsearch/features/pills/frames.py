@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Pixels
-from simsearch.features.network.frames import halved
+from simsearch.features.network.frames import halved, warped
 from simsearch.features.pills.outlines import Outline
 
 TURNS = 8
@@ -31,9 +31,9 @@ _ACROSS, _MOST = 0.93, 1.046
 def framed(pixels: Pixels, outline: Outline) -> list[Pixels]:
     """The pill within `outline`, (h, w, 3) at each turn: 2 in `WIDE` frames, or `TURNS` in `SQUARE` ones."""
     centre, angle, scale, (height, width), turns = _placed(outline)
-    source, shrunk = halved(pixels, scale)
+    source = halved(pixels, scale)
     return [
-        _cut(source, outline, shrunk, _matrix(centre, angle - turn, scale, (height, width)), (height, width))
+        _cut(source, outline, _matrix(centre, angle - turn, scale, (height, width)), (height, width))
         for turn in 2 * np.pi * np.arange(turns) / turns
     ]
 
@@ -59,13 +59,8 @@ def _matrix(centre: tuple[float, float], angle: float, scale: float, frame: tupl
     return matrix
 
 
-def _cut(
-    source: Pixels, outline: Outline, shrunk: float, matrix: NDArray[np.float64], frame: tuple[int, int]
-) -> Pixels:
-    own = matrix.copy()
-    own[:, :2] *= shrunk
-    size = frame[1], frame[0]
-    picture = cv2.warpAffine(source, own, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+def _cut(source: tuple[Pixels, float], outline: Outline, matrix: NDArray[np.float64], frame: tuple[int, int]) -> Pixels:
+    picture = warped(source, matrix, (frame[1], frame[0]))
     points = outline @ matrix[:, :2].T + matrix[:, 2]
     mask = np.zeros(frame, np.uint8)
     cv2.fillPoly(mask, [np.rint(points * 8).astype(np.int32)], 255, lineType=cv2.LINE_AA, shift=3)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Image, Pixels
-from simsearch.features.network.frames import halved
+from simsearch.features.network.frames import halved, warped
 from simsearch.features.network.pill_crop import cropped
 
 Outline = NDArray[np.float32]
@@ -55,11 +55,8 @@ def turned(pixels: Pixels, outline: Outline) -> Turned:
     cos, sin = float(np.cos(angle)) * scale, float(np.sin(angle)) * scale
     matrix = np.array([[cos, sin, 0], [-sin, cos, 0]])
     matrix[:, 2] = SIDE / 2 - matrix[:, :2] @ (x, y)
-    source, shrunk = halved(pixels, scale)
-    own = matrix.copy()
-    own[:, :2] *= shrunk
-    picture = cv2.warpAffine(source, own, (SIDE, SIDE), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    picture = warped(halved(pixels, scale), matrix, (SIDE, SIDE))
     moved = (outline @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
     mask = np.zeros((SIDE, SIDE), np.uint8)
     cv2.fillPoly(mask, [np.rint(moved).astype(np.int32)], 1)
-    return Turned(np.asarray(picture, np.uint8), mask, moved, (float(x), float(y)), float(angle), scale)
+    return Turned(picture, mask, moved, (float(x), float(y)), float(angle), scale)
