@@ -2,7 +2,7 @@
 
 A studio face, cut out, gets its surface lit anew (what is debossed shows by its shadows, and any side may be lit),
 light from one side, reflections, a ground with a shadow, a camera's casts, blur, noise and compression, and is cut out
-again along an outline that errs as GrabCut does.
+again along an outline that errs.
 """
 
 from __future__ import annotations
@@ -176,7 +176,7 @@ def photographed(picture: Any, g: np.random.Generator) -> NDArray[np.uint8]:
 
 
 def _erred(mask: Floats, g: np.random.Generator) -> Floats:
-    """The outline as GrabCut errs: too wide, too narrow, with a shadow hanging on it, or cut off."""
+    """The outline as it may err: too wide, too narrow, with a shadow hanging on it, or cut off."""
     height, width = mask.shape
     found: Any = mask
     kind = g.random()
