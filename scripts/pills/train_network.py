@@ -65,7 +65,7 @@ def main() -> None:
     trainer.join(asked.people)
     print(f"{len(world.faces)} faces, {len(world.classes)} classes, {len(world.people)} photos by people", flush=True)
     trainer.run()
-    trainer.write(asked.out, asked.start)
+    trainer.write(asked.out)
 
 
 def started(path: Path) -> PillNetwork:
@@ -84,6 +84,7 @@ class Trainer:
     def __init__(self, world: World, start: Path, file: Path, steps: int) -> None:
         torch.manual_seed(SEED)
         self.world, self.file, self.step, self.steps = world, file, 0, steps
+        self.card = open_pill_weights(start).card if start.suffix == ".safetensors" else {}
         self.network = started(start).to(memory_format=torch.channels_last)
         assert isinstance(self.network.backbone, nn.Sequential)
         self.stem = self.network.backbone[:FROZEN]
@@ -160,8 +161,8 @@ class Trainer:
     def run(self) -> None:
         # Their process is a fresh one: OpenCV may wait for ever in a fork of one that has threads.
         batches = DataLoader(
-            Batches(self.world, self.step, self.steps), batch_size=None, num_workers=1,
-            multiprocessing_context="spawn",
+            Batches(self.world, self.step, self.steps, int(self.card.get("steps", 0))), batch_size=None,
+            num_workers=1, multiprocessing_context="spawn",
         )  # fmt: skip
         self.network.train()
         for number, batch in enumerate(batches):
@@ -199,14 +200,13 @@ class Trainer:
         torch.save(whole, self.file.with_suffix(".new"))
         self.file.with_suffix(".new").replace(self.file)
 
-    def write(self, path: Path, start: Path) -> None:
+    def write(self, path: Path) -> None:
         """The averaged weights, with their card. Steps are counted on from those of the start, whose looks it knows."""
-        before = open_pill_weights(start).card if start.suffix == ".safetensors" else {}
         card = {
-            "joined": sorted(self.world.joined | set(before.get("joined", ()))),
+            "joined": sorted(self.world.joined | set(self.card.get("joined", ()))),
             "faces": len(self.world.faces),
             "people": len(self.world.people),
-            "steps": self.step + int(before.get("steps", 0)),
+            "steps": self.step + int(self.card.get("steps", 0)),
             "seed": SEED,
             "rates": RATES,
             "data": "RxIMAGE (NLM C3PI), NLM Pill Image Recognition Challenge; split train of either",

@@ -86,10 +86,13 @@ class Batch:
 
 
 class Batches(Dataset[Batch]):
-    """Batches from the step `first` on; each depends on its number alone."""
+    """Batches from the step `first` on; each depends on its number alone, counted on from the steps of the start.
 
-    def __init__(self, world: World, first: int, steps: int) -> None:
-        self.world, self.first, self.steps = world, first, steps
+    So a training that goes on from another one's weights shows other views than that did.
+    """
+
+    def __init__(self, world: World, first: int, steps: int, before: int) -> None:
+        self.world, self.first, self.steps, self.before = world, first, steps, before
         pills: dict[tuple[str, bool], list[Face]] = defaultdict(list)
         for face in world.faces:
             pills[face.row["sku"], face.wide].append(face)
@@ -101,7 +104,7 @@ class Batches(Dataset[Batch]):
     def __getitem__(self, i: int) -> Batch:
         cv2.setNumThreads(1)
         step = self.first + i
-        g, wide = np.random.default_rng([SEED, step]), bool(step % 2)
+        g, wide = np.random.default_rng([SEED, self.before + step]), bool(step % 2)
         pool = self.pills[wide]
         frames: list[NDArray[np.uint8]] = []
         classes, upright = [], []
