@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,44 +17,26 @@ from simsearch.core.config import GenerationSettings
 from simsearch.core.errors import GenerationError
 from simsearch.core.files import sync
 from simsearch.core.types import Ids
-from simsearch.features.base import Method
 from simsearch.indexes import gpu
 from simsearch.indexes.audit import audit, tune
 from simsearch.indexes.base import Lane, Searcher, VectorIndex
-from simsearch.indexes.catalog_keypoints import keypoints_of, vote_indexes
 from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.catalog_view import CatalogView
 from simsearch.indexes.choice import Kind, choose
 from simsearch.indexes.factory import BinaryFactoryIndex, FactoryIndex
 from simsearch.indexes.factory_string import named
-from simsearch.indexes.keypoint_votes import Bits, VoteIndex, votes
 from simsearch.indexes.manifest import Audit, LaneFacts, Manifest, TextFacts, VoteFacts
 from simsearch.indexes.registry import create, load
 from simsearch.indexes.rerank import Reranked
 from simsearch.indexes.stored_file import describe_file
 from simsearch.indexes.text_build import build_texts
-from simsearch.indexes.vote_files import VoteFiles
-from simsearch.indexes.vote_files import opened as opened_votes
+from simsearch.indexes.vote_build import Keypoints, build_votes
 
 LaneVectors = tuple[Lane, Ids, np.ndarray[Any, Any]]
 """A lane with its ids (n,) ascending and vectors (n, width), which may be mapped from disk."""
 
 LaneBuilder = Callable[[Path, Lane, Ids, np.ndarray[Any, Any], Ids, GenerationSettings], tuple[LaneFacts, Audit]]
 """As `build_lane`."""
-
-_VOTE_SAMPLE = 50
-"""Images whose own keypoints are looked up by the audit of the votes."""
-_VOTE_RECALL = 0.9
-"""Share of them that must be found. Photos without keypoints, or filed under several products, need not be."""
-
-
-@dataclass(frozen=True)
-class Keypoints:
-    """Which keypoints vote."""
-
-    method: Method
-    most: int
-    """Per image."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +80,16 @@ def build_files(
         make = build or build_lane
         facts, audits[lane.name] = make(folder, lane, ids, vectors, request.expected, request.settings)
         built.append(facts)
-    voted: list[VoteFacts] = []
-    if request.keypoints is not None:
-        assert catalog is not None, "keypoints are read from a catalog"
-        voted, audits["votes"] = build_votes(folder, request, catalog)
-    texts: list[TextFacts] = []
-    if request.texts is not None:
-        for text, checked in build_texts(folder, request.texts, request.expected):
-            texts.append(text)
-            audits |= {text.name: checked} if checked else {}
+    # Votes are FAISS's work and texts are Python's, so that two cores do them side by side.
+    with ThreadPoolExecutor(1, "votes") as beside:
+        votes = beside.submit(_votes, folder, request, catalog)
+        texts: list[TextFacts] = []
+        if request.texts is not None:
+            for text, checked in build_texts(folder, request.texts, request.expected):
+                texts.append(text)
+                audits |= {text.name: checked} if checked else {}
+        voted = votes.result()
+    audits |= {"votes": voted[1]} if voted[1] else {}
     if failed := [f"{lane}: {found.reason}" for lane, found in audits.items() if not found.passed]:
         raise GenerationError(
             f"the audit of {request.name} failed, the old generation goes on serving: {'; '.join(failed)}"
@@ -116,57 +100,16 @@ def build_files(
         ids_sha256=hashlib.sha256(request.expected.tobytes()).hexdigest(),
         mark=catalog.images.mark(request.revision) if catalog else {}, settings=asdict(request.settings),
         build_s=round(time.perf_counter() - started, 3), lanes=tuple(built), audit=audits,
-        engine=engine, texts=tuple(texts), votes=voted[0] if voted else None, more_votes=tuple(voted[1:]),
+        engine=engine, texts=tuple(texts), votes=voted[0][0] if voted[0] else None, more_votes=tuple(voted[0][1:]),
     )  # fmt: skip
 
 
-# -- votes -----------------------------------------------------------------------------------------------------------
-
-
-def build_votes(folder: Path, request: BuildRequest, catalog: CatalogView) -> tuple[list[VoteFacts], Audit]:
-    """Write the index of the catalog's keypoints into files in `folder`; their facts, and the audit of all.
-
-    The audit: no image outside of those expected, and nine in ten of sampled ones must be found by their own keypoints.
-    """
-    keypoints, expected = request.keypoints, request.expected
-    assert keypoints is not None
-    started = time.perf_counter()
-    facts: list[VoteFacts] = []
-    made = vote_indexes(catalog, keypoints.method, keypoints.most, expected, request.settings.vote_images)
-    for number, index in enumerate(made):
-        path = folder / (f"votes-{number:03d}.index" if number else "votes.index")
-        index.save(path)
-        sync(path)
-        facts.append(VoteFacts(
-            kind=index.kind, fingerprint=keypoints.method.fingerprint, most=keypoints.most, dim=index.dim,
-            keypoints=len(index), build_s=round(time.perf_counter() - started, 6), **describe_file(path),
-        ))  # fmt: skip
-        started = time.perf_counter()
-    written = opened_votes([folder / one.file for one in facts], facts[0].dim)
-    held = written.ids()
-    if extra := len(np.setdiff1d(held, expected)):
-        return facts, Audit(False, f"{extra} images are not in the catalog")
-    rng = np.random.default_rng(len(held))
-    sample = np.sort(rng.choice(held, min(_VOTE_SAMPLE, len(held)), replace=False))
-    own = keypoints_of(catalog, keypoints.method, keypoints.most, sample)
-    found = [_finds(written, image_id, bits) for image_id, bits in own.items() if len(bits)]
-    share = float(np.mean(found)) if found else 1.0
-    reason = "" if share >= _VOTE_RECALL else f"only {share:.0%} of sampled images are found by their own keypoints"
-    return facts, Audit(not reason, reason, len(found), recall=round(share, 6))
-
-
-def _finds(index: VoteIndex | VoteFiles, image_id: int, bits: Bits) -> bool:
-    """Whether an image wins the votes of its own keypoints, or nearly so, or the index holds nearly all of them.
-
-    A photo that is filed many times shares its keypoints with its copies: the nearest neighbours are then as near as
-    can be, at distance 0, and belong to any of the copies.
-    """
-    ids, counted = votes([index], bits, k=16)
-    place = np.flatnonzero(ids == image_id)
-    if len(place) and counted[place[0]] >= 0.8 * counted[0]:
-        return True
-    distances, _ = index.neighbours(bits, 1)
-    return bool(np.mean(distances[:, 0] == 0) >= 0.8)
+def _votes(folder: Path, request: BuildRequest, catalog: CatalogView | None) -> tuple[list[VoteFacts], Audit | None]:
+    """The files of votes and their audit, where the request wants any."""
+    if request.keypoints is None:
+        return [], None
+    assert catalog is not None, "keypoints are read from a catalog"
+    return build_votes(folder, catalog, request.keypoints, request.expected, request.settings.vote_images)
 
 
 # -- lanes -----------------------------------------------------------------------------------------------------------

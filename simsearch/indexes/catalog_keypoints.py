@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -75,31 +75,32 @@ def vote_index(
         DamagedDescriptor: unless `skip_damaged`.
     """
     ids = catalog.descriptors.active_ids(keypoints.fingerprint, since=since) if ids is None else ids
-    [index] = vote_indexes(catalog, keypoints, most, ids, max(1, len(ids)), skip_damaged=skip_damaged)
+    [index] = vote_indexes(catalog, keypoints, most, [ids], skip_damaged=skip_damaged)
     return index
 
 
 def vote_indexes(
-    catalog: CatalogView, keypoints: Method, most: int, ids: Ids, images: int, *, skip_damaged: bool = False
+    catalog: CatalogView, keypoints: Method, most: int, parts: Sequence[Ids], *, skip_damaged: bool = False
 ) -> Iterator[VoteIndex]:
-    """As `vote_index`, one index after another, each of `images` of the images `ids` at most; all have one's centres.
+    """As `vote_index`, one index for each of `parts`, which are images; all have the centres of one.
 
     Raises:
         DamagedDescriptor: unless `skip_damaged`.
     """
+    ids = np.concatenate(parts)
     first = VoteIndex(expected=most * len(ids))
-    if len(ids) > min(_SAMPLE, images):
+    if len(ids) > min(_SAMPLE, len(parts[0])):
         every = -(-len(ids) // _SAMPLE)
         _, sample = _joined(keypoints_of(catalog, keypoints, most, ids[::every], skip_damaged=skip_damaged))
         if len(sample):
             first.train(sample)
-    for begin in range(0, max(1, len(ids)), images):
+    for held in parts:
         index = first.twin()
-        held = ids[begin : begin + images]
         for start in range(0, len(held), _BLOCK):
             part = held[start : start + _BLOCK]
             index.add(*_joined(keypoints_of(catalog, keypoints, most, part, skip_damaged=skip_damaged)))
         yield index
+        del index  # it may be large: nobody holds it while the next one is filled
 
 
 def _joined(of: dict[int, Bits]) -> tuple[Ids, Bits]:

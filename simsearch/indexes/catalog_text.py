@@ -13,10 +13,10 @@ import numpy as np
 from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.text import title
 from simsearch.core.types import Descriptor, Ids
-from simsearch.features.base import Method, unpack
-from simsearch.features.reading.stored import decode
+from simsearch.features.base import Method
+from simsearch.features.reading.stored import texts
 from simsearch.indexes.text import Document
-from simsearch.indexes.text_terms import Terms, Text, text_of
+from simsearch.indexes.text_terms import Terms, Text, ascending, text_of
 from simsearch.indexes.text_weights import TextWeights
 
 if TYPE_CHECKING:
@@ -31,8 +31,12 @@ _MOST_ATTRIBUTES, _LONGEST = 40, 400
 
 
 def print_of(reading: Descriptor) -> Text:
-    """The text of a stored reading."""
-    return text_of(line.text for line in decode(reading.astype(np.uint8, copy=False)).lines)
+    """The text of a stored reading.
+
+    Raises:
+        ValueError: it is none, or a damaged one.
+    """
+    return text_of(texts(reading.tobytes()))
 
 
 def words_of(product: ProductFacts) -> Text:
@@ -77,17 +81,19 @@ class CatalogText:
     def _whole(self, images: list[tuple[int, list[int]]]) -> Iterator[Terms]:
         """All terms of each product that has any."""
         block: list[tuple[int, list[int]]] = []
+        waiting = 0
         for number, entry in enumerate(images, 1):
             block.append(entry)
-            if number == len(images) or sum(len(held) for _, held in block) >= _BLOCK:
+            waiting += len(entry[1])
+            if number == len(images) or waiting >= _BLOCK:
                 readings = self._texts([i for _, held in block for i in held])
                 named = {p.id: words_of(p) for p in self.catalog.selection.named(product for product, _ in block)}
                 for product, held in block:
-                    texts = [named[product], *(readings[i] for i in held if i in readings)]
-                    terms = np.unique(np.concatenate([text.terms for text in texts]))
+                    said = [named[product], *(readings[i] for i in held if i in readings)]
+                    terms = ascending(np.concatenate([text.terms for text in said]))
                     if len(terms):
                         yield terms
-                block = []
+                block, waiting = [], 0
 
     def _by_product(self, ids: Ids) -> list[tuple[int, list[int]]]:
         """Products with their images among `ids`, by product."""
@@ -98,9 +104,10 @@ class CatalogText:
         found = {}
         for image_id, data in self.catalog.descriptors.of(self.reading.fingerprint, ids).items():
             try:
-                found[image_id] = print_of(unpack(self.reading, data, image_id))
-            except DamagedDescriptor as error:
+                found[image_id] = print_of(np.frombuffer(data, np.uint8))
+            except ValueError:
+                error = DamagedDescriptor(image_id, self.reading.fingerprint)
                 if not self.skip_damaged:
-                    raise
+                    raise error from None
                 _LOG.warning("%s; until then the image is not found by its print", error)
         return found

@@ -27,7 +27,7 @@ from simsearch.core.ray_cluster import is_ray
 from simsearch.core.types import Ids, Metric
 from simsearch.indexes import manifest as manifests
 from simsearch.indexes.base import Lane, Searcher
-from simsearch.indexes.build import BuildRequest, Keypoints, LaneVectors, build_files
+from simsearch.indexes.build import BuildRequest, LaneVectors, build_files
 from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.catalog_view import CatalogView, drift
 from simsearch.indexes.choice import choose
@@ -40,6 +40,7 @@ from simsearch.indexes.registry import load
 from simsearch.indexes.rerank import Reranked, vectors_of
 from simsearch.indexes.stored_file import REPAIR
 from simsearch.indexes.text_build import open_texts
+from simsearch.indexes.vote_build import Keypoints
 from simsearch.indexes.vote_files import opened
 
 __all__ = ["Generation", "Generations", "Lane"]

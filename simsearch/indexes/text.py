@@ -15,11 +15,12 @@ Sums are of integers, so that equal catalogs give equal sketches, similarities a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, BinaryIO, ClassVar, Self
 
 import faiss
 import numpy as np
@@ -43,6 +44,8 @@ _COMMON = 64
 """Documents from which a word is not rare."""
 _SHARING = 128
 """Documents that rare words add to the candidates, at most."""
+_BLOCK = 4096
+"""Documents that are put into an index at once."""
 _SHARED_WORK = 200_000
 """Documents from which FAISS shares a search between threads."""
 
@@ -121,9 +124,12 @@ class TextIndex:
         return int(self._sketches.ntotal)
 
     @classmethod
-    def of(cls, documents: Iterable[Document], weights: TextWeights) -> Self:
-        """An index of `documents`; those without a term are left out."""
-        return cls(_gathered([d for d in documents if d.text], weights))
+    def of(cls, documents: Iterable[Document], weights: TextWeights, spool: BinaryIO | None = None) -> Self:
+        """An index of `documents`, each of which is looked at once; those without a term are left out.
+
+        `spool`: an empty file that takes the terms, by far the largest part, instead of memory.
+        """
+        return cls(_gathered((d for d in documents if d.text), weights, spool))
 
     def ids(self) -> Ids:
         """The images of all documents, ascending."""
@@ -204,30 +210,49 @@ class TextIndex:
         return cls(arrays)
 
 
-def _gathered(documents: list[Document], weights: TextWeights) -> Arrays:
-    count = len(documents)
-    bits, squares = np.zeros((count, BITS // 8), np.uint8), np.zeros(count, np.int64)
-    terms: list[Terms] = [np.zeros(0, np.uint32)]
-    words: list[Terms] = [np.zeros(0, np.uint32)]
-    for row, document in enumerate(documents):
-        held = np.sort(heaviest(document.text.terms, weights, MOST_TERMS))
-        units = weights.units(held)
-        bits[row], squares[row] = sketch(held, units), (units**2).sum()
-        terms.append(held)
-        words.append(heaviest(document.text.words, weights, RARE_WORDS))
-    rare, rows = np.concatenate(words), np.repeat(np.arange(count, dtype=np.int32), [len(w) for w in words[1:]])
-    order = np.argsort(rare, kind="stable")
-    held = np.concatenate(terms)
+def _gathered(documents: Iterable[Document], weights: TextWeights, spool: BinaryIO | None) -> Arrays:
+    left = iter(documents)
+    blocks = [_block([], weights, spool)]
+    while some := list(islice(left, _BLOCK)):
+        blocks.append(_block(some, weights, spool))
+    bits, squares, products, images, many, words, said, terms, counts = (
+        np.concatenate(part) for part in zip(*blocks, strict=True)
+    )
+    if spool is not None and counts.any():
+        spool.flush()
+        terms = np.memmap(spool, np.uint32, "r")
+    order = np.argsort(words, kind="stable")
     return Arrays(
-        bits=bits, squares=squares, products=np.array([d.product for d in documents], np.int64),
-        images=np.concatenate([np.zeros(0, np.int64), *(d.images for d in documents)]),
-        image_starts=_starts([len(d.images) for d in documents]),
-        terms=held, term_starts=_starts([len(t) for t in terms[1:]]),
-        rare=rare[order], rare_rows=rows[order], known=table(held),
+        bits=bits, squares=squares, products=products, images=images, image_starts=_starts(many), terms=terms,
+        term_starts=_starts(counts), rare=words[order], known=table(terms),
+        rare_rows=np.repeat(np.arange(len(said), dtype=np.int32), said)[order],
     )  # fmt: skip
 
 
-def _starts(lengths: list[int]) -> NDArray[np.int64]:
+def _block(documents: Sequence[Document], weights: TextWeights, spool: BinaryIO | None) -> tuple[NDArray[Any], ...]:
+    """What an index holds of some documents: the bits, squares, products, images and how many each has; rare words and
+    how many each has; terms, unless they were written to `spool`, and how many each has.
+    """
+    terms = [np.sort(heaviest(document.text.terms, weights, MOST_TERMS)) for document in documents]
+    words = [heaviest(document.text.words, weights, RARE_WORDS) for document in documents]
+    units = [weights.units(held) for held in terms]
+    bits = [sketch(*pair) for pair in zip(terms, units, strict=True)]
+    none = np.zeros(0, np.uint32)
+    kept = np.concatenate([none, *terms])
+    if spool is not None:
+        spool.write(kept.data)
+        kept = none
+    return (
+        np.array(bits, np.uint8).reshape(-1, BITS // 8), np.array([(u**2).sum() for u in units], np.int64),
+        np.array([d.product for d in documents], np.int64),
+        np.concatenate([np.zeros(0, np.int64), *(d.images for d in documents)]),
+        np.array([len(d.images) for d in documents], np.int64),
+        np.concatenate([none, *words]), np.array([len(w) for w in words], np.int64),
+        kept, np.array([len(t) for t in terms], np.int64),
+    )  # fmt: skip
+
+
+def _starts(lengths: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 

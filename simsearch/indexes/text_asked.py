@@ -14,6 +14,8 @@ from simsearch.indexes.text_weights import TextWeights
 
 _ASKED_WORDS = 32
 """Rarest words of a photo that are looked up."""
+_HEAVIEST = 1 << 16
+"""More than any weight, in 1/64."""
 _LOWER_BITS = 15
 """Bits of a term that do not count when it is looked for first."""
 
@@ -67,4 +69,8 @@ class Asked:
 
 def heaviest(terms: Terms, weights: TextWeights, most: int) -> Terms:
     """The `most` rarest of `terms`, rarest first; of equally rare ones those of the lower number."""
-    return terms[np.lexsort((terms, -weights.units(terms)))[:most]]
+    # A weight and a term are one number, so that one sort puts both in order.
+    keys = (_HEAVIEST - weights.units(terms)).astype(np.uint64) << np.uint64(32) | terms
+    if len(keys) > most:
+        keys = np.partition(keys, most)[:most]
+    return np.sort(keys).astype(np.uint32)

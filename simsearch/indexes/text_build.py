@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -39,7 +40,9 @@ def build_texts(folder: Path, source: CatalogText, expected: Ids) -> Iterator[tu
         started = time.perf_counter()
         path = folder / f"{name}.index"
         held: list[Ids] = [np.zeros(0, np.int64)]
-        TextIndex.of(_noted(documents, held), weights).save(path)
+        # The file has no name, so that nothing of it is left, however the build ends.
+        with tempfile.TemporaryFile(dir=folder) as spool:
+            TextIndex.of(_noted(documents, held), weights, spool).save(path)
         sync(path)
         written = TextIndex.load(path)
         images = np.unique(np.concatenate(held))

@@ -18,20 +18,32 @@ from simsearch.indexes.stored_file import REPAIR
 
 _TYPES: dict[str, type[np.integer[Any]]] = {"U8": np.uint8, "U32": np.uint32, "I32": np.int32, "I64": np.int64}
 _LONGEST_HEADER = 2**16
+_AT_ONCE = 2**20
+"""Numbers that are written at once."""
 
 
 def write(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write `arrays`, in an order that follows from their names and types.
+    """Write `arrays`, block by block: they may be mapped from a file and larger than memory. Widest types come first.
 
     Raises:
         GenerationError: the file cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import save_file
-
+    order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    header, end = {}, 0
+    for name in order:
+        start, end = end, end + arrays[name].nbytes
+        [code] = (code for code, dtype in _TYPES.items() if arrays[name].dtype == dtype)
+        header[name] = {"dtype": code, "shape": arrays[name].shape, "data_offsets": (start, end)}
+    said = json.dumps(header, separators=(",", ":")).encode()
+    said += b" " * (-len(said) % 8)  # so that numbers of eight bytes lie at multiples of eight
     try:
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, str(path))
-    except (SafetensorError, OSError) as error:
+        with path.open("wb") as stream:
+            stream.write(len(said).to_bytes(8, "little") + said)
+            for name in order:
+                flat = arrays[name].reshape(-1)
+                for start in range(0, len(flat), _AT_ONCE):
+                    stream.write(np.ascontiguousarray(flat[start : start + _AT_ONCE]).data)
+    except OSError as error:
         raise GenerationError(
             f"{path}: cannot be written ({error}); check the folder and the free disk space"
         ) from error

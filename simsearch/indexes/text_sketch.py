@@ -13,12 +13,14 @@ _PLACES = 4
 """Of a sketch that each term falls into."""
 _MOST_KNOWN = 2**24
 """Bits of a table of terms, at most."""
+_AT_ONCE = 2**20
+"""Terms that are put into a table at once."""
 
 
 def sketch(terms: Terms, units: NDArray[np.int64]) -> NDArray[np.uint8]:
     """The sketch (128,) of terms with their weights."""
-    sums = np.zeros(BITS)
-    for spread in (places(terms) >> np.uint64(16 * turn) for turn in range(_PLACES)):
+    sums, mixed = np.zeros(BITS), places(terms)
+    for spread in (mixed >> np.uint64(16 * turn) for turn in range(_PLACES)):
         signed = np.where(spread & np.uint64(BITS), units, -units)
         sums += np.bincount((spread & np.uint64(BITS - 1)).astype(np.int64), signed, minlength=BITS)
     return np.packbits(sums > 0)
@@ -28,7 +30,8 @@ def table(terms: Terms) -> NDArray[np.uint8]:
     """Bits (b,) that say of any term whether it may be among `terms` (Bloom, 1970, with one hash)."""
     size = 1 << (min(max(2 * len(terms), 64), _MOST_KNOWN) - 1).bit_length()
     marked = np.zeros(size, bool)
-    marked[_marks(terms, size)] = True
+    for start in range(0, len(terms), _AT_ONCE):  # they may be mapped from a file and larger than memory
+        marked[_marks(terms[start : start + _AT_ONCE], size)] = True
     return np.packbits(marked)
 
 

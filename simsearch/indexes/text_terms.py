@@ -7,8 +7,9 @@ terms of a catalog of a million distinct ones share a number with a chance of 1 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -44,14 +45,22 @@ def text_of(lines: Iterable[str]) -> Text:
     """The terms of `lines`, each line by itself, so that their order does not count. The lines are normalised here."""
     plain = [line for line in map(normalised, lines) if line]
     words = _words({word for line in plain for word in line.split()})
-    characters = _code_points("".join(f"\n {line} " for line in dict.fromkeys(plain)))
-    return Text(np.unique(np.concatenate([words, *(_grams(characters, n) for n in LENGTHS)])), words)
+    grams = _grams(_code_points("".join(f"\n {line} " for line in dict.fromkeys(plain))))
+    return Text(ascending(np.concatenate([words, grams])), words)
 
 
 def grams_of(grams: Collection[str]) -> Terms:
     """The terms of n-grams or words, as `term` makes them, all at once."""
-    fitting = [_grams(_code_points("\n".join(g for g in grams if len(g) == n)), n) for n in LENGTHS]
-    return np.unique(np.concatenate([*fitting, _words([g for g in grams if len(g) not in LENGTHS])]))
+    words = _words([g for g in grams if len(g) not in LENGTHS])
+    return ascending(np.concatenate([_whole(grams), words]))
+
+
+def ascending(terms: Terms) -> Terms:
+    """The same terms ascending, each once: a seventh of the time of np.unique, which makes a table of them first."""
+    found = np.sort(terms)
+    first = np.ones(len(found), bool)
+    np.not_equal(found[1:], found[:-1], out=first[1:])
+    return found[first]
 
 
 def term(text: str) -> int:
@@ -64,6 +73,7 @@ def term(text: str) -> int:
     return place(found & _ALL_BITS) >> 32
 
 
+@lru_cache(maxsize=16384)
 def word_term(word: str) -> int:
     """The term of a whole, normalised word. One of up to three characters is an n-gram already, with both its ends."""
     framed = f" {word} "
@@ -89,24 +99,32 @@ def _code_points(text: str) -> NDArray[np.uint64]:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
 
 
-def _words(words: Collection[str]) -> Terms:
-    short = [_grams(_code_points("\n".join(f" {w} " for w in words if len(w) + 2 == n)), n) for n in LENGTHS]
-    longer = [zlib.crc32(w.encode("utf-8", "surrogatepass")) ^ _WORD_SALT for w in words if len(w) + 2 > LENGTHS[-1]]
-    return np.unique(np.concatenate([*short, _high(_mixed(np.array(longer, np.uint64)))]))
+def _words(words: Iterable[str]) -> Terms:
+    return ascending(np.fromiter(map(word_term, words), np.uint32))
 
 
-def _grams(characters: NDArray[np.uint64], length: int) -> Terms:
-    """One term for each n-gram that lies within a line."""
-    count = len(characters) - length + 1
-    if count <= 0:
-        return np.zeros(0, np.uint32)
-    found = np.full(count, length, np.uint64)
-    whole = np.ones(count, bool)
-    for place in range(length):
-        part = characters[place : place + count]
-        found = found * _FACTOR + part  # modulo 2^64
-        whole &= part != _PARTED
-    return _high(_mixed(found[whole]))
+def _whole(grams: Collection[str]) -> Terms:
+    """The terms of those that are as long as an n-gram."""
+    fitting = [_grams(_code_points("\n".join(g for g in grams if len(g) == n)), (n,)) for n in LENGTHS]
+    return np.concatenate(fitting)
+
+
+def _grams(characters: NDArray[np.uint64], lengths: Sequence[int] = LENGTHS) -> Terms:
+    """One term for each n-gram that lies within a line.
+
+    With F for the factor and c for the characters it is n Fⁿ + c₀ Fⁿ⁻¹ + ... + cₙ₋₁ modulo 2^64, mixed. So what was
+    summed for one length is the beginning of the next.
+    """
+    sums, whole = characters, characters != _PARTED
+    inside = whole
+    found = [np.zeros(0, np.uint64)]
+    for length in range(1, min(lengths[-1], len(characters)) + 1):
+        if length > 1:
+            sums = sums[:-1] * _FACTOR + characters[length - 1 :]  # arrays of unsigned numbers wrap around
+            inside = inside[:-1] & whole[length - 1 :]
+        if length in lengths:
+            found.append(sums[inside] + np.uint64(length * _FACTOR_INT**length & _ALL_BITS))
+    return _high(_mixed(np.concatenate(found)))
 
 
 def _mixed(x: NDArray[np.uint64]) -> NDArray[np.uint64]:

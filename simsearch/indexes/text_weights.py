@@ -52,7 +52,7 @@ class TextWeights:
         number = 0
         for terms in documents:
             for row, at in zip(counts, _buckets(terms, buckets), strict=True):
-                row[np.unique(at)] += 1  # once a document, also where two of its terms share a counter
+                row[at] += 1  # once a document, also where two of its terms share a counter: NumPy adds once
             number += 1
         return cls(number, counts)
 

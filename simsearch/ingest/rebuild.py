@@ -22,10 +22,11 @@ from simsearch.core.errors import ConfigError, GenerationError
 from simsearch.core.types import Ids, Progress
 from simsearch.features.base import Method, MetricMethod
 from simsearch.indexes.base import Lane
-from simsearch.indexes.build import Keypoints, LaneVectors
+from simsearch.indexes.build import LaneVectors
 from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.generations import Generations
 from simsearch.indexes.manifest import TEXT, WEIGHTS, WORDS, Manifest
+from simsearch.indexes.vote_build import Keypoints
 from simsearch.ingest.build_plan import LastBuild, Plan, planned
 from simsearch.ingest.indexer import Indexer
 

@@ -12,19 +12,21 @@ import pytest
 
 from simsearch.catalog import Catalog
 from simsearch.catalog.images import NewImage
-from simsearch.core.config import CatalogSettings, GenerationSettings
-from simsearch.core.errors import DamagedDescriptor
+from simsearch.core.config import CatalogSettings
+from simsearch.core.errors import DamagedDescriptor, GenerationError
 from simsearch.core.stamps import Stamp
 from simsearch.core.types import Descriptor, Ids, Image, SourceRow
 from simsearch.features import create
 from simsearch.features.base import pack
 from simsearch.features.keypoints import column
 from simsearch.features.orb import KEYPOINT
-from simsearch.indexes import build, catalog_keypoints
-from simsearch.indexes.build import BuildRequest, Keypoints, build_votes
+from simsearch.indexes import catalog_keypoints, keypoint_votes, vote_build
 from simsearch.indexes.catalog_keypoints import indexed_keypoints, keypoints_of, vote_index
 from simsearch.indexes.keypoint_votes import VoteIndex, votes
+from simsearch.indexes.manifest import Audit, VoteFacts
+from simsearch.indexes.vote_build import Keypoints, build_votes
 from simsearch.indexes.vote_files import opened
+from simsearch.indexes.vote_join import join
 
 ORB = create("orb", {"keypoints": 60})
 
@@ -101,9 +103,9 @@ def filed(folder: Path, seeds: Sequence[int]) -> Catalog:
     return found
 
 
-def asked(expected: Ids, images: int = 1000) -> BuildRequest:
-    """A build of votes alone, `images` a file."""
-    return BuildRequest("g000001", 1, expected, GenerationSettings(vote_images=images), {}, Keypoints(ORB, 40), None)
+def built(folder: Path, catalog: Catalog, expected: Ids, images: int = 1000) -> tuple[list[VoteFacts], Audit]:
+    """The votes, `images` a file."""
+    return build_votes(folder, catalog, Keypoints(ORB, 40), expected, images)
 
 
 def test_several_files_of_votes_count_as_one_does(tmp_path: Path) -> None:
@@ -112,7 +114,7 @@ def test_several_files_of_votes_count_as_one_does(tmp_path: Path) -> None:
     for images in (60, 25):
         folder = tmp_path / str(images)
         folder.mkdir()
-        files, audit = build_votes(folder, asked(expected, images), catalog)
+        files, audit = built(folder, catalog, expected, images)
         assert (audit.passed, audit.recall) == (True, 1.0)
         assert [facts.file for facts in files] == ["votes.index", "votes-001.index", "votes-002.index"][: len(files)]
     one, several = opened([tmp_path / "60" / "votes.index"], 256), opened([folder / f.file for f in files], 256)
@@ -128,10 +130,45 @@ def test_several_files_of_votes_count_as_one_does(tmp_path: Path) -> None:
     catalog.close()
 
 
+@pytest.mark.parametrize("images", [60, 37])
+def test_a_file_that_is_joined_from_parts_is_the_file_of_one_index(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: int
+) -> None:
+    """Byte for byte: with a list that holds all, and with a thousand of which few are empty."""
+    catalog = filed(tmp_path, range(60))
+    expected = catalog.descriptors.active_ids(ORB.fingerprint)
+    for lists in (1, 1500):
+        monkeypatch.setattr(keypoint_votes, "lists_for", lambda _, lists=lists: lists)
+        whole, parts = tmp_path / f"whole-{lists}", tmp_path / f"parts-{lists}"
+        for folder, held in ((whole, 1000), (parts, 13)):
+            folder.mkdir()
+            monkeypatch.setattr(vote_build, "_HELD", held)
+            files, audit = built(folder, catalog, expected, images)
+            assert audit.passed
+        assert len(files) == -(-60 // images)
+        for one in files:
+            assert (parts / one.file).read_bytes() == (whole / one.file).read_bytes()
+            assert [p.name for p in sorted(parts.iterdir())] == [f.file for f in sorted(files, key=lambda f: f.file)]
+    catalog.close()
+
+
+def test_a_part_of_other_centres_is_refused(tmp_path: Path) -> None:
+    ids = np.arange(60, dtype=np.int64)
+    for seed in (1, 2):
+        index = VoteIndex()
+        index.add(ids, column(drawn(seed), "bits"))
+        index.save(tmp_path / f"{seed}")
+    index.twin().save(tmp_path / "empty")
+    (tmp_path / "3").write_bytes((tmp_path / "2").read_bytes()[:-1])
+    for parts, wrong in ((("2", "1"), "1: is not a part"), (("2", "3"), "FAISS cannot read it")):
+        with pytest.raises(GenerationError, match=wrong):
+            join(tmp_path / "empty", [tmp_path / part for part in parts], tmp_path / "all")
+
+
 def test_a_photo_that_is_filed_hundreds_of_times_is_no_fault(tmp_path: Path) -> None:
     catalog = filed(tmp_path, [1] * 200 + list(range(2, 20)))
     expected = catalog.descriptors.active_ids(ORB.fingerprint)
-    _, audit = build_votes(tmp_path, asked(expected), catalog)
+    _, audit = built(tmp_path, catalog, expected)
     assert (audit.passed, audit.recall) == (True, 1.0)
     catalog.close()
 
@@ -142,8 +179,8 @@ def test_images_that_their_own_keypoints_do_not_find_are_one(tmp_path: Path, mon
     others = VoteIndex()
     for image_id in expected.tolist():
         others.add(np.full(60, image_id, np.int64), column(drawn(1000 + image_id), "bits"))
-    monkeypatch.setattr(build, "vote_indexes", lambda *_, **__: [others])
-    _, audit = build_votes(tmp_path, asked(expected), catalog)
+    monkeypatch.setattr(vote_build, "vote_indexes", lambda *_, **__: iter([others]))
+    _, audit = built(tmp_path, catalog, expected)
     assert not audit.passed
     assert re.fullmatch(r"only \d+% of sampled images are found by their own keypoints", audit.reason)
     catalog.close()

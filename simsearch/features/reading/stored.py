@@ -12,11 +12,15 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.features.reading.types import Cut, Line, Reading
+
+T = TypeVar("T")
 
 _HEAD = struct.Struct("<4sIIHI")
 _LINE = struct.Struct("<8hBBB")
@@ -69,20 +73,46 @@ def decode(data: NDArray[np.uint8]) -> Reading:
     Raises:
         ValueError: these are not the bytes of a reading, or not all of them.
     """
-    packed = data.tobytes()
+    lines, width, height = _decoded(data.tobytes(), _line)
+    return Reading(tuple(lines), width, height)
+
+
+def texts(packed: bytes) -> list[str]:
+    """The text of each line of a reading, as `decode` has it, in a third of the time.
+
+    Raises:
+        ValueError: as `decode`.
+    """
+    return _decoded(packed, _text)[0]
+
+
+def _decoded(packed: bytes, one: Callable[[bytes, int, bool], tuple[T, int]]) -> tuple[list[T], int, int]:
+    """What `one` makes of each line, and the width and height of the picture."""
     try:
         magic, width, height, count, checksum = _HEAD.unpack_from(packed)
         if magic not in (_MAGIC, _FIRST) or zlib.crc32(packed[_HEAD.size :]) != checksum:
             raise ValueError("not a reading, or a damaged one")
         lines, at = [], _HEAD.size
         for _ in range(count):
-            line, at = _line(packed, at, magic == _MAGIC)
+            line, at = one(packed, at, magic == _MAGIC)
             lines.append(line)
     except struct.error as error:
         raise ValueError(f"not a reading: {error}") from None
     if at != len(packed):
         raise ValueError(f"a reading of {at} bytes has {len(packed)}")
-    return Reading(tuple(lines), width, height)
+    return lines, width, height
+
+
+def _text(packed: bytes, at: int, with_cuts: bool) -> tuple[str, int]:
+    """As `_line`, of its text alone."""
+    layout = _LINE if with_cuts else _FIRST_LINE
+    head = layout.unpack_from(packed, at)
+    at += layout.size + head[9]
+    text = packed[at - head[9] : at].decode()
+    for _ in range(head[10] if with_cuts else 0):
+        length = _CUT.unpack_from(packed, at)[1]
+        at += _CUT.size + (0 if length == _SAME else length)
+    return text, at
 
 
 def _line(packed: bytes, at: int, with_cuts: bool) -> tuple[Line, int]:
