@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from simsearch.features.network.network import Inference
     from simsearch.features.network.quick_start import QuickInference
 
-_PILLS = SURFACES.index(Surface.PILLS)
+_PILLS, _OTHER = SURFACES.index(Surface.PILLS), SURFACES.index(Surface.OTHER)
+_PERHAPS_PILLS = 0.2
+"""Probability of loose pills from which pills are looked for where something else is likelier."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Siamese:
         # Precision and device stay out of the fingerprint: their embeddings agree (cosine >= 0.999), and catalogs move
         # between machines.
         computed = _Computed(settings.crop_pills, built_in().digest if settings.crop_pills else "")
-        self.fingerprint = fingerprint(self.name, computed, digest=self.weights.digest)
+        self.fingerprint = fingerprint(self.name, computed, version=2, digest=self.weights.digest)
 
     @property
     def inference(self) -> Inference | QuickInference:
@@ -118,11 +120,26 @@ class Siamese:
         for i in range(0, len(images), self.settings.batch):
             batch = images[i : i + self.settings.batch]
             embeddings, surfaces = self._pass([image.pixels for image in batch])
+            if self.settings.crop_pills:
+                self._settle(batch, surfaces)
             best = surfaces.argmax(axis=1)
             if self.settings.crop_pills:
                 self._look_closer(batch, best == _PILLS, embeddings)
             out += [(e, SURFACES[b], float(p[b])) for e, b, p in zip(embeddings, best, surfaces, strict=True)]
         return out
+
+    def _settle(self, images: Sequence[Image], surfaces: NDArray[np.float32]) -> None:
+        """Where a photo may show loose pills or anything else, the network that finds pills decides.
+
+        A pill on cloth or in a page of print is often taken for something else. Of 157 photos that people took of
+        pills six were, and of 1,278 official ones 14, all of them pills; of 168 photos of boxes and 17 of strips none.
+        """
+        from simsearch.features.network.pill_crop import cropped
+
+        for image, row in zip(images, surfaces, strict=True):
+            doubtful = row.argmax() == _OTHER and row[_PILLS] >= _PERHAPS_PILLS
+            if doubtful and image.once(cropped).outlines:
+                row[[_PILLS, _OTHER]] = row[_PILLS] + row[_OTHER], 0
 
     def _pass(self, pixels: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Embeddings (n, d) and probabilities (n, len(SURFACES)) of n photos of any size."""

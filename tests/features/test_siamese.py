@@ -75,3 +75,26 @@ def test_a_crop_that_shows_no_pills_to_the_network_is_not_taken(kit: Any, monkey
     crop_says = Surface.OTHER
     [(embedding, surface, _)] = method.describe_with_surface([image(pixels)])
     assert (embedding.tolist(), surface) == ([0, 1], Surface.PILLS)
+
+
+@pytest.mark.parametrize(("pills", "shown", "wanted"), [
+    (0.3, True, Surface.PILLS),
+    (0.3, False, Surface.OTHER),  # none is found
+    (0.1, True, Surface.OTHER),  # it hardly looks like pills
+])  # fmt: skip
+def test_where_pills_are_in_doubt_those_that_are_found_decide(
+    kit: Any, monkeypatch: pytest.MonkeyPatch, pills: float, shown: bool, wanted: Surface
+) -> None:
+    method = create("siamese", {"weights": str(kit.weights)})
+    assert isinstance(method, Siamese)
+
+    def passed(seen: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        surfaces = np.zeros((len(seen), len(SURFACES)), np.float32)
+        surfaces[:, SURFACES.index(Surface.PILLS)], surfaces[:, SURFACES.index(Surface.OTHER)] = pills, 0.9 - pills
+        return np.zeros((len(seen), 2), np.float32), surfaces
+
+    monkeypatch.setattr(method, "_pass", passed)
+    pixels = scene(TABLET) if shown else np.full((480, 480, 3), 206, np.uint8)
+    [(_, surface, probability)] = method.describe_with_surface([image(pixels)])
+    assert surface is wanted
+    assert probability == pytest.approx(0.9 if wanted is Surface.PILLS else 0.9 - pills)
