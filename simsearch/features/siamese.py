@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _PILLS, _OTHER = SURFACES.index(Surface.PILLS), SURFACES.index(Surface.OTHER)
 _PERHAPS_PILLS = 0.2
 """Probability of loose pills from which pills are looked for where something else is likelier."""
+_MOST_LOOSE = 4
+"""Pills that are taken for loose ones in such a photo: more of them are likelier those of a blister strip."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class Siamese:
 
         for image, row in zip(images, surfaces, strict=True):
             doubtful = row.argmax() == _OTHER and row[_PILLS] >= _PERHAPS_PILLS
-            if doubtful and image.once(cropped).outlines:
+            if doubtful and 0 < len(image.once(cropped).outlines) <= _MOST_LOOSE:
                 row[[_PILLS, _OTHER]] = row[_PILLS] + row[_OTHER], 0
 
     def _pass(self, pixels: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
