@@ -1,17 +1,17 @@
-"""Photos that are alike and no copies: how many pairs `simsearch duplicates` lists of them, by kind, and how many are right.
+"""Photos that are alike and no copies: pairs that `simsearch duplicates` lists, by kind, and how many are right.
 
     python scripts/measure_not_duplicates.py DATA SCRATCH [--official 500] [--seed 0] [--reading]
 
 Two catalogs of real photos, none of which is used to evaluate recognition:
 
-    boxes     every photo of the products of `boxes.csv`, split train, with the products that look like them and like each
-              other (`boxes_lookalikes.csv`), but for products of the splits eval and never. Several photos of a product are
-              second photos: a pair of them is right, any other is wrong
-    tablets   second photos of `tfda.csv`, split train, the photos of these products, and `--official` further photos of the
-              split catalog: loose pills, most of them beside the same few rulers. A pair of one product is right
+    boxes     every photo of the products of `boxes.csv`, split train, with the products that look like them and like
+              each other (`boxes_lookalikes.csv`), but for products of the splits eval and never. Several photos of a
+              product are second photos: a pair of them is right, any other is wrong
+    tablets   second photos of `tfda.csv`, split train, the photos of these products, and `--official` further photos
+              of the split catalog: loose pills, most of them beside the same few rulers. A pair of one product is right
 
-Photos of which nobody can tell whether they show one product (`boxes_ambiguous.csv`) are left out. Each photo gets an SKU
-of its own and no name, so that nothing but the photos counts; `--reading` reads print, too. SCRATCH keeps the homes.
+Photos of which nobody can tell whether they show one product (`boxes_ambiguous.csv`) are left out. Each photo gets an
+SKU of its own and no name, so that nothing but the photos counts; `--reading` reads print, too. SCRATCH keeps the homes.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def report(name: str, photos: Mapping[str, str], pairs: Iterable[tuple[str, str,
     for kind, listed in sorted(by_kind.items()):
         right = sum(good for good, _, _ in listed)
         share = wilson(right, len(listed))
-        lines.append(f"| {kind} | {len(listed)} | {right} | {right / len(listed):.3f} ({share.low:.3f} to {share.high:.3f}) |")
+        cells = f"{right / len(listed):.3f} ({share.low:.3f} to {share.high:.3f})"
+        lines.append(f"| {kind} | {len(listed)} | {right} | {cells} |")
         lines += [f"    {kind}: {a} {b}" for good, a, b in listed if not good]
     return "\n".join(lines)
 

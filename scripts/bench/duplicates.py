@@ -142,8 +142,9 @@ def main() -> None:
         before, wall = time.process_time(), time.perf_counter()
         found = app.find_duplicates(progress=progress, since=since)
         result = {
-            "images": found.images, "new": options.new, "candidate_pairs": found.candidate_pairs, "groups": len(found.groups),
-            "look_alikes": len(found.look_alikes), "copies_drawn": options.images // 20,
+            "images": found.images, "new": options.new, "candidate_pairs": found.candidate_pairs,
+            "groups": len(found.groups), "look_alikes": len(found.look_alikes),
+            "copies_drawn": options.images // 20,
             "wall_s": round(time.perf_counter() - wall, 1), "cpu_s": round(time.process_time() - before, 1),
             "stages_s": {name: round(last - first, 1) for name, (first, last) in stages.items()},
             "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

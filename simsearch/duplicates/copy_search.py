@@ -176,7 +176,8 @@ class CopySearch:
 
         It is asked once all pairs were looked at: the best one may be among the last.
         """
-        faint = sorted(((one, pair) for pair, one in self._faint.items()), key=lambda item: (item[0].remaining, item[1]))
+        faint = [(one, pair) for pair, one in self._faint.items()]
+        faint.sort(key=lambda item: (item[0].remaining, item[1]))
         stored = self.look.thumbnails.stored({file for _, pair in faint for file in pair})
         nothing = {file for _, pair in faint for file in pair if self.look.photos.is_blank(file, stored)}
         unsure = self._undecided(faint, nothing)

@@ -59,5 +59,5 @@ def _left(here: Levels, there: Levels, inside: NDArray[np.bool_]) -> int:
     grey = there.astype(np.float32)
     mean = cv2.boxFilter(grey, -1, (5, 5))
     spread = cv2.subtract(cv2.sqrBoxFilter(grey, cv2.CV_32F, (5, 5)), cv2.multiply(mean, mean))
-    bad = (apart > _NOISE + _CONTRAST * cv2.sqrt(cv2.max(spread, 0.0))) & inside
+    bad = (apart > _NOISE + _CONTRAST * cv2.sqrt(np.maximum(spread, 0.0))) & inside
     return cv2.countNonZero(cv2.erode(bad.astype(np.uint8), np.ones((3, 3), np.uint8)))

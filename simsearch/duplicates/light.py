@@ -90,7 +90,7 @@ def contrast(picture: Thumbnail, side: int = 5) -> NDArray[np.float32]:
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     mean = cv2.boxFilter(grey, cv2.CV_32F, (side, side))
     spread = cv2.subtract(cv2.sqrBoxFilter(grey, cv2.CV_32F, (side, side)), cv2.multiply(mean, mean))
-    return np.asarray(cv2.sqrt(cv2.max(spread, 0.0)), np.float32)
+    return np.asarray(cv2.sqrt(np.maximum(spread, 0.0)), np.float32)
 
 
 def entropy(picture: Thumbnail, inside: NDArray[np.bool_]) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -169,15 +169,15 @@ def remaining(a: Thumbnail, b: Thumbnail, matrix: Affine) -> float:
 def _warped(pixels: Thumbnail, shape: tuple[int, int], matrix: Affine) -> tuple[Thumbnail, NDArray[np.bool_]]:
     """`pixels` in a frame of `shape` (height, width), and where they cover it, without a rim."""
     height, width = shape
-    covered = np.ones(pixels.shape[:2], np.uint8)
     across, down = (float(np.linalg.norm(matrix[:, k])) for k in (0, 1))
     blur = [0.5 * np.sqrt(1 / scale**2 - 1) if scale < 0.95 else 0.0 for scale in (across, down)]
     detailed = cv2.GaussianBlur(pixels, (0, 0), max(blur[0], 0.01), sigmaY=max(blur[1], 0.01)) if any(blur) else pixels
+    covered: NDArray[Any]
     if _frame_onto_frame(pixels.shape[:2], shape, matrix):  # in a third of the time
         warped, covered = cv2.resize(detailed, (width, height)), np.ones(shape, np.uint8)
     else:
         warped = cv2.warpAffine(detailed, matrix, (width, height), flags=cv2.INTER_LINEAR)
-        covered = cv2.warpAffine(covered, matrix, (width, height))
+        covered = cv2.warpAffine(np.ones(pixels.shape[:2], np.uint8), matrix, (width, height))
     rim = np.ones((2 * _RIM + 1, 2 * _RIM + 1), np.uint8)
     inside = cv2.erode(covered, rim, borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
     return np.asarray(warped, np.uint8), inside.astype(bool)
@@ -215,9 +215,7 @@ def refined(a: Thumbnail, b: Thumbnail, matrix: Affine) -> Affine:
     return inverse(found) if abs(np.linalg.det(found[:, :2])) > 1e-3 else matrix
 
 
-def _differs(
-    lit: Iterator[Thumbnail], other: Thumbnail, inside: NDArray[np.bool_], enough: float
-) -> NDArray[np.bool_]:
+def _differs(lit: Iterator[Thumbnail], other: Thumbnail, inside: NDArray[np.bool_], enough: float) -> NDArray[np.bool_]:
     """(height, width) where each of `lit` differs from `other`, at each of `_OFFSETS`, by more than noise and contrast.
 
     `lit`: the same photo in the light of the other one, for surfaces and for edges. `enough`: pixels; once no more

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from simsearch.catalog.images import ImageFacts
+from simsearch.catalog.reviews import ReviewVerdict
 from simsearch.core.config import ImageSettings
 from simsearch.core.types import Verification
 from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings
@@ -42,9 +43,7 @@ def page(tmp_path: Path) -> Iterator[Page]:
     if not os.path.exists(CHROMIUM):
         pytest.skip(f"{CHROMIUM} is not there: apt-get install chromium")
     groups = (group(1, LARGE), *(group(100 + 2 * i, 2) for i in range(GROUPS - 1)))
-    write_sheet(
-        tmp_path / "sheet.html", Findings(groups, (), 2 * GROUPS, GROUPS, 0), ImageSettings(), limit=ON_A_PAGE
-    )
+    write_sheet(tmp_path / "sheet.html", Findings(groups, (), 2 * GROUPS, GROUPS, 0), ImageSettings(), limit=ON_A_PAGE)
     complaints: list[str] = []
     with playwright.sync_playwright() as running:
         browser = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
@@ -102,8 +101,8 @@ def test_decisions_stay_over_pages_and_are_saved_as_a_file_that_is_read(page: Pa
     waiting.value.save_as(tmp_path / "decisions.jsonl")
     reviews, bad = read_reviews(tmp_path / "decisions.jsonl")
     assert bad == []
-    assert [r.said for r in reviews].count("confirmed") == LARGE * (LARGE - 1) // 2 + 1
-    assert [(r.a.sku, r.b.sku) for r in reviews if r.said == "dismissed"] == [("sku-128", "sku-129")]
+    assert sum(r.said is ReviewVerdict.CONFIRMED for r in reviews) == LARGE * (LARGE - 1) // 2 + 1
+    assert [(r.a.sku, r.b.sku) for r in reviews if r.said is ReviewVerdict.DISMISSED] == [("sku-128", "sku-129")]
     page.keyboard.press("p")
     page.wait_for_url("**/sheet.html")
     assert count(page) == len(reviews)
