@@ -11,7 +11,8 @@ Two catalogs of real photos, none of which is used to evaluate recognition:
               of the split catalog: loose pills, most of them beside the same few rulers. A pair of one product is right
 
 Photos of which nobody can tell whether they show one product (`boxes_ambiguous.csv`) are left out. Each photo gets an
-SKU of its own and no name, so that nothing but the photos counts; `--reading` reads print, too. SCRATCH keeps the homes.
+SKU of its own and no name, so that nothing but the photos counts; `--reading` reads print, too. SCRATCH keeps the
+homes.
 """
 
 from __future__ import annotations
