@@ -72,7 +72,8 @@ class Marked:
 
     def holds(self, key: NDArray[np.uint32]) -> NDArray[np.bool_]:
         """(m,) whether a keypoint has one of the keys in any table. `key`: (TABLES, m)."""
-        return np.logical_or.reduce([self._marks[table, key[table] % _MARKS] for table in range(TABLES)])
+        met = [self._marks[table, key[table] % _MARKS] for table in range(TABLES)]
+        return np.asarray(np.logical_or.reduce(met), np.bool_)
 
 
 def voted(
