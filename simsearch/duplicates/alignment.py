@@ -9,19 +9,16 @@ import cv2
 import numpy as np
 
 from simsearch.duplicates.levels import surely_another
-from simsearch.duplicates.pixel_diff import COARSE, SIDE, PixelTest, coarse_test, in_one_light, pixel_test, refined
+from simsearch.duplicates.pixel_diff import COARSE, SIDE, PixelTest, in_one_light, pixel_test, refined
 from simsearch.duplicates.same_photo import Affine, Placement, moved, resized_map
 from simsearch.duplicates.thumbnails import GLANCE, Shown
 
 MISS = 3.5
 """Pixels by which keypoints may miss their positions, root mean square."""
-_NEARLY = 0.05
-"""Share of the common part that may differ where a map is worth refining."""
 _BESIDE = 3.0
 """Pixels of the thumbnails by which the corners of a photo lie apart under two maps of which one is tried."""
-_STILL = 0.08
-"""Share of the common part that may differ at the smaller size: of 125 official photos that were brightened 6 differed
-in a place, and in at most 0.057 of what they have in common."""
+_ALL_OVER = PixelTest(0.0, 0.0, ())
+"""What is found of two photos that agree all over."""
 _ALIKE = 0.5
 """Least correlation of two photos at a first glance."""
 _FAINT = 20.0
@@ -49,9 +46,10 @@ def best_alignment(
         if placed.miss > MISS or any(_near(matrix, other, a) for other in done) or not _at_a_glance(a, b, matrix):
             continue
         done.append(matrix)
-        if placed.miss >= places_below and surely_another(a.levels, b.levels, matrix):
+        places = placed.miss < places_below
+        if not places and surely_another(a.levels, b.levels, matrix):
             continue
-        tried = _tried(a, b, placed, size)
+        tried = _tried(a, b, placed, size, places=places)
         if tried is not None and (best is None or tried[1].differing < best[1].differing or tried[1].same):
             best = tried
             if tried[1].same:
@@ -66,24 +64,26 @@ def _near(matrix: Affine, other: Affine, a: Shown) -> bool:
     return bool(np.abs(moved(matrix, corners) - moved(other, corners)).max() < _BESIDE)
 
 
-def _tried(a: Shown, b: Shown, placed: Placement, size: int) -> tuple[Placement, PixelTest] | None:
-    """The placement, refined where it rests on keypoints, and what differs under it."""
-    matrix = resized_map(in_thumbnails(placed, size), COARSE / SIDE)
-    nearer, refined_one = matrix, placed
-    if placed.miss:  # a frame lies on a frame exactly
-        nearer = refined(a.coarse, b.coarse, matrix)
-        refined_one = replace(placed, matrix=_scaled(resized_map(nearer, SIDE / COARSE), size / SIDE))
-    if in_one_light(a.pixels, b.pixels, in_thumbnails(refined_one, size)):
-        return refined_one, PixelTest(0.0, 0.0, ())
-    test = coarse_test(a.coarse, b.coarse, matrix)
-    if test is not None and nearer is not matrix and test.differing < _NEARLY:
-        again = coarse_test(a.coarse, b.coarse, nearer)
-        if again is not None and again.differing <= test.differing:
-            placed, test = refined_one, again
-    # Where light burnt out, levels mix at the smaller size, and a copy differs there in a place.
-    if test is not None and test.differing < _STILL:
-        test = pixel_test(a.pixels, b.pixels, in_thumbnails(placed, size))
-    return None if test is None else (placed, test)
+def _tried(a: Shown, b: Shown, placed: Placement, size: int, *, places: bool) -> tuple[Placement, PixelTest] | None:
+    """The placement, refined where that is needed, and what differs under it; None where too little is in common.
+
+    `places`: whether it matters where two photos differ; else what is surely another photo is not compared further.
+    """
+    matrix = in_thumbnails(placed, size)
+    maps = [(placed, matrix)]
+    if in_one_light(a.pixels, b.pixels, matrix):
+        return placed, _ALL_OVER
+    if placed.miss:  # a frame lies on a frame exactly; what keypoints say may be off by a pixel
+        onto = resized_map(refined(a.coarse, b.coarse, resized_map(matrix, COARSE / SIDE)), SIDE / COARSE)
+        maps.insert(0, (replace(placed, matrix=_scaled(onto, size / SIDE)), onto))
+        if in_one_light(a.pixels, b.pixels, onto):
+            return maps[0][0], _ALL_OVER
+    if not places and all(surely_another(a.nearer, b.nearer, one) for _, one in maps):
+        return None
+    # What is printed or drawn over one of the two may lead the refinement astray.
+    tests = [(one, pixel_test(a.pixels, b.pixels, onto)) for one, onto in maps[: 2 if places else 1]]
+    found = [(one, test) for one, test in tests if test is not None]
+    return min(found, key=lambda item: item[1].differing, default=None)
 
 
 def in_thumbnails(placed: Placement, size: int) -> Affine:

@@ -20,7 +20,7 @@ from simsearch.core.threads import cores
 from simsearch.core.types import Ids, Progress
 from simsearch.duplicates.distinct_files import DistinctFiles
 from simsearch.duplicates.hash_join import near_hashes
-from simsearch.duplicates.keypoint_join import TABLES, chosen, keys, voted
+from simsearch.duplicates.keypoint_join import TABLES, Marked, chosen, keys, voted
 from simsearch.duplicates.left_out import LeftOut
 from simsearch.features.base import Method, MetricMethod
 from simsearch.features.hashes import mirrored
@@ -169,24 +169,37 @@ def by_hash(join: SelfJoin) -> Iterator[Block]:
 
 def by_votes(join: SelfJoin) -> Iterator[Block]:
     """Files that share rare keypoints: a crop or a turned copy, which the other lanes may see as another picture."""
-    most, files, method = join.settings.vote_keypoints, join.files, join.methods["orb"]
+    most, files = join.settings.vote_keypoints, join.files
     if not most or len(files) < 2:
         return
     most = max(_FEWEST_KEYPOINTS, min(most, _MOST_KEYPOINTS // len(files)))
     # Filled as they are read: lists of blocks would need twice the memory.
     tables = [np.empty(most * len(files), np.uint32) for _ in range(TABLES)]
     owner = np.empty(most * len(files), np.uint32)
+    # What no file asked for has needs no comparison: of a night's files this leaves next to nothing.
+    asked = None if join.asked is None else Marked(key for key, _ in _keys(join, files.ids[join.asked], most))
     end = 0
-    for block in _blocks(files.ids):
-        found = join.left_out.read(join.catalog, method, block)
-        picked = [chosen(column(keypoints, "bits"), most) for keypoints in found.values()]
-        start, end = end, end + sum(map(len, picked))
-        if end > start:
-            for table, own in zip(tables, keys(np.concatenate(picked), len(owner)), strict=True):
-                table[start:end] = own
-            owner[start:end] = np.repeat(np.searchsorted(files.ids, list(found)), list(map(len, picked)))
+    for key, own in _keys(join, files.ids, most):
+        if asked is not None:
+            kept = asked.holds(key)
+            key, own = key[:, kept], own[kept]
+        start, end = end, end + len(own)
+        for table, values in zip(tables, key, strict=True):
+            table[start:end] = values
+        owner[start:end] = own
     tables = [table[:end] for table in tables]
     yield from voted(tables, owner[:end], len(files), join.settings.neighbours, join.rows)
+
+
+def _keys(join: SelfJoin, ids: Ids, most: int) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.int64]]]:
+    """Keys (TABLES, m) of the keypoints that vote, of images `ids` (the first of a file each), and (m,) their files."""
+    files = join.files
+    for block in _blocks(ids):
+        found = join.left_out.read(join.catalog, join.methods["orb"], block)
+        picked = [chosen(column(keypoints, "bits"), most) for keypoints in found.values()]
+        if picked:
+            owner = np.repeat(np.searchsorted(files.ids, list(found)), list(map(len, picked)))
+            yield keys(np.concatenate(picked), most * len(files)), owner
 
 
 def _blocks(ids: Ids) -> Iterator[list[int]]:

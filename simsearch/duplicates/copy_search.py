@@ -57,6 +57,8 @@ class CopySearch:
         """Pairs whose pixels agree."""
         self.drawn_over: dict[int, set[int]] = {}
         """File -> those that show the same photo but for what is drawn over it, or over them."""
+        self._faint: dict[Pair, PhotoEvidence] = {}
+        """Pairs that agree, of which little is left of one photo or of both."""
 
     def among(self, suspects: Suspects) -> dict[Pair, Looked]:
         """The pairs of roots that were looked at for copies; those that are copies are known from now on."""
@@ -74,7 +76,7 @@ class CopySearch:
         alike = suspects.voted | (features[:, _BITS] >= _SAME_FRAME) | (features[:, _COSINE] >= _AGAIN_ALIKE)
         again = (rank < _AGAIN) & alike
         self._settle(suspects, [row for row in waiting if again[row]], self.known.apart, stored, tested)
-        self._join_faint(tested, stored)
+        self._set_aside(tested)
         return tested
 
     def may_be_one_photo(self, quick: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -157,30 +159,39 @@ class CopySearch:
                 found[pair] = seen
         return found
 
-    def _join_faint(self, tested: Mapping[Pair, Looked], stored: Stored) -> None:
-        """Join photos of which little is left; one of which nothing is, to the one alone that it agrees with best.
+    def _set_aside(self, tested: Mapping[Pair, Looked]) -> None:
+        """Leave photos of which little is left for `join_faint`.
 
         In another frame a ruler and the form that it is printed on agree of two tablets, too. There the network must
         see little difference.
         """
-        faint = []
         for pair, one in tested.items():
             if one.evidence and one.evidence.remaining:
                 if one.row[_BITS] >= WHOLE or one.row[_COSINE] >= _FAINT_ALIKE:
-                    faint.append((one.evidence, pair))
-                else:
-                    one.evidence = _not_one(one.evidence)
+                    self._faint[pair] = one.evidence
+                one.evidence = _not_one(one.evidence)
+
+    def join_faint(self) -> dict[Pair, PhotoEvidence]:
+        """Join photos of which little is left; one of which nothing is, to the one alone that it agrees with best.
+
+        It is asked once all pairs were looked at: the best one may be among the last.
+        """
+        faint = [(one, pair) for pair, one in self._faint.items()]
         faint.sort(key=lambda item: (item[0].remaining, item[1]))
-        joined: set[int] = set()
+        stored = self.look.thumbnails.stored({file for _, pair in faint for file in pair})
         nothing = {file for _, pair in faint for file in pair if self.look.photos.is_blank(file, stored)}
         unsure = self._undecided(faint, nothing)
+        found: dict[Pair, PhotoEvidence] = {}
+        joined: set[int] = set()
         for evidence, pair in faint:
             little = nothing.intersection(pair)
             if unsure.isdisjoint(little) and joined.isdisjoint(little):
                 self.join(pair, evidence, stored)
                 joined |= little
-            elif self.known.roots(pair) is not None:
-                tested[pair].evidence = _not_one(evidence)
+                found[pair] = evidence
+            elif self.known.roots(pair) is None:
+                found[pair] = evidence
+        return found
 
     def _undecided(self, faint: Sequence[tuple[PhotoEvidence, Pair]], nothing: AbstractSet[int]) -> set[int]:
         """The files of which nothing is left that agree with two photos about equally well; `faint`: best first."""

@@ -63,6 +63,7 @@ class DuplicateFinder:
                 found, start = checker.check_block(pairs, start)
                 checks |= found
                 progress(start, len(pairs), f"{len(checks)} pairs kept")
+            checks |= checker.faint_copies()
             if self.settings.mirrored:
                 checks |= checker.mirror_images([pair for pair in mirror_pairs(join) if not _one_photo(checks, pair)])
             checks |= checker.through_copies(checks)

@@ -7,7 +7,7 @@ ruler that is drawn into hundreds of photos counts for nothing. The work grows w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ Voted: TypeAlias = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]
 TABLES = 2
 _BYTES, _MORE_BYTES = 3, 4  # of a keypoint's 32 that make its key in one table, and where there are many keypoints
 _MANY = 16_000_000  # keypoints; of more, most would share 24 bits by chance
+_MARKS = 1 << 24  # of keys, see `Marked`
 _SAMPLE = _MORE_BYTES * TABLES  # the byte by which keypoints are chosen; it is part of no key
 _PART = 1 << 22  # entries of a table that are looked at together
 _COMMON = 30  # files; a keypoint that more have says nothing
@@ -57,6 +58,22 @@ def keys(bits: NDArray[np.uint8], keypoints: int) -> NDArray[np.uint32]:
 def chosen(bits: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
     """At most so many of the keypoints (m, 32) of a photo, by their bits: of two photos mostly the same ones."""
     return bits if len(bits) <= most else bits[np.argsort(bits[:, _SAMPLE], kind="stable")[:most]]
+
+
+class Marked:
+    """Which keys some keypoints have, by their lowest bits: a few that they do not have pass for theirs."""
+
+    def __init__(self, known: Iterable[NDArray[np.uint32]]) -> None:
+        """`known`: rows of `keys`, (TABLES, m) each."""
+        self._marks = np.zeros((TABLES, _MARKS), np.bool_)
+        for key in known:
+            for table in range(TABLES):
+                self._marks[table, key[table] % _MARKS] = True
+
+    def holds(self, key: NDArray[np.uint32]) -> NDArray[np.bool_]:
+        """(m,) whether a keypoint has one of the keys in any table. `key`: (TABLES, m)."""
+        met = [self._marks[table, key[table] % _MARKS] for table in range(TABLES)]
+        return np.asarray(np.logical_or.reduce(met), np.bool_)
 
 
 def voted(

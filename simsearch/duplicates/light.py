@@ -23,7 +23,7 @@ _BALANCE = 1.35  # most that a white balance lifts one channel above another
 _SAMPLE, _LEAST_SAMPLE = 4000, 200  # pixels that the light is fitted on
 
 
-def relit(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> Iterator[NDArray[np.float32]]:
+def relit(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> Iterator[Thumbnail]:
     """`here` in the light of `there`, for surfaces and for edges: a white balance, then one rising curve a kind.
 
     A curve runs through the medians of what pixels of one level became. Beside an edge a pixel mixes two levels, and
@@ -37,8 +37,8 @@ def relit(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> Itera
         sample = sample[:: max(1, len(sample) // _SAMPLE)]
         x, y = (side.reshape(-1, 3)[sample] for side in (here, there))
         levels, curve = _curve((x * gain).ravel(), y.ravel())
-        lit = np.interp(np.arange(256)[:, None] * gain, levels, curve).astype(np.float32)
-        yield np.asarray(cv2.LUT(here, np.ascontiguousarray(lit[None])), np.float32)
+        lit = np.rint(np.interp(np.arange(256)[:, None] * gain, levels, curve)).clip(0, 255).astype(np.uint8)
+        yield np.asarray(cv2.LUT(here, np.ascontiguousarray(lit[None])), np.uint8)
 
 
 def _balance(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> NDArray[np.float32]:
@@ -85,18 +85,18 @@ def _medians(bins: NDArray[np.int64], values: NDArray[np.int64], below: int) -> 
     return np.asarray((2 * table >= table[:, -1:]).argmax(axis=1), np.float64)
 
 
-def contrast(picture: NDArray[np.uint8] | NDArray[np.float32], side: int = 5) -> NDArray[np.float32]:
+def contrast(picture: Thumbnail, side: int = 5) -> NDArray[np.float32]:
     """(height, width) deviation of the grey levels in a square of `side` pixels around each pixel."""
-    grey = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.float32)
-    mean = cv2.boxFilter(grey, -1, (side, side))
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    mean = cv2.boxFilter(grey, cv2.CV_32F, (side, side))
     spread = cv2.subtract(cv2.sqrBoxFilter(grey, cv2.CV_32F, (side, side)), cv2.multiply(mean, mean))
-    return np.asarray(np.sqrt(np.maximum(spread, 0.0)), np.float32)
+    return np.asarray(cv2.sqrt(np.maximum(spread, 0.0)), np.float32)
 
 
 def entropy(picture: Thumbnail, inside: NDArray[np.bool_]) -> float:
     """Of the grey levels, in bits."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    counts = np.bincount(grey[inside], minlength=256)
+    counts = cv2.calcHist([grey], [0], inside.astype(np.uint8), [256], [0, 256]).ravel()
     share = counts[counts > 0] / max(1, counts.sum())
     return float(-(share * np.log2(share)).sum())
 

@@ -128,6 +128,13 @@ class PairChecker:
         stored = self.look.thumbnails.stored({file for pair in found for file in pair})
         for pair, one in found.items():
             self.copies.join(pair, one, stored)
+        return self._checks(found)
+
+    def faint_copies(self) -> dict[Pair, PairCheck]:
+        """Checks of the photos of which little is left; see `CopySearch.join_faint`."""
+        return self._checks(self.copies.join_faint())
+
+    def _checks(self, found: Mapping[Pair, PhotoEvidence]) -> dict[Pair, PairCheck]:
         verifications = self.look.verdicts(self.look.quick(list(found)), list(found.values()))
         return {
             pair: PairCheck(verification, one, True)

@@ -64,7 +64,7 @@ class PairLook:
         self.print = FilePrint(join.catalog, join.files, prints)
         self.thumbnails = Thumbnails(join.catalog, join.files, reading)
         self.photos = PhotoCheck(join, scorer, self.thumbnails, floor)
-        self._keypoints: dict[int, Descriptor] = {}  # the most recently used last
+        self._described: dict[int, Description] = {}  # with keypoints; the most recently used last
         self._threads = ThreadPoolExecutor(cores())
 
     def close(self) -> None:
@@ -166,17 +166,17 @@ class PairLook:
     def _with_keypoints(self, files: Iterable[int]) -> dict[int, Description]:
         """Complete descriptions of `files`, without those that must be left out."""
         wanted = sorted(files)
-        held = {file: self._keypoints.pop(file) for file in wanted if file in self._keypoints}
+        held = {file: self._described.pop(file) for file in wanted if file in self._described}
         file_of = {int(self.files.ids[file]): file for file in wanted if file not in held}
         read = self.left_out.read(self.catalog, self.keypoints, file_of)
-        held |= {file_of[i]: keypoints for i, keypoints in read.items()}
+        held |= {file_of[i]: self._complete(file_of[i], keypoints) for i, keypoints in read.items()}
         for file in wanted:
             if file not in held:
                 self.left_out.add(self.files.images(file))
-        self._keypoints |= held
-        for file in list(self._keypoints)[:-_HELD]:
-            del self._keypoints[file]
-        return {file: self._complete(file, keypoints) for file, keypoints in held.items()}
+        self._described |= held
+        for file in list(self._described)[:-_HELD]:
+            del self._described[file]
+        return held
 
     def _complete(self, file: int, keypoints: Descriptor) -> Description:
         quick = self.files.description(file)

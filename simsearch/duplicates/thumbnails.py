@@ -20,7 +20,7 @@ from simsearch.core.config import ImageSettings
 from simsearch.core.errors import ImageError
 from simsearch.core.images import resized
 from simsearch.duplicates.distinct_files import DistinctFiles
-from simsearch.duplicates.levels import Levels, levels
+from simsearch.duplicates.levels import NEARER, Levels, levels
 from simsearch.duplicates.light import Thumbnail
 from simsearch.duplicates.pixel_diff import SIDE, coarse, thumbnail
 
@@ -46,6 +46,8 @@ class Shown:
     """The same at `COARSE`."""
     levels: Levels
     """See `levels.surely_another`."""
+    nearer: Levels
+    """The same from nearer."""
     glance: NDArray[np.float32]
     """(height, width) grey levels, `GLANCE` pixels on the longer side."""
     detail: float
@@ -63,8 +65,9 @@ def shown(pixels: Thumbnail, size: float = 1.0) -> Shown:
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     glance = resized(grey, GLANCE).astype(np.float32)
     steps = _apart(grey[1:], grey[:-1]) + _apart(grey[:, 1:], grey[:, :-1])
-    small = levels(grey)
-    return Shown(pixels, coarse(pixels), small, glance, steps * float(size) ** 0.5, _busy(small), _left(pixels))
+    small, nearer = levels(grey), levels(grey, NEARER)
+    busy, left = _busy(small), _left(pixels)
+    return Shown(pixels, coarse(pixels), small, nearer, glance, steps * float(size) ** 0.5, busy, left)
 
 
 def _busy(grey: Levels) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 import simsearch.duplicates.keypoint_join as room
-from simsearch.duplicates.keypoint_join import chosen, keys, voted
+from simsearch.duplicates.keypoint_join import Marked, chosen, keys, voted
 
 
 def found(bits: list[NDArray[np.uint8]], rows: Iterable[int] | None = None) -> dict[tuple[int, int], int]:
@@ -65,3 +65,14 @@ def test_the_same_keypoints_are_chosen_of_a_photo_and_of_its_crop() -> None:
     both = [{row.tobytes() for row in chosen(side, 60)} for side in (photo, crop)]
     assert [len(side) for side in both] == [60, 60]
     assert len(both[0] & both[1]) >= 40
+
+
+def test_what_no_file_asked_for_has_is_told_by_its_keys() -> None:
+    rng = np.random.default_rng(4)
+    asked, others = drawn(rng, 300), drawn(rng, 3000)
+    marked = Marked([keys(asked[:100], 10), keys(asked[100:], 10)])
+    assert marked.holds(keys(asked, 10)).all()
+    one_table = asked.copy()
+    one_table[:, :3] ^= 255  # the other table still has its key
+    assert marked.holds(keys(one_table, 10)).all()
+    assert marked.holds(keys(others, 10)).mean() < 0.01

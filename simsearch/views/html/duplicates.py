@@ -102,6 +102,7 @@ def _card(
         differing=differing(members),
         rows=tuple(_row(pair, settings) for pair in pairs[:MOST_ROWS]),
         more_members=more(len(members) - MOST_PICTURES, ""), more_rows=more(len(pairs) - MOST_ROWS, " pairs"),
+        rest=tuple(map(_key, pairs[MOST_ROWS:])),
     )  # fmt: skip
 
 
@@ -110,12 +111,15 @@ def _row(pair: DuplicatePair, settings: ImageSettings) -> Row:
     scores = (f"{v.similarity:.2f}", str(v.inliers), f"{v.support:.0f}") if v else ("", "", "")
     cells = (f"{pair.a.sku} – {pair.b.sku}", pair.kind.value.replace("-", " "), percent(pair.probability), *scores)
     against = bool(v and v.printed and v.printed.contradictions)
-    # Whichever side comes first, it is one pair.
-    a, b = (
-        {"sku": sku, "sha256": content or None} for sku, content in sorted((i.sku, i.sha256) for i in (pair.a, pair.b))
-    )
     said = pair.said.value if pair.said else ""
-    return Row({"a": a, "b": b}, cells, pair.reason, against, _places(pair, settings), said)
+    return Row(_key(pair), cells, pair.reason, against, _places(pair, settings), said)
+
+
+def _key(pair: DuplicatePair) -> dict[str, object]:
+    """Both sides; whichever comes first, it is one pair."""
+    sides = sorted((i.sku, i.sha256) for i in (pair.a, pair.b))
+    a, b = ({"sku": sku, "sha256": content or None} for sku, content in sides)
+    return {"a": a, "b": b}
 
 
 def _places(pair: DuplicatePair, settings: ImageSettings) -> tuple[Place, ...]:

@@ -120,6 +120,13 @@ class Card:
     more_members: str = ""
     """How many members are left out, in words; "" where all are shown."""
     more_rows: str = ""
+    rest: tuple[Mapping[str, object], ...] = ()
+    """Keys of the rows that are left out: what is said of a whole card is said of these, too."""
+
+    @property
+    def rest_json(self) -> str:
+        """Those keys as the page holds them."""
+        return json.dumps([json.dumps(key, ensure_ascii=False) for key in self.rest], ensure_ascii=False)
 
 
 @dataclass(frozen=True)
