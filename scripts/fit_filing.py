@@ -114,8 +114,8 @@ def watched(home: Path, judge: Judge, since: int | None = None) -> tuple[Filing,
     with open_app(home) as app, patch.object(judging, "shipped", lambda: judge):
         checker, now = app.checker, app.catalog.revision()
         filing = Filing.of(app.catalog, app.reading)
-        due = app.catalog.checked.due(since, checker.stamp).images
-        checker.watcher.see(filing, due, now, silent)
+        due = app.catalog.checked.due(since, checker.stamp)
+        checker.watcher.see(filing, due.images, due.mates, now, silent)
         kept = app.catalog.checked.seen(filing.images, checker.stamp)
     return filing, {i: ImageSeen.of(one.evidence) for i, one in kept.items()}, now
 

@@ -126,8 +126,11 @@ class Checker:
         filing = Filing.of(self.catalog, self.reading)
         same = before is not None and before.stamp == now.stamp
         due = self.catalog.checked.due(before.revision if before and same else None, self.stamp)
-        wanted = [i for i in due.images if i in filing.images and _is_asked(filing, i, added, sku)]
-        looked_at = self.watcher.see(filing, wanted, now.revision, progress)
+        wanted, mates = (
+            [i for i in ids if i in filing.images and _is_asked(filing, i, added, sku)]
+            for ids in (due.images, due.mates)
+        )
+        looked_at = self.watcher.see(filing, wanted, mates, now.revision, progress)
         again = (
             None
             if not same or before is None or before.judged_by != now.judged_by
@@ -135,7 +138,7 @@ class Checker:
         )
         fresh = self._judge(filing, again, progress)
         found = self._listed(filing, fresh, progress)
-        if due.images <= looked_at:
+        if due.images | due.mates <= looked_at:
             self.catalog.checked.note_state(now)
         return found, looked_at
 
