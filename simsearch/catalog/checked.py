@@ -57,6 +57,8 @@ class Due:
     mates: frozenset[int]
     """Images of an SKU that got or changed another one, and that are as they were seen: beside others of their SKU
     alone they are looked at again."""
+    rows: frozenset[str]
+    """SKUs whose row is new or was changed; none where nothing was checked before."""
     skus: frozenset[str]
     """SKUs of which anything has to be judged again, also such as have no photo any more."""
 
@@ -113,7 +115,8 @@ class Checked(Part):
                         due.add(image_id)
             later = sa.select(ProductRow.sku).join(ImageRow).join(CheckedRow, CheckedRow.image_id == ImageRow.id)
             skus |= {*newest, *c.scalars(later.where(CheckedRow.revision > after).distinct())}
-        return Due(frozenset(due), frozenset(mates - due), frozenset(skus))
+            rows = set() if since is None else set(c.scalars(_rows_after(after)))
+        return Due(frozenset(due), frozenset(mates - due), frozenset(rows), frozenset(skus))
 
     def seen(self, ids: Iterable[int], stamp: str) -> dict[int, Seen]:
         """What was seen of the images `ids`, by what sees now."""
@@ -202,6 +205,16 @@ _BESIDE = (
     .join(ImageRow, ImageRow.id == CheckedPairRow.image_id)
     .where(usable(), CheckedPairRow.other_id.in_(sa.bindparam("ids", expanding=True)))
 )
+
+
+def _rows_after(revision: int) -> sa.Select[tuple[str]]:
+    """The SKUs whose row was changed after a revision, and those all of whose images came after it."""
+    later, before = (
+        sa.select(ImageRow.product_id).where(when)
+        for when in (ImageRow.described_revision > revision, ImageRow.described_revision <= revision)
+    )
+    new = sa.and_(ProductRow.id.in_(later), ProductRow.id.not_in(before))
+    return sa.select(ProductRow.sku).where(sa.or_(ProductRow.changed_revision > revision, new))
 
 
 def _changed(c: Connection, after: int) -> tuple[dict[int, int], dict[str, int], dict[str, int]]:

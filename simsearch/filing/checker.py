@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from simsearch.catalog import Catalog
@@ -126,6 +126,7 @@ class Checker:
         filing = Filing.of(self.catalog, self.reading)
         same = before is not None and before.stamp == now.stamp
         due = self.catalog.checked.due(before.revision if before and same else None, self.stamp)
+        due = replace(due, images=due.images | self.watcher.naming(filing, due.rows))
         wanted, mates = (
             [i for i in ids if i in filing.images and _is_asked(filing, i, added, sku)]
             for ids in (due.images, due.mates)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,11 +23,12 @@ from simsearch.filing.evidence import PAIR_FEATURES, ImageSeen, PairSeen, RowSee
 from simsearch.filing.filed import Filing
 from simsearch.filing.looker import Looker
 from simsearch.filing.nearby import Near, Nearby, nearest_own, worth_comparing
+from simsearch.filing.print_lines import stored_sides
 from simsearch.recognition.pair_scorer import StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.stored import stored
 
-VERSION = "6"
+VERSION = "7"
 """Of what is seen: raised when the same catalog would be seen otherwise."""
 MATES = 4
 """Photos of the own SKU that a photo is compared with: the most similar ones."""
@@ -102,6 +104,30 @@ class Watcher:
                 done += len(block)
                 progress(done, total, "looking")
         return frozenset(looked)
+
+    def naming(self, filing: Filing, rows: Collection[str]) -> set[int]:
+        """Images that print the whole name of another row, of those that are new or were changed: `rows`.
+
+        Where their own name is the same, only those of an SKU about which something may be wrong.
+        """
+        vocabulary, doubted = filing.vocabulary, {case.sku for case in self.catalog.checked.cases()}
+        named: dict[int, set[str]] = defaultdict(set)
+        for sku in sorted(sku for sku in rows if sku in filing.products and vocabulary.leads(sku)):
+            words = {*vocabulary.words(sku)}
+            for i in self.nearby.by_words(words) & filing.images.keys():
+                own = filing.images[i].sku
+                if own != sku and (words != {*vocabulary.words(own)} or own in doubted):
+                    named[i].add(sku)
+        found: set[int] = set()
+        listed = sorted(named)
+        for block in (listed[start : start + _BLOCK] for start in range(0, len(listed), _BLOCK)):
+            facts = self.catalog.images.facts(block)
+            sides = self._stored_print(facts)
+            found |= {
+                i for i, side in sides.items()
+                if not named[i].isdisjoint(vocabulary.named(side.reading, facts[i].sku))
+            }  # fmt: skip
+        return found
 
     def look(self, filing: Filing, block: Block) -> tuple[dict[int, ImageSeen], frozenset[int]]:
         """What is seen of some images, and which of them were seen before. Nothing is written."""
@@ -201,7 +227,7 @@ class Watcher:
         return tuple(round(value, 4) for value in features)  # as it is kept, so that it is the same when it is reused
 
     def _stored_print(self, facts: Mapping[int, ImageFacts]) -> dict[int, PrintSide]:
-        return dict(self.prints.stored(self.catalog, facts)) if self.prints and facts else {}
+        return stored_sides(self.prints, self.catalog, facts)
 
     def _pills(self, facts: Iterable[ImageFacts]) -> dict[int, Descriptor]:
         """What loose pills look like, of the images that show such."""
