@@ -267,7 +267,9 @@ def test_a_new_photo_makes_its_sku_due_and_a_changed_row_what_stands_beside_it(f
     filled.images.apply(add=[new("A", "/p/e.jpg", HASHED, sha256=sha("e"))])
     assert filled.checked.due(now, "s") == Due(frozenset({5}), frozenset({1, 2}), frozenset(), frozenset("A"))
     filled.checked.note({i: ({}, [3]) for i in (1, 2, 5)}, "s", filled.revision())
-    assert filled.checked.due(now, "s") == Due(frozenset(), frozenset(), frozenset(), frozenset("A")), "seen, but not judged"
+    assert filled.checked.due(now, "s") == Due(frozenset(), frozenset(), frozenset(), frozenset("A")), (
+        "seen, but not judged"
+    )
     now = filled.revision()
     filled.images.update_products([SourceRow("C", "", "", "", name="Another")])
     assert filled.checked.due(now, "s") == Due(frozenset({3, 4}), frozenset(), frozenset("C"), frozenset("C"))
