@@ -77,6 +77,8 @@ FALLING: Mapping[str, Collection[str]] = {
 FALLING = {**FALLING, **{kind + BY_LOOKS: names for kind, names in FALLING.items() if kind + BY_LOOKS in NAMES}}
 """Features that never make it more likely: a photo that agrees more with its own SKU is not doubted more for it."""
 FOLDS = 5
+SEEN = ("look", "support", "own", "best", "alone", "two", "mean", "least", "part", "one")
+"""Features of what is judged by looks. Without a name are SKUs of one photo here, so that it would stand for these."""
 BARE = 0.5
 """Share of the SKUs whose rows say nothing under every second seed."""
 
@@ -201,6 +203,8 @@ def fit(cases: Sequence[Case], kind: str) -> Fusion:
     names = NAMES[kind]
     turn = np.array([-1.0 if name in FALLING[kind] else 1.0 for name in names])
     features = np.array([case.features for case in cases], np.float64) * turn
+    if kind.endswith(BY_LOOKS):
+        features[:, [name not in SEEN for name in names]] = 0.0
     errors = np.array([case.error for case in cases], np.bool_)
     found = Fusion.fit(features, errors, names, l2=1.0, nonnegative=(*RISING[kind], *FALLING[kind]))
     turned = ((np.array(values) * turn + 0.0).tolist() for values in (found.mean, found.weights))
