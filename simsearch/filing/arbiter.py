@@ -7,7 +7,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from simsearch.catalog.doubts import Doubt, DoubtKind, DoubtVerdict
-from simsearch.filing.cases import Case, PhotoCase, TwiceCase, WordsCase, photo_case, twice_cases
+from simsearch.filing.cases import (
+    TWICE_FEATURES,
+    Case,
+    PhotoCase,
+    TwiceCase,
+    WordsCase,
+    photo_case,
+    twice_cases,
+)
 from simsearch.filing.evidence import ImageSeen
 from simsearch.filing.filed import Filing
 from simsearch.filing.judging import BY_LOOKS, LOOKS, Judge
@@ -23,13 +31,15 @@ _SAME_FILE = 0.95
 was planted: the figure is set by hand."""
 _UNSURE = 0.8
 """Most of it where no photo contradicts a row surely. Of 260 contradictions that were fitted on, 22 were no errors: on
-foil, where a digit or a point is lost in a fold, more are."""
+foil, where a digit or a point is lost in a fold, more are. And of one product that looks like two by an amount or a
+large word: neither two brands in one design nor two strengths were planted as one product under two SKUs."""
 _SILENT = 0.6
 """Most of it for a photo that is like none of its SKU where one side says nothing: it may be the back of the strip. On
 all photos that were fitted on something was read."""
 _BY_LOOKS = 0.85
 """Most of it where looks and keypoints alone speak: the packages whose print was taken away to fit on are not the foil
 and the bottles that have none."""
+_APART = TWICE_FEATURES.index("apart")
 _SURELY = WORDS_FEATURES.index("against")
 
 
@@ -91,11 +101,22 @@ def _bounded(case: Case, probability: float, seen: Mapping[int, ImageSeen]) -> f
         return max(probability, _SAME_FILE)
     if _by_looks(case):
         probability = min(probability, _BY_LOOKS)
+    if _stands_apart(case, seen):
+        probability = min(probability, _UNSURE)
     if isinstance(case, WordsCase) and case.kind in PRINTED and not case.features[_SURELY]:
         return min(probability, _UNSURE)
     if isinstance(case, PhotoCase) and not case.fits and _is_silent(seen[case.image_id], seen):
         return min(probability, _SILENT)
     return probability
+
+
+def _stands_apart(case: Case, seen: Mapping[int, ImageSeen]) -> bool:
+    """Whether amounts differ between what would be one product, or a large word is missing where it would be seen."""
+    if isinstance(case, TwiceCase):
+        return case.features[_APART] == 1
+    if not isinstance(case, PhotoCase) or not case.fits:
+        return False
+    return any(any(pair.apart[:2]) for pair in seen[case.image_id].others if pair.other == case.other)
 
 
 def _is_silent(one: ImageSeen, seen: Mapping[int, ImageSeen]) -> bool:

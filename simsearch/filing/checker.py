@@ -30,7 +30,7 @@ from simsearch.filing.seeing import Watcher, stamp_of
 from simsearch.filing.telling import Teller
 from simsearch.recognition.pair_scorer import StoredPrint
 
-_RULES = "3"
+_RULES = "4"
 """Of what is listed: raised when the same cases would be settled or told otherwise."""
 _TOLD, _JUDGED = 128, 500
 """Doubts whose print is compared again at once, to be told; SKUs that are judged at once."""

@@ -384,3 +384,30 @@ def test_two_skus_of_wordless_photos_that_look_the_same_may_be_one_product() -> 
     table = Table({"a": ("A", "A"), "b": ("A", "A"), "c": ("B", "A"), "d": ("B", "A")})
     listed = settled(judged(wordless(table.seen()), table.filing, JUDGE), table.filing, 0.5, [])
     assert [(one.case.skus(table.filing), one.probability) for one in listed] == [(("A", "B"), 0.85)]
+
+
+IN_VIEW = (*ALIKE[:9], 0.25, 0.0, 0.0, 0.69)
+"""Two photos that are alike but for a large word: Nilstat, and Nystatin beside it."""
+
+
+def test_two_brands_in_one_design_are_never_surely_one_product() -> None:
+    table = Table({"a": ("A", "A"), "b": ("A", "A"), "c": ("B", "A"), "d": ("B", "A")})
+    seen = table.seen()
+    surely = {one.case.skus(table.filing): one.probability for one in judged(seen, table.filing, JUDGE)}
+    assert surely["A", "B"] > 0.9
+    apart = {i: replace(one, others=tuple(PairSeen(p.other, IN_VIEW) for p in one.others)) for i, one in seen.items()}
+    unsure = {one.case.skus(table.filing): one.probability for one in judged(apart, table.filing, JUDGE)}
+    assert unsure["A", "B"] == 0.8
+
+
+def test_a_photo_that_lacks_a_large_word_of_the_other_product_does_not_surely_belong_there() -> None:
+    table = Table({"a": ("A", "A"), "b": ("A", "A"), "c": ("B", "B"), "d": ("B", "B"), "e": ("A", "B")})
+    seen = table.seen()
+
+    def told(of: Mapping[int, ImageSeen]) -> float:
+        [one] = [one for one in judged(of, table.filing, JUDGE) if isinstance(one.case, PhotoCase) and one.case.fits]
+        return one.probability
+
+    assert told(seen) > 0.9
+    others = tuple(replace(p, features=IN_VIEW if p.features == ALIKE else p.features) for p in seen[5].others)
+    assert told({**seen, 5: replace(seen[5], others=others)}) == 0.8
