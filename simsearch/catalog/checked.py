@@ -115,7 +115,7 @@ class Checked(Part):
                         due.add(image_id)
             later = sa.select(ProductRow.sku).join(ImageRow).join(CheckedRow, CheckedRow.image_id == ImageRow.id)
             skus |= {*newest, *c.scalars(later.where(CheckedRow.revision > after).distinct())}
-            rows = set() if since is None else set(c.scalars(_rows_after(after)))
+            rows: set[str] = set() if since is None else set(c.scalars(_rows_after(after)))
         return Due(frozenset(due), frozenset(mates - due), frozenset(rows), frozenset(skus))
 
     def seen(self, ids: Iterable[int], stamp: str) -> dict[int, Seen]:
@@ -207,7 +207,7 @@ _BESIDE = (
 )
 
 
-def _rows_after(revision: int) -> sa.Select[tuple[str]]:
+def _rows_after(revision: int) -> sa.Select[Any]:
     """The SKUs whose row was changed after a revision, and those all of whose images came after it."""
     later, before = (
         sa.select(ImageRow.product_id).where(when)

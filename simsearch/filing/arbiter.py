@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from simsearch.catalog.doubts import Doubt, DoubtKind, DoubtVerdict
 from simsearch.filing.cases import (
-    TWICE_FEATURES,
     Case,
     PhotoCase,
     TwiceCase,
@@ -39,7 +38,6 @@ all photos that were fitted on something was read."""
 _BY_LOOKS = 0.85
 """Most of it where looks and keypoints alone speak: the packages whose print was taken away to fit on are not the foil
 and the bottles that have none."""
-_APART = TWICE_FEATURES.index("apart")
 _SURELY = WORDS_FEATURES.index("against")
 
 
@@ -113,10 +111,12 @@ def _bounded(case: Case, probability: float, seen: Mapping[int, ImageSeen]) -> f
 def _stands_apart(case: Case, seen: Mapping[int, ImageSeen]) -> bool:
     """Whether amounts differ between what would be one product, or a large word is missing where it would be seen."""
     if isinstance(case, TwiceCase):
-        return case.features[_APART] == 1
-    if not isinstance(case, PhotoCase) or not case.fits:
+        near = [case.best, case.best[::-1]]
+    elif isinstance(case, PhotoCase) and case.fits and case.other is not None:
+        near = [(case.image_id, case.other)]
+    else:
         return False
-    return any(any(pair.apart[:2]) for pair in seen[case.image_id].others if pair.other == case.other)
+    return any(any(pair.apart[:2]) for i, other in near if i in seen for pair in seen[i].others if pair.other == other)
 
 
 def _is_silent(one: ImageSeen, seen: Mapping[int, ImageSeen]) -> bool:
