@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 
+from simsearch.catalog.images import ImageFacts
 from simsearch.features.reading import Line, Reading
 from simsearch.features.reading.types import Cut
+from simsearch.filing.looker import Looker
 from simsearch.filing.print_lines import joined, parted
+from simsearch.recognition.pair_scorer import PairScorer
+from simsearch.recognition.print_pairs import PrintSide
+from simsearch.recognition.printed import PrintVerifier
 from simsearch.recognition.printed.agreement import sized_words
 
 
@@ -77,3 +84,12 @@ def test_a_strength_on_two_lines_is_one_whichever_way_it_is_turned(upper: str, l
 def test_lines_that_are_no_one_strength_stay_two(lines: list[tuple[str, float, float]]) -> None:
     reading = read(*lines)
     assert joined(reading) is reading
+
+
+@pytest.mark.parametrize(("strength", "agrees"), [("400 mg/100 ml", True), ("800 mg/100 ml", False)])
+def test_a_row_is_held_against_a_strength_on_two_lines(strength: str, agrees: bool) -> None:
+    facts = ImageFacts(1, "", "", "front", "", "A", "Cipesta", strength, "suspension", "", {})
+    looker = Looker(cast("PairScorer", None), None, PrintVerifier(None))
+    row = looker.row(PrintSide(read(("Cipesta", 0.1, 0.1), ("400mg/", 0.1, 0.2), ("100mL", 0.12, 0.26))), facts)
+    assert ("strength" in row.agree) == agrees
+    assert [(kind, ours) for kind, ours, _ in row.against] == ([] if agrees else [("strength", "400mg/100mL")])
