@@ -5,9 +5,10 @@
 
 HOME holds training products alone, described and read; it is not changed: each seed plants its errors in a copy. Photos
 and rows are as they were filed but for these, so that an error nobody knows of counts as none. Under every second seed
-half of the rows say nothing, as in catalogs without a table. `--folds` also writes one fit for each of five parts of
-the products, on the other four: `scripts/bench/check_peers --folds` measures each on its own part. Products that look
-alike are in one part.
+half of the rows say nothing, as in catalogs without a table. Under each seed the same is planted once more in a copy
+from which all print and codes were taken, for what looks and keypoints say alone. `--folds` also writes one fit for
+each of five parts of the products, on the other four: `scripts/bench/check_peers --folds` measures each on its own
+part. Products that look alike are in one part.
 
 Loose pills: the looks of rximage's split train that `scripts/pills/fit_names.py` did not learn names from.
 """
@@ -28,18 +29,20 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import sqlalchemy as sa
 from filing_pills import pill_rows
 from plant_errors import EXTRA_KINDS, KINDS, ROW_KINDS, STRANGER, Planted, look_alikes, plant, without_rows
 
 from simsearch import open_app
 from simsearch.catalog.doubts import DoubtKind
+from simsearch.catalog.tables import CodeRow, DescriptorRow, MethodRow
 from simsearch.core.types import silent
 from simsearch.filing import judging
 from simsearch.filing.arbiter import judged
 from simsearch.filing.cases import PhotoCase, TwiceCase, WordsCase
 from simsearch.filing.evidence import APART, PAIR_FEATURES, ImageSeen
 from simsearch.filing.filed import Filing
-from simsearch.filing.judging import LOOKS, NAMES, Judge
+from simsearch.filing.judging import BY_LOOKS, LOOKS, NAMES, Judge
 from simsearch.filing.keeping import Judged
 from simsearch.recognition.score_fusion import Fusion
 
@@ -61,6 +64,7 @@ RISING = {
     "words-differ": ("against", "unsure"),
     LOOKS: ("apart",),
 }
+RISING |= {kind + BY_LOOKS: names for kind, names in RISING.items() if kind + BY_LOOKS in NAMES}
 """Features that never make the answer less likely by growing."""
 FALLING: Mapping[str, Collection[str]] = {
     "pair": ("against", "differing", "lacking", "both_lack", "in_view"),
@@ -70,8 +74,11 @@ FALLING: Mapping[str, Collection[str]] = {
     "words-differ": ("agree",),
     LOOKS: (),
 }
+FALLING = {**FALLING, **{kind + BY_LOOKS: names for kind, names in FALLING.items() if kind + BY_LOOKS in NAMES}}
 """Features that never make it more likely: a photo that agrees more with its own SKU is not doubted more for it."""
 FOLDS = 5
+SEEN = ("look", "support", "own", "best", "alone", "two", "mean", "least", "part", "one")
+"""Features of what is judged by looks. Without a name are SKUs of one photo here, so that it would stand for these."""
 BARE = 0.5
 """Share of the SKUs whose rows say nothing under every second seed."""
 
@@ -114,10 +121,20 @@ def watched(home: Path, judge: Judge, since: int | None = None) -> tuple[Filing,
     with open_app(home) as app, patch.object(judging, "shipped", lambda: judge):
         checker, now = app.checker, app.catalog.revision()
         filing = Filing.of(app.catalog, app.reading)
-        due = app.catalog.checked.due(since, checker.stamp).images
-        checker.watcher.see(filing, due, now, silent)
+        due = app.catalog.checked.due(since, checker.stamp)
+        checker.watcher.see(filing, due.images, due.mates, now, silent)
         kept = app.catalog.checked.seen(filing.images, checker.stamp)
     return filing, {i: ImageSeen.of(one.evidence) for i, one in kept.items()}, now
+
+
+def without_print(home: Path) -> None:
+    """Take away all that was read on the photos of a home, and their codes."""
+    with open_app(home) as app, app.catalog.database.write() as c:
+        gone = sa.select(MethodRow.id).where(
+            MethodRow.fingerprint.in_([m.fingerprint for m in app.print_methods.values()])
+        )
+        c.execute(sa.delete(DescriptorRow).where(DescriptorRow.method_id.in_(gone)))
+        c.execute(sa.delete(CodeRow).where(CodeRow.image_id.is_not(None)))
 
 
 def fold_of(sku: str, parts: Mapping[str, str]) -> int:
@@ -159,13 +176,19 @@ def label(planted: Sequence[Planted], filing: Filing, seen: dict[int, ImageSeen]
         if isinstance(case, PhotoCase):
             filed = filing.images[case.image_id]
             if filed.sku not in halves | renamed:
-                rows[one.kind.value].append(Case(case.features, _is_wrong(one, case, filing, moved), filed.sku))
+                rows[of_fit(one)].append(Case(case.features, _is_wrong(one, case, filing, moved), filed.sku))
         elif isinstance(case, TwiceCase):
-            rows[one.kind.value].append(Case(case.features, tuple(case.pair) in twice, case.pair[0]))
+            rows[of_fit(one)].append(Case(case.features, tuple(case.pair) in twice, case.pair[0]))
         elif isinstance(case, WordsCase) and case.kind not in ("colour", "shape"):
             wrong = all((filing.images[i].sku, filing.images[i].sha256) in moved for i in case.said)
             if not wrong:  # else the photo is the error, and not the row
                 rows[one.kind.value].append(Case(case.features, (case.sku, case.kind) in changed, case.sku))
+
+
+def of_fit(one: Judged) -> str:
+    """The fit that a case is judged by."""
+    by_looks = not isinstance(one.case, WordsCase) and one.case.by_looks
+    return one.kind.value + BY_LOOKS * by_looks
 
 
 def _is_wrong(one: Judged, case: PhotoCase, filing: Filing, moved: Collection[tuple[str, str]]) -> bool:
@@ -180,6 +203,8 @@ def fit(cases: Sequence[Case], kind: str) -> Fusion:
     names = NAMES[kind]
     turn = np.array([-1.0 if name in FALLING[kind] else 1.0 for name in names])
     features = np.array([case.features for case in cases], np.float64) * turn
+    if kind.endswith(BY_LOOKS):
+        features[:, [name not in SEEN for name in names]] = 0.0
     errors = np.array([case.error for case in cases], np.bool_)
     found = Fusion.fit(features, errors, names, l2=1.0, nonnegative=(*RISING[kind], *FALLING[kind]))
     turned = ((np.array(values) * turn + 0.0).tolist() for values in (found.mean, found.weights))
@@ -201,18 +226,21 @@ def main() -> None:
     judge, rows = empty(), defaultdict(list)
     rows[LOOKS] = [Case(*row) for row in pill_rows(given.pills)] if given.pills else []
     kinds = (*KINDS, STRANGER, *EXTRA_KINDS)
-    with copied(given.home) as base, copied(given.home) as bare:
+    with copied(given.home) as base, copied(given.home) as bare, copied(given.home) as blank:
         filing, seen, now = watched(base, judge)
         without_rows(bare, 0, BARE)
         also, seen_bare, now_bare = watched(bare, judge)
+        without_print(blank)
+        silent_, seen_blank, now_blank = watched(blank, judge)
         rows["pair"] = pairs(filing, seen) + pairs(also, seen_bare)
-        judge = Judge({**judge.fusions, "pair": fit(rows["pair"], "pair")}, {})
+        rows["pair" + BY_LOOKS] = pairs(silent_, seen_blank)
+        judge = Judge({**judge.fusions, **{kind: fit(rows[kind], kind) for kind in list(rows) if "pair" in kind}}, {})
         for seed in range(given.seeds):
-            of, since = (bare, now_bare) if seed % 2 else (base, now)
-            with copied(of) as home:
-                planted = plant(home, seed, 0.05 * len(kinds) / len(KINDS), alike, kinds)
-                label(planted, *watched(home, judge, since)[:2], judge, rows)
-                print(f"seed {seed}: {len(planted)} errors planted", flush=True)
+            for of, since in ((bare, now_bare) if seed % 2 else (base, now), (blank, now_blank)):
+                with copied(of) as home:
+                    planted = plant(home, seed, 0.05 * len(kinds) / len(KINDS), alike, kinds)
+                    label(planted, *watched(home, judge, since)[:2], judge, rows)
+            print(f"seed {seed}: {len(planted)} errors planted", flush=True)
             save(filing, rows, seed + 1, given.out)  # a run that is cut short has fitted what it saw
             for fold in range(FOLDS) if given.folds else ():
                 given.folds.mkdir(parents=True, exist_ok=True)
@@ -223,7 +251,7 @@ def main() -> None:
 def save(filing: Filing, rows: Rows, seeds: int, out: Path, *, quiet: bool = False) -> None:
     """Fit what there is, tell it, and write it."""
     # The shipped fit may be of other features: it is asked for nothing but what there are no cases of.
-    before = judging.shipped() if any(not rows[kind] for kind in NAMES) else None
+    before = judging.shipped() if any(not rows.get(kind) for kind in NAMES) else None
     fusions = {kind: before.fusions[kind] if before and not rows[kind] else fit(rows[kind], kind) for kind in NAMES}
     counts: dict[str, Any] = {kind: [len(of), sum(case.error for case in of)] for kind, of in rows.items() if of}
     counts |= {k: before.made_from["cases and errors"].get(k) for k in NAMES if before and not rows[k]}

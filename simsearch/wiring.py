@@ -344,6 +344,6 @@ def help_to_check(pipe: Connection) -> None:
         parts = Parts(*setup)
         checker = parts.checker
         filing = Filing.of(parts.catalog, parts.reading)
-        return checker.watcher.crew.sign, lambda block: checker.watcher.block(filing, block)
+        return checker.watcher.crew.sign, lambda block: checker.watcher.look(filing, block)
 
     serve(pipe, start)

@@ -52,7 +52,13 @@ class Due:
     """What changed since a check."""
 
     images: frozenset[int]
-    """Active, accepted images that were not seen as they are now, with what is of their SKU and beside them."""
+    """Active, accepted images that were not seen as they are now; with those beside any that changed, and those of an
+    SKU whose row changed or that lost one."""
+    mates: frozenset[int]
+    """Images of an SKU that got or changed another one, and that are as they were seen: beside others of their SKU
+    alone they are looked at again."""
+    rows: frozenset[str]
+    """SKUs whose row is new or was changed; none where nothing was checked before."""
     skus: frozenset[str]
     """SKUs of which anything has to be judged again, also such as have no photo any more."""
 
@@ -94,19 +100,23 @@ class Checked(Part):
         """
         after = _BEGINNING if since is None else since
         with self.database.read() as c:
-            changed, newest = _changed(c, after)
+            changed, whole, newest = _changed(c, after)
             due, skus = _unseen(c, stamp)
+            mates: set[int] = set()
             for part in chunks(sorted(newest)):
                 for image_id, sku, seen in c.execute(_OF_SKUS, {"skus": list(part)}):
-                    if seen is None or seen < newest[sku]:
+                    if seen is None or seen < max(changed.get(image_id, _BEGINNING), whole.get(sku, _BEGINNING)):
                         due.add(image_id)
+                    elif seen < newest[sku]:
+                        mates.add(image_id)
             for part in chunks(sorted(changed)):
                 for image_id, other, seen in c.execute(_BESIDE, {"ids": list(part)}):
                     if seen < changed[other]:
                         due.add(image_id)
             later = sa.select(ProductRow.sku).join(ImageRow).join(CheckedRow, CheckedRow.image_id == ImageRow.id)
             skus |= {*newest, *c.scalars(later.where(CheckedRow.revision > after).distinct())}
-        return Due(frozenset(due), frozenset(skus))
+            rows: set[str] = set() if since is None else set(c.scalars(_rows_after(after)))
+        return Due(frozenset(due), frozenset(mates - due), frozenset(rows), frozenset(skus))
 
     def seen(self, ids: Iterable[int], stamp: str) -> dict[int, Seen]:
         """What was seen of the images `ids`, by what sees now."""
@@ -197,8 +207,21 @@ _BESIDE = (
 )
 
 
-def _changed(c: Connection, after: int) -> tuple[dict[int, int], dict[str, int]]:
-    """Images, also retired ones, and SKUs, each with the last revision above `after` that changed them."""
+def _rows_after(revision: int) -> sa.Select[Any]:
+    """The SKUs whose row was changed after a revision, and those all of whose images came after it."""
+    later, before = (
+        sa.select(ImageRow.product_id).where(when)
+        for when in (ImageRow.described_revision > revision, ImageRow.described_revision <= revision)
+    )
+    new = sa.and_(ProductRow.id.in_(later), ProductRow.id.not_in(before))
+    return sa.select(ProductRow.sku).where(sa.or_(ProductRow.changed_revision > revision, new))
+
+
+def _changed(c: Connection, after: int) -> tuple[dict[int, int], dict[str, int], dict[str, int]]:
+    """Images and SKUs, each with the last revision above `after` that changed them, also retired images.
+
+    Of SKUs first those whose row was changed or of which an image was retired, then all.
+    """
     of_image = (ImageRow.described_revision, ImageRow.read_revision, ImageRow.retired_revision)
     images = (
         sa.select(ImageRow.id, ProductRow.sku, *of_image)
@@ -206,18 +229,21 @@ def _changed(c: Connection, after: int) -> tuple[dict[int, int], dict[str, int]]
         .where(sa.or_(*(column > after for column in of_image)))
     )
     renamed = (
-        sa.select(ImageRow.id, ProductRow.sku, ProductRow.changed_revision)
+        sa.select(ImageRow.id, ProductRow.sku, sa.null(), sa.null(), ProductRow.changed_revision)
         .join(ProductRow)
         .where(ProductRow.changed_revision > after)
     )
     changed: dict[int, int] = {}
+    whole: dict[str, int] = {}
     newest: dict[str, int] = {}
     for query in (images, renamed):
         for image_id, sku, *revisions in c.execute(query):
             last = max(r for r in revisions if r is not None)
             changed[image_id] = max(last, changed.get(image_id, _BEGINNING))
             newest[sku] = max(last, newest.get(sku, _BEGINNING))
-    return changed, newest
+            if revisions[-1] is not None:
+                whole[sku] = max(revisions[-1], whole.get(sku, _BEGINNING))
+    return changed, whole, newest
 
 
 def _unseen(c: Connection, stamp: str) -> tuple[set[int], set[str]]:

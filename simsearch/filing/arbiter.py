@@ -7,10 +7,17 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from simsearch.catalog.doubts import Doubt, DoubtKind, DoubtVerdict
-from simsearch.filing.cases import Case, PhotoCase, TwiceCase, WordsCase, photo_case, twice_cases
+from simsearch.filing.cases import (
+    Case,
+    PhotoCase,
+    TwiceCase,
+    WordsCase,
+    photo_case,
+    twice_cases,
+)
 from simsearch.filing.evidence import ImageSeen
 from simsearch.filing.filed import Filing
-from simsearch.filing.judging import LOOKS, Judge
+from simsearch.filing.judging import BY_LOOKS, LOOKS, Judge
 from simsearch.filing.keeping import Judged
 from simsearch.filing.word_cases import PRINTED, WORDS_FEATURES, looks_cases, words_cases
 
@@ -23,10 +30,14 @@ _SAME_FILE = 0.95
 was planted: the figure is set by hand."""
 _UNSURE = 0.8
 """Most of it where no photo contradicts a row surely. Of 260 contradictions that were fitted on, 22 were no errors: on
-foil, where a digit or a point is lost in a fold, more are."""
+foil, where a digit or a point is lost in a fold, more are. And of one product that looks like two by an amount or a
+large word: neither two brands in one design nor two strengths were planted as one product under two SKUs."""
 _SILENT = 0.6
 """Most of it for a photo that is like none of its SKU where one side says nothing: it may be the back of the strip. On
 all photos that were fitted on something was read."""
+_BY_LOOKS = 0.85
+"""Most of it where looks and keypoints alone speak: the packages whose print was taken away to fit on are not the foil
+and the bottles that have none."""
 _SURELY = WORDS_FEATURES.index("against")
 
 
@@ -54,15 +65,28 @@ def judged(
         (DoubtKind.WORDS_DIFFER, LOOKS, looks_cases(seen, filing, about)),
     ):
         listed: Sequence[Case] = cases
-        probabilities = judge.probabilities(fit, [case.features for case in listed])
+        probabilities = _probabilities(listed, fit, judge)
         found += [Judged(kind, case, _bounded(case, p, seen)) for case, p in zip(listed, probabilities, strict=True)]
     return found
 
 
+def _probabilities(cases: Sequence[Case], kind: str, judge: Judge) -> list[float]:
+    """Of each case, by the fit of its kind; where print says nothing, by that of looks."""
+    found = dict[int, float]()
+    for by_looks in (False, True):
+        some = [i for i, case in enumerate(cases) if _by_looks(case) == by_looks]
+        told = judge.probabilities(kind + BY_LOOKS if by_looks else kind, [cases[i].features for i in some])
+        found |= dict(zip(some, told, strict=True))
+    return [found[i] for i in range(len(cases))]
+
+
+def _by_looks(case: Case) -> bool:
+    return not isinstance(case, WordsCase) and case.by_looks
+
+
 def _by_kind(photos: Sequence[PhotoCase], judge: Judge) -> list[PhotoCase]:
     """The cases of photos: one that hardly belongs to an SKU that it fits better may be odd."""
-    features = [case.features for case in photos]
-    fits, odd = (judge.probabilities(kind, features) for kind in ("other-product", "odd-photo"))
+    fits, odd = (_probabilities(photos, kind, judge) for kind in ("other-product", "odd-photo"))
     return [
         replace(case, fits=False) if case.fits and there < min(_RATHER, apart) else case
         for case, there, apart in zip(photos, fits, odd, strict=True)
@@ -73,11 +97,26 @@ def _bounded(case: Case, probability: float, seen: Mapping[int, ImageSeen]) -> f
     """Within what is set by hand, where there was nothing to fit on."""
     if isinstance(case, TwiceCase) and case.same_file:
         return max(probability, _SAME_FILE)
+    if _by_looks(case):
+        probability = min(probability, _BY_LOOKS)
+    if _stands_apart(case, seen):
+        probability = min(probability, _UNSURE)
     if isinstance(case, WordsCase) and case.kind in PRINTED and not case.features[_SURELY]:
         return min(probability, _UNSURE)
     if isinstance(case, PhotoCase) and not case.fits and _is_silent(seen[case.image_id], seen):
         return min(probability, _SILENT)
     return probability
+
+
+def _stands_apart(case: Case, seen: Mapping[int, ImageSeen]) -> bool:
+    """Whether amounts differ between what would be one product, or a large word is missing where it would be seen."""
+    if isinstance(case, TwiceCase):
+        near = [case.best, case.best[::-1]]
+    elif isinstance(case, PhotoCase) and case.fits and case.other is not None:
+        near = [(case.image_id, case.other)]
+    else:
+        return False
+    return any(any(pair.apart[:2]) for i, other in near if i in seen for pair in seen[i].others if pair.other == other)
 
 
 def _is_silent(one: ImageSeen, seen: Mapping[int, ImageSeen]) -> bool:

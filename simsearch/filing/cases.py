@@ -61,6 +61,8 @@ class PhotoCase:
     """That SKU, or one whose row alone fits better; "" where there is neither."""
     fits: bool
     """Whether that fits better than its own SKU, and rather than not: `other-product` is judged, else `odd-photo`."""
+    by_looks: bool = False
+    """Whether nothing is read on it that says anything of the product."""
 
     def skus(self, filing: Filing) -> tuple[str, str]:
         """Its SKU, and no other."""
@@ -86,6 +88,8 @@ class TwiceCase:
     """The photos that fit best: one of the first SKU, one of the second."""
     same_file: bool = False
     """Whether one file is filed under both."""
+    by_looks: bool = False
+    """Whether print says nothing of any two of their photos."""
 
     def skus(self, filing: Filing) -> tuple[str, str]:
         """Both."""
@@ -161,7 +165,9 @@ def photo_case(image_id: int, seen: Mapping[int, ImageSeen], filing: Filing, sco
         float(not filing.products[sku].name), float(len(filing.groups[sku]) == 2), *_apart(own),
     )  # fmt: skip
     worst = min(own, key=lambda p: (not p.contradicted, score(p), filing.rank(p.other)), default=None)
-    return PhotoCase(image_id, features, worst.other if worst else None, best.other if best else None, to_sku, fits)
+    silent = not one.read and not one.named and all(pair.by_looks for pair in (*own, *others))
+    about = worst.other if worst else None, best.other if best else None
+    return PhotoCase(image_id, features, *about, to_sku, fits, silent)
 
 
 def _apart(pairs: Collection[PairSeen]) -> tuple[float, ...]:
@@ -252,7 +258,7 @@ def _twice(
         _against_rows(skus, {i for pair in pairs for i in pair}, seen, filing),
     )  # fmt: skip
     files = [{filing.images[i].sha256 for i in filing.groups[sku]} for sku in skus]
-    return TwiceCase(skus, features, best, bool(files[0] & files[1]))
+    return TwiceCase(skus, features, best, bool(files[0] & files[1]), all(pair.by_looks for pair in pairs.values()))
 
 
 def _against_rows(

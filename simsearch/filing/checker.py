@@ -6,7 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from simsearch.catalog import Catalog
@@ -30,7 +30,7 @@ from simsearch.filing.seeing import Watcher, stamp_of
 from simsearch.filing.telling import Teller
 from simsearch.recognition.pair_scorer import StoredPrint
 
-_RULES = "3"
+_RULES = "4"
 """Of what is listed: raised when the same cases would be settled or told otherwise."""
 _TOLD, _JUDGED = 128, 500
 """Doubts whose print is compared again at once, to be told; SKUs that are judged at once."""
@@ -126,8 +126,12 @@ class Checker:
         filing = Filing.of(self.catalog, self.reading)
         same = before is not None and before.stamp == now.stamp
         due = self.catalog.checked.due(before.revision if before and same else None, self.stamp)
-        wanted = [i for i in due.images if i in filing.images and _is_asked(filing, i, added, sku)]
-        looked_at = self.watcher.see(filing, wanted, now.revision, progress)
+        due = replace(due, images=due.images | self.watcher.naming(filing, due.rows))
+        wanted, mates = (
+            [i for i in ids if i in filing.images and _is_asked(filing, i, added, sku)]
+            for ids in (due.images, due.mates)
+        )
+        looked_at = self.watcher.see(filing, wanted, mates, now.revision, progress)
         again = (
             None
             if not same or before is None or before.judged_by != now.judged_by
@@ -135,7 +139,7 @@ class Checker:
         )
         fresh = self._judge(filing, again, progress)
         found = self._listed(filing, fresh, progress)
-        if due.images <= looked_at:
+        if due.images | due.mates <= looked_at:
             self.catalog.checked.note_state(now)
         return found, looked_at
 

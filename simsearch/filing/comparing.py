@@ -11,6 +11,7 @@ from simsearch.core.types import PrintComparison, PrintedFact
 from simsearch.features.base import Method
 from simsearch.filing.filed import Filing
 from simsearch.filing.looker import Looker
+from simsearch.filing.print_lines import stored_sides
 from simsearch.recognition.pair_scorer import StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.stored import stored
@@ -25,7 +26,7 @@ def comparer(
     facts: Mapping[int, ImageFacts],
 ) -> tuple[Callable[[int, int], PrintComparison | None], Mapping[int, PrintSide]]:
     """What compares the print of two of the images of `facts`, the first as the photo; and what was read on each."""
-    sides = dict(prints.stored(catalog, facts)) if prints and facts else {}
+    sides = stored_sides(prints, catalog, facts)
     described = stored(catalog, methods, facts)
 
     def compare(a: int, b: int) -> PrintComparison | None:

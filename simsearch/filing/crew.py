@@ -24,8 +24,8 @@ from typing import Any, Self
 
 from simsearch.core.threads import SingleThreaded, stay_on_this_thread
 
-Block = Sequence[int]
-"""Ids of images that are looked at together."""
+Block = tuple[Sequence[int], bool]
+"""Ids of images that are looked at together; whether beside photos of their SKU alone."""
 Look = Callable[[Block], Any]
 """Looks at a block."""
 _WORTH = 200
@@ -62,7 +62,7 @@ class Crew:
 
     def run(self, blocks: Sequence[Block], look: Look) -> Iterator[tuple[Block, Any]]:
         """Each block with what was seen of it, in the order in which they are done. `look`: does one here."""
-        helpers = min(self.processes, sum(map(len, blocks)) // _WORTH) - 1
+        helpers = min(self.processes, sum(len(ids) for ids, _ in blocks) // _WORTH) - 1
         if helpers < 1:
             yield from ((block, look(block)) for block in blocks)
             return

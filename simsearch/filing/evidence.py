@@ -23,6 +23,8 @@ in_view: log(1 + those words whose place the other photo shows).
 _AGAINST, _BY_CODE = PAIR_FEATURES.index("against"), PAIR_FEATURES.index("code")
 APART = ("differing", "in_view", "lacking", "both_lack")
 _APART = [PAIR_FEATURES.index(column) for column in APART]
+_SAID = [i for i, column in enumerate(PAIR_FEATURES) if column not in ("look", "support", "unnamed")]
+"""The columns that print or codes make."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class PairSeen:
     def contradicted(self) -> bool:
         """Whether print or codes say that the two are two products."""
         return self.features[_AGAINST] > 0 or self.features[_BY_CODE] < 0
+
+    @property
+    def by_looks(self) -> bool:
+        """Whether neither print nor codes say anything of the two, so that looks and keypoints decide alone."""
+        return not any(self.features[column] for column in _SAID)
 
     @property
     def apart(self) -> tuple[float, ...]:

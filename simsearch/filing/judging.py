@@ -25,9 +25,15 @@ from simsearch.recognition.score_fusion import Fusion
 FILE = Path(__file__).parent / "fitted.json"
 LOOKS = "pill-differs"
 """The fit of columns of loose pills."""
-NAMES = {
+BY_LOOKS = " by looks"
+"""Behind the name of a kind: the fit of its cases in which print says nothing."""
+_SEEN = {
     "pair": PAIR_FEATURES, "other-product": PHOTO_FEATURES, "odd-photo": PHOTO_FEATURES,
-    "one-product-twice": TWICE_FEATURES, "words-differ": WORDS_FEATURES, LOOKS: LOOKS_FEATURES,
+    "one-product-twice": TWICE_FEATURES,
+}  # fmt: skip
+NAMES = {
+    **_SEEN, **{kind + BY_LOOKS: names for kind, names in _SEEN.items()}, "words-differ": WORDS_FEATURES,
+    LOOKS: LOOKS_FEATURES,
 }  # fmt: skip
 
 
@@ -70,7 +76,7 @@ class Judge:
 
     def score(self, pair: PairSeen) -> float:
         """Log-odds that a pair shows one product, -FAR to FAR."""
-        fusion = self.fusions["pair"]
+        fusion = self.fusions["pair" + BY_LOOKS if pair.by_looks else "pair"]
         total = fusion.bias
         for value, mean, scale, weight in zip(pair.features, fusion.mean, fusion.scale, fusion.weights, strict=True):
             total += weight * (value - mean) / scale

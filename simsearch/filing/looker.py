@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import log1p, sqrt
 
 import numpy as np
@@ -13,6 +14,7 @@ from simsearch.features.orb import Geometry
 from simsearch.filing.evidence import RowSeen
 from simsearch.filing.large_words import lacking
 from simsearch.filing.pill_words import pills_apart
+from simsearch.filing.print_lines import joined
 from simsearch.filing.row_amounts import strength_said
 from simsearch.filing.vocabulary import Makers
 from simsearch.recognition.multi_view import log_odds
@@ -77,6 +79,7 @@ class Looker:
         looks = tuple((each.kind, each.apart, each.ours, each.theirs) for each in apart)
         if side.reading is None and not side.codes:
             return RowSeen(0.0, apart=looks)
+        side = _for_rows(side)
         found = self.words.compare(PhotoSide(side.reading, side.codes, None), CatalogSide(facts=facts), None)
         agree = {fact.kind for fact in found.agreements}
         against = {(fact.kind, fact.photo, fact.catalog) for fact in (*found.contradictions, *_form(side, facts))}
@@ -97,8 +100,14 @@ class Looker:
 
     def against_row(self, side: PrintSide, facts: ImageFacts) -> list[PrintedFact]:
         """The facts in which a photo contradicts a row, or may, with their places on the photo."""
+        side = _for_rows(side)
         found = self.words.compare(PhotoSide(side.reading, side.codes, None), CatalogSide(facts=facts), None)
         return [*found.contradictions, *_form(side, facts), *found.doubts]
+
+
+def _for_rows(side: PrintSide) -> PrintSide:
+    """What a row is compared with."""
+    return side if side.reading is None else replace(side, reading=joined(side.reading))
 
 
 def _form(side: PrintSide, facts: ImageFacts) -> list[PrintedFact]:

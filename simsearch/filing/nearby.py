@@ -15,11 +15,10 @@ from simsearch.catalog import Catalog
 from simsearch.core.code_agreement import keys
 from simsearch.core.codes import Codes
 from simsearch.features.base import MetricMethod, unpack
-from simsearch.features.reading.stored import encode
 from simsearch.indexes import one_thread
-from simsearch.indexes.catalog_text import print_of
 from simsearch.indexes.manifest import TEXT
 from simsearch.indexes.text_asked import Asked
+from simsearch.indexes.text_terms import text_of, word_term
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.snapshot import Snapshot
 from simsearch.recognition.text_lanes import alike
@@ -69,9 +68,15 @@ class Nearby:
         """The images whose print is most like that of one image."""
         if side.reading is None or not side.reading.lines or TEXT not in self.snapshot.texts:
             return []
-        asked = Asked.of(print_of(encode(side.reading)), self.snapshot.text_weights)
+        asked = Asked.of(text_of(line.text for line in side.reading.lines), self.snapshot.text_weights)
         found = alike(self.snapshot.texts[TEXT], asked, _BY_PRINT, self.snapshot.retired)
         return [Near(n, s) for n, s in found if n != image_id]
+
+    def by_words(self, words: Collection[str]) -> set[int]:
+        """The images that print all of some words, one of which is rare."""
+        terms = np.array(sorted(map(word_term, words)), np.uint32)
+        found = [index.holding(terms) for index in self.snapshot.texts.get(TEXT, ())] if len(terms) else []
+        return {i for each in found for i in each.tolist()} - self.snapshot.retired
 
     def by_codes(self, image_id: int, codes: Codes) -> list[Near]:
         """The images that the codes on one image lead to."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from simsearch.catalog import Catalog
@@ -17,16 +18,17 @@ from simsearch.core.types import Description, Descriptor, Progress
 from simsearch.features.base import Method, unpack
 from simsearch.features.reading import Reading
 from simsearch.features.reading.content import content
-from simsearch.filing.crew import Crew
+from simsearch.filing.crew import Block, Crew
 from simsearch.filing.evidence import PAIR_FEATURES, ImageSeen, PairSeen, RowSeen
 from simsearch.filing.filed import Filing
 from simsearch.filing.looker import Looker
 from simsearch.filing.nearby import Near, Nearby, nearest_own, worth_comparing
+from simsearch.filing.print_lines import stored_sides
 from simsearch.recognition.pair_scorer import StoredPrint
 from simsearch.recognition.print_pairs import PrintSide
 from simsearch.recognition.stored import stored
 
-VERSION = "6"
+VERSION = "7"
 """Of what is seen: raised when the same catalog would be seen otherwise."""
 MATES = 4
 """Photos of the own SKU that a photo is compared with: the most similar ones."""
@@ -76,32 +78,61 @@ class Watcher:
         self.catalog, self.methods, self.prints, self.pills = catalog, methods, prints, pills
         self.looker, self.nearby, self.stamp, self.crew = looker, nearby, stamp, crew
 
-    def see(self, filing: Filing, due: Collection[int], revision: int, progress: Progress) -> frozenset[int]:
-        """See and keep the images `due`, and older ones that a new one comes near to; returns all that were looked at.
+    def see(
+        self, filing: Filing, due: Collection[int], mates: Collection[int], revision: int, progress: Progress
+    ) -> frozenset[int]:
+        """See and keep the images `due`, older ones that a new one comes near to, and `mates`; returns all of these.
 
-        `revision`: the catalog's, as of `filing`.
+        `mates`: looked at beside photos of their SKU alone, the rest is as it was. `revision`: the catalog's, as of
+        `filing`.
         """
-        done, total, looked = 0, len(due), set[int]()
-        queue = sorted(due, key=lambda i: (filing.images[i].sku, filing.rank(i)))
-        first = True
-        while queue:
-            again: dict[int, None] = {}
-            blocks = [queue[start : start + _BLOCK] for start in range(0, len(queue), _BLOCK)]
-            for block, (seen, known) in self.crew.run(blocks, partial(self.block, filing)):
+        done, total, looked, again = 0, len({*due, *mates}), set[int](), set[int]()
+        for wave in ("due", "again", "mates"):
+            ids = {"due": due, "again": again, "mates": mates}[wave]
+            queue = sorted({*ids} - looked, key=lambda i: (filing.images[i].sku, filing.rank(i)))
+            total = max(total, done + len(queue))
+            blocks = [(queue[start : start + _BLOCK], wave == "mates") for start in range(0, len(queue), _BLOCK)]
+            for (block, _), (seen, known) in self.crew.run(blocks, partial(self.look, filing)):
                 noted: dict[int, tuple[Evidence, Collection[int]]] = {
                     i: (one.json(), [p.other for p in one.others]) for i, one in seen.items()
                 }
                 self.catalog.checked.note(noted, self.stamp, revision)
                 looked |= set(block)
-                if first:
+                if wave == "due":
                     new = [i for i in block if i in seen and i not in known]
-                    again |= dict.fromkeys(p.other for i in new for p in seen[i].others if _is_near(p))
+                    again |= {p.other for i in new for p in seen[i].others if _is_near(p)}
                 done += len(block)
                 progress(done, total, "looking")
-            first = False
-            queue = sorted((i for i in again if i not in looked), key=lambda i: (filing.images[i].sku, filing.rank(i)))
-            total += len(queue)
         return frozenset(looked)
+
+    def naming(self, filing: Filing, rows: Collection[str]) -> set[int]:
+        """Images that print the whole name of another row, of those that are new or were changed: `rows`.
+
+        Where their own name is the same, only those of an SKU about which something may be wrong.
+        """
+        vocabulary, doubted = filing.vocabulary, {case.sku for case in self.catalog.checked.cases()}
+        named: dict[int, set[str]] = defaultdict(set)
+        for sku in sorted(sku for sku in rows if sku in filing.products and vocabulary.leads(sku)):
+            words = {*vocabulary.words(sku)}
+            for i in self.nearby.by_words(words) & filing.images.keys():
+                own = filing.images[i].sku
+                if own != sku and (words != {*vocabulary.words(own)} or own in doubted):
+                    named[i].add(sku)
+        found: set[int] = set()
+        listed = sorted(named)
+        for block in (listed[start : start + _BLOCK] for start in range(0, len(listed), _BLOCK)):
+            facts = self.catalog.images.facts(block)
+            sides = self._stored_print(facts)
+            found |= {
+                i for i, side in sides.items()
+                if not named[i].isdisjoint(vocabulary.named(side.reading, facts[i].sku))
+            }  # fmt: skip
+        return found
+
+    def look(self, filing: Filing, block: Block) -> tuple[dict[int, ImageSeen], frozenset[int]]:
+        """What is seen of some images, and which of them were seen before. Nothing is written."""
+        ids, beside_mates = block
+        return (self._beside_mates(filing, ids), frozenset(ids)) if beside_mates else self.block(filing, ids)
 
     def block(self, filing: Filing, block: Sequence[int]) -> tuple[dict[int, ImageSeen], frozenset[int]]:
         """What is seen of some images, and which of them were seen before. Nothing is written."""
@@ -113,19 +144,40 @@ class Watcher:
         facts = own | self.catalog.images.facts({n for sides in picked for side in sides for n in side} - own.keys())
         printed |= self._stored_print({i: f for i, f in facts.items() if i not in own})
         before = self.catalog.checked.seen(facts, self.stamp)
+        pairs = {filing.ordered(i, n) for i, sides in chosen.items() for side in sides for n in side}
         known = self._known(before, facts)
-        pairs = {filing.ordered(i, n) for i, sides in chosen.items() for side in sides for n in side} - known.keys()
-        needed = {i: facts[i] for pair in pairs for i in pair if i in facts}
-        described = stored(self.catalog, self.methods, needed)
-        fresh = [pair for pair in sorted(pairs) if all(n in described and not described[n].loose_pills for n in pair)]
-        features = in_threads(lambda pair: self._pair(pair, described, printed), fresh)
-        looked = known | dict(zip(fresh, features, strict=True))
+        looked = known | self._fresh(pairs - known.keys(), facts, printed)
         of = _Block(facts, printed, chosen, self._pills(own.values()), looked)
         _ = filing.vocabulary  # made once, before threads ask for it
         seen = in_threads(lambda i: self._image(filing, of, i), list(own))
         return dict(zip(own, seen, strict=True)), frozenset(before.keys() & own.keys())
 
-    def _known(self, before: Mapping[int, Seen], facts: Mapping[int, ImageFacts]) -> dict[Pair, tuple[float, ...]]:
+    def _beside_mates(self, filing: Filing, ids: Sequence[int]) -> dict[int, ImageSeen]:
+        """What was seen of some images, and what is seen of them beside the photos of their SKU."""
+        mates = {i: [n for n in filing.groups[filing.images[i].sku] if n != i] for i in ids}
+        looks = self.nearby.by_looks([i for i in ids if len(mates[i]) > MATES])
+        chosen = {i: nearest_own(looks.get(i, []), of, filing.rank)[:MATES] for i, of in mates.items()}
+        around = {*ids, *(n for of in chosen.values() for n in of)}
+        before = self.catalog.checked.seen(around, self.stamp)
+        looked = self._known(before, around)
+        missing = {filing.ordered(i, n) for i, of in chosen.items() for n in of} - looked.keys()
+        facts = self.catalog.images.facts({i for pair in missing for i in pair})
+        looked |= self._fresh(missing, facts, self._stored_print(facts))
+        return {
+            i: replace(ImageSeen.of(before[i].evidence), own=_seen_pairs(filing, i, chosen[i], looked))
+            for i in ids if i in before
+        }  # fmt: skip
+
+    def _fresh(
+        self, pairs: Collection[Pair], facts: Mapping[int, ImageFacts], printed: Mapping[int, PrintSide]
+    ) -> dict[Pair, tuple[float, ...]]:
+        """Features of pairs, but of such as show loose pills or lack what they are compared by."""
+        described = stored(self.catalog, self.methods, {i: facts[i] for pair in pairs for i in pair if i in facts})
+        fresh = [pair for pair in sorted(pairs) if all(n in described and not described[n].loose_pills for n in pair)]
+        features = in_threads(lambda pair: self._pair(pair, described, printed), fresh)
+        return dict(zip(fresh, features, strict=True))
+
+    def _known(self, before: Mapping[int, Seen], facts: Collection[int]) -> dict[Pair, tuple[float, ...]]:
         """Features of pairs that were looked at from either side since both of their photos changed last."""
         changed = self.catalog.selection.changed(facts)
         known: dict[Pair, tuple[float, ...]] = {}
@@ -137,10 +189,7 @@ class Watcher:
         return known
 
     def _image(self, filing: Filing, of: _Block, i: int) -> ImageSeen:
-        mates, near = (
-            tuple(PairSeen(n, of.looked[pair]) for n in side if (pair := filing.ordered(i, n)) in of.looked)
-            for side in of.chosen[i]
-        )
+        mates, near = (_seen_pairs(filing, i, side, of.looked) for side in of.chosen[i])
         side, sku = of.printed.get(i, _NOT_READ), of.facts[i].sku
         makers = filing.vocabulary.makers(side.reading)
         row = self.looker.row(side, of.facts[i], makers, of.pills.get(i))
@@ -178,7 +227,7 @@ class Watcher:
         return tuple(round(value, 4) for value in features)  # as it is kept, so that it is the same when it is reused
 
     def _stored_print(self, facts: Mapping[int, ImageFacts]) -> dict[int, PrintSide]:
-        return dict(self.prints.stored(self.catalog, facts)) if self.prints and facts else {}
+        return stored_sides(self.prints, self.catalog, facts)
 
     def _pills(self, facts: Iterable[ImageFacts]) -> dict[int, Descriptor]:
         """What loose pills look like, of the images that show such."""
@@ -192,6 +241,13 @@ class Watcher:
             except DamagedDescriptor:  # the nightly check names it; here its columns are left alone
                 continue
         return found
+
+
+def _seen_pairs(
+    filing: Filing, i: int, chosen: Iterable[int], looked: Mapping[Pair, tuple[float, ...]]
+) -> tuple[PairSeen, ...]:
+    """An image beside those that were chosen, as far as they could be compared."""
+    return tuple(PairSeen(n, looked[pair]) for n in chosen if (pair := filing.ordered(i, n)) in looked)
 
 
 def stamp_of(methods: Iterable[Method]) -> str:

@@ -71,6 +71,14 @@ class Vocabulary:
             return None
         return ImageFacts(0, "", "", "unknown", "", sku, p.name, p.strength, p.form, p.manufacturer, p.attributes)
 
+    def words(self, sku: str) -> tuple[str, ...]:
+        """The words of the name of an SKU."""
+        return self._names.get(sku, ())
+
+    def leads(self, sku: str) -> bool:
+        """Whether its name leads to it: too many others may have one of the same."""
+        return any(sku in self._by_name.get(word, ()) for word in self.words(sku))
+
     def named(self, reading: Reading | None, own: str) -> list[str]:
         """SKUs whose name a photo prints by itself, and that is no part of the name of `own`; longest first."""
         read = read_words(reading)

@@ -9,7 +9,7 @@ import faiss
 import numpy as np
 
 from simsearch.core.types import Ids, Metric
-from simsearch.indexes import faiss_file, gpu
+from simsearch.indexes import faiss_file, gpu, scan
 
 _END = b"simsearch index\n"
 """Ends a file, before the number of bytes that FAISS wrote. FAISS does not read that far."""
@@ -86,10 +86,12 @@ class FactoryIndex:
         if not len(self) or not len(vectors):
             return np.full((len(vectors), k), -1, np.int64), np.full((len(vectors), k), -np.inf, np.float32)
         vectors = np.ascontiguousarray(vectors, np.float32)
-        if self._faster is None:
-            similarities, ids = self._index.search(vectors, k)
-        else:
+        if self._faster is not None:
             similarities, ids = gpu.search(self._faster, vectors, k)
+        elif scan.fits(self._index, len(vectors)):
+            similarities, ids = scan.search(self._index, vectors, k)
+        else:
+            similarities, ids = self._index.search(vectors, k)
         return ids, np.where(ids < 0, -np.inf, similarities).astype(np.float32)
 
     def ids(self) -> Ids:

@@ -9,7 +9,7 @@ import faiss
 import numpy as np
 
 from simsearch.core.types import Ids, Metric
-from simsearch.indexes import faiss_file
+from simsearch.indexes import faiss_file, scan
 
 
 class FlatIndex:
@@ -29,7 +29,9 @@ class FlatIndex:
         self._index.add_with_ids(np.ascontiguousarray(vectors, np.float32), np.ascontiguousarray(ids, np.int64))
 
     def search(self, vectors: np.ndarray[Any, Any], k: int) -> tuple[Ids, np.ndarray[Any, Any]]:
-        similarities, ids = self._index.search(np.ascontiguousarray(vectors, np.float32), k)
+        vectors = np.ascontiguousarray(vectors, np.float32)
+        many = scan.fits(self._index, len(vectors))
+        similarities, ids = scan.search(self._index, vectors, k) if many else self._index.search(vectors, k)
         return ids, np.where(ids < 0, -np.inf, similarities).astype(np.float32)
 
     def ids(self) -> Ids:

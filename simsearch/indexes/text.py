@@ -181,6 +181,25 @@ class TextIndex:
         rows = np.concatenate(found)
         return rows if self.rows is None else rows[np.isin(rows, self.rows)]
 
+    def holding(self, words: Terms) -> Ids:
+        """The images of the documents among whose rare words the rarest of `words` (n,) is, and that hold all of them.
+
+        None where so many hold it that it is not rare.
+        """
+        a = self.arrays
+        starts, ends = np.searchsorted(a.rare, words), np.searchsorted(a.rare, words, "right")
+        known = np.flatnonzero((starts < ends) & (ends <= starts + _COMMON))
+        if not len(known):
+            return np.zeros(0, np.int64)
+        rarest = known[np.argmin((ends - starts)[known])]
+        rows = a.rare_rows[starts[rarest] : ends[rarest]].astype(np.int64)
+        found = [self.images_of(row) for row in rows.tolist() if self._holds(row, words)]
+        return np.unique(np.concatenate([np.zeros(0, np.int64), *found]))
+
+    def _holds(self, row: int, terms: Terms) -> bool:
+        held = self.arrays.terms[self.arrays.term_starts[row] : self.arrays.term_starts[row + 1]]
+        return bool((held[np.minimum(np.searchsorted(held, terms), len(held) - 1)] == terms).all())
+
     def _similarities(self, asked: Asked, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         held, document = slices(self.arrays.terms, self.arrays.term_starts, rows)
         at, squares = asked.shared(held)

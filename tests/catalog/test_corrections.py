@@ -256,23 +256,25 @@ def see_all(catalog: Catalog) -> int:
 def test_nothing_is_due_after_a_check_and_all_by_another_method(filled: Catalog) -> None:
     assert filled.checked.due(None, "s").images == {1, 2, 3, 4}
     now = see_all(filled)
-    assert filled.checked.due(now, "s") == Due(frozenset(), frozenset())
-    assert filled.checked.due(now, "other") == Due(frozenset({1, 2, 3, 4}), frozenset("ABC"))
+    assert filled.checked.due(now, "s") == Due(*[frozenset()] * 4)
+    assert filled.checked.due(now, "other") == Due(frozenset({1, 2, 3, 4}), frozenset(), frozenset(), frozenset("ABC"))
     # A check that was killed noted no state: what it saw is not due again, and is judged.
-    assert filled.checked.due(None, "s") == Due(frozenset(), frozenset("ABC"))
+    assert filled.checked.due(None, "s") == Due(frozenset(), frozenset(), frozenset(), frozenset("ABC"))
 
 
 def test_a_new_photo_makes_its_sku_due_and_a_changed_row_what_stands_beside_it(filled: Catalog, new: MakeNew) -> None:
     now = see_all(filled)
     filled.images.apply(add=[new("A", "/p/e.jpg", HASHED, sha256=sha("e"))])
-    assert filled.checked.due(now, "s") == Due(frozenset({1, 2, 5}), frozenset("A"))
+    assert filled.checked.due(now, "s") == Due(frozenset({5}), frozenset({1, 2}), frozenset(), frozenset("A"))
     filled.checked.note({i: ({}, [3]) for i in (1, 2, 5)}, "s", filled.revision())
-    assert filled.checked.due(now, "s") == Due(frozenset(), frozenset("A")), "seen, but not judged"
+    assert filled.checked.due(now, "s") == Due(frozenset(), frozenset(), frozenset(), frozenset("A")), (
+        "seen, but not judged"
+    )
     now = filled.revision()
     filled.images.update_products([SourceRow("C", "", "", "", name="Another")])
-    assert filled.checked.due(now, "s") == Due(frozenset({3, 4}), frozenset("C"))
+    assert filled.checked.due(now, "s") == Due(frozenset({3, 4}), frozenset(), frozenset("C"), frozenset("C"))
     filled.images.apply(retire=[3])
-    gone = Due(frozenset({1, 2, 4, 5}), frozenset("BC"))
+    gone = Due(frozenset({1, 2, 4, 5}), frozenset(), frozenset("C"), frozenset("BC"))
     assert filled.checked.due(now, "s") == gone, "B has no photo any more, and is judged"
 
 

@@ -13,7 +13,7 @@ SIGN = "the same"
 
 def seen(block: Block) -> tuple[int, int]:
     """Who looked, and what was seen."""
-    return os.getpid(), sum(block)
+    return os.getpid(), sum(block[0])
 
 
 def start(setup: tuple[str, Path]) -> tuple[str, Look]:

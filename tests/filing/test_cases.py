@@ -47,6 +47,10 @@ JUDGE = Judge(
         "one-product-twice": fusion("one-product-twice", -4.0, least=0.8),
         "words-differ": fusion("words-differ", -1.0, against=3.0),
         LOOKS: fusion(LOOKS, -4.0, apart=1.0),
+        "pair by looks": fusion("pair by looks", 0.0, look=0.5, support=0.2),
+        "other-product by looks": fusion("other-product by looks", 2.0, own=-0.5, best=0.5),
+        "odd-photo by looks": fusion("odd-photo by looks", 0.0, own=-0.5, alone=-9.0),
+        "one-product-twice by looks": fusion("one-product-twice by looks", -2.0, least=1.5),
     },
     {},
 )
@@ -57,6 +61,19 @@ OTHER_ROW = RowSeen(0.0)
 
 def product(sku: str, **facts: str) -> ProductFacts:
     return ProductFacts(hash(sku), sku, facts.get("name", f"Drug {sku}"), facts.get("strength", "5 mg"), "", "", {})
+
+
+def wordless(seen: Mapping[int, ImageSeen]) -> dict[int, ImageSeen]:
+    """The same photos, had nothing been read on any."""
+
+    def bare(pairs: Sequence[PairSeen]) -> tuple[PairSeen, ...]:
+        return tuple(replace(pair, features=(*pair.features[:2], *(0.0,) * 11)) for pair in pairs)
+
+    nothing = RowSeen(0.0)
+    return {
+        i: ImageSeen(False, bare(one.own), bare(one.others), nothing, dict.fromkeys(one.rows, nothing))
+        for i, one in seen.items()
+    }
 
 
 class Table:
@@ -340,3 +357,57 @@ def test_a_damaged_fit_is_refused(broken: bytes, tmp_path: object) -> None:
         Judge.load(path)
     shipped().save(path)
     assert Judge.load(path).fusions == shipped().fusions
+
+
+def test_where_nothing_is_read_looks_decide_and_are_never_sure() -> None:
+    photos = {"a": ("A", "A"), "b": ("A", "A"), "c": ("B", "B"), "d": ("B", "B"), "e": ("A", "B")}
+    table = Table(photos)
+    found = judged(wordless(table.seen()), table.filing, JUDGE)
+    [wrong] = [one for one in found if isinstance(one.case, PhotoCase) and one.case.fits]
+    assert (table.name(wrong.case.images(table.filing)[0]), wrong.kind, wrong.probability) == (
+        "e", DoubtKind.OTHER_PRODUCT, 0.85,
+    )  # fmt: skip
+    assert all(one.probability <= 0.85 for one in found if not isinstance(one.case, WordsCase))
+    assert all(one.case.by_looks for one in found if not isinstance(one.case, WordsCase))
+    # What is read on one of the photos alone does not make others sure.
+    seen = wordless(table.seen())
+    read = {i: replace(one, read=True) if table.name(i) == "a" else one for i, one in seen.items()}
+    sides = {
+        table.name(one.case.image_id): one.case.by_looks
+        for one in judged(read, table.filing, JUDGE)
+        if isinstance(one.case, PhotoCase)
+    }
+    assert sides == {"a": False, "b": True, "c": True, "d": True, "e": True}
+
+
+def test_two_skus_of_wordless_photos_that_look_the_same_may_be_one_product() -> None:
+    table = Table({"a": ("A", "A"), "b": ("A", "A"), "c": ("B", "A"), "d": ("B", "A")})
+    listed = settled(judged(wordless(table.seen()), table.filing, JUDGE), table.filing, 0.5, [])
+    assert [(one.case.skus(table.filing), one.probability) for one in listed] == [(("A", "B"), 0.85)]
+
+
+IN_VIEW = (*ALIKE[:9], 0.25, 0.0, 0.0, 0.69)
+"""Two photos that are alike but for a large word: Nilstat, and Nystatin beside it."""
+
+
+def test_two_brands_in_one_design_are_never_surely_one_product() -> None:
+    table = Table({"a": ("A", "A"), "b": ("A", "A"), "c": ("B", "A"), "d": ("B", "A")})
+    seen = table.seen()
+    surely = {one.case.skus(table.filing): one.probability for one in judged(seen, table.filing, JUDGE)}
+    assert surely["A", "B"] > 0.9
+    apart = {i: replace(one, others=tuple(PairSeen(p.other, IN_VIEW) for p in one.others)) for i, one in seen.items()}
+    unsure = {one.case.skus(table.filing): one.probability for one in judged(apart, table.filing, JUDGE)}
+    assert unsure["A", "B"] == 0.8
+
+
+def test_a_photo_that_lacks_a_large_word_of_the_other_product_does_not_surely_belong_there() -> None:
+    table = Table({"a": ("A", "A"), "b": ("A", "A"), "c": ("B", "B"), "d": ("B", "B"), "e": ("A", "B")})
+    seen = table.seen()
+
+    def told(of: Mapping[int, ImageSeen]) -> float:
+        [one] = [one for one in judged(of, table.filing, JUDGE) if isinstance(one.case, PhotoCase) and one.case.fits]
+        return one.probability
+
+    assert told(seen) > 0.9
+    others = tuple(replace(p, features=IN_VIEW if p.features == ALIKE else p.features) for p in seen[5].others)
+    assert told({**seen, 5: replace(seen[5], others=others)}) == 0.8

@@ -12,7 +12,7 @@ from simsearch.filing import crew
 from simsearch.filing.crew import Block, Crew
 from tests.filing.helping import SIGN, life, seen
 
-BLOCKS: list[Block] = [[i, i + 1] for i in range(12)]
+BLOCKS: list[Block] = [([i, i + 1], False) for i in range(12)]
 
 
 @pytest.fixture(autouse=True)
@@ -31,10 +31,10 @@ def run(how: str, file: Path, processes: int = 2, *, waits: bool = False) -> tup
 
     found = list(Crew((life.__module__, life.__name__), (how, file), SIGN, processes).run(BLOCKS, look))
     assert len(found) == len(BLOCKS)
-    return {block[0]: told for block, (_, told) in found}, {who for _, (who, _) in found}
+    return {block[0][0]: told for block, (_, told) in found}, {who for _, (who, _) in found}
 
 
-EXPECTED = {block[0]: sum(block) for block in BLOCKS}
+EXPECTED = {block[0][0]: sum(block[0]) for block in BLOCKS}
 
 
 def test_every_block_is_looked_at_once_here_or_by_a_helper(tmp_path: Path) -> None:

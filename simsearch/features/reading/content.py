@@ -82,7 +82,7 @@ def content(text: str, form: str = "") -> Content:
     said = lasting(text)
     if varies(said):
         return Content(forms=named, varies=True)
-    if not any(character.isdigit() for character in said):
+    if not any(map(str.isdigit, said)):
         return Content(forms=named)
     said = mended(said)
     value = parse(said, form, bare=False)
@@ -116,6 +116,7 @@ def _is_some(value: Strength) -> bool:
     return all(q.high for reading in value.readings for part in reading.parts for q in part.alternatives)
 
 
+@lru_cache(maxsize=8192)
 def varies(text: str) -> bool:
     """Whether the numbers of a line vary between packs of one product, or are advice: a lot, a date, a price, 30 °C."""
     return bool(_VARYING.search(text))

@@ -95,16 +95,19 @@ def _ends(reading: Reading, side: int) -> tuple[Points, NDArray[np.float64]]:
 
 
 def _common(photo: Reading, catalog: Reading, side: int) -> NDArray[np.intp]:
-    """Places (n, 2) of lines that say the same, those of the largest first."""
+    """Places (n, 2) of lines that say the same, those of the largest first; fewer where too few can be found."""
     (at, ours, lengths), (other_at, theirs, other_lengths) = (_chosen(reading, side) for reading in (photo, catalog))
     long, short = (which.outer(lengths, other_lengths) for which in (np.maximum, np.minimum))
     near = ours.may_be(theirs, (1 - _ALIKE) * long + _ROUNDING) & (short >= _ALIKE * long)
-    found = [
-        (at[i], other_at[j])
-        for i, j in zip(*np.nonzero(near), strict=True)
-        if _are_alike(ours.texts[i], theirs.texts[j], long[i, j])
-    ]
-    return np.array(found[:_PAIRS], np.intp).reshape(-1, 2)
+    found: list[tuple[int, int]] = []
+    left = int(np.count_nonzero(near))
+    for i, j in zip(*np.nonzero(near), strict=True):
+        if len(found) + left < LEAST_LINES or len(found) == _PAIRS:
+            break
+        left -= 1
+        if _are_alike(ours.texts[i], theirs.texts[j], long[i, j]):
+            found.append((at[i], other_at[j]))
+    return np.array(found, np.intp).reshape(-1, 2)
 
 
 @lru_cache(maxsize=1024)
