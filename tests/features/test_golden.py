@@ -44,7 +44,7 @@ FINGERPRINTS = {
     "orb": "orb-9d733e7617aecab6",
     "orb-matching": "orb-matching-9934bfb99cd1bc00",
     "phash": "phash-753c11e8a7f0e3f6",
-    "pills": "pills-789bebf3827dbf59",
+    "pills": "pills-88711e256de21433",
     "reading": "reading-2f59857e47d9e87f",
     "siamese": "siamese-0d3d095f8774c1cc",
     "siamese-contrastive": "siamese-contrastive-fe3c786c0024f716",
