@@ -4,7 +4,7 @@
     python scripts/bench/whole.py SCRATCH/home-1000000 --photos FOLDER [--count 40]
 
 What is printed on the drawn images is drawn here once: a name, a strength and a maker in the row, and six lines on the
-photo (`check.reading`). Every step is the command line in a process of its own, whose processor time and memory are
+photo. Every step is the command line in a process of its own, whose processor time and memory are
 the system's account; *own* memory leaves out pages of mapped files, which the system takes back when it needs them.
 Queries are of photos from FOLDER against the drawn catalog, one after the other in one process, with their floor,
 decoding and describing, of the same run. Print is not read for them: its lanes are asked with stored readings.
@@ -38,7 +38,8 @@ from simsearch.core.types import Image
 from simsearch.features.base import pack
 from simsearch.features.description import describe
 from simsearch.features.reading import Line, Reading
-from simsearch.features.reading.stored import decode, encode
+from simsearch.features.reading.stored import encode
+from simsearch.features.reading.stored import texts as of_lines
 from simsearch.indexes.text_asked import Asked
 from simsearch.indexes.text_terms import text_of
 from simsearch.recognition.text_lanes import alike
@@ -146,7 +147,7 @@ def _texts(app: App, count: int) -> tuple[Callable[[Any], Any], list[Any]]:
     ids = app.catalog.descriptors.active_ids(reading)
     some = ids[:: max(1, len(ids) // count)].tolist()
     stored = app.catalog.descriptors.of(reading, some)
-    texts = [text_of(x.text for x in decode(np.frombuffer(d, np.uint8)).lines[:4]) for d in stored.values()]
+    texts = [text_of(of_lines(data)[:4]) for data in stored.values()]
     lanes = list(generation.texts.values())
 
     def ask(text: Any) -> None:

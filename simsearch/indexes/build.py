@@ -6,9 +6,11 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -81,15 +83,17 @@ def build_files(
         facts, audits[lane.name] = make(folder, lane, ids, vectors, request.expected, request.settings)
         built.append(facts)
     # Votes are FAISS's work and texts are Python's, so that two cores do them side by side.
-    with ThreadPoolExecutor(1, "votes") as beside:
-        votes = beside.submit(_votes, folder, request, catalog)
-        texts: list[TextFacts] = []
+    stop = Event()
+    texts: list[TextFacts] = []
+    with ThreadPoolExecutor(1, "votes") as beside, ExitStack() as ending:
+        ending.callback(stop.set)  # where a text is damaged, or somebody interrupts, votes are not waited for
+        waited_for = beside.submit(_votes, folder, request, catalog, stop)
         if request.texts is not None:
             for text, checked in build_texts(folder, request.texts, request.expected):
                 texts.append(text)
                 audits |= {text.name: checked} if checked else {}
-        voted = votes.result()
-    audits |= {"votes": voted[1]} if voted[1] else {}
+        votes, checked = waited_for.result()
+    audits |= {"votes": checked} if checked else {}
     if failed := [f"{lane}: {found.reason}" for lane, found in audits.items() if not found.passed]:
         raise GenerationError(
             f"the audit of {request.name} failed, the old generation goes on serving: {'; '.join(failed)}"
@@ -100,16 +104,18 @@ def build_files(
         ids_sha256=hashlib.sha256(request.expected.tobytes()).hexdigest(),
         mark=catalog.images.mark(request.revision) if catalog else {}, settings=asdict(request.settings),
         build_s=round(time.perf_counter() - started, 3), lanes=tuple(built), audit=audits,
-        engine=engine, texts=tuple(texts), votes=voted[0][0] if voted[0] else None, more_votes=tuple(voted[0][1:]),
+        engine=engine, texts=tuple(texts), votes=votes[0] if votes else None, more_votes=tuple(votes[1:]),
     )  # fmt: skip
 
 
-def _votes(folder: Path, request: BuildRequest, catalog: CatalogView | None) -> tuple[list[VoteFacts], Audit | None]:
+def _votes(
+    folder: Path, request: BuildRequest, catalog: CatalogView | None, stop: Event
+) -> tuple[list[VoteFacts], Audit | None]:
     """The files of votes and their audit, where the request wants any."""
     if request.keypoints is None:
         return [], None
     assert catalog is not None, "keypoints are read from a catalog"
-    return build_votes(folder, catalog, request.keypoints, request.expected, request.settings.vote_images)
+    return build_votes(folder, catalog, request.keypoints, request.expected, request.settings.vote_images, stop)
 
 
 # -- lanes -----------------------------------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from threading import Event
 
 import numpy as np
 
-from simsearch.core.errors import DamagedDescriptor
+from simsearch.core.errors import DamagedDescriptor, GenerationError
 from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method, unpack
 from simsearch.features.keypoints import column
@@ -80,12 +81,19 @@ def vote_index(
 
 
 def vote_indexes(
-    catalog: CatalogView, keypoints: Method, most: int, parts: Sequence[Ids], *, skip_damaged: bool = False
+    catalog: CatalogView,
+    keypoints: Method,
+    most: int,
+    parts: Sequence[Ids],
+    *,
+    skip_damaged: bool = False,
+    stop: Event | None = None,
 ) -> Iterator[VoteIndex]:
     """As `vote_index`, one index for each of `parts`, which are images; all have the centres of one.
 
     Raises:
         DamagedDescriptor: unless `skip_damaged`.
+        GenerationError: `stop` was set.
     """
     ids = np.concatenate(parts)
     first = VoteIndex(expected=most * len(ids))
@@ -97,6 +105,8 @@ def vote_indexes(
     for held in parts:
         index = first.twin()
         for start in range(0, len(held), _BLOCK):
+            if stop is not None and stop.is_set():
+                raise GenerationError("the build was stopped; run `simsearch rebuild`")
             part = held[start : start + _BLOCK]
             index.add(*_joined(keypoints_of(catalog, keypoints, most, part, skip_damaged=skip_damaged)))
         yield index

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class Keypoints:
 
 
 def build_votes(
-    folder: Path, catalog: CatalogView, keypoints: Keypoints, expected: Ids, images: int
+    folder: Path, catalog: CatalogView, keypoints: Keypoints, expected: Ids, images: int, stop: Event | None = None
 ) -> tuple[list[VoteFacts], Audit]:
     """Write the index of the catalog's keypoints into files in `folder`; their facts, and the audit of all.
 
@@ -52,14 +53,15 @@ def build_votes(
         keypoints: which of them vote.
         expected: ids of the images, ascending.
         images: of one file, at most.
+        stop: once it is set, the build ends.
 
     Raises:
         DamagedDescriptor: the keypoints of an image are damaged.
-        GenerationError: a file cannot be written.
+        GenerationError: a file cannot be written, or the build was stopped.
     """
     started = time.perf_counter()
     facts: list[VoteFacts] = []
-    for path, index in _written(folder, catalog, keypoints, expected, images):
+    for path, index in _written(folder, catalog, keypoints, expected, images, stop):
         sync(path)
         facts.append(VoteFacts(
             kind=index.kind, fingerprint=keypoints.method.fingerprint, most=keypoints.most, dim=index.dim,
@@ -80,12 +82,12 @@ def build_votes(
 
 
 def _written(
-    folder: Path, catalog: CatalogView, keypoints: Keypoints, expected: Ids, images: int
+    folder: Path, catalog: CatalogView, keypoints: Keypoints, expected: Ids, images: int, stop: Event | None
 ) -> Iterator[tuple[Path, VoteIndex]]:
     """The files, each with the index that is opened from it."""
     files = _parted(expected, images)
     parts = [_parted(held, _HELD) for held in files]
-    made = vote_indexes(catalog, keypoints.method, keypoints.most, list(chain.from_iterable(parts)))
+    made = vote_indexes(catalog, keypoints.method, keypoints.most, list(chain.from_iterable(parts)), stop=stop)
     for number, some in enumerate(parts):
         path = folder / (f"votes-{number:03d}.index" if number else "votes.index")
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
@@ -105,7 +107,8 @@ def _join(scratch: Path, indexes: Iterator[VoteIndex], path: Path) -> None:
     for index in indexes:
         parts.append(scratch / f"{len(parts)}")
         index.save(parts[-1])
-        index.twin().save(empty)
+        if len(parts) == 2:
+            index.twin().save(empty)
         del index  # the next one is filled before the loop would let go of it
     if len(parts) == 1:
         parts[0].replace(path)

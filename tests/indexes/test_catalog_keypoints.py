@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -149,6 +150,17 @@ def test_a_file_that_is_joined_from_parts_is_the_file_of_one_index(
         for one in files:
             assert (parts / one.file).read_bytes() == (whole / one.file).read_bytes()
             assert [p.name for p in sorted(parts.iterdir())] == [f.file for f in sorted(files, key=lambda f: f.file)]
+    catalog.close()
+
+
+def test_a_build_that_is_stopped_ends_at_once_and_leaves_no_part(tmp_path: Path) -> None:
+    catalog = filed(tmp_path, range(20))
+    expected, stop, folder = catalog.descriptors.active_ids(ORB.fingerprint), Event(), tmp_path / "new"
+    stop.set()
+    folder.mkdir()
+    with pytest.raises(GenerationError, match="the build was stopped"):
+        build_votes(folder, catalog, Keypoints(ORB, 40), expected, 1000, stop)
+    assert list(folder.iterdir()) == []
     catalog.close()
 
 
