@@ -7,14 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from simsearch.catalog.doubts import Doubt, DoubtKind, DoubtVerdict
-from simsearch.filing.cases import (
-    Case,
-    PhotoCase,
-    TwiceCase,
-    WordsCase,
-    photo_case,
-    twice_cases,
-)
+from simsearch.filing.cases import Case, PhotoCase, TwiceCase, WordsCase, photo_case, twice_cases
 from simsearch.filing.evidence import ImageSeen
 from simsearch.filing.filed import Filing
 from simsearch.filing.judging import BY_LOOKS, LOOKS, Judge

@@ -87,8 +87,7 @@ class Watcher:
         `filing`.
         """
         done, total, looked, again = 0, len({*due, *mates}), set[int](), set[int]()
-        for wave in ("due", "again", "mates"):
-            ids = {"due": due, "again": again, "mates": mates}[wave]
+        for wave, ids in (("due", due), ("again", again), ("mates", mates)):  # the first fills the second
             queue = sorted({*ids} - looked, key=lambda i: (filing.images[i].sku, filing.rank(i)))
             total = max(total, done + len(queue))
             blocks = [(queue[start : start + _BLOCK], wave == "mates") for start in range(0, len(queue), _BLOCK)]
