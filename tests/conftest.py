@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import milvus as milvus_servers
+from tests.browser import browser as browser
 from tests.postgres import Server, binaries, binaries_with_pgvector, serving
 
 if TYPE_CHECKING:

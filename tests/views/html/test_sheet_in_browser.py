@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
@@ -17,10 +16,9 @@ from simsearch.core.types import Verification
 from simsearch.duplicates import DuplicateGroup, DuplicatePair, Findings
 from simsearch.duplicates.review_file import read_reviews
 from simsearch.views.html.duplicates import write_sheet
-from tests.server.page.conftest import CHROMIUM, FLAGS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.slow
 LOOK = Verification(0.99, 0.9, 0.9, 40, 40.0)
@@ -37,22 +35,18 @@ def group(first: int, size: int) -> DuplicateGroup:
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
+def page(tmp_path: Path, browser: Browser) -> Iterator[Page]:
     """The first page of a sheet; none of its pages may complain."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not os.path.exists(CHROMIUM):
-        pytest.skip(f"{CHROMIUM} is not there: apt-get install chromium")
     groups = (group(1, LARGE), *(group(100 + 2 * i, 2) for i in range(GROUPS - 1)))
     write_sheet(tmp_path / "sheet.html", Findings(groups, (), 2 * GROUPS, GROUPS, 0), ImageSettings(), limit=ON_A_PAGE)
     complaints: list[str] = []
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        opened = browser.new_page(viewport={"width": 1280, "height": 900})
-        opened.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.goto((tmp_path / "sheet.html").as_uri())
-        yield opened
-        browser.close()
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    opened = context.new_page()
+    opened.on("console", lambda told: complaints.append(told.text) if told.type in ("error", "warning") else None)
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    opened.goto((tmp_path / "sheet.html").as_uri())
+    yield opened
+    context.close()
     assert complaints == []
 
 
