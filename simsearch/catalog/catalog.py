@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -100,18 +102,20 @@ class Catalog:
     def changes(self, since: int) -> Changes:
         """What was described, read, renamed and retired after the revision `since`; -1: all that there is."""
         ok = ImageRow.verdict == Verdict.OK.value
+        # SQLite begins with the indexes on revisions only where it neither has to put in order nor to join.
         described, read = (
-            sa.select(ImageRow.id, column).where(column > since, ok).order_by(ImageRow.id)
+            sa.select(ImageRow.id, column).where(column > since, ok)
             for column in (ImageRow.described_revision, ImageRow.read_revision)
         )
         changed = ProductRow.changed_revision
-        renamed = sa.select(ImageRow.id, changed).join(ProductRow).where(changed > since, ok).order_by(ImageRow.id)
+        revision_of = sa.select(changed).where(ProductRow.id == ImageRow.product_id).scalar_subquery()
+        products = sa.select(ProductRow.id).where(changed > since)
+        renamed = sa.select(ImageRow.id, revision_of).where(ImageRow.product_id.in_(products), ok)
         retired = sa.select(ImageRow.id).where(ImageRow.retired_revision > since)
         with self.database.read() as c:
             revision = c.scalar(sa.select(StateRow.revision)) or 0
-            rows = np.array(c.execute(described).all(), np.int64).reshape(-1, 2)
+            rows, printed, named = (_by_id(c.execute(q).all()) for q in (described, read, renamed))
             gone = np.array(c.scalars(retired).all(), np.int64)
-            printed, named = (np.array(c.execute(q).all(), np.int64).reshape(-1, 2) for q in (read, renamed))
         columns = (part[:, i].copy() for part in (rows, printed, named) for i in range(2))
         ids, described_revisions, *others = columns
         return Changes(revision, ids, described_revisions, gone, *others)
@@ -119,6 +123,12 @@ class Catalog:
     def close(self) -> None:
         """Give the connections back."""
         self.database.close()
+
+
+def _by_id(rows: Sequence[Any]) -> np.ndarray[Any, Any]:
+    """(id, revision) of each of `rows`, (n, 2) int64, by ascending id."""
+    found = np.array(rows, np.int64).reshape(-1, 2)
+    return found[np.argsort(found[:, 0], kind="stable")]
 
 
 _REVISION = sa.select(StateRow.revision)

@@ -95,15 +95,14 @@ class Descriptors(Part):
 
     def counts(self) -> dict[str, int]:
         """Fingerprint -> number of active images that have a descriptor under it."""
-        query = (
-            sa.select(MethodRow.fingerprint, sa.func.count())
-            .join(DescriptorRow, DescriptorRow.method_id == MethodRow.id)
-            .join(ImageRow, ImageRow.id == DescriptorRow.image_id)
-            .where(usable())
-            .group_by(MethodRow.fingerprint)
-        )
+        # All of a method are counted in its index. What does not count is looked up by image, and is little.
+        number = sa.select(DescriptorRow.method_id, sa.func.count()).group_by(DescriptorRow.method_id)
+        others = number.where(DescriptorRow.image_id.in_(sa.select(ImageRow.id).where(sa.not_(usable()))))
         with self.database.read() as c:
-            return dict(c.execute(query).all())
+            every, less = dict(c.execute(number).all()), dict(c.execute(others).all())
+            names = c.execute(sa.select(MethodRow.id, MethodRow.fingerprint)).all()
+        left = {str(name): every.get(key, 0) - less.get(key, 0) for key, name in names}
+        return {name: n for name, n in left.items() if n}
 
 
 _SEVERAL = (

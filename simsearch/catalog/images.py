@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -100,10 +100,13 @@ class StoredFile(NamedTuple):
 class Images(Part):
     """Images and their products, active and retired."""
 
-    def known(self, fingerprints: Sequence[str]) -> list[KnownImage]:
+    def known(
+        self, fingerprints: Sequence[str], *, skus: Collection[str] | None = None, sources: Collection[str] = ()
+    ) -> list[KnownImage]:
         """Every active image, refused ones too, and whether it has a descriptor under all `fingerprints`.
 
-        Images that a correction leaves out come first, so that an active one of the same file takes their place.
+        With `skus`, only the images of these, by their row or by a correction, and those that one of `sources` listed
+        last. Images that a correction leaves out come first, so that an active one of the same file takes their place.
         """
         columns = (
             ImageRow.id, ImageRow.product_id, ProductRow.sku, ImageRow.path, ImageRow.source, ImageRow.sha256,
@@ -111,7 +114,8 @@ class Images(Part):
         )  # fmt: skip
         query = sa.select(*columns).join(ProductRow).where(sa.or_(ImageRow.retired_at.is_(None), left_out()))
         with self.database.read() as c:
-            rows = c.execute(query).all()
+            by_id = {row[0]: row for part in _filed(skus, sources) for row in c.execute(query.where(part))}
+        rows = (by_id[image_id] for image_id in sorted(by_id))
         found = [
             KnownImage(
                 image_id, product, sku, path, source, Stamp(*facts), sha256, verdict, described == len(fingerprints),
@@ -215,14 +219,15 @@ class Images(Part):
     def counts(self) -> dict[str, int]:
         """Numbers of products (with an active image), images_ok, images_refused and images_retired."""
         active = ImageRow.retired_at.is_(None)
-        by_verdict = sa.select(ImageRow.verdict, sa.func.count()).where(active).group_by(ImageRow.verdict)
+        # All in one pass over the images; sums are None where there is no image.
+        pass_over = sa.select(
+            sa.func.count(), *(sa.func.sum(sa.case((condition, 1), else_=0)) for condition in (active, usable()))
+        ).select_from(ImageRow)
         with self.database.read() as c:
-            verdicts: dict[str, int] = dict(c.execute(by_verdict).all())
+            every, live, ok = (int(number or 0) for number in c.execute(pass_over).one())
             products = c.scalar(sa.select(sa.func.count(sa.distinct(ImageRow.product_id))).where(active))
-            retired = c.scalar(sa.select(sa.func.count()).select_from(ImageRow).where(~active))
         return {
-            "products": products or 0, "images_ok": verdicts.get("ok", 0), "images_refused": verdicts.get("refused", 0),
-            "images_retired": retired or 0,
+            "products": products or 0, "images_ok": ok, "images_refused": live - ok, "images_retired": every - live,
         }  # fmt: skip
 
     def stale(self, fingerprints: Collection[str]) -> list[tuple[str, SourceRow]]:
@@ -269,6 +274,19 @@ class Images(Part):
                 "images": int(images), "ids": int(ids or 0), "mixed": int(mix or 0), "last": last,
                 "redescribed": int(c.scalar(later) or 0),
             }  # fmt: skip
+
+
+def _filed(skus: Collection[str] | None, sources: Collection[str]) -> Iterator[sa.ColumnElement[bool]]:
+    """Conditions on an image, each for some of `skus` and `sources`; one that is always true where `skus` is None."""
+    if skus is None:
+        yield sa.true()
+        return
+    for part in chunks(sorted(skus)):
+        products = sa.select(ProductRow.id).where(ProductRow.sku.in_(part))
+        yield ImageRow.product_id.in_(products)
+        yield ImageRow.filed_sku.in_(part)
+    for part in chunks(sorted(sources)):
+        yield ImageRow.source.in_(part)
 
 
 def _described(fingerprints: Collection[str]) -> sa.ScalarSelect[int]:

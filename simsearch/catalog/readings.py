@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from simsearch.catalog.codes import write_seen
 from simsearch.catalog.database import Part, chunks, raise_revision
@@ -73,24 +76,21 @@ class Readings(Part):
                 c.execute(sa.update(ImageRow).where(ImageRow.id.in_(part)).values(read_revision=revision))
         return len(active)
 
-    def unread(self, fingerprints: Sequence[str], *, pills: bool = False) -> list[Unread]:
+    def unread(
+        self, fingerprints: Sequence[str], *, pills: bool = False, among: Sequence[int] | None = None
+    ) -> list[Unread]:
         """The images that lack a descriptor under one of `fingerprints`, by id.
 
-        `pills`: also those of loose pills, on which nothing is printed that could be read.
+        `pills`: also those of loose pills, on which nothing is printed that could be read. `among`: only of these ids.
         """
-        columns = ImageRow.id, ImageRow.path, ImageRow.sha256
-        wanted = usable() if pills else sa.and_(usable(), ~_shows_pills())
         with self.database.read() as c:
-            have = {
-                f: set(c.scalars(sa.select(DescriptorRow.image_id).join(MethodRow).where(MethodRow.fingerprint == f)))
-                for f in fingerprints
-            }
-            found = []
-            for image_id, path, sha256 in c.execute(sa.select(*columns).where(wanted).order_by(ImageRow.id)):
-                lacking = tuple(f for f in fingerprints if image_id not in have[f])
-                if lacking:
-                    found.append(Unread(image_id, path, sha256 or "", lacking))
-        return found
+            keys = _keys(c, fingerprints)
+            has = [_has(key) for key in keys]
+            wanted = sa.and_(usable() if pills else sa.and_(usable(), ~_shows_pills()), ~sa.and_(sa.true(), *has))
+            query = sa.select(ImageRow.id, ImageRow.path, ImageRow.sha256, *has).where(wanted).order_by(ImageRow.id)
+            rows: list[Any] = [row for part in _among(among) for row in c.execute(query.where(part))]
+        lacking = [tuple(f for f, there in zip(fingerprints, row[3:], strict=True) if not there) for row in rows]
+        return [Unread(row[0], row[1], row[2] or "", of) for row, of in zip(rows, lacking, strict=True)]
 
     def by_content(self, digests: Collection[str], fingerprints: Sequence[str]) -> dict[str, dict[str, bytes]]:
         """sha256 -> fingerprint -> packed descriptor, as far as an image with that content has one, active or not."""
@@ -107,22 +107,42 @@ class Readings(Part):
                     found.setdefault(str(digest), {})[fingerprint] = data
         return found
 
-    def counts(self, fingerprints: Sequence[str], *, pills: bool = False) -> ReadingCounts:
-        """How many images have descriptors under all `fingerprints`, and how many of the others are to be read."""
-        under = (
-            sa.select(DescriptorRow.image_id)
-            .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
-            .where(MethodRow.fingerprint.in_(fingerprints))
-            .group_by(DescriptorRow.image_id)
-            .having(sa.func.count() == len(fingerprints))
-        )
-        number = sa.select(sa.func.count()).select_from(ImageRow).where(usable())
-        is_read = ImageRow.id.in_(under)
+    def counts(
+        self, fingerprints: Sequence[str], *, pills: bool = False, among: Sequence[int] | None = None
+    ) -> ReadingCounts:
+        """How many images have descriptors under all `fingerprints`, and how many of the others are to be read.
+
+        `pills` and `among` as for :meth:`unread`.
+        """
         with self.database.read() as c:
-            read = c.scalar(number.where(is_read)) or 0
-            unread = c.scalar(number.where(~is_read)) or 0
-            left_out = 0 if pills else c.scalar(number.where(~is_read, _shows_pills())) or 0
-        return ReadingCounts(read, unread - left_out, left_out)
+            is_read = sa.and_(sa.true(), *(_has(key) for key in _keys(c, fingerprints)))
+            kind = sa.case((is_read, "read"), (sa.false() if pills else _shows_pills(), "left out"), else_="unread")
+            numbers = sa.select(kind.label("kind"), sa.func.count()).where(usable()).group_by("kind")
+            found: Counter[str] = Counter()
+            for part in _among(among):
+                found.update(dict(c.execute(numbers.where(part)).all()))
+        return ReadingCounts(found["read"], found["unread"], found["left out"])
+
+
+def _among(ids: Sequence[int] | None) -> Iterator[sa.ColumnElement[bool]]:
+    """Conditions, each for some of the images `ids`; one that is always true where that is None."""
+    if ids is None:
+        yield sa.true()
+        return
+    yield from (ImageRow.id.in_(part) for part in chunks(sorted(ids)))
+
+
+def _keys(c: Connection, fingerprints: Sequence[str]) -> list[int]:
+    """Key of each fingerprint's method; -1, which no descriptor has, where the catalog has none."""
+    query = sa.select(MethodRow.fingerprint, MethodRow.id).where(MethodRow.fingerprint.in_(fingerprints))
+    found: dict[str, int] = dict(c.execute(query).all())
+    return [found.get(fingerprint, -1) for fingerprint in fingerprints]
+
+
+def _has(method: int) -> sa.ColumnElement[bool]:
+    """Condition: the image has a descriptor by the method of this key. It is answered by the index of the keys."""
+    found = sa.select(sa.literal(1)).where(DescriptorRow.method_id == method, DescriptorRow.image_id == ImageRow.id)
+    return found.exists()
 
 
 def _shows_pills() -> sa.ColumnElement[bool]:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 
 import numpy as np
 
 from simsearch.core.errors import DamagedDescriptor, GenerationError
+from simsearch.core.threads import cores
 from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method, unpack
 from simsearch.features.keypoints import column
@@ -104,13 +107,33 @@ def vote_indexes(
             first.train(sample)
     for held in parts:
         index = first.twin()
-        for start in range(0, len(held), _BLOCK):
-            if stop is not None and stop.is_set():
-                raise GenerationError("the build was stopped; run `simsearch rebuild`")
-            part = held[start : start + _BLOCK]
-            index.add(*_joined(keypoints_of(catalog, keypoints, most, part, skip_damaged=skip_damaged)))
+        blocks = (held[start : start + _BLOCK] for start in range(0, len(held), _BLOCK))
+        read = (_joined(keypoints_of(catalog, keypoints, most, part, skip_damaged=skip_damaged)) for part in blocks)
+        _fill(index, read, stop)
         yield index
         del index  # it may be large: nobody holds it while the next one is filled
+
+
+def _fill(index: VoteIndex, blocks: Iterable[tuple[Ids, Bits]], stop: Event | None) -> None:
+    """Add blocks of descriptors in their order. While one is read, the lists of those before it are sought."""
+    waiting: deque[tuple[Ids, Bits, Future[Ids]]] = deque()
+
+    def add() -> None:
+        ids, bits, places = waiting.popleft()
+        index.add(ids, bits, places.result())
+
+    with ThreadPoolExecutor(cores(), "places") as pool:
+        for ids, bits in blocks:
+            if stop is not None and stop.is_set():
+                raise GenerationError("the build was stopped; run `simsearch rebuild`")
+            if not index.trained:
+                index.add(ids, bits)
+                continue
+            waiting.append((ids, bits, pool.submit(index.places, bits)))
+            if len(waiting) > cores():
+                add()
+        while waiting:
+            add()
 
 
 def _joined(of: dict[int, Bits]) -> tuple[Ids, Bits]:

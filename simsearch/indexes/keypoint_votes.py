@@ -15,8 +15,7 @@ Douze and Schmid, 2009).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -54,6 +53,13 @@ _FARTHEST = 256
 """As many bits as two descriptors can differ by; stands for a missing neighbour."""
 _DEEPEST = 1024
 """Neighbours that are asked for at most, where retired images hide the others."""
+
+
+def _filling() -> Any:
+    """What FAISS takes for how many lists are searched."""
+    found = faiss.IVFSearchParameters()
+    found.nprobe = _FILLING_PROBES
+    return found
 
 
 def lists_for(descriptors: int) -> int:
@@ -102,15 +108,34 @@ class VoteIndex:
         """Number of descriptors, not of images."""
         return 0 if self._index is None else int(self._index.ntotal)
 
-    def add(self, ids: Ids, descriptors: Bits) -> None:
-        """Add descriptors (n, dim / 8), each under the id (n,) of its image."""
+    @property
+    def trained(self) -> bool:
+        """Whether it has centres, so that `places` can be asked."""
+        return self._index is not None
+
+    def add(self, ids: Ids, descriptors: Bits, places: Ids | None = None) -> None:
+        """Add descriptors (n, dim / 8), each under the id (n,) of its image. `places`: what `places` says of them."""
         assert len(ids) == len(descriptors)
         if not len(ids):
             return
         if self._index is None:
             self.train(descriptors)
-        with self._filling():
-            self._index.add_with_ids(np.ascontiguousarray(descriptors, np.uint8), np.ascontiguousarray(ids, np.int64))
+        bits, images = np.ascontiguousarray(descriptors, np.uint8), np.ascontiguousarray(ids, np.int64)
+        into = self.places(bits) if places is None else places
+        with one_thread():
+            pointers = (faiss.swig_ptr(array) for array in (bits, images, into))
+            self._index.add_core(len(bits), *pointers)
+
+    def places(self, descriptors: Bits) -> Ids:
+        """The list (n,) that each of descriptors (n, dim / 8) belongs into, once the centres are drawn.
+
+        It is sought less thoroughly than a query seeks lists. FAISS's own threads take five times as long as one where
+        anything else runs, so a caller with several cores asks from several threads.
+        """
+        bits = np.ascontiguousarray(descriptors, np.uint8)
+        with one_thread():
+            _, found = self._centres[-1].search(bits, 1, params=_filling() if len(self._centres) > 1 else None)
+        return np.ascontiguousarray(found[:, 0], np.int64)
 
     def train(self, descriptors: Bits) -> None:
         """Draw the centres from a sample (n, dim / 8) of descriptors. Without it, the first `add` is the sample."""
@@ -131,18 +156,6 @@ class VoteIndex:
         quantizer.add(centres)
         self._index = self._lists(quantizer)
         self._index.nprobe = min(PROBES, self._index.nlist)
-
-    @contextmanager
-    def _filling(self) -> Iterator[None]:
-        """Meanwhile the list of a descriptor is sought less thoroughly than a query does."""
-        if len(self._centres) < 2:  # all centres are compared
-            yield
-            return
-        self._centres[-1].nprobe = _FILLING_PROBES
-        try:
-            yield
-        finally:
-            self._centres[-1].nprobe = _CENTRE_PROBES
 
     def twin(self) -> Self:
         """An empty index with the same centres, so that a descriptor looks into the same lists of both."""

@@ -98,7 +98,9 @@ class Indexer:
         started = time.perf_counter()
         counts: Counter[str] = Counter()
         refusals = [refusal for source in sources for refusal in source.refusals]
-        known = {(k.filed, k.path): k for k in self.catalog.images.known(self.fingerprints)}
+        listed = {row.sku for source in sources for row in source.rows}
+        keys = [] if retire_share is None else [source.key for source in sources]
+        known = {(k.filed, k.path): k for k in self.catalog.images.known(self.fingerprints, skus=listed, sources=keys)}
         self.corrections = self.catalog.corrections.index()
         gone = Gone((), 0, 0)
         if retire_share is not None:
@@ -120,7 +122,8 @@ class Indexer:
 
     def redescribe(self, rows: Sequence[tuple[str, SourceRow]], progress: Progress) -> None:
         """Describe active images again from their files. `rows`: (source, row) of each; see `catalog.images.stale`."""
-        known = {(k.filed, k.path): k for k in self.catalog.images.known(self.fingerprints)}
+        filed = {row.sku for _, row in rows}
+        known = {(k.filed, k.path): k for k in self.catalog.images.known(self.fingerprints, skus=filed)}
         jobs = [Job(row, source, known[row.sku, row.path]) for source, row in rows if (row.sku, row.path) in known]
         self._carry_out(jobs, Counter(), [], progress)
 

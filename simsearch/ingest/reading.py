@@ -17,7 +17,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from simsearch.catalog import Catalog
-from simsearch.catalog.readings import Unread
+from simsearch.catalog.readings import ReadingCounts, Unread
 from simsearch.core import images
 from simsearch.core.code_agreement import keys
 from simsearch.core.config import Config
@@ -92,7 +92,7 @@ class PrintStage:
 
     def status(self) -> PrintStatus:
         """How much of the catalog is read."""
-        found = self.catalog.readings.counts(self.fingerprints, pills=self.pills)
+        found = self._counts()
         return PrintStatus(found.read, found.unread, found.left_out, self.blocked or self._without())
 
     def _without(self) -> str:
@@ -124,29 +124,31 @@ class PrintStage:
         if self.blocked:
             return ReadingReport(why=self.blocked)
         started = time.perf_counter()
-        before = self.catalog.readings.counts(self.fingerprints, pills=self.pills)
+        before = self._counts()
         if not before.unread:
             return ReadingReport(left_out=before.left_out, seconds=time.perf_counter() - started)
+        todo = self._unread()
+        ids = [image.id for content in todo for image in content.images]
         failed: list[Refusal] = []
         try:
-            copied = self._copy()
-            self._read(failed, progress, None if minutes is None else started + 60 * minutes)
+            copied = self._copy(todo)
+            todo = self._unread(ids) if copied else todo
+            self._read(todo, failed, progress, None if minutes is None else started + 60 * minutes)
         except KeyboardInterrupt:
-            left = self.catalog.readings.counts(self.fingerprints, pills=self.pills).unread
-            _LOG.warning("reading was stopped with %d photos to go; `simsearch read` goes on with them", left)
+            text = "reading was stopped with %d photos to go; `simsearch read` goes on with them"
+            _LOG.warning(text, self._counts(ids).unread)
             raise
-        after = self.catalog.readings.counts(self.fingerprints, pills=self.pills)
+        after = self._counts(ids)
         over = minutes is not None and after.unread > len(failed)
         return ReadingReport(
-            read=after.read - before.read, copied=copied, failed=tuple(failed), left=after.unread,
-            left_out=after.left_out, seconds=time.perf_counter() - started,
+            read=after.read, copied=copied, failed=tuple(failed), left=after.unread,
+            left_out=before.left_out, seconds=time.perf_counter() - started,
             why=f"the time of {minutes:g} minutes was over; `simsearch read` goes on" if over else "",
         )  # fmt: skip
 
-    def _copy(self) -> int:
+    def _copy(self, todo: Sequence[_Content]) -> int:
         """Give images the descriptors of others with the same content, as after a source moved; to how many."""
         done = 0
-        todo = self._unread()
         for part in (todo[i : i + _COPIED] for i in range(0, len(todo), _COPIED)):
             known = self.catalog.readings.by_content({content.images[0].sha256 for content in part}, self.fingerprints)
             given: dict[int, Mapping[str, bytes]] = {}
@@ -164,16 +166,19 @@ class PrintStage:
         seen = {i: packed[codes.fingerprint] for i, packed in given.items() if codes.fingerprint in packed}
         return self.catalog.readings.add(given, {i: keys(codes_of(unpack(codes, data, i))) for i, data in seen.items()})
 
-    def _unread(self) -> list[_Content]:
-        """What is to be read, in the order of the lowest image id of each content."""
+    def _unread(self, among: Sequence[int] | None = None) -> list[_Content]:
+        """What is to be read (of the images `among`), in the order of the lowest image id of each content."""
         found: dict[str, list[Unread]] = {}
-        for image in self.catalog.readings.unread(self.fingerprints, pills=self.pills):
+        for image in self.catalog.readings.unread(self.fingerprints, pills=self.pills, among=among):
             found.setdefault(image.sha256, []).append(image)
         return [_Content(tuple(images)) for images in found.values()]
 
-    def _read(self, failed: list[Refusal], progress: Progress, until: float | None) -> None:
-        """Read what is unread until the time `until`, and commit every few seconds and at the end, whatever ends it."""
-        todo = self._unread()
+    def _counts(self, among: Sequence[int] | None = None) -> ReadingCounts:
+        """How many images (of the images `among`) are read and unread."""
+        return self.catalog.readings.counts(self.fingerprints, pills=self.pills, among=among)
+
+    def _read(self, todo: Sequence[_Content], failed: list[Refusal], progress: Progress, until: float | None) -> None:
+        """Read `todo` until the time `until`, and commit every few seconds and at the end, whatever ends it."""
         total = sum(len(content.images) for content in todo)
         given: dict[int, Mapping[str, bytes]] = {}
         done = defects = 0

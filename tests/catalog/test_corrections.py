@@ -73,6 +73,8 @@ def test_a_photo_is_moved_with_its_codes_and_the_table_is_not_forgotten(filled: 
     assert filled.corrections.all() == [Correction(1, FilingAction.MOVE, "A", sha("a"), "B")]
     [known] = [k for k in filled.images.known(["phash-1"]) if k.path == "/p/a.jpg"]
     assert (known.sku, known.filed, known.left_out) == ("B", "A", False)
+    for sku in "AB":  # the source lists it under A, and it is an image of B
+        assert "/p/a.jpg" in [k.path for k in filled.images.known(["phash-1"], skus=[sku])]
     assert filled.codes.images(["gtin:1"]) == [1]
     changes = filled.changes(1)
     assert {1, 2, 3} <= set(changes.renamed_ids.tolist()), "the words of both products hold for other images now"
@@ -92,7 +94,8 @@ def test_an_sku_is_merged_with_all_its_photos(filled: Catalog, new: MakeNew) -> 
 def test_a_photo_that_is_left_out_is_known_and_found_no_more(filled: Catalog) -> None:
     filled.corrections.accept(2, FilingAction.LEAVE_OUT, "A", sha("b"), "")
     assert filed(filled) == {"A": ["a"], "B": ["c"], "C": ["d"]}
-    assert [k.path for k in filled.images.known(["phash-1"]) if k.left_out] == ["/p/b.jpg"]
+    for skus in (None, ["A"]):
+        assert [k.path for k in filled.images.known(["phash-1"], skus=skus) if k.left_out] == ["/p/b.jpg"]
     assert filled.changes(1).retired.tolist() == [2]
     assert filled.housekeeping.drop_descriptors(["phash-1"], filled.revision()) == 1, (
         "the codes alone: it can come back"

@@ -41,6 +41,24 @@ def test_an_added_image_is_known(catalog: Catalog, new: Any) -> None:
     assert catalog.images.counts() == {"products": 2, "images_ok": 2, "images_refused": 1, "images_retired": 0}
 
 
+def test_known_are_the_images_of_some_products_and_of_what_a_source_listed(
+    catalog: Catalog, new: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simsearch.catalog.database._CHUNK", 2)
+    listed = [(sku, f"/{sku}/{n}", f"/source-{n}") for sku in "ABCDE" for n in range(2)]
+    catalog.images.apply(add=[new(sku, path, bits(1), source=source) for sku, path, source in listed])
+
+    def paths(skus: list[str] | None, sources: list[str]) -> list[str]:
+        found = catalog.images.known([P], skus=skus, sources=sources)
+        assert [k.id for k in found] == sorted({k.id for k in found})
+        return [k.path for k in found]
+
+    assert paths(None, []) == [path for _, path, _ in listed]
+    assert paths(["A", "C", "E", "none"], []) == ["/A/0", "/A/1", "/C/0", "/C/1", "/E/0", "/E/1"]
+    assert paths(["A"], ["/source-1"]) == ["/A/0", "/A/1", "/B/1", "/C/1", "/D/1", "/E/1"]
+    assert paths([], []) == []
+
+
 def test_described_means_under_every_fingerprint(catalog: Catalog, new: Any) -> None:
     both = {P: b"x", S: b"y"}
     catalog.images.apply(
@@ -51,6 +69,8 @@ def test_described_means_under_every_fingerprint(catalog: Catalog, new: Any) -> 
     assert known(catalog, P)["/1"].described
     assert known(catalog, "orb-9")["/4"].described  # an image without keypoints has an empty descriptor
     assert catalog.descriptors.counts() == {P: 2, S: 1, "orb-9": 1}
+    catalog.images.apply(retire=[known(catalog)["/2"].id])
+    assert catalog.descriptors.counts() == {P: 1, "orb-9": 1}
 
 
 def test_retired_images_are_gone_but_kept(catalog: Catalog, new: Any) -> None:

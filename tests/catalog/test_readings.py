@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from simsearch.catalog import Catalog
 from simsearch.catalog.readings import ReadingCounts, Unread
 
@@ -26,6 +28,19 @@ def test_unread_are_those_that_lack_a_descriptor(catalog: Catalog, new: Any) -> 
     assert [u.id for u in catalog.readings.unread(["reading-2"])] == [1, 2]  # other weights or settings
     assert catalog.readings.counts([R, C]) == ReadingCounts(1, 1, 0)
     assert catalog.descriptors.of(C, [1, 2]) == {1: b""}  # no code is on it, which is known then
+
+
+def test_what_is_asked_of_some_images_is_told_of_them_alone(
+    catalog: Catalog, new: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simsearch.catalog.database._CHUNK", 2)
+    catalog.images.apply(add=[new("A", f"/{i}", PACKED) for i in range(1, 8)])
+    catalog.readings.add({i: {R: b"r"} for i in (2, 3, 6)})
+    assert [u.id for u in catalog.readings.unread([R], among=[7, 1, 2, 3, 5])] == [1, 5, 7]
+    assert catalog.readings.unread([R], among=[]) == []
+    assert catalog.readings.counts([R], among=[1, 2, 3]) == ReadingCounts(2, 1, 0)
+    assert catalog.readings.counts([R], among=[]) == ReadingCounts(0, 0, 0)
+    assert catalog.readings.counts([R]) == ReadingCounts(3, 4, 0)
 
 
 def test_one_writing_is_one_revision(catalog: Catalog, new: Any) -> None:

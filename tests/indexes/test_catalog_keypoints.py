@@ -84,6 +84,19 @@ def test_the_same_whatever_is_read_at_once(catalog: Catalog, monkeypatch: pytest
     assert vote_index(catalog, ORB, 20, ids=np.array([1, 4])).ids().tolist() == [1, 4]
 
 
+def test_lists_are_sought_on_any_number_of_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = filed(tmp_path, range(60))
+    monkeypatch.setattr(keypoint_votes, "lists_for", lambda _: 1500)
+    monkeypatch.setattr(catalog_keypoints, "_BLOCK", 4)
+    written = []
+    for threads in (1, 5):
+        monkeypatch.setattr(catalog_keypoints, "cores", lambda threads=threads: threads)
+        vote_index(catalog, ORB, 40).save(tmp_path / "one.index")
+        written.append((tmp_path / "one.index").read_bytes())
+    assert written[0] == written[1]
+    catalog.close()
+
+
 # -- the audit of the votes ------------------------------------------------------------------------------------------
 
 
