@@ -16,7 +16,7 @@ from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method
 from simsearch.features.reading.stored import texts
 from simsearch.indexes.text import Document
-from simsearch.indexes.text_terms import Terms, Text, ascending, text_of
+from simsearch.indexes.text_terms import Terms, Text, ascending, text_of, texts_of
 from simsearch.indexes.text_weights import TextWeights
 
 if TYPE_CHECKING:
@@ -39,10 +39,10 @@ def print_of(reading: Descriptor) -> Text:
     return text_of(texts(reading.tobytes()))
 
 
-def words_of(product: ProductFacts) -> Text:
-    """The text of what the table says of a product: name with strength, form, maker and attributes."""
+def words_of(product: ProductFacts) -> list[str]:
+    """What the table says of a product: name with strength, form, maker and attributes."""
     attributes = [str(value)[:_LONGEST] for value in list(product.attributes.values())[:_MOST_ATTRIBUTES]]
-    return text_of([title(product.name, product.strength), product.form, product.manufacturer, *attributes])
+    return [title(product.name, product.strength), product.form, product.manufacturer, *attributes]
 
 
 @dataclass(frozen=True)
@@ -68,8 +68,8 @@ class CatalogText:
         images = self._by_product(ids)
         for start in range(0, len(images), _BLOCK):
             part = dict(images[start : start + _BLOCK])
-            for product in self.catalog.selection.named(part):
-                text = words_of(product)
+            named = list(self.catalog.selection.named(part))
+            for product, text in zip(named, texts_of(map(words_of, named)), strict=True):
                 if text:
                     yield Document(product.id, np.array(sorted(part[product.id]), np.int64), text)
 
@@ -87,7 +87,8 @@ class CatalogText:
             waiting += len(entry[1])
             if number == len(images) or waiting >= _BLOCK:
                 readings = self._texts([i for _, held in block for i in held])
-                named = {p.id: words_of(p) for p in self.catalog.selection.named(product for product, _ in block)}
+                products = list(self.catalog.selection.named(product for product, _ in block))
+                named = dict(zip((p.id for p in products), texts_of(map(words_of, products)), strict=True))
                 for product, held in block:
                     said = [named[product], *(readings[i] for i in held if i in readings)]
                     terms = ascending(np.concatenate([text.terms for text in said]))
@@ -101,13 +102,13 @@ class CatalogText:
         return [(product, [i for _, i in group]) for product, group in groupby(filed, key=lambda entry: entry[0])]
 
     def _texts(self, ids: list[int]) -> dict[int, Text]:
-        found = {}
+        lines: dict[int, list[str]] = {}
         for image_id, data in self.catalog.descriptors.of(self.reading.fingerprint, ids).items():
             try:
-                found[image_id] = print_of(np.frombuffer(data, np.uint8))
+                lines[image_id] = texts(data)
             except ValueError:
                 error = DamagedDescriptor(image_id, self.reading.fingerprint)
                 if not self.skip_damaged:
                     raise error from None
                 _LOG.warning("%s; until then the image is not found by its print", error)
-        return found
+        return dict(zip(lines, texts_of(lines.values()), strict=True))

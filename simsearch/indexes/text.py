@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from simsearch.core.types import Ids
 from simsearch.indexes import text_file
 from simsearch.indexes.base import one_thread
-from simsearch.indexes.text_asked import Asked, heaviest
-from simsearch.indexes.text_sketch import BITS, knows, sketch, table
-from simsearch.indexes.text_terms import Terms, Text
+from simsearch.indexes.text_asked import Asked, heaviest_of
+from simsearch.indexes.text_sketch import BITS, knows, sketch, sketches, table
+from simsearch.indexes.text_terms import Terms, Text, ascending
 from simsearch.indexes.text_weights import TextWeights
 
 CANDIDATES = 64
@@ -44,7 +44,7 @@ _COMMON = 64
 """Documents from which a word is not rare."""
 _SHARING = 128
 """Documents that rare words add to the candidates, at most."""
-_BLOCK = 4096
+_BLOCK = 1024
 """Documents that are put into an index at once."""
 _SHARED_WORK = 200_000
 """Documents from which FAISS shares a search between threads."""
@@ -252,22 +252,20 @@ def _block(documents: Sequence[Document], weights: TextWeights, spool: BinaryIO 
     """What an index holds of some documents: the bits, squares, products, images and how many each has; rare words and
     how many each has; terms, unless they were written to `spool`, and how many each has.
     """
-    terms = [np.sort(heaviest(document.text.terms, weights, MOST_TERMS)) for document in documents]
-    words = [heaviest(document.text.words, weights, RARE_WORDS) for document in documents]
-    units = [weights.units(held) for held in terms]
-    bits = [sketch(*pair) for pair in zip(terms, units, strict=True)]
-    none = np.zeros(0, np.uint32)
-    kept = np.concatenate([none, *terms])
+    count = len(documents)
+    words, _, of_words = heaviest_of([d.text.words for d in documents], weights, RARE_WORDS)
+    terms, units, owners = heaviest_of([d.text.terms for d in documents], weights, MOST_TERMS)
+    bits = sketches(terms, units, owners, count)
+    squares = np.bincount(owners, units**2, minlength=count).astype(np.int64)  # below 2^53: exact in any order
+    kept = ascending(owners.astype(np.uint64) << np.uint64(32) | terms).astype(np.uint32)  # as in an `Arrays`
     if spool is not None:
         spool.write(kept.data)
-        kept = none
+        kept = kept[:0]
     return (
-        np.array(bits, np.uint8).reshape(-1, BITS // 8), np.array([(u**2).sum() for u in units], np.int64),
-        np.array([d.product for d in documents], np.int64),
+        bits, squares, np.array([d.product for d in documents], np.int64),
         np.concatenate([np.zeros(0, np.int64), *(d.images for d in documents)]),
         np.array([len(d.images) for d in documents], np.int64),
-        np.concatenate([none, *words]), np.array([len(w) for w in words], np.int64),
-        kept, np.array([len(t) for t in terms], np.int64),
+        words, np.bincount(of_words, minlength=count), kept, np.bincount(owners, minlength=count),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -9,13 +10,18 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.indexes.text_terms import Terms, Text
+from simsearch.indexes.text_terms import Terms, Text, numbered
 from simsearch.indexes.text_weights import TextWeights
 
 _ASKED_WORDS = 32
 """Rarest words of a photo that are looked up."""
 _HEAVIEST = 1 << 16
 """More than any weight, in 1/64."""
+_OWNER = np.uint64(32 + 17)
+"""Bits of a term and of a weight."""
+_OF_WEIGHT = np.uint64(2**17 - 1)
+MOST_TOGETHER = 2**15
+"""Documents whose heaviest terms are found at once, at most."""
 _LOWER_BITS = 15
 """Bits of a term that do not count when it is looked for first."""
 
@@ -65,6 +71,20 @@ class Asked:
     def square(self) -> int:
         """Of the length of its vector."""
         return int((self.units**2).sum())
+
+
+def heaviest_of(
+    terms: Sequence[Terms], weights: TextWeights, most: int
+) -> tuple[Terms, NDArray[np.int64], NDArray[np.int64]]:
+    """`heaviest` of each of several documents: the terms (n,) of all, their weights, and the document of each."""
+    assert len(terms) <= MOST_TOGETHER
+    joined, owners = np.concatenate([np.zeros(0, np.uint32), *terms]), numbered(map(len, terms))
+    # A document, a weight and a term are one number, so that one sort puts all in order.
+    lighter = (_HEAVIEST - weights.units(joined)).astype(np.uint64)
+    keys = np.sort(owners.astype(np.uint64) << _OWNER | lighter << np.uint64(32) | joined)
+    keys = keys[np.arange(len(keys)) - np.searchsorted(owners, owners) < most]
+    units = _HEAVIEST - (keys >> np.uint64(32) & _OF_WEIGHT).astype(np.int64)
+    return keys.astype(np.uint32), units, (keys >> _OWNER).astype(np.int64)
 
 
 def heaviest(terms: Terms, weights: TextWeights, most: int) -> Terms:

@@ -19,11 +19,17 @@ _AT_ONCE = 2**20
 
 def sketch(terms: Terms, units: NDArray[np.int64]) -> NDArray[np.uint8]:
     """The sketch (128,) of terms with their weights."""
-    sums, mixed = np.zeros(BITS), places(terms)
+    return sketches(terms, units, np.zeros(len(terms), np.int64), 1).reshape(-1)
+
+
+def sketches(terms: Terms, units: NDArray[np.int64], owners: NDArray[np.int64], count: int) -> NDArray[np.uint8]:
+    """The sketches (count, 128) of several documents. `owners`: the document (n,) of each of `terms`."""
+    sums, mixed = np.zeros(count * BITS), places(terms)
     for spread in (mixed >> np.uint64(16 * turn) for turn in range(_PLACES)):
         signed = np.where(spread & np.uint64(BITS), units, -units)
-        sums += np.bincount((spread & np.uint64(BITS - 1)).astype(np.int64), signed, minlength=BITS)
-    return np.packbits(sums > 0)
+        at = owners * BITS + (spread & np.uint64(BITS - 1)).astype(np.int64)
+        sums += np.bincount(at, signed, minlength=len(sums))
+    return np.packbits(sums.reshape(count, BITS) > 0, axis=1)
 
 
 def table(terms: Terms) -> NDArray[np.uint8]:

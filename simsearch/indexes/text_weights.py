@@ -14,6 +14,7 @@ import hashlib
 import math
 from collections.abc import Collection, Iterable
 from functools import cached_property
+from itertools import accumulate, islice, pairwise
 from pathlib import Path
 from typing import Self
 
@@ -30,6 +31,8 @@ _PER_DOCUMENT = 512
 """Counters of a row for each product, so that few terms share one."""
 _REMEMBERED = 200_000
 """Terms of which `weight` remembers what it said, because the contenders of one photo share most of theirs."""
+_TOGETHER = 1024
+"""Documents that are counted at once."""
 _FEWEST, _MOST = 2**12, 2**21
 """Counters of a row: at most 16 MiB in all, for catalogs of any size."""
 
@@ -49,11 +52,13 @@ class TextWeights:
         """Count the terms of each document. `expected`: about how many documents there will be."""
         buckets = 1 << (min(max(expected * _PER_DOCUMENT, _FEWEST), _MOST) - 1).bit_length()
         counts = np.zeros((_ROWS, buckets), np.uint32)
-        number = 0
-        for terms in documents:
-            for row, at in zip(counts, _buckets(terms, buckets), strict=True):
-                row[at] += 1  # once a document, also where two of its terms share a counter: NumPy adds once
-            number += 1
+        number, left = 0, iter(documents)
+        while some := list(islice(left, _TOGETHER)):
+            bounds = [0, *accumulate(map(len, some))]
+            for row, at in zip(counts, _buckets(np.concatenate(some), buckets), strict=True):
+                for start, end in pairwise(bounds):
+                    row[at[start:end]] += 1  # once a document, also where two of its terms share a counter
+            number += len(some)
         return cls(number, counts)
 
     @cached_property

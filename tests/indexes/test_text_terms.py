@@ -10,9 +10,20 @@ import numpy as np
 import pytest
 
 from simsearch.features.reading.text import grams, normalised
-from simsearch.indexes.text_terms import grams_of, place, places, term, text_of, word_term
+from simsearch.indexes.text_terms import grams_of, place, places, term, text_of, texts_of, word_term
 
 LINES = ["HEMIPAN® 500 mg", "24 Tablets", "Für Kinder ab 6", "Dolo"]
+
+
+def test_texts_of_many_documents_are_those_of_each() -> None:
+    documents = [LINES, [], ["a"], ["µg 💊 中文", "Kinder 6"], ["", "  "], LINES[::-1], ["x" * 300]]
+    for count in (len(documents), 2, 1, 0):
+        together = texts_of(documents[:count])
+        assert len(together) == count
+        for text, lines in zip(together, documents, strict=False):
+            alone = text_of(lines)
+            assert np.array_equal(text.terms, alone.terms)
+            assert np.array_equal(text.words, alone.words)
 
 
 def test_a_text_holds_its_n_grams_and_its_words() -> None:
