@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from simsearch.features.network.quick_start import QuickInference
 
 _PILLS, _OTHER = SURFACES.index(Surface.PILLS), SURFACES.index(Surface.OTHER)
-_PERHAPS_PILLS = 0.2
-"""Probability of loose pills from which pills are looked for where something else is likelier."""
+_PERHAPS_PILLS = 0.03
+"""Probability of loose pills from which pills are looked for where something else is likelier. Of 504 photos of boxes
+and 33 of strips none has so much."""
+_LIKELY_PILLS = 0.2
+"""Probability from which what no package is likelier than is pills where pills are found."""
 _MOST_LOOSE = 4
 """Pills that are taken for loose ones in such a photo: more of them are likelier those of a blister strip."""
 
@@ -85,7 +88,7 @@ class Siamese:
         # Precision and device stay out of the fingerprint: their embeddings agree (cosine >= 0.999), and catalogs move
         # between machines.
         computed = _Computed(settings.crop_pills, built_in().digest if settings.crop_pills else "")
-        self.fingerprint = fingerprint(self.name, computed, version=2, digest=self.weights.digest)
+        self.fingerprint = fingerprint(self.name, computed, version=3, digest=self.weights.digest)
 
     @property
     def inference(self) -> Inference | QuickInference:
@@ -133,15 +136,26 @@ class Siamese:
     def _settle(self, images: Sequence[Image], surfaces: NDArray[np.float32]) -> None:
         """Where a photo may show loose pills or anything else, the network that finds pills decides.
 
-        A pill on cloth or in a page of print is often taken for something else. Of 157 photos that people took of
-        pills six were, and of 1,278 official ones 14, all of them pills; of 168 photos of boxes and 17 of strips none.
+        A pill on cloth or in a page of print is often taken for something else. What is found must be called pills when
+        it is seen from near, or fill a photo that is called no package, unless pills are likely anyway (docs/pills.md).
         """
         from simsearch.features.network.pill_crop import cropped
 
-        for image, row in zip(images, surfaces, strict=True):
-            doubtful = row.argmax() == _OTHER and row[_PILLS] >= _PERHAPS_PILLS
-            if doubtful and 0 < len(image.once(cropped).outlines) <= _MOST_LOOSE:
-                row[[_PILLS, _OTHER]] = row[_PILLS] + row[_OTHER], 0
+        best = surfaces.argmax(axis=1)
+        doubtful = np.flatnonzero((best != _PILLS) & (surfaces[:, _PILLS] >= _PERHAPS_PILLS)).tolist()
+        found = {i: images[i].once(cropped) for i in doubtful}
+        near = {
+            i: np.ascontiguousarray(crop.pixels)
+            for i, crop in found.items()
+            if crop.pixels.shape != images[i].pixels.shape
+        }
+        called = dict(zip(near, self._pass(list(near.values()))[1].argmax(axis=1), strict=True)) if near else {}
+        for i, crop in found.items():
+            no_package = best[i] == _OTHER
+            seen = called[i] == _PILLS if i in called else no_package
+            likely = no_package and surfaces[i, _PILLS] >= _LIKELY_PILLS
+            if 0 < len(crop.outlines) <= _MOST_LOOSE and (seen or likely):
+                surfaces[i, [_PILLS, best[i]]] = surfaces[i, [_PILLS, best[i]]].sum(), 0
 
     def _pass(self, pixels: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Embeddings (n, d) and probabilities (n, len(SURFACES)) of n photos of any size."""

@@ -46,8 +46,8 @@ FINGERPRINTS = {
     "phash": "phash-753c11e8a7f0e3f6",
     "pills": "pills-88711e256de21433",
     "reading": "reading-2f59857e47d9e87f",
-    "siamese": "siamese-0d3d095f8774c1cc",
-    "siamese-contrastive": "siamese-contrastive-fe3c786c0024f716",
+    "siamese": "siamese-aa8333f63289ffaa",
+    "siamese-contrastive": "siamese-contrastive-99ed279e5ccccaea",
     "sift": "sift-38b988777feb3b41",
 }
 """Under which catalogs in the field hold descriptors made with default settings."""

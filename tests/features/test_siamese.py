@@ -77,24 +77,37 @@ def test_a_crop_that_shows_no_pills_to_the_network_is_not_taken(kit: Any, monkey
     assert (embedding.tolist(), surface) == ([0, 1], Surface.PILLS)
 
 
-@pytest.mark.parametrize(("pills", "shown", "wanted"), [
-    (0.3, True, Surface.PILLS),
-    (0.3, False, Surface.OTHER),  # none is found
-    (0.1, True, Surface.OTHER),  # it hardly looks like pills
+@pytest.mark.parametrize(("likeliest", "pills", "near", "shown", "wanted"), [
+    (Surface.OTHER, 0.3, Surface.OTHER, True, Surface.PILLS),
+    (Surface.OTHER, 0.3, Surface.OTHER, False, Surface.OTHER),  # none is found
+    (Surface.OTHER, 0.1, Surface.PILLS, True, Surface.PILLS),
+    (Surface.FRONT, 0.1, Surface.PILLS, True, Surface.PILLS),
+    (Surface.OTHER, 0.1, Surface.OTHER, True, Surface.OTHER),  # from near it looks like none
+    (Surface.FRONT, 0.3, Surface.FRONT, True, Surface.FRONT),
+    (Surface.FRONT, 0.02, Surface.PILLS, True, Surface.FRONT),  # it hardly looks like pills
 ])  # fmt: skip
 def test_where_pills_are_in_doubt_those_that_are_found_decide(
-    kit: Any, monkeypatch: pytest.MonkeyPatch, pills: float, shown: bool, wanted: Surface
+    kit: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    likeliest: Surface,
+    pills: float,
+    near: Surface,
+    shown: bool,
+    wanted: Surface,
 ) -> None:
     method = create("siamese", {"weights": str(kit.weights)})
     assert isinstance(method, Siamese)
+    pixels = scene(TABLET) if shown else np.full((480, 480, 3), 206, np.uint8)
 
     def passed(seen: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         surfaces = np.zeros((len(seen), len(SURFACES)), np.float32)
-        surfaces[:, SURFACES.index(Surface.PILLS)], surfaces[:, SURFACES.index(Surface.OTHER)] = pills, 0.9 - pills
+        for row, of in zip(surfaces, seen, strict=True):
+            whole = of.shape == pixels.shape
+            row[SURFACES.index(likeliest if whole else near)] = 0.9 - pills
+            row[SURFACES.index(Surface.PILLS)] += pills * whole
         return np.zeros((len(seen), 2), np.float32), surfaces
 
     monkeypatch.setattr(method, "_pass", passed)
-    pixels = scene(TABLET) if shown else np.full((480, 480, 3), 206, np.uint8)
     [(_, surface, probability)] = method.describe_with_surface([image(pixels)])
     assert surface is wanted
-    assert probability == pytest.approx(0.9 if wanted is Surface.PILLS else 0.9 - pills)
+    assert probability == pytest.approx(0.9 if wanted is Surface.PILLS else 0.9 - pills, abs=1e-6)
