@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -15,6 +16,10 @@ from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable,
 from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Ids
 
+_SWEPT = 4096
+"""Ids of one block of a sweep: 70 MB on the disk."""
+_LARGE = 4 * 2**30
+"""Bytes of a catalog from which it may not stay in memory as a whole."""
 _ROWS = 16_384
 """Descriptors read at once: 16 MB of embeddings."""
 Matrix = tuple[Ids, np.ndarray[Any, Any]]
@@ -46,26 +51,24 @@ class Descriptors(Part):
         width: int,
         *,
         since: int = -1,
-        at: int | None = None,
         rows: int = _ROWS,
         on_damage: OnDamage | None = None,
     ) -> Iterator[Matrix]:
         """The descriptors under `fingerprint` of the active images, up to `rows` at a time, by ascending image id.
 
-        With `since`, only of images described after that revision. With `at`, of those that were active as of that
-        revision, also if they were retired since: a long job sees one state. All blocks are read in one transaction,
-        which stays open until the iterator is used up or closed.
+        With `since`, only of images described after that revision. All blocks are read in one transaction, which stays
+        open until the iterator is used up or closed.
 
         Raises:
             DamagedDescriptor: one has another size than `width` of `dtype`. With `on_damage`, that is called with the
                 error instead, and the image is left out.
         """
         size = width * dtype.itemsize
-        asked = {"fingerprint": fingerprint, "since": since if at is None else at}
+        asked = {"fingerprint": fingerprint, "since": since}
         options = {"yield_per": rows}
         with (
             self.database.read() as c,
-            closing(c.execute(_DATA[_form(since, at)], asked, execution_options=options)) as found,
+            closing(c.execute(_DATA[_form(since, None)], asked, execution_options=options)) as found,
         ):
             for part in found.partitions():
                 ids: Sequence[int]
@@ -75,8 +78,48 @@ class Descriptors(Part):
                     ids, data = _sound(ids, data, size, fingerprint, on_damage)
                 yield np.array(ids, np.int64), np.frombuffer(b"".join(data), dtype).reshape(len(ids), width)
 
+    def sweep(
+        self, wanted: Mapping[str, tuple[np.dtype[Any], int]], at: int, *, along: str | None = None
+    ) -> Iterator[tuple[str, Ids, np.ndarray[Any, Any]]]:
+        """What :meth:`blocks` gives of several fingerprints, in one pass over the catalog.
+
+        SQLite keeps all descriptors of an image side by side. On a disk, a few bytes of each of many images take a
+        hundred times as long as everything, one after the other; so of a large file everything is read.
+
+        Args:
+            wanted: fingerprint -> type and width of its descriptors.
+            at: revision, as for `active_ids`.
+            along: fingerprint of the largest descriptors of an image, which are read first then, and not given.
+
+        Returns:
+            The fingerprint, ids (n,) ascending, and descriptors (n, width), for one block of ids after the other.
+
+        Raises:
+            DamagedDescriptor: one has another size.
+        """
+        file = self.database.file
+        if along is not None and (file is None or file.stat().st_size < _LARGE):
+            along = None
+        with self.database.read() as c:
+            first, last = c.execute(sa.select(sa.func.min(ImageRow.id), sa.func.max(ImageRow.id))).one()
+            for start in range(first or 0, (last or -1) + 1, _SWEPT):
+                between = {"start": start, "end": start + _SWEPT}
+                if along is not None:
+                    deque(c.execute(_SWEEP, between | {"fingerprint": along, "since": at}), maxlen=0)
+                for fingerprint, (dtype, width) in wanted.items():
+                    rows = c.execute(_SWEEP, between | {"fingerprint": fingerprint, "since": at}).all()
+                    if rows:
+                        ids, data = zip(*rows, strict=True)
+                        _sound(ids, data, width * dtype.itemsize, fingerprint, None)
+                        read = np.frombuffer(b"".join(data), dtype).reshape(len(ids), width)
+                        yield fingerprint, np.array(ids, np.int64), read
+
     def active_ids(self, fingerprint: str, *, since: int = -1, at: int | None = None) -> Ids:
-        """Ids (n,) ascending of the active images under `fingerprint`; `since` and `at` as for :meth:`blocks`."""
+        """Ids (n,) ascending of the active images under `fingerprint`.
+
+        With `since`, only those described after that revision. With `at`, those that were active as of that revision,
+        also if they were retired since: a long job sees one state.
+        """
         with self.database.read() as c:
             asked = {"fingerprint": fingerprint, "since": since if at is None else at}
             found = c.scalars(_IDS[_form(since, at)], asked)
@@ -152,6 +195,14 @@ def _active(*columns: Any) -> tuple[sa.Select[Any], sa.Select[Any], sa.Select[An
 
 _IDS = _active(DescriptorRow.image_id)
 _DATA = _active(DescriptorRow.image_id, DescriptorRow.data)
+_SWEEP = _DATA[2].where(DescriptorRow.image_id >= sa.bindparam("start"), DescriptorRow.image_id < sa.bindparam("end"))
+
+
+def has(fingerprint: str) -> sa.ColumnElement[bool]:
+    """Condition: the image has a descriptor under `fingerprint`. The index of keys answers it; no row is read."""
+    method = sa.select(MethodRow.id).where(MethodRow.fingerprint == fingerprint).scalar_subquery()
+    found = sa.select(sa.literal(1)).where(DescriptorRow.method_id == method, DescriptorRow.image_id == ImageRow.id)
+    return found.exists()
 
 
 def add_descriptors(

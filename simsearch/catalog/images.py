@@ -10,12 +10,11 @@ import numpy as np
 import sqlalchemy as sa
 
 from simsearch.catalog.database import Part, chunks, now, raise_revision
-from simsearch.catalog.descriptors import add_descriptors, method_keys
+from simsearch.catalog.descriptors import add_descriptors, has, method_keys
 from simsearch.catalog.products import product_ids, skus, update_products
 from simsearch.catalog.tables import (
     DescriptorRow,
     ImageRow,
-    MethodRow,
     ProductRow,
     RefusalRow,
     Verdict,
@@ -118,7 +117,7 @@ class Images(Part):
         rows = (by_id[image_id] for image_id in sorted(by_id))
         found = [
             KnownImage(
-                image_id, product, sku, path, source, Stamp(*facts), sha256, verdict, described == len(fingerprints),
+                image_id, product, sku, path, source, Stamp(*facts), sha256, verdict, bool(described),
                 filed or sku, retired is not None,
             )
             for image_id, product, sku, path, source, sha256, verdict, described, filed, retired, *facts in rows
@@ -240,7 +239,7 @@ class Images(Part):
         columns = (
             ImageRow.source, filed, ImageRow.path, ImageRow.image, ImageRow.surface, ImageRow.surface_probability,
         )  # fmt: skip
-        query = sa.select(*columns).join(ProductRow).where(usable(), _described(fingerprints) < len(fingerprints))
+        query = sa.select(*columns).join(ProductRow).where(usable(), ~_described(fingerprints))
         found = []
         with self.database.read() as c:
             for source, sku, path, image, surface, probability in c.execute(query.order_by(ImageRow.id)):
@@ -289,15 +288,9 @@ def _filed(skus: Collection[str] | None, sources: Collection[str]) -> Iterator[s
         yield ImageRow.source.in_(part)
 
 
-def _described(fingerprints: Collection[str]) -> sa.ScalarSelect[int]:
-    """Sub-query: under how many of `fingerprints` an image has a descriptor."""
-    return (
-        sa.select(sa.func.count())
-        .select_from(DescriptorRow)
-        .join(MethodRow, MethodRow.id == DescriptorRow.method_id)
-        .where(DescriptorRow.image_id == ImageRow.id, MethodRow.fingerprint.in_(fingerprints))
-        .scalar_subquery()
-    )
+def _described(fingerprints: Collection[str]) -> sa.ColumnElement[bool]:
+    """Condition: the image has a descriptor under each of `fingerprints`."""
+    return sa.and_(sa.true(), *map(has, fingerprints))
 
 
 def _image_values(image: NewImage) -> dict[str, Any]:

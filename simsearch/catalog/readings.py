@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from simsearch.catalog.codes import write_seen
 from simsearch.catalog.database import Part, chunks, raise_revision
-from simsearch.catalog.descriptors import add_descriptors, method_keys
+from simsearch.catalog.descriptors import add_descriptors, has, method_keys
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable
 from simsearch.core.types import Surface
 
@@ -83,11 +82,10 @@ class Readings(Part):
 
         `pills`: also those of loose pills, on which nothing is printed that could be read. `among`: only of these ids.
         """
+        present = [has(fingerprint) for fingerprint in fingerprints]
+        wanted = sa.and_(usable() if pills else sa.and_(usable(), ~_shows_pills()), ~sa.and_(sa.true(), *present))
+        query = sa.select(ImageRow.id, ImageRow.path, ImageRow.sha256, *present).where(wanted).order_by(ImageRow.id)
         with self.database.read() as c:
-            keys = _keys(c, fingerprints)
-            has = [_has(key) for key in keys]
-            wanted = sa.and_(usable() if pills else sa.and_(usable(), ~_shows_pills()), ~sa.and_(sa.true(), *has))
-            query = sa.select(ImageRow.id, ImageRow.path, ImageRow.sha256, *has).where(wanted).order_by(ImageRow.id)
             rows: list[Any] = [row for part in _among(among) for row in c.execute(query.where(part))]
         lacking = [tuple(f for f, there in zip(fingerprints, row[3:], strict=True) if not there) for row in rows]
         return [Unread(row[0], row[1], row[2] or "", of) for row, of in zip(rows, lacking, strict=True)]
@@ -114,11 +112,11 @@ class Readings(Part):
 
         `pills` and `among` as for :meth:`unread`.
         """
+        is_read = sa.and_(sa.true(), *map(has, fingerprints))
+        kind = sa.case((is_read, "read"), (sa.false() if pills else _shows_pills(), "left out"), else_="unread")
+        numbers = sa.select(kind.label("kind"), sa.func.count()).where(usable()).group_by("kind")
+        found: Counter[str] = Counter()
         with self.database.read() as c:
-            is_read = sa.and_(sa.true(), *(_has(key) for key in _keys(c, fingerprints)))
-            kind = sa.case((is_read, "read"), (sa.false() if pills else _shows_pills(), "left out"), else_="unread")
-            numbers = sa.select(kind.label("kind"), sa.func.count()).where(usable()).group_by("kind")
-            found: Counter[str] = Counter()
             for part in _among(among):
                 found.update(dict(c.execute(numbers.where(part)).all()))
         return ReadingCounts(found["read"], found["unread"], found["left out"])
@@ -130,19 +128,6 @@ def _among(ids: Sequence[int] | None) -> Iterator[sa.ColumnElement[bool]]:
         yield sa.true()
         return
     yield from (ImageRow.id.in_(part) for part in chunks(sorted(ids)))
-
-
-def _keys(c: Connection, fingerprints: Sequence[str]) -> list[int]:
-    """Key of each fingerprint's method; -1, which no descriptor has, where the catalog has none."""
-    query = sa.select(MethodRow.fingerprint, MethodRow.id).where(MethodRow.fingerprint.in_(fingerprints))
-    found: dict[str, int] = dict(c.execute(query).all())
-    return [found.get(fingerprint, -1) for fingerprint in fingerprints]
-
-
-def _has(method: int) -> sa.ColumnElement[bool]:
-    """Condition: the image has a descriptor by the method of this key. It is answered by the index of the keys."""
-    found = sa.select(sa.literal(1)).where(DescriptorRow.method_id == method, DescriptorRow.image_id == ImageRow.id)
-    return found.exists()
 
 
 def _shows_pills() -> sa.ColumnElement[bool]:

@@ -29,6 +29,11 @@ class Filing:
     @classmethod
     def of(cls, catalog: Catalog, reading: Method | None) -> Filing:
         """As the catalog is now."""
+        with catalog.database.one_view():
+            return cls._of(catalog, reading)
+
+    @classmethod
+    def _of(cls, catalog: Catalog, reading: Method | None) -> Filing:
         images = {filed.id: filed for filed in catalog.selection.contents()}
         groups: dict[str, list[int]] = defaultdict(list)
         for filed in sorted(images.values(), key=lambda f: (f.sku, f.sha256, f.id)):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -144,18 +145,36 @@ class Rebuilder:
 
     def _lane_vectors(self, revision: int) -> Iterator[LaneVectors]:
         """Each lane with all its vectors, read block by block from the catalog."""
-        for m in self.lanes:
-            blocks = self.catalog.descriptors.blocks(m.fingerprint, m.dtype, m.shape[0], at=revision)
-            count = len(self.catalog.descriptors.active_ids(m.fingerprint, at=revision))
-            lane = Lane(m.name, m.fingerprint, m.metric, m.dim)
-            if count * m.shape[0] * m.dtype.itemsize <= _IN_MEMORY:
-                yield lane, *_gathered(blocks, np.empty((count, m.shape[0]), m.dtype))
-                continue
-            self.generations.folder.mkdir(parents=True, exist_ok=True)
-            # The file has no name, so that nothing of it is left, however the build ends.
-            with tempfile.TemporaryFile(dir=self.generations.folder) as spool:
-                ids, vectors = _gathered(blocks, np.memmap(spool, m.dtype, "w+", shape=(count, m.shape[0])))
-                yield lane, ids, vectors
+        of = {m.fingerprint: (m.dtype, m.shape[0]) for m in self.lanes}
+        keypoints = self._keypoints()
+        with ExitStack() as spools:
+            # A spool has no name, so that nothing of it is left, however the build ends.
+            folder = self.generations.folder
+            into = {
+                m.fingerprint: self._room(m, revision, lambda: spools.enter_context(tempfile.TemporaryFile(dir=folder)))
+                for m in self.lanes
+            }
+            ids: dict[str, list[Ids]] = {fingerprint: [np.zeros(0, np.int64)] for fingerprint in of}
+            done = dict.fromkeys(of, 0)
+            along = keypoints.method.fingerprint if keypoints else None
+            for fingerprint, part, vectors in self.catalog.descriptors.sweep(of, revision, along=along):
+                start = done[fingerprint]
+                done[fingerprint] += len(part)
+                into[fingerprint][start : start + len(part)] = vectors
+                ids[fingerprint].append(part)
+            if any(done[fingerprint] != len(room) for fingerprint, room in into.items()):
+                raise GenerationError("the catalog changed while its lock was held; run `simsearch rebuild` again")
+            for m in self.lanes:
+                lane = Lane(m.name, m.fingerprint, m.metric, m.dim)
+                yield lane, np.concatenate(ids[m.fingerprint]), into[m.fingerprint]
+
+    def _room(self, m: MetricMethod, revision: int, spool: Callable[[], IO[bytes]]) -> np.ndarray[Any, Any]:
+        """An array for all vectors of a lane, in memory or, where they are many, in a new `spool`."""
+        shape = len(self.catalog.descriptors.active_ids(m.fingerprint, at=revision)), m.shape[0]
+        if shape[0] * shape[1] * m.dtype.itemsize <= _IN_MEMORY:
+            return np.empty(shape, m.dtype)
+        self.generations.folder.mkdir(parents=True, exist_ok=True)
+        return np.memmap(spool(), m.dtype, "w+", shape=shape)
 
     def _keypoints(self) -> Keypoints | None:
         orb, query = self.methods.get("orb"), self.config.query
@@ -238,18 +257,3 @@ class Rebuilder:
                     size, seconds = sum(f.bytes for f in files), sum(f.build_s for f in files)
                     found[name] = LastBuild(texts[name].images, _TEXT_FACTORY, size, seconds)
         return found
-
-
-def _gathered(
-    blocks: Iterator[tuple[Ids, np.ndarray[Any, Any]]], into: np.ndarray[Any, Any]
-) -> tuple[Ids, np.ndarray[Any, Any]]:
-    """All ids (n,), and `into` filled with all vectors (n, width)."""
-    ids: list[Ids] = [np.zeros(0, np.int64)]
-    done = 0
-    for part, vectors in blocks:
-        into[done : done + len(part)] = vectors
-        ids.append(part)
-        done += len(part)
-    if done != len(into):
-        raise GenerationError("the catalog changed while its lock was held; run `simsearch rebuild` again")
-    return np.concatenate(ids), into

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from simsearch.catalog import Catalog
+from simsearch.catalog import Catalog, descriptors
 from simsearch.core.errors import DamagedDescriptor
 from tests.catalog.conftest import sqlite_alone
 
-P, S = "phash-1", "siamese-1"
+P, S, LONG = "phash-1", "siamese-1", "orb-1"
 U8, F4 = np.dtype(np.uint8), np.dtype(np.float32)
 
 
@@ -88,6 +88,30 @@ def test_blocks_are_the_matrix_in_parts(catalog: Catalog, new: Any, rows: int) -
     ids, found = catalog.descriptors.matrix(P, U8, 8)
     assert np.array_equal(np.concatenate([b[0] for b in blocks]), ids)
     assert np.array_equal(np.concatenate([b[1] for b in blocks]), found)
+
+
+@pytest.mark.parametrize("swept", [1, 2, 3, 100])
+def test_a_sweep_is_the_matrix_of_each_as_of_a_revision(
+    catalog: Catalog, new: Any, monkeypatch: pytest.MonkeyPatch, swept: int
+) -> None:
+    monkeypatch.setattr(descriptors, "_SWEPT", swept)
+    monkeypatch.setattr(descriptors, "_LARGE", 0)
+    wanted: dict[str, tuple[np.dtype[Any], int]] = {S: (F4, 2), P: (U8, 8)}
+    assert list(catalog.descriptors.sweep(wanted, 0)) == []
+    catalog.images.apply(
+        add=[new("A", f"/{i}", bits(i) | {LONG: b"long" * i} | ({S: bytes(8)} if i % 2 else {})) for i in range(1, 8)]
+    )
+    at = catalog.revision()
+    before = {f: catalog.descriptors.matrix(f, *kind) for f, kind in wanted.items()}
+    catalog.images.apply(retire=[3], add=[new("A", "/9", bits(9))])  # later than `at`
+    for along in (None, LONG):
+        found = list(catalog.descriptors.sweep(wanted, at, along=along))
+        for f, (ids, vectors) in before.items():
+            assert np.array_equal(np.concatenate([i for g, i, _ in found if g == f]), ids)
+            assert np.array_equal(np.concatenate([v for g, _, v in found if g == f]), vectors)
+    catalog.images.apply(add=[new("A", "/10", {P: b"short"})])
+    with pytest.raises(DamagedDescriptor, match="image 9: "):
+        list(catalog.descriptors.sweep(wanted, catalog.revision()))
 
 
 def plan(catalog: Catalog, read: Callable[[], object]) -> list[str]:

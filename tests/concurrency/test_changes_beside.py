@@ -164,5 +164,5 @@ def test_descriptors_as_of_a_revision(shelf: Shelf, kit: Kit) -> None:
         app.catalog.images.apply(retire=ids[:3].tolist())
         assert np.array_equal(app.catalog.descriptors.active_ids(fingerprint, at=revision), ids)
         assert len(app.catalog.descriptors.active_ids(fingerprint)) == len(ids) - 3
-        blocks = app.catalog.descriptors.blocks(fingerprint, method.dtype, method.shape[0], at=revision)
-        assert sum(len(part) for part, _ in blocks) == len(ids)
+        blocks = app.catalog.descriptors.sweep({fingerprint: (method.dtype, method.shape[0])}, revision)
+        assert sum(len(part) for _, part, _ in blocks) == len(ids)
