@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.orm import aliased
 
 from simsearch.catalog.database import Part, chunks
-from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable, usable_at
+from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, Verdict, usable, usable_at
 from simsearch.core.errors import DamagedDescriptor
 from simsearch.core.types import Ids
 
@@ -198,11 +199,23 @@ _DATA = _active(DescriptorRow.image_id, DescriptorRow.data)
 _SWEEP = _DATA[2].where(DescriptorRow.image_id >= sa.bindparam("start"), DescriptorRow.image_id < sa.bindparam("end"))
 
 
-def has(fingerprint: str) -> sa.ColumnElement[bool]:
-    """Condition: the image has a descriptor under `fingerprint`. The index of keys answers it; no row is read."""
+def has(fingerprint: str, images: type[ImageRow] = ImageRow) -> sa.ColumnElement[bool]:
+    """Condition: one of `images` has a descriptor under `fingerprint`. The index of keys answers it; no row is read."""
     method = sa.select(MethodRow.id).where(MethodRow.fingerprint == fingerprint).scalar_subquery()
-    found = sa.select(sa.literal(1)).where(DescriptorRow.method_id == method, DescriptorRow.image_id == ImageRow.id)
+    found = sa.select(sa.literal(1)).where(DescriptorRow.method_id == method, DescriptorRow.image_id == images.id)
     return found.exists()
+
+
+def lacking(fingerprints: Iterable[str], among: Sequence[int] | None = None) -> sa.ColumnElement[bool]:
+    """Condition: the image counts, and lacks a descriptor under one of `fingerprints`. `among`: only of these ids.
+
+    Such images are few, and found by indexes alone: the rows of all images lie all over a large catalog's file.
+    """
+    images = aliased(ImageRow)
+    present = sa.and_(sa.true(), *(has(fingerprint, images) for fingerprint in fingerprints))
+    active = [images.retired_at.is_(None), images.verdict == Verdict.OK.value]
+    active += [] if among is None else [images.id.in_(among)]
+    return ImageRow.id.in_(sa.select(images.id).where(*active, ~present))
 
 
 def add_descriptors(

@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from simsearch.catalog.database import Part, chunks, now, raise_revision
-from simsearch.catalog.descriptors import add_descriptors, has, method_keys
+from simsearch.catalog.descriptors import add_descriptors, has, lacking, method_keys
 from simsearch.catalog.products import product_ids, skus, update_products
 from simsearch.catalog.tables import (
     DescriptorRow,
@@ -239,7 +239,7 @@ class Images(Part):
         columns = (
             ImageRow.source, filed, ImageRow.path, ImageRow.image, ImageRow.surface, ImageRow.surface_probability,
         )  # fmt: skip
-        query = sa.select(*columns).join(ProductRow).where(usable(), ~_described(fingerprints))
+        query = sa.select(*columns).join(ProductRow).where(lacking(fingerprints))
         found = []
         with self.database.read() as c:
             for source, sku, path, image, surface, probability in c.execute(query.order_by(ImageRow.id)):

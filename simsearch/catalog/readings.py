@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import sqlalchemy as sa
 
 from simsearch.catalog.codes import write_seen
 from simsearch.catalog.database import Part, chunks, raise_revision
-from simsearch.catalog.descriptors import add_descriptors, has, method_keys
+from simsearch.catalog.descriptors import add_descriptors, has, lacking, method_keys
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable
 from simsearch.core.types import Surface
 
@@ -83,12 +82,14 @@ class Readings(Part):
         `pills`: also those of loose pills, on which nothing is printed that could be read. `among`: only of these ids.
         """
         present = [has(fingerprint) for fingerprint in fingerprints]
-        wanted = sa.and_(usable() if pills else sa.and_(usable(), ~_shows_pills()), ~sa.and_(sa.true(), *present))
-        query = sa.select(ImageRow.id, ImageRow.path, ImageRow.sha256, *present).where(wanted).order_by(ImageRow.id)
+        query = sa.select(ImageRow.id, ImageRow.path, ImageRow.sha256, *present).order_by(ImageRow.id)
+        query = query if pills else query.where(~_shows_pills())
         with self.database.read() as c:
-            rows: list[Any] = [row for part in _among(among) for row in c.execute(query.where(part))]
-        lacking = [tuple(f for f, there in zip(fingerprints, row[3:], strict=True) if not there) for row in rows]
-        return [Unread(row[0], row[1], row[2] or "", of) for row, of in zip(rows, lacking, strict=True)]
+            rows: list[Any] = [
+                row for part in _parts(among) for row in c.execute(query.where(lacking(fingerprints, part)))
+            ]
+        of = [tuple(f for f, there in zip(fingerprints, row[3:], strict=True) if not there) for row in rows]
+        return [Unread(row[0], row[1], row[2] or "", lacks) for row, lacks in zip(rows, of, strict=True)]
 
     def by_content(self, digests: Collection[str], fingerprints: Sequence[str]) -> dict[str, dict[str, bytes]]:
         """sha256 -> fingerprint -> packed descriptor, as far as an image with that content has one, active or not."""
@@ -112,22 +113,21 @@ class Readings(Part):
 
         `pills` and `among` as for :meth:`unread`.
         """
-        is_read = sa.and_(sa.true(), *map(has, fingerprints))
-        kind = sa.case((is_read, "read"), (sa.false() if pills else _shows_pills(), "left out"), else_="unread")
-        numbers = sa.select(kind.label("kind"), sa.func.count()).where(usable()).group_by("kind")
-        found: Counter[str] = Counter()
+        number = sa.select(sa.func.count()).select_from(ImageRow)
+        every = rest = left_out = 0
         with self.database.read() as c:
-            for part in _among(among):
-                found.update(dict(c.execute(numbers.where(part)).all()))
-        return ReadingCounts(found["read"], found["unread"], found["left out"])
+            for part in _parts(among):
+                unread = number.where(lacking(fingerprints, part))
+                every += c.scalar(number.where(usable(), *([] if part is None else [ImageRow.id.in_(part)]))) or 0
+                some = c.scalar(unread) or 0
+                rest += some
+                left_out += (c.scalar(unread.where(_shows_pills())) or 0) if some and not pills else 0
+        return ReadingCounts(every - rest, rest - left_out, left_out)
 
 
-def _among(ids: Sequence[int] | None) -> Iterator[sa.ColumnElement[bool]]:
-    """Conditions, each for some of the images `ids`; one that is always true where that is None."""
-    if ids is None:
-        yield sa.true()
-        return
-    yield from (ImageRow.id.in_(part) for part in chunks(sorted(ids)))
+def _parts(ids: Sequence[int] | None) -> Iterator[Sequence[int] | None]:
+    """The images `ids` in parts; one part, None, where all are meant."""
+    yield from [None] if ids is None else chunks(sorted(ids))
 
 
 def _shows_pills() -> sa.ColumnElement[bool]:

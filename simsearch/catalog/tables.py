@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0010"
+HEAD = "0011"
 """Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
 _NAMES = {
@@ -78,6 +78,8 @@ class ImageRow(Table):
             "uq_images_active", "product_id", "path", unique=True,
             sqlite_where=text("retired_at IS NULL"), postgresql_where=text("retired_at IS NULL"),
         ),
+        # Counting images and finding new ones reads this alone.
+        Index("ix_images_usable", "described_revision", "retired_revision", "retired_at", "verdict", "product_id"),
         CheckConstraint("verdict IN ('ok', 'refused')", name="verdict"),
         {"sqlite_autoincrement": True},  # ids are never reused: an old index must not name a new image
     )  # fmt: skip
@@ -105,7 +107,7 @@ class ImageRow(Table):
     added_at: Mapped[datetime] = mapped_column(DateTime)
     """UTC, as every time here."""
     retired_at: Mapped[datetime | None] = mapped_column(DateTime)
-    described_revision: Mapped[int] = mapped_column(index=True)
+    described_revision: Mapped[int]
     """The catalog's revision that last wrote descriptors of this image."""
     retired_revision: Mapped[int | None] = mapped_column(index=True)
     ctime_ns: Mapped[int | None] = mapped_column(BigInteger)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate, groupby
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from simsearch.core.types import Elsewhere, Ids, Metric
 from simsearch.indexes import faiss_file
 from simsearch.indexes.base import one_thread
+from simsearch.indexes.text_terms import ascending
 
 Bits = NDArray[np.uint8]
 """Binary descriptors, shape (n, dim / 8)."""
@@ -48,6 +50,8 @@ _FEW_LISTS = 1024
 """Centres up to which all are compared."""
 _EXACT = 10_000
 """Descriptors up to which all are compared: some fifty images, the usual size of a delta."""
+_AT_ONCE = 2**22
+"""Ids that are put in order at once."""
 _SEED = 20
 _FARTHEST = 256
 """As many bits as two descriptors can differ by; stands for a missing neighbour."""
@@ -201,13 +205,13 @@ class VoteIndex:
         """Images with at least one descriptor, ascending."""
         if self._index is None:
             return np.zeros(0, np.int64)
-        lists = self._index.invlists
-        held = [
-            np.unique(faiss.rev_swig_ptr(lists.get_ids(i), lists.list_size(i)))
-            for i in range(self._index.nlist)
-            if lists.list_size(i)
-        ]
-        return np.unique(np.concatenate(held)).astype(np.int64)
+        lists, held = self._index.invlists, np.zeros(0, np.int64)
+        sizes = [int(lists.list_size(i)) for i in range(self._index.nlist)]
+        # Of a million images there are 200 million ids, too many to be put in order at once.
+        for _, some in groupby(enumerate(accumulate(sizes)), key=lambda entry: entry[1] // _AT_ONCE):
+            parts = [faiss.rev_swig_ptr(lists.get_ids(i), sizes[i]) for i, _ in some if sizes[i]]
+            held = ascending(np.concatenate([held, *parts]))
+        return held.astype(np.int64)
 
     def save(self, path: Path) -> None:
         """Write one file.

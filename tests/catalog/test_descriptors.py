@@ -139,7 +139,7 @@ def test_what_is_new_is_found_by_its_index(catalog: Catalog, new: Any, what: str
         "active_ids": lambda: catalog.descriptors.active_ids(P, since=0),
     }
     steps = plan(catalog, read[what])
-    assert any("ix_images_described_revision (described_revision>?)" in step for step in steps), steps
+    assert any("ix_images_usable (described_revision>?)" in step for step in steps), steps
     assert any("descriptors_1 (method_id=? AND image_id=?)" in step for step in steps), steps
     assert not any(step.startswith("SCAN") or "TEMP B-TREE" in step for step in steps), steps
 
