@@ -23,8 +23,8 @@ from simsearch.indexes.stored_file import describe_file
 from simsearch.indexes.vote_files import VoteFiles, opened
 from simsearch.indexes.vote_join import join
 
-_HELD = 125_000
-"""Images of an index that is filled in memory: 1 GB. What lies in one file beyond them is joined on disk."""
+_HELD = 62_500
+"""Images of an index that is filled in memory: 0.5 GB. What lies in one file beyond them is joined on disk."""
 _SAMPLE = 50
 """Images whose own keypoints are looked up by the audit."""
 _RECALL = 0.9
