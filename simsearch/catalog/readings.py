@@ -88,8 +88,10 @@ class Readings(Part):
             rows: list[Any] = [
                 row for part in _parts(among) for row in c.execute(query.where(lacking(fingerprints, part)))
             ]
-        of = [tuple(f for f, there in zip(fingerprints, row[3:], strict=True) if not there) for row in rows]
-        return [Unread(row[0], row[1], row[2] or "", lacks) for row, lacks in zip(rows, of, strict=True)]
+        return [
+            Unread(i, path, sha256 or "", tuple(f for f, there in zip(fingerprints, present, strict=True) if not there))
+            for i, path, sha256, *present in rows
+        ]
 
     def by_content(self, digests: Collection[str], fingerprints: Sequence[str]) -> dict[str, dict[str, bytes]]:
         """sha256 -> fingerprint -> packed descriptor, as far as an image with that content has one, active or not."""

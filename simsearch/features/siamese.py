@@ -28,6 +28,8 @@ _PERHAPS_PILLS = 0.03
 and 33 of strips none has so much."""
 _LIKELY_PILLS = 0.2
 """Probability from which what no package is likelier than is pills where pills are found."""
+_FromNear = dict[int, tuple[Descriptor, bool]]
+"""Number of a photo -> the embedding of the crop to its pills, and whether the network calls that pills."""
 _MOST_LOOSE = 4
 """Pills that are taken for loose ones in such a photo: more of them are likelier those of a blister strip."""
 
@@ -126,55 +128,60 @@ class Siamese:
             batch = images[i : i + self.settings.batch]
             embeddings, surfaces = self._pass([image.pixels for image in batch])
             if self.settings.crop_pills:
-                self._settle(batch, surfaces)
+                seen = self._settle(batch, surfaces)
+                self._look_closer(batch, surfaces.argmax(axis=1) == _PILLS, embeddings, seen)
             best = surfaces.argmax(axis=1)
-            if self.settings.crop_pills:
-                self._look_closer(batch, best == _PILLS, embeddings)
             out += [(e, SURFACES[b], float(p[b])) for e, b, p in zip(embeddings, best, surfaces, strict=True)]
         return out
 
-    def _settle(self, images: Sequence[Image], surfaces: NDArray[np.float32]) -> None:
+    def _settle(self, images: Sequence[Image], surfaces: NDArray[np.float32]) -> _FromNear:
         """Where a photo may show loose pills or anything else, the network that finds pills decides.
 
         A pill on cloth or in a page of print is often taken for something else. What is found must be called pills when
         it is seen from near, or fill a photo that is called no package, unless pills are likely anyway (docs/pills.md).
+        Returns what was seen from near.
         """
         from simsearch.features.network.pill_crop import cropped
 
         best = surfaces.argmax(axis=1)
         doubtful = np.flatnonzero((best != _PILLS) & (surfaces[:, _PILLS] >= _PERHAPS_PILLS)).tolist()
-        found = {i: images[i].once(cropped) for i in doubtful}
-        near = {
-            i: np.ascontiguousarray(crop.pixels)
-            for i, crop in found.items()
-            if crop.pixels.shape != images[i].pixels.shape
-        }
-        called = dict(zip(near, self._pass(list(near.values()))[1].argmax(axis=1), strict=True)) if near else {}
-        for i, crop in found.items():
-            no_package = best[i] == _OTHER
-            seen = called[i] == _PILLS if i in called else no_package
+        found = [i for i in doubtful if 0 < len(images[i].once(cropped).outlines) <= _MOST_LOOSE]
+        seen = self._from_near(images, found)
+        for i in found:
+            no_package = bool(best[i] == _OTHER)
             likely = no_package and surfaces[i, _PILLS] >= _LIKELY_PILLS
-            if 0 < len(crop.outlines) <= _MOST_LOOSE and (seen or likely):
+            if likely or (seen[i][1] if i in seen else no_package):
                 surfaces[i, [_PILLS, best[i]]] = surfaces[i, [_PILLS, best[i]]].sum(), 0
+        return seen
 
     def _pass(self, pixels: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Embeddings (n, d) and probabilities (n, len(SURFACES)) of n photos of any size."""
         return self.inference.describe(pixels)
 
-    def _look_closer(self, images: Sequence[Image], pills: NDArray[np.bool_], embeddings: NDArray[np.float32]) -> None:
+    def _from_near(self, images: Sequence[Image], which: Sequence[int]) -> _FromNear:
+        """What the network says of the crops to pills of some photos; a photo that is not cropped is left out."""
+        from simsearch.features.network.pill_crop import cropped
+
+        crops = {i: images[i].once(cropped).pixels for i in which}
+        found = {i: np.ascontiguousarray(crop) for i, crop in crops.items() if crop.shape != images[i].pixels.shape}
+        if not found:
+            return {}
+        embeddings, surfaces = self._pass(list(found.values()))
+        return {i: (e, bool(s.argmax() == _PILLS)) for i, e, s in zip(found, embeddings, surfaces, strict=True)}
+
+    def _look_closer(
+        self, images: Sequence[Image], pills: NDArray[np.bool_], embeddings: NDArray[np.float32], seen: _FromNear
+    ) -> None:
         """Replace the embedding of each photo in which pills are found by that of the crop to them.
 
         The network must call the crop loose pills too. A blister strip in a hand is cropped to something else, and its
-        whole photo is recognised better.
+        whole photo is recognised better. `seen`: what was seen from near already.
         """
-        from simsearch.features.network.pill_crop import cropped
-
-        crops = {i: images[i].once(cropped).pixels for i in np.flatnonzero(pills).tolist()}
-        found = {i: np.ascontiguousarray(crop) for i, crop in crops.items() if crop.shape != images[i].pixels.shape}
-        if found:
-            near, surfaces = self._pass(list(found.values()))
-            kept = surfaces.argmax(axis=1) == _PILLS
-            embeddings[np.array(list(found))[kept]] = near[kept]
+        loose = np.flatnonzero(pills).tolist()
+        near = seen | self._from_near(images, [i for i in loose if i not in seen])
+        for i in loose:
+            if i in near and near[i][1]:
+                embeddings[i] = near[i][0]
 
     def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
         return sigmoid(self.pair_logits(query, others))

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simsearch.core.errors import DamagedDescriptor
+from simsearch.core.numbers import ascending
 from simsearch.core.text import title
 from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method
 from simsearch.features.reading.stored import texts
 from simsearch.indexes.text import Document
-from simsearch.indexes.text_terms import Terms, Text, ascending, text_of, texts_of
+from simsearch.indexes.text_terms import Terms, Text, text_of, texts_of
 from simsearch.indexes.text_weights import TextWeights
 
 if TYPE_CHECKING:

@@ -26,10 +26,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.core.numbers import ascending
 from simsearch.core.types import Elsewhere, Ids, Metric
 from simsearch.indexes import faiss_file
 from simsearch.indexes.base import one_thread
-from simsearch.indexes.text_terms import ascending
 
 Bits = NDArray[np.uint8]
 """Binary descriptors, shape (n, dim / 8)."""

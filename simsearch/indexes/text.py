@@ -29,9 +29,9 @@ from numpy.typing import NDArray
 from simsearch.core.types import Ids
 from simsearch.indexes import text_file
 from simsearch.indexes.base import one_thread
-from simsearch.indexes.text_asked import Asked, heaviest_of
+from simsearch.indexes.text_asked import Asked, heaviest
 from simsearch.indexes.text_sketch import BITS, knows, sketch, sketches, table
-from simsearch.indexes.text_terms import Terms, Text, ascending
+from simsearch.indexes.text_terms import Terms, Text, by_document
 from simsearch.indexes.text_weights import TextWeights
 
 CANDIDATES = 64
@@ -253,11 +253,11 @@ def _block(documents: Sequence[Document], weights: TextWeights, spool: BinaryIO 
     how many each has; terms, unless they were written to `spool`, and how many each has.
     """
     count = len(documents)
-    words, _, of_words = heaviest_of([d.text.words for d in documents], weights, RARE_WORDS)
-    terms, units, owners = heaviest_of([d.text.terms for d in documents], weights, MOST_TERMS)
+    words, _, of_words = heaviest([d.text.words for d in documents], weights, RARE_WORDS)
+    terms, units, owners = heaviest([d.text.terms for d in documents], weights, MOST_TERMS)
     bits = sketches(terms, units, owners, count)
     squares = np.bincount(owners, units**2, minlength=count).astype(np.int64)  # below 2^53: exact in any order
-    kept = ascending(owners.astype(np.uint64) << np.uint64(32) | terms).astype(np.uint32)  # as in an `Arrays`
+    kept = by_document(terms, owners).astype(np.uint32)
     if spool is not None:
         spool.write(kept.data)
         kept = kept[:0]

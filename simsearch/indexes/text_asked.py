@@ -39,7 +39,7 @@ class Asked:
     @classmethod
     def of(cls, text: Text, weights: TextWeights) -> Self:
         """`text` as it is asked for."""
-        return cls(text.terms, weights.units(text.terms), heaviest(text.words, weights, _ASKED_WORDS))
+        return cls(text.terms, weights.units(text.terms), heaviest([text.words], weights, _ASKED_WORDS)[0])
 
     def shared(self, held: Terms) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Places in `held` (v,) of the terms that are asked for, and the square of the weight of each."""
@@ -73,10 +73,13 @@ class Asked:
         return int((self.units**2).sum())
 
 
-def heaviest_of(
+def heaviest(
     terms: Sequence[Terms], weights: TextWeights, most: int
 ) -> tuple[Terms, NDArray[np.int64], NDArray[np.int64]]:
-    """`heaviest` of each of several documents: the terms (n,) of all, their weights, and the document of each."""
+    """The `most` rarest terms of each of several documents, document by document: terms, weights and documents (n,).
+
+    The rarest first; of equally rare ones those of the lower number.
+    """
     assert len(terms) <= MOST_TOGETHER
     joined, owners = np.concatenate([np.zeros(0, np.uint32), *terms]), numbered(map(len, terms))
     # A document, a weight and a term are one number, so that one sort puts all in order.
@@ -85,12 +88,3 @@ def heaviest_of(
     keys = keys[np.arange(len(keys)) - np.searchsorted(owners, owners) < most]
     units = _HEAVIEST - (keys >> np.uint64(32) & _OF_WEIGHT).astype(np.int64)
     return keys.astype(np.uint32), units, (keys >> _OWNER).astype(np.int64)
-
-
-def heaviest(terms: Terms, weights: TextWeights, most: int) -> Terms:
-    """The `most` rarest of `terms`, rarest first; of equally rare ones those of the lower number."""
-    # A weight and a term are one number, so that one sort puts both in order.
-    keys = (_HEAVIEST - weights.units(terms)).astype(np.uint64) << np.uint64(32) | terms
-    if len(keys) > most:
-        keys = np.partition(keys, most)[:most]
-    return np.sort(keys).astype(np.uint32)

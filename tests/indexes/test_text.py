@@ -13,7 +13,7 @@ import pytest
 from simsearch.core.errors import GenerationError
 from simsearch.indexes import text_file
 from simsearch.indexes.text import CANDIDATES, Document, TextIndex
-from simsearch.indexes.text_asked import Asked, heaviest, heaviest_of
+from simsearch.indexes.text_asked import Asked, heaviest
 from simsearch.indexes.text_audit import audit_text, exact
 from simsearch.indexes.text_sketch import BITS, knows, sketch, sketches, table
 from simsearch.indexes.text_terms import Text, places, text_of
@@ -155,14 +155,17 @@ def test_sketches_of_like_texts_are_alike() -> None:
 def test_what_is_made_of_many_documents_is_what_is_made_of_each() -> None:
     texts = [*boxes(20), text_of([]), text_of(names(300))]
     index, weights = filled(texts)
-    terms, units, owners = heaviest_of([t.terms for t in texts], weights, 60)
+    terms, units, owners = heaviest([t.terms for t in texts], weights, 60)
     together = sketches(terms, units, owners, len(texts))
     for number, text in enumerate(texts):
         own = owners == number
-        assert terms[own].tolist() == heaviest(text.terms, weights, 60).tolist()
+        rarest = sorted(
+            zip(weights.units(text.terms).tolist(), text.terms.tolist(), strict=True), key=lambda t: (-t[0], t[1])
+        )
+        assert terms[own].tolist() == [term for _, term in rarest[:60]]
         assert units[own].tolist() == weights.units(terms[own]).tolist()
         assert np.array_equal(together[number], sketch(terms[own], units[own]))
-    assert heaviest_of([], weights, 60)[0].tolist() == []
+    assert heaviest([], weights, 60)[0].tolist() == []
     assert len(index) == len(texts) - 1
 
 
