@@ -230,7 +230,8 @@ def write_tensors(path: Path, tensors: Mapping[str, NDArray[Any]], header: Mappi
         WeightsError: a number is not finite, or too large for half precision.
     """
     with np.errstate(over="ignore"):
-        halves = {k: v.astype(np.float16) if v.dtype.kind == "f" else v for k, v in tensors.items()}
+        # In C order: safetensors writes an array's memory as it lies, and channels_last weights lie otherwise.
+        halves = {k: np.ascontiguousarray(v, np.float16 if v.dtype.kind == "f" else None) for k, v in tensors.items()}
     odd = [k for k, v in halves.items() if not np.isfinite(v).all()]
     if odd:
         raise WeightsError(f"{path}: {odd[0]} holds numbers that half precision cannot; the training has diverged")

@@ -24,7 +24,7 @@ from simsearch.features.network.network import (
     restore,
     save,
 )
-from simsearch.features.network.weights_file import SURFACES, open_weights
+from simsearch.features.network.weights_file import SURFACES, open_weights, read_tensors, write_tensors
 from tests.features.network.networks import SMALL, cosines, embeddings, settled, squares
 
 NAMES = [surface.value for surface in SURFACES]
@@ -237,3 +237,9 @@ def test_weights_too_large_for_half_precision_are_not_written(network: Network, 
     with pytest.raises(WeightsError, match="half precision"):
         save(odd, tmp_path / "w.safetensors", {})
     assert not (tmp_path / "w.safetensors").exists()
+
+
+def test_weights_that_lie_in_another_order_in_memory_come_back(tmp_path: Path) -> None:
+    lying = np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2).transpose(0, 2, 3, 1)  # as in channels_last
+    write_tensors(tmp_path / "w.safetensors", {"weight": lying}, {})
+    assert read_tensors(tmp_path / "w.safetensors")["weight"].tolist() == lying.tolist()
