@@ -43,15 +43,28 @@ def composite(
         printed: whether its imprint is printed: light does not change it.
         upright: whether it is turned by little, or by much.
     """
+    return viewed(stored, wide, g, printed=printed, upright=upright)[0]
+
+
+def viewed(
+    stored: NDArray[np.uint8],
+    wide: bool,
+    g: np.random.Generator,
+    *,
+    printed: bool = False,
+    upright: bool = True,
+    finer: float = 1.0,
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """A `composite`, and the (3, 3) homography from the cut-out's pixels to its own; either so many times as large."""
     picture: Any = stored[..., :3].astype(np.float32)
     mask: Any = stored[..., 3].astype(np.float32) / np.float32(255)
     picture = relit(picture, mask, printed, g)
-    matrix = _warp(wide, upright, g)
-    height, width = SEEN[wide]
+    matrix = _warp(wide, upright, g, finer)
+    height, width = sized(SEEN[wide], finer)
     picture = cv2.warpPerspective(picture, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
     mask = np.asarray(cv2.warpPerspective(mask, matrix, (width, height)), np.float32)
     picture = photographed(_lit(picture, mask, g), g)
-    return laid(picture, _erred(mask, g))
+    return laid(picture, _erred(mask, g)), matrix
 
 
 def laid(picture: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.uint8]:
@@ -60,13 +73,23 @@ def laid(picture: NDArray[Any], mask: NDArray[Any]) -> NDArray[np.uint8]:
     return np.asarray(np.clip(inside + three((1 - mask) * GREY), 0, 255), np.uint8)
 
 
-def plain(stored: NDArray[np.uint8], wide: bool) -> NDArray[np.uint8]:
-    """A stored cut-out as the program would frame it."""
-    (h, w), (height, width) = STORED[wide], SEEN[wide]
-    scale = width / w * _GROWN
-    matrix = np.array([[scale, 0, (width - scale * w) / 2], [0, scale, (height - scale * h) / 2]])
-    found = cv2.warpAffine(stored, matrix, (width, height))
+def plain(stored: NDArray[np.uint8], wide: bool, finer: float = 1.0) -> NDArray[np.uint8]:
+    """A stored cut-out as the program would frame it; either so many times as large."""
+    height, width = sized(SEEN[wide], finer)
+    found = cv2.warpAffine(stored, plain_matrix(wide, finer)[:2], (width, height))
     return laid(found[..., :3], np.asarray(found[..., 3], np.float32) / 255)
+
+
+def sized(size: tuple[int, int], finer: float) -> tuple[int, int]:
+    """A size (height, width), so many times as large."""
+    return round(size[0] * finer), round(size[1] * finer)
+
+
+def plain_matrix(wide: bool, finer: float = 1.0) -> NDArray[np.float64]:
+    """(3, 3) from the pixels of a stored cut-out to those of the frame."""
+    (h, w), (height, width) = sized(STORED[wide], finer), sized(SEEN[wide], finer)
+    scale = width / w * _GROWN
+    return np.array([[scale, 0, (width - scale * w) / 2], [0, scale, (height - scale * h) / 2], [0, 0, 1]])
 
 
 # -- the steps ---------------------------------------------------------------------------------------------------------
@@ -99,9 +122,9 @@ def _slopes(height: Any) -> tuple[Any, Any]:
     return cv2.Sobel(height, cv2.CV_32F, 1, 0), cv2.Sobel(height, cv2.CV_32F, 0, 1)
 
 
-def _warp(wide: bool, upright: bool, g: np.random.Generator) -> NDArray[np.float64]:
+def _warp(wide: bool, upright: bool, g: np.random.Generator, finer: float) -> NDArray[np.float64]:
     """(3, 3) from the stored cut-out to the network's frame."""
-    (h, w), (height, width) = STORED[wide], SEEN[wide]
+    (h, w), (height, width) = sized(STORED[wide], finer), sized(SEEN[wide], finer)
     turn = g.normal(0, 4.0) if wide else g.uniform(-30, 30)
     if not upright:
         turn = turn + 180 if wide else g.uniform(45, 315)
@@ -112,7 +135,7 @@ def _warp(wide: bool, upright: bool, g: np.random.Generator) -> NDArray[np.float
     matrix[:2, :2] = turned @ np.diag([scale * stretch, scale / stretch])
     matrix[:2, 2] = np.array([width / 2, height / 2]) + g.normal(0, 0.015 * height, 2) - matrix[:2, :2] @ (w / 2, h / 2)
     tilt, centred = np.eye(3), np.eye(3)
-    tilt[2, :2] = g.normal(0, 0.0006, 2)
+    tilt[2, :2] = g.normal(0, 0.0006, 2) / finer
     centred[:2, 2] = -width / 2, -height / 2
     return np.asarray(np.linalg.inv(centred) @ tilt @ centred @ matrix)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from composites import FILL, STORED, blurred
+from composites import FILL, STORED, blurred, sized
 from numpy.typing import NDArray
 
 from simsearch.core.config import ImageSettings
@@ -39,13 +39,15 @@ def rows(table: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def cut_out(table: Path, wanted: Iterable[dict[str, str]]) -> tuple[list[Face], dict[bool, NDArray[np.uint8]]]:
-    """The faces, and their cut-outs (n, h, w, 4) by whether they are oblong."""
+def cut_out(
+    table: Path, wanted: Iterable[dict[str, str]], finer: Mapping[bool, float] | None = None
+) -> tuple[list[Face], dict[bool, NDArray[np.uint8]]]:
+    """The faces, and their cut-outs (n, h, w, 4) by whether they are oblong, so many times as large as `finer` says."""
     kept: dict[bool, list[NDArray[np.uint8]]] = {False: [], True: []}
     faces = []
     for row in wanted:
         pixels = load(table.parent / row["image"], ImageSettings()).pixels
-        stored, wide = placed(pixels, flat_outline(pixels))
+        stored, wide = placed(pixels, flat_outline(pixels), finer)
         faces.append(Face(row, wide, len(kept[wide]), _detail(stored)))
         kept[wide].append(stored)
     return faces, {wide: np.stack(some) for wide, some in kept.items()}
@@ -71,11 +73,13 @@ def flat_outline(pixels: Pixels) -> Outline:
     return np.asarray(best.reshape(-1, 2), np.float32)
 
 
-def placed(pixels: Pixels, outline: Outline) -> tuple[NDArray[np.uint8], bool]:
+def placed(
+    pixels: Pixels, outline: Outline, finer: Mapping[bool, float] | None = None
+) -> tuple[NDArray[np.uint8], bool]:
     """The pill in the middle of a stored cut-out (h, w, 4), an oblong one level; and whether it is oblong."""
     (x, y), (a, b), degrees = cv2.minAreaRect(outline)
     wide = max(a, b) >= OBLONG * max(1.0, min(a, b))
-    height, width = STORED[wide]
+    height, width = sized(STORED[bool(wide)], (finer or {}).get(bool(wide), 1.0))
     angle = 0.0
     if wide:
         angle = (np.radians(degrees if a >= b else degrees + 90) + np.pi / 2) % np.pi - np.pi / 2

@@ -17,7 +17,8 @@ import argparse
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,14 @@ from simsearch.core.config import ImageSettings
 from simsearch.core.images import load
 from simsearch.features.base import NoSettings, pack, unpack
 from simsearch.features.pills import PillLooks, likeness
+from simsearch.features.pills.imprint_likeness import agreement
 from simsearch.features.pills.likeness import COLOURS, Pills, Weights, combined, cosines
 from simsearch.features.pills.weights import open_pill_weights
 
 Floats = NDArray[np.float64]
 _ROUNDS = 10
-_LOOKS, _FACE = (0.2, 0.3, 0.45, 0.65, 1.0), (8.0, 12.0, 16.0, 22.0, 30.0, 40.0, 55.0)
+_LOOKS, _FACE = (0.2, 0.3, 0.45, 0.65, 1.0), (8.0, 12.0, 16.0, 22.0, 30.0, 40.0)
+_IMPRINT = (0.0, 0.15, 0.3, 0.45, 0.65, 0.9)
 """Weights that are tried."""
 _SHRINK = 0.1  # towards a diagonal covariance: there are fewer than 200 photos
 
@@ -170,11 +173,12 @@ class Known:
         of = np.repeat(np.arange(len(known)), [len(one) for one in known])
         self.names, self.look = np.unique([row["look_id"] for row in studio], return_inverse=True)
         self.look = self.look[of]
-        self.pills = Pills(np.concatenate([k.table for k in known]), np.concatenate([k.faces for k in known]))
+        self.pills = Pills(*(np.concatenate([getattr(k, f.name) for k in known]) for f in fields(Pills)))
 
-    def asked(self, mine: Pills, by: tuple[likeness.Part, likeness.Part]) -> tuple[Floats, Floats]:
-        """Likelihoods by looks (n, m), and cosines (n, m) of a photo's pills."""
-        return likeness.by_looks(mine.table, self.pills.table, by), cosines(mine.faces, self.pills.faces)
+    def asked(self, mine: Pills, by: tuple[likeness.Part, likeness.Part]) -> tuple[Floats, Floats, Floats]:
+        """Likelihoods by looks, cosines and what imprints say, each (n, m) of a photo's pills."""
+        read = agreement(mine.imprints, self.pills.imprints).astype(np.float64)
+        return likeness.by_looks(mine.table, self.pills.table, by), cosines(mine.faces, self.pills.faces), read
 
     def best(self, scores: Floats) -> Floats:
         """(looks,) the best of the scores (m,) of each look."""
@@ -194,10 +198,10 @@ def weigh(
     every = Known(studio, known)
     asked = [(row["look_id"], *every.asked(mine, by)) for row, mine in zip(photos, seen, strict=True) if len(mine)]
     found = {}
-    for looks, face in ((a, b) for a in _LOOKS for b in _FACE):
-        weights, sizes = Weights(looks, face), []
-        for name, by_looks, cosine in asked:
-            best = every.best(combined(by_looks, cosine, weights).max(axis=0))
+    for weights in (Weights(*one) for one in product(_LOOKS, _FACE, _IMPRINT)):
+        sizes = []
+        for name, looks, cosine, read in asked:
+            best = every.best(combined(looks, cosine, read, weights).max(axis=0))
             at = int(np.searchsorted(every.names, name))
             sizes.append(max(-15.0, best[at] - np.logaddexp.reduce(best)))
         found[weights] = float(np.mean(sizes))
@@ -214,7 +218,7 @@ def measure(
     """Print recall among all looks; each photo by what was learned from the looks of the other folds."""
     new = {photos[i]["look_id"] for i in unlearned(photos)}
     looks, every = sorted(new), Known(studio, known)
-    ranks: dict[str, list[int]] = {"colours and shape": [], "face": [], "all": []}
+    ranks: dict[str, list[int]] = {"colours and shape": [], "face": [], "imprint": [], "without imprint": [], "all": []}
     for fold in range(folds):
         held = set(looks[fold::folds])
         rest = [i for i, row in enumerate(photos) if row["look_id"] not in held]
@@ -225,12 +229,15 @@ def measure(
         for row, mine in zip(photos, seen, strict=True):
             if row["look_id"] not in held:
                 continue
-            alone, cosine = every.asked(mine, by) if len(mine) else (np.full((1, len(every.look)), -np.inf),) * 2
-            for what, scores in (
-                ("colours and shape", alone),
-                ("face", cosine),
-                ("all", combined(alone, cosine, weights)),
-            ):
+            alone, cosine, read = every.asked(mine, by) if len(mine) else (np.full((1, len(every.look)), -np.inf),) * 3
+            scored = (
+                alone,
+                cosine,
+                read,
+                combined(alone, cosine, read, replace(weights, imprint=0.0)),
+                combined(alone, cosine, read, weights),
+            )
+            for what, scores in zip(ranks, scored, strict=True):
                 best = every.best(scores.max(axis=0))
                 at = int(np.searchsorted(every.names, row["look_id"]))
                 ranks[what].append(1 + int((best >= best[at]).sum()) - 1 if len(mine) else 10**6)

@@ -45,11 +45,18 @@ class SeenPill:
     """In the FDA's words."""
     scored: bool
     """Whether a straight groove runs through its centre."""
+    imprint: str = ""
+    """What is read on it: capital letters and digits, rows by spaces, "?" where it may be several; empty: nothing."""
 
     @property
     def words(self) -> str:
-        """For instance "blue white capsule" or "white round, scored"."""
-        return " ".join([*self.colours, self.shape]) + (", scored" if self.scored else "")
+        """For instance "blue white capsule" or "white round, scored, reads TEVA 833"."""
+        said = [" ".join([*self.colours, self.shape])]
+        if self.scored:
+            said.append("scored")
+        if self.imprint:
+            said.append(f"reads {self.imprint}")
+        return ", ".join(said)
 
 
 @dataclass(frozen=True)

@@ -114,16 +114,22 @@ def search(catalog: Catalog, method: Method | None, looks: Looks, k: int) -> lis
 
 def _unsaid(looks: Looks, said: Mapping[str, frozenset[str]]) -> bool:
     """Whether something is asked that the table leaves open and a photo may show."""
-    return looks.scored or bool(looks.colours and not said["colour"]) or bool(looks.shape and not said["shape"])
+    asked = {"colour": looks.colours, "shape": looks.shape, "imprint": looks.imprint}
+    return looks.scored or any(words and not said[what] for what, words in asked.items())
+
+
+def words_of(what: str, attributes: Mapping[str, Any]) -> list[str]:
+    """What a table says of colour, shape or imprint, as single words."""
+    known = {key.casefold(): str(value) for key, value in attributes.items()}
+    texts = [known[column] for column in COLUMNS[what] if column in known]
+    return [word for text in texts for word in re.split(r"[;|/,]" if what == "shape" else r"[;|/,\s]+", text) if word]
 
 
 def _said(product: ProductFacts) -> dict[str, frozenset[str]]:
     """What the product's table says, as single words."""
-    attributes = {key.casefold(): str(value) for key, value in product.attributes.items()}
     found = {}
-    for what, columns in COLUMNS.items():
-        texts = [attributes[column] for column in columns if column in attributes]
-        words = [part for text in texts for part in re.split(r"[;|/,]" if what == "shape" else r"[;|/,\s]+", text)]
+    for what in COLUMNS:
+        words = words_of(what, product.attributes)
         kept = (part.strip().upper() if what == "imprint" else canonical(part) for part in words)
         found[what] = frozenset(word for word in kept if word)
     return found
@@ -162,7 +168,7 @@ def _hit(product: ProductFacts, looks: Looks, said: Mapping[str, frozenset[str]]
             _part(looks.colours, said["colour"], {c for n in seen for c in n.colours}),
         ),
         ("shape", looks.shape, _shape(looks.shape, said["shape"], {n.shape for n in seen})),
-        ("imprint", " ".join(looks.imprint), (_imprint(looks.imprint, said["imprint"]), "table")),
+        ("imprint", " ".join(looks.imprint), _imprint(looks.imprint, said["imprint"], [n.imprint for n in seen])),
         ("scored", "line", (_FROM_PHOTO * any(n.scored for n in seen), "photo")),
     ]
     asked = [bool(looks.colours), bool(looks.shape), bool(looks.imprint), looks.scored]
@@ -188,8 +194,21 @@ def _shape(asked: str, said: Iterable[str], seen: Iterable[str]) -> tuple[float,
     return trust * (1.0 if asked in known else 0.6 if known & near else 0.0), by
 
 
-def _imprint(asked: Sequence[str], said: frozenset[str]) -> float:
-    """Share of the words that stand in the imprint; half for one that is a part of another."""
-    joined = "".join(sorted(said))
-    shares = [1.0 if word in said else 0.5 if word in joined else 0.0 for word in asked]
+def _imprint(asked: Sequence[str], said: frozenset[str], seen: Iterable[str]) -> tuple[float, str]:
+    """Share of the words that stand in the imprint, half for one that is a part of another; and who says so.
+
+    What photos show is what was read: characters that look alike are one there, as O and 0.
+    """
+    if said:
+        return _share(asked, said), "table"
+    read = frozenset(word for text in seen for word in text.translate(_LOOK_ALIKE).split())
+    return _FROM_PHOTO * _share([word.translate(_LOOK_ALIKE) for word in asked], read), "photo"
+
+
+_LOOK_ALIKE = str.maketrans("OI", "01")
+
+
+def _share(asked: Sequence[str], words: frozenset[str]) -> float:
+    joined = "".join(sorted(words))
+    shares = [1.0 if word in words else 0.5 if word in joined else 0.0 for word in asked]
     return sum(shares) / len(shares) if shares else 0.0

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import Candidate, PrintAlone, PrintComparison, PrintedFact, Verification
 from simsearch.recognition import multi_view
 from simsearch.recognition.calibration import NOTHING
 from simsearch.recognition.look_alikes import LIKE_POINTS, alike
+from simsearch.recognition.pill_fit import fit
 from simsearch.recognition.printed import PrintSettings
-from simsearch.recognition.snapshot import PILLS
 
 _AGAINST = 4.6
 """Log-odds by which a contradiction sets a product back in a list: on held-out pairs it came a hundred times as often
@@ -27,9 +29,6 @@ _POINTS = PrintSettings().inliers
 """Agreeing keypoints from which two pictures show one face."""
 LAID_OUT = 6
 """Lines that lie alike in both photos from which they show one face, as keypoints would say."""
-_WHOLE = 10.0
-"""What the network's cosine of whole photos of loose pills counts beside the likelihood of the lane of pills
-(docs/pills.md)."""
 _ROUNDING = 1e-6
 """Order compares six digits of a probability."""
 _READ_AGAIN = ("name", "strength", "pack", "volume", "form")
@@ -53,7 +52,7 @@ class Contender:
     faces: tuple[float, ...]
     """Log-odds by face of the package; one photo has one."""
     pills: float | None = None
-    """How well its best image fits a photo of loose pills (`_pills`); None where none was found in the photo, or the
+    """How well its best image fits a photo of loose pills (`pill_fit`); None where none was found in the photo, or the
     lane of pills did not bring it up."""
 
     @property
@@ -99,10 +98,11 @@ class Contender:
         return self.seen.printed is not None and any(fact.kind in kinds for fact in self.seen.printed.agreements)
 
 
-def contenders(verified: Sequence[Verified], *, by_pills: bool = False) -> list[Contender]:
+def contenders(verified: Sequence[Verified], *, imprints: NDArray[Any] | None = None) -> list[Contender]:
     """Products by their best image, of one photo; best first, contradicted ones behind comparable others.
 
-    `by_pills`: whether loose pills were found in the photo, so that the lane of pills knows most.
+    `imprints`: (n, KEPT_MARKS) of `MARK`, what is read on the loose pills of the photo, of which the lane of pills
+    knows most; None: none were found.
     """
     images: dict[str, list[Verified]] = {}
     for each in sorted(verified, key=_order):
@@ -114,7 +114,11 @@ def contenders(verified: Sequence[Verified], *, by_pills: bool = False) -> list[
         if printed is not None:
             judged = best._replace(verification=replace(best.verification, printed=printed))
         odds = multi_view.log_odds(best.verification.probability)
-        found.append(Contender(judged, (odds,), _pills([best, *others]) if by_pills else None))
+        pills = None
+        if imprints is not None:
+            photos = ((each.candidate, each.verification.similarity) for each in (best, *others))
+            pills = fit(photos, imprints, best.facts.attributes)
+        found.append(Contender(judged, (odds,), pills))
     return sorted(found, key=_place)
 
 
@@ -137,12 +141,6 @@ def contenders_together(faces: Sequence[Sequence[Sequence[Verified]]]) -> list[C
         judged = best._replace(verification=replace(best.verification, probability=p, printed=printed))
         found.append(Contender(judged, tuple(odds[sku])))
     return sorted(found, key=_place)
-
-
-def _pills(images: Sequence[Verified]) -> float | None:
-    """How well the best of a product's images fits a photo of pills: either side may be the one that lies up."""
-    fits = (v.candidate.lanes[PILLS] + _WHOLE * v.verification.similarity for v in images if PILLS in v.candidate.lanes)
-    return max(fits, default=None)
 
 
 def _order(v: Verified) -> tuple[float, float, float, int]:

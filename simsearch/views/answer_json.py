@@ -67,7 +67,7 @@ def explanation(found: Decision) -> Json:
         "pills": [
             {
                 "outline": print_json.place(p.outline), "colours": list(p.colours), "shape": p.shape,
-                "scored": p.scored,
+                "scored": p.scored, "imprint": p.imprint,
             }
             for p in found.pills
         ],

@@ -16,7 +16,7 @@ from simsearch.core.types import SourceRow
 from simsearch.features.base import NoSettings, pack
 from simsearch.features.pills import PillLooks
 from simsearch.recognition.by_looks import Looks, parse, search
-from tests.features.pills.drawn import BLUE, look, photo
+from tests.features.pills.drawn import BLUE, look, photo, read
 
 PILLS = PillLooks(NoSettings())
 TABLES = {
@@ -32,6 +32,7 @@ TABLES = {
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
     made = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}", CatalogSettings())
     [blue] = PILLS.describe([photo(look("round", 1.0, BLUE))])
+    blue["imprint"] = read("TV 1O5")
     made.images.apply(
         add=[
             NewImage(
@@ -73,3 +74,10 @@ def test_where_the_table_says_nothing_the_photo_does(catalog: Catalog) -> None:
     assert hit.sku == "e"
     assert hit.fits == ("colour blue (photo)", "shape round (photo)")
     assert "e" not in {hit.sku for hit in search(catalog, None, parse("blue round"), 9)}
+
+
+def test_what_is_read_on_a_photo_counts_where_the_table_names_no_imprint(catalog: Catalog) -> None:
+    [hit] = search(catalog, PILLS, parse("blue TV 105"), 1)
+    assert hit.sku == "e"
+    assert hit.fits == ("colour blue (photo)", "imprint TV 105 (photo)")
+    assert all(hit.score == 0 or hit.sku != "e" for hit in search(catalog, PILLS, parse("WPI"), 9))

@@ -1,45 +1,62 @@
-"""The network's embeddings of the faces of pills. It is loaded when the first pill is found."""
+"""What the networks see on the faces of pills: an embedding, and an imprint. They are loaded when the first pill is
+found."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.threads import SingleThreaded
 from simsearch.core.types import Pixels
+from simsearch.features.pills import imprint
+from simsearch.features.pills.frames import framed, framed_to_read
 from simsearch.features.pills.looks import KEPT
+from simsearch.features.pills.outlines import Outline
 from simsearch.features.pills.weights import PillWeights
 
 if TYPE_CHECKING:
+    from simsearch.features.pills.imprint_network import Reader
     from simsearch.features.pills.network import Inference
+
+_UPRIGHT, _LEAST = 0.4, 5.0
+"""What a nat of being upright counts in characters read, where the turn is chosen whose imprint is kept; nats at most."""
 
 
 class Faces:
-    """The network of pills. May be called from several threads at once."""
+    """The networks of pills. May be called from several threads at once."""
 
-    def __init__(self, weights: PillWeights) -> None:
-        self.weights = weights
+    def __init__(self, weights: PillWeights, reading: PillWeights) -> None:
+        """`weights`: of the embeddings; `reading`: of the imprints."""
+        self.weights, self.reading = weights, reading
         self._loading = Lock()
-        self._inference: Inference | None = None
+        self._networks: tuple[Inference, Reader] | None = None
 
-    def of(self, frames: Sequence[Pixels]) -> NDArray[np.float32]:
-        """(KEPT, EMBEDDING) of the frames of one pill at all turns: those likeliest to be upright, likeliest first.
+    def of(self, pixels: Pixels, outline: Outline) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        """(KEPT, EMBEDDING) of the pill within `outline`, and (KEPT_MARKS,) of `MARK`, its imprint.
 
-        An oblong pill has two turns; they fill the places in turns.
+        Kept are the turns that are likeliest upright, likeliest first. An oblong pill has two; they fill the places in
+        turns. The imprint is that of the turn at which most is read, and which is likely upright.
         """
         SingleThreaded.torch()
-        embeddings, upright = self._network().look(frames)
+        looker, reader = self._loaded()
+        embeddings, upright = looker.look(framed(pixels, outline))
         order = np.argsort(-upright, kind="stable")[:KEPT]
-        return embeddings[np.resize(order, KEPT)]
+        maps = reader.read(framed_to_read(pixels, outline, order.tolist()))
+        read = [imprint.rows(imprint.marks(one)) for one in maps]
+        likely = np.maximum(upright[order] - upright[order[0]], -_LEAST) * _UPRIGHT
+        best = int(np.argmax([imprint.evidence(one) + prior for one, prior in zip(read, likely, strict=True)]))
+        return embeddings[np.resize(order, KEPT)], imprint.kept(read[best])
 
-    def _network(self) -> Inference:
+    def _loaded(self) -> tuple[Inference, Reader]:
         with self._loading:
-            if self._inference is None:
-                from simsearch.features.pills.network import Inference, restore
+            if self._networks is None:
+                from simsearch.features.pills import imprint_network, network
 
-                self._inference = Inference(restore(self.weights))
-            return self._inference
+                self._networks = (
+                    network.Inference(network.restore(self.weights)),
+                    imprint_network.Reader(imprint_network.restore(self.reading)),
+                )
+            return self._networks

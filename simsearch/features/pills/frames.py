@@ -6,6 +6,8 @@ frame and is read at `TURNS` turns: people mostly hold an imprint upright, but n
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,9 @@ TURNS = 8
 """Turns of a pill that is not oblong, evenly spread."""
 SQUARE, WIDE = (128, 128), (80, 176)
 """Height and width of the frames."""
+FINER = {False: 1.0, True: 1.5}
+"""How much larger the frames are in which imprints are read, by whether the pill is oblong: what is printed on capsules
+is small."""
 OBLONG = 1.25
 """Longer side over the shorter one from which a pill is oblong."""
 GREY = 124
@@ -30,11 +35,23 @@ _ACROSS, _MOST = 0.93, 1.046
 
 def framed(pixels: Pixels, outline: Outline) -> list[Pixels]:
     """The pill within `outline`, (h, w, 3) at each turn: 2 in `WIDE` frames, or `TURNS` in `SQUARE` ones."""
+    return _framed(pixels, outline, None)
+
+
+def framed_to_read(pixels: Pixels, outline: Outline, turns: Sequence[int]) -> list[Pixels]:
+    """Some of the turns of `framed`, as large as `FINER` says."""
+    return _framed(pixels, outline, turns)
+
+
+def _framed(pixels: Pixels, outline: Outline, wanted: Sequence[int] | None) -> list[Pixels]:
     centre, angle, scale, (height, width), turns = _placed(outline)
+    finer = 1.0 if wanted is None else FINER[(height, width) == WIDE]
+    frame, scale = (round(height * finer), round(width * finer)), scale * finer
     source = halved(pixels, scale)
+    ways = 2 * np.pi * np.arange(turns) / turns
     return [
-        _cut(source, outline, _matrix(centre, angle - turn, scale, (height, width)), (height, width))
-        for turn in 2 * np.pi * np.arange(turns) / turns
+        _cut(source, outline, _matrix(centre, angle - way, scale, frame), frame)
+        for way in (ways if wanted is None else ways[list(wanted)])
     ]
 
 

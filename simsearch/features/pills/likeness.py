@@ -4,7 +4,8 @@ Differences of colour and of shape are taken as normal, with covariances learned
 whose studio photos are known (`scripts/pills/fit_likeness.py`). Lamps and cameras move both halves of a pill alike,
 and move lightness more than hue: the covariance knows it. One photo in twenty shows a wrong outline or a colour beyond
 all that; a wide normal distribution stands for these, so that no single difference rules a pill out. Faces are compared
-by the cosine of the network's embeddings, at the turns that agree best; its weight is learned from the same photos.
+by the cosine of the network's embeddings, at the turns that agree best, and imprints by what is read of both
+(`imprint_likeness`); their weights are learned from the same photos.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from simsearch.features.pills import imprint_likeness
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +89,8 @@ class Weights:
     looks: float
     face: float
     """Logarithm of the likelihood that a cosine of 0 loses against one of 1."""
+    imprint: float
+    """Of what the characters say (`imprint_likeness.agreement`)."""
 
 
 @cache
@@ -117,29 +122,35 @@ class Pills:
     """(n, 17): see `columns`."""
     faces: NDArray[np.float32]
     """(n, KEPT, EMBEDDING)."""
+    imprints: NDArray[Any]
+    """(n, KEPT_MARKS) of `MARK`."""
 
     @classmethod
     def of(cls, looks: NDArray[Any]) -> Pills:
         """Pills (n,) of `LOOK`."""
-        return cls(columns(looks), looks["faces"].astype(np.float32))
+        return cls(columns(looks), looks["faces"].astype(np.float32), np.ascontiguousarray(looks["imprint"]))
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, kept: Any) -> Pills:
         """Those of a slice or a mask."""
-        return Pills(self.table[kept], self.faces[kept])
+        return Pills(self.table[kept], self.faces[kept], self.imprints[kept])
 
 
 def log_likelihoods(pills: Pills, others: Pills) -> Floats:
-    """(n, m) of n pills against m others: 0 where nothing differs, else below, `LEAST` at least."""
+    """(n, m) of n pills against m others: 0 where nothing differs, above where imprints agree, else below.
+
+    `LEAST` at least.
+    """
     cosine = cosines(pills.faces, others.faces)
-    return np.maximum(combined(by_looks(pills.table, others.table), cosine, weights()), LEAST)
+    read = imprint_likeness.agreement(pills.imprints, others.imprints)
+    return np.maximum(combined(by_looks(pills.table, others.table), cosine, read, weights()), LEAST)
 
 
-def combined(looks: Floats, cosine: Floats, by: Weights) -> Floats:
-    """Likelihoods by colours and shape, and cosines of faces, as one logarithm of a likelihood, at most 0."""
-    return by.looks * looks + by.face * (cosine - 1)
+def combined(looks: Floats, cosine: Floats, read: NDArray[Any], by: Weights) -> Floats:
+    """Likelihoods by colours and shape, cosines of faces and what imprints say, as one logarithm of a likelihood."""
+    return by.looks * looks + by.face * (cosine - 1) + by.imprint * read
 
 
 def cosines(faces: NDArray[np.float32], others: NDArray[np.float32]) -> Floats:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Pixels
+from simsearch.features.pills.imprint import KEPT_MARKS, MARK
 from simsearch.features.pills.outlines import SIDE, Outline, Turned, turned
 
 RADII = 32
@@ -32,6 +33,7 @@ LOOK: np.dtype[Any] = np.dtype(
         ("score", "<f4"),  # how much deeper the deepest straight line through the centre is than the others, 0 upwards
         ("speckle", "<f4"),  # spread of the lightness from pixel to pixel
         ("faces", "<f2", (KEPT, EMBEDDING)),  # the network's embeddings, of length 1; the likeliest turn first
+        ("imprint", MARK, (KEPT_MARKS,)),  # the characters read on its face, in their order; see `imprint`
         ("place", "<f4", (4,)),  # centre x, y, radius of a disc of equal area, in shares of the longer side; angle
     ]
 )  # fmt: skip

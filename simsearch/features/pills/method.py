@@ -12,24 +12,24 @@ from simsearch.features.base import NoSettings, fingerprint
 from simsearch.features.keypoints import column
 from simsearch.features.network.pill_masks import built_in
 from simsearch.features.pills.faces import Faces
-from simsearch.features.pills.frames import framed
+from simsearch.features.pills.imprint_network_plan import CHARACTERS
 from simsearch.features.pills.likeness import LEAST, Pills, log_likelihoods
 from simsearch.features.pills.looks import LOOK, look_of
 from simsearch.features.pills.outlines import pills_in
-from simsearch.features.pills.weights import open_pill_weights
+from simsearch.features.pills.weights import IMPRINTS, open_pill_weights
 
 
 class PillLooks:
     """Likelihood that two photos show one medicine, by the pair of pills that is most alike; symmetric.
 
     Descriptor: `LOOK` (n,), one element a pill, largest first; empty where no pill is found. Similarity: natural
-    logarithm of how likely photos of one medicine differ as much, over that of no difference: 0 at most, -60 at least,
-    and there where either photo shows no pill.
+    logarithm of how likely photos of one medicine differ as much, over that of no difference, and above 0 where
+    imprints agree; -60 at least, and there where either photo shows no pill.
     """
 
     name: ClassVar[str] = "pills"
     Settings: ClassVar[type] = NoSettings
-    similarity_range: ClassVar[tuple[float, float]] = (LEAST, 0.0)
+    similarity_range: ClassVar[tuple[float, float]] = (LEAST, float("inf"))
     symmetric: ClassVar[bool] = True
     dtype: np.dtype[Any] = LOOK
     shape: tuple[int, ...] = (-1,)
@@ -40,10 +40,9 @@ class PillLooks:
 
     def __init__(self, settings: NoSettings) -> None:
         self.settings = settings
-        self._faces = Faces(open_pill_weights())
-        self.fingerprint = fingerprint(
-            self.name, settings, version=3, digest=self._faces.weights.digest + built_in().digest
-        )
+        self._faces = Faces(open_pill_weights(), open_pill_weights(IMPRINTS))
+        digests = self._faces.weights.digest + self._faces.reading.digest + built_in().digest
+        self.fingerprint = fingerprint(self.name, settings, version=4, digest=digests)
 
     def describe(self, images: Sequence[Image]) -> list[Descriptor]:
         return [self._describe(image) for image in images]
@@ -53,13 +52,16 @@ class PillLooks:
         if not outlines:
             return np.zeros(0, LOOK)
         looks = np.array([look_of(image.pixels, outline) for outline in outlines], LOOK)
-        looks["faces"] = [self._faces.of(framed(image.pixels, outline)) for outline in outlines]
+        for look, outline in zip(looks, outlines, strict=True):
+            look["faces"], look["imprint"] = self._faces.of(image.pixels, outline)
         return looks
 
     def is_sound(self, descriptor: Descriptor) -> bool:
         """Whether all numbers are finite and the ratios what ratios can be."""
-        finite = all(np.isfinite(column(descriptor, name)).all() for name in LOOK.names or ())
-        return finite and bool((column(descriptor, "ratio") >= 1).all())
+        numbers = [name for name in LOOK.names or () if name != "imprint"]
+        finite = all(np.isfinite(column(descriptor, name)).all() for name in numbers)
+        known = bool((column(descriptor, "imprint")["classes"] < len(CHARACTERS)).all())
+        return finite and known and bool((column(descriptor, "ratio") >= 1).all())
 
     def compare(self, query: Descriptor, others: Sequence[Descriptor]) -> Similarities:
         found = np.full(len(others), LEAST, np.float32)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Outline, SeenPill
+from simsearch.features.pills.imprint import wording
 from simsearch.features.pills.likeness import COLOURS, columns
 from simsearch.features.pills.looks import RADII
 
@@ -57,6 +58,8 @@ class Named:
     """One name, or two of a pill whose halves have different ones; sorted."""
     shape: str
     scored: bool
+    imprint: str
+    """What is read on it (`imprint.wording`)."""
 
 
 @cache
@@ -91,7 +94,12 @@ def named(looks: NDArray[Any], by: tuple[Rule, Rule] | None = None) -> list[Name
     halves = [colour.shares(colour_features(looks["colours"][:, i].astype(np.float64))) for i in range(2)]
     shapes = shape.shares(shape_features(columns(looks))).argmax(axis=1)
     return [
-        Named(_colours(left, right, colour.names, look), shape.names[at], bool(look["score"] > SCORED))
+        Named(
+            _colours(left, right, colour.names, look),
+            shape.names[at],
+            bool(look["score"] > SCORED),
+            wording(look["imprint"]),
+        )
         for look, left, right, at in zip(looks, *halves, shapes, strict=True)
     ]
 
@@ -99,7 +107,10 @@ def named(looks: NDArray[Any], by: tuple[Rule, Rule] | None = None) -> list[Name
 def seen(looks: NDArray[Any], width: int, height: int) -> tuple[SeenPill, ...]:
     """The pills (n,) of `LOOK` of a photo of that size in words, each with its outline."""
     told = zip(looks, named(looks), strict=True)
-    return tuple(SeenPill(_outline(look, width, height), name.colours, name.shape, name.scored) for look, name in told)
+    return tuple(
+        SeenPill(_outline(look, width, height), name.colours, name.shape, name.scored, name.imprint)
+        for look, name in told
+    )
 
 
 def _outline(look: Any, width: int, height: int) -> Outline:

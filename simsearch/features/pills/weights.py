@@ -16,6 +16,9 @@ from simsearch.features.network.weights_file import read_header, read_tensors, w
 
 FORMAT = "simsearch-pills-1"
 BUILT_IN = Path(__file__).parent / "pills.safetensors"
+"""Of the faces' embeddings."""
+IMPRINTS = Path(__file__).parent / "imprint.safetensors"
+"""Of the reader of imprints."""
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.types import Image, Pixels
+from simsearch.features.pills.imprint import KEPT_MARKS, MARK
+from simsearch.features.pills.imprint_network_plan import CHARACTERS
 from simsearch.synthetic.pills import PillLook, pill
 from simsearch.testing.pictures import image
 
@@ -39,3 +43,15 @@ def scene(*looks: PillLook, angle: float = 0.0, height: int = 46, size: int = 48
 
 def photo(*looks: PillLook, angle: float = 0.0, height: int = 46, size: int = 480, light: float = 1.0) -> Image:
     return image(scene(*looks, angle=angle, height=height, size=size, light=light))
+
+
+def read(text: str, *, sure: int = 240, share: int = 230) -> NDArray[Any]:
+    """(KEPT_MARKS,) as if the text was read, rows by spaces."""
+    found = np.zeros(KEPT_MARKS, MARK)
+    place = 0
+    for number, word in enumerate(text.split()):
+        for character in word:
+            klass = CHARACTERS.index(character)
+            found[place] = ((klass, (klass + 7) % 36, (klass + 11) % 36), (share, (255 - share) // 2, 0), sure, number)
+            place += 1
+    return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,6 +12,7 @@ from simsearch.core.types import Description, Image, Surface
 from simsearch.features.base import NoSettings
 from simsearch.features.description import describe_here
 from simsearch.features.pills import PillLooks
+from simsearch.features.pills.imprint import wording
 from simsearch.features.pills.likeness import LEAST, cosines
 from simsearch.features.pills.looks import EMBEDDING, KEPT, LOOK
 from simsearch.testing.methods import MethodContract, Pictures
@@ -41,10 +44,26 @@ def test_every_pill_has_a_look() -> None:
 def test_a_turn_changes_little_and_another_pill_much() -> None:
     capsule = look("capsule", 2.4, YELLOW, BLUE)
     upright = photo(capsule)
-    for angle in (35, 90, 180, 250):
-        assert similarity(upright, photo(capsule, angle=angle)) > -4
-    for other in (TABLET, CAPLET, look("capsule", 2.4, WHITE, BLUE)):  # the last has the same imprint
+    turned = [similarity(upright, photo(capsule, angle=angle)) for angle in (35, 90, 180, 250)]
+    assert min(turned) > 1
+    for other in (TABLET, CAPLET, replace(look("capsule", 2.4, WHITE, BLUE), imprint="K3")):
         assert similarity(upright, photo(other)) < -7
+
+
+def test_the_imprint_tells_pills_of_one_colour_apart_and_the_colour_those_of_one_imprint() -> None:
+    capsule = look("capsule", 2.4, YELLOW, BLUE)
+    same = similarity(photo(capsule), photo(capsule, angle=20))
+    assert similarity(photo(capsule), photo(replace(capsule, imprint="K3"))) < same - 4
+    assert similarity(photo(capsule), photo(look("capsule", 2.4, WHITE, BLUE))) < same - 3
+
+
+@pytest.mark.parametrize("shape", [("round", 1.0), ("oblong", 2.2), ("capsule", 2.4)], ids=lambda shape: shape[0])
+@pytest.mark.parametrize("angle", [0, 180])
+@pytest.mark.parametrize("text", ["A5", "93 48"])
+def test_an_imprint_is_read_either_way_up(text: str, angle: int, shape: tuple[str, float]) -> None:
+    shown = replace(look(*shape, WHITE), imprint=text)
+    [[pill]] = METHOD.describe([photo(shown, angle=angle, height=100)])
+    assert wording(pill["imprint"]).replace(" ", "") == text.replace(" ", "")
 
 
 def test_dimmer_light_counts_less_than_another_colour() -> None:
