@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ TABLES = {
 @pytest.fixture
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
     made = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}", CatalogSettings())
-    [blue] = PILLS.describe([photo(look("round", 1.0, BLUE))])
+    blue: Any = PILLS.describe([photo(look("round", 1.0, BLUE))])[0]
     blue["imprint"] = read("TV 1O5")
     made.images.apply(
         add=[

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from simsearch.features.pills.network import Inference
 
 _UPRIGHT, _LEAST = 0.4, 5.0
-"""What a nat of being upright counts in characters read, where the turn is chosen whose imprint is kept; nats at most."""
+"""What a nat of being upright counts, in characters read, where the turn is chosen that is read; nats at most."""
 
 
 class Faces:
