@@ -8,8 +8,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from simsearch.duplicates.levels import surely_another
-from simsearch.duplicates.pixel_diff import COARSE, SIDE, PixelTest, in_one_light, pixel_test, refined
+from simsearch.duplicates.levels import Levels, level_test, surely_another
+from simsearch.duplicates.pixel_diff import SIDE, PixelPair, PixelTest, refined
 from simsearch.duplicates.same_photo import Affine, Placement, moved, resized_map
 from simsearch.duplicates.thumbnails import GLANCE, Shown
 
@@ -19,6 +19,8 @@ _BESIDE = 3.0
 """Pixels of the thumbnails by which the corners of a photo lie apart under two maps of which one is tried."""
 _ALL_OVER = PixelTest(0.0, 0.0, ())
 """What is found of two photos that agree all over."""
+_ROUGHLY = 3
+"""Times that places may be as large that differ under a map that was refined at a quarter of the pixels."""
 _ALIKE = 0.5
 """Least correlation of two photos at a first glance."""
 _FAINT = 20.0
@@ -41,15 +43,16 @@ def best_alignment(
     """
     best: tuple[Placement, PixelTest] | None = None
     done: list[Affine] = []
+    pair = PixelPair(a.pixels, b.pixels)
     for placed in proposed:
         matrix = in_thumbnails(placed, size)
         if placed.miss > MISS or any(_near(matrix, other, a) for other in done) or not _at_a_glance(a, b, matrix):
             continue
         done.append(matrix)
-        places = placed.miss < places_below
-        if not places and surely_another(a.levels, b.levels, matrix):
+        places, seen = placed.miss < places_below, level_test(a.levels, b.levels, matrix)
+        if seen.another and not places:
             continue
-        tried = _tried(a, b, placed, size, places=places)
+        tried = _tried(a, b, pair, placed, size, places=places, one_light=not seen.other_light)
         if tried is not None and (best is None or tried[1].differing < best[1].differing or tried[1].same):
             best = tried
             if tried[1].same:
@@ -64,26 +67,47 @@ def _near(matrix: Affine, other: Affine, a: Shown) -> bool:
     return bool(np.abs(moved(matrix, corners) - moved(other, corners)).max() < _BESIDE)
 
 
-def _tried(a: Shown, b: Shown, placed: Placement, size: int, *, places: bool) -> tuple[Placement, PixelTest] | None:
+def _tried(
+    a: Shown, b: Shown, pair: PixelPair, placed: Placement, size: int, *, places: bool, one_light: bool
+) -> tuple[Placement, PixelTest] | None:
     """The placement, refined where that is needed, and what differs under it; None where too little is in common.
 
-    `places`: whether it matters where two photos differ; else what is surely another photo is not compared further.
+    Args:
+        a: the first photo.
+        b: the second.
+        pair: the pixels of both.
+        placed: where they are compared.
+        size: `OrbSettings.size`.
+        places: whether it matters where they differ; else what is surely another photo is not compared further.
+        one_light: whether they may agree as they are.
     """
     matrix = in_thumbnails(placed, size)
     maps = [(placed, matrix)]
-    if in_one_light(a.pixels, b.pixels, matrix):
+    if one_light and pair.in_one_light(matrix):
         return placed, _ALL_OVER
+    another = not places and surely_another(a.nearer, b.nearer, matrix)
     if placed.miss:  # a frame lies on a frame exactly; what keypoints say may be off by a pixel
-        onto = resized_map(refined(a.coarse, b.coarse, resized_map(matrix, COARSE / SIDE)), SIDE / COARSE)
+        if another and not one_light:  # in a quarter of the time; most of these strangers end here
+            matrix = _refined(a.levels, b.levels, matrix)
+            if surely_another(a.nearer, b.nearer, matrix, _ROUGHLY):
+                return None
+        onto = _refined(a.nearer, b.nearer, matrix)
         maps.insert(0, (replace(placed, matrix=_scaled(onto, size / SIDE)), onto))
-        if in_one_light(a.pixels, b.pixels, onto):
+        if one_light and pair.in_one_light(onto):
             return maps[0][0], _ALL_OVER
-    if not places and all(surely_another(a.nearer, b.nearer, one) for _, one in maps):
+        another = another and surely_another(a.nearer, b.nearer, onto)
+    if another:
         return None
     # What is printed or drawn over one of the two may lead the refinement astray.
-    tests = [(one, pixel_test(a.pixels, b.pixels, onto)) for one, onto in maps[: 2 if places else 1]]
+    tests = [(one, pair.test(onto)) for one, onto in maps[: 2 if places else 1]]
     found = [(one, test) for one, test in tests if test is not None]
     return min(found, key=lambda item: item[1].differing, default=None)
+
+
+def _refined(a: Levels, b: Levels, matrix: Affine) -> Affine:
+    """A map between thumbnails, refined on their grey levels at another size."""
+    factor = max(a.shape) / SIDE
+    return resized_map(refined(a, b, resized_map(matrix, factor)), 1 / factor)
 
 
 def in_thumbnails(placed: Placement, size: int) -> Affine:

@@ -178,8 +178,9 @@ def by_votes(join: SelfJoin) -> Iterator[Block]:
     owner = np.empty(most * len(files), np.uint32)
     # What no file asked for has needs no comparison: of a night's files this leaves next to nothing.
     asked = None if join.asked is None else Marked(key for key, _ in _keys(join, files.ids[join.asked], most))
-    end = 0
+    held, end = np.zeros(len(files), np.int64), 0
     for key, own in _keys(join, files.ids, most):
+        held += np.bincount(own, minlength=len(files))
         if asked is not None:
             kept = asked.holds(key)
             key, own = key[:, kept], own[kept]
@@ -188,7 +189,7 @@ def by_votes(join: SelfJoin) -> Iterator[Block]:
             table[start:end] = values
         owner[start:end] = own
     tables = [table[:end] for table in tables]
-    yield from voted(tables, owner[:end], len(files), join.settings.neighbours, join.rows)
+    yield from voted(tables, owner[:end], len(files), join.settings.neighbours, join.rows, held)
 
 
 def _keys(join: SelfJoin, ids: Ids, most: int) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.int64]]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.duplicates.same_photo import Affine, Placement, Points, chained, inverse, moved
+from simsearch.duplicates.same_photo import Affine, Placement, Points, area, chained, inverse, moved
 from simsearch.duplicates.thumbnails import GRID
 
 Pair = tuple[int, int]
@@ -37,6 +37,9 @@ class Detail:
 
 
 _WHOLE = Detail()
+_SHARES = (np.arange(GRID) + 0.5) / GRID
+_MIDDLES: Points = np.stack(np.meshgrid(_SHARES, _SHARES), axis=2).reshape(-1, 2)
+"""Of the cells, as shares of width and height, row after row."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ class Copies:
     def _inside(self, photo: int, other: int, onto: Affine) -> bool:
         """Whether `other` shows all of a photo that has edges; those around a picture are in cells beside it."""
         points = moved(onto, self._edges(photo))
-        beside = _BESIDE * self._frames[photo].max() / GRID * float(np.sqrt(abs(np.linalg.det(onto[:, :2]))))
+        beside = _BESIDE * self._frames[photo].max() / GRID * float(np.sqrt(area(onto)))
         return len(points) > 0 and float(self._within(points, other, beside).mean()) >= _COVERED
 
     def _covered(self, start: int, steps: Sequence[tuple[int, Affine]]) -> bool:
@@ -182,8 +185,7 @@ class Copies:
 
     def _cells(self, photo: int) -> Points:
         """The middles of the cells, row after row."""
-        shares = (np.arange(GRID) + 0.5) / GRID
-        return np.stack(np.meshgrid(*(shares * side for side in self._frames[photo])), axis=2).reshape(-1, 2)
+        return np.asarray(_MIDDLES * self._frames[photo], np.float64)
 
     def _within(self, points: Points, photo: int, beside: float = 0.0) -> NDArray[np.bool_]:
         return np.asarray(((points >= -beside) & (points <= self._frames[photo] + beside)).all(axis=1))

@@ -23,15 +23,23 @@ _BALANCE = 1.35  # most that a white balance lifts one channel above another
 _SAMPLE, _LEAST_SAMPLE = 4000, 200  # pixels that the light is fitted on
 
 
-def relit(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> Iterator[Thumbnail]:
+def flat(here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(height, width) where both show one surface and no edge, of what is `inside`."""
+    return np.asarray(inside & (contrast(here) < _FLAT) & (contrast(there) < _FLAT))
+
+
+def relit(
+    here: Thumbnail, there: Thumbnail, inside: NDArray[np.bool_], surfaces: NDArray[np.bool_]
+) -> Iterator[Thumbnail]:
     """`here` in the light of `there`, for surfaces and for edges: a white balance, then one rising curve a kind.
 
     A curve runs through the medians of what pixels of one level became. Beside an edge a pixel mixes two levels, and
     where light was not changed in proportion, as where it burnt out, mixtures became other levels than surfaces.
+
+    `surfaces`: as `flat` gives them.
     """
-    flat = inside & (contrast(here) < _FLAT) & (contrast(there) < _FLAT)
     gain = _balance(here, there, inside)
-    kinds = [kind for kind in (flat, inside & ~flat) if np.count_nonzero(kind) >= _LEAST_SAMPLE] or [inside]
+    kinds = [kind for kind in (surfaces, inside & ~surfaces) if np.count_nonzero(kind) >= _LEAST_SAMPLE] or [inside]
     for kind in kinds:
         sample = np.flatnonzero(kind)
         sample = sample[:: max(1, len(sample) // _SAMPLE)]
@@ -88,9 +96,12 @@ def _medians(bins: NDArray[np.int64], values: NDArray[np.int64], below: int) -> 
 def contrast(picture: Thumbnail, side: int = 5) -> NDArray[np.float32]:
     """(height, width) deviation of the grey levels in a square of `side` pixels around each pixel."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    mean = cv2.boxFilter(grey, cv2.CV_32F, (side, side))
-    spread = cv2.subtract(cv2.sqrBoxFilter(grey, cv2.CV_32F, (side, side)), cv2.multiply(mean, mean))
-    return np.asarray(cv2.sqrt(np.maximum(spread, 0.0)), np.float32)
+    mean = np.asarray(cv2.boxFilter(grey, cv2.CV_32F, (side, side)), np.float32)
+    spread = np.asarray(cv2.sqrBoxFilter(grey, cv2.CV_32F, (side, side)), np.float32)
+    mean *= mean
+    spread -= mean
+    np.maximum(spread, 0.0, out=spread)
+    return np.sqrt(spread, out=spread)
 
 
 def entropy(picture: Thumbnail, inside: NDArray[np.bool_]) -> float:

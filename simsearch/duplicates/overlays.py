@@ -19,8 +19,11 @@ from simsearch.duplicates.thumbnails import Shown
 _APART = 14  # grey levels by which a channel of an overlay differs from the photo
 _STRIP, _ALONG = 0.2, 0.3  # most of the height that a strip takes, and least share of each of its lines that differs
 _STRAY = 0.004  # share of the pixels outside of a strip that may differ at `COARSE`, as encoding makes edges differ
-_MUCH, _LITTLE = 0.25, 0.002  # most and least of a photo, as shares, that words cover
+_MUCH, _LITTLE, _LEAST = 0.25, 0.002, 0.001
+"""Most and least of a photo, as shares, that words cover: of white words on white ground little is seen. Below the
+second one nothing else differs, and the photo has to be seen through them without any doubt."""
 _ONE_WAY = 0.97  # share of what differs that must be brighter, or darker
+_EITHER_WAY = 0.1  # the same at `COARSE`: of what may differ the other way, at most
 _THROUGH = (0.15, 0.75)  # opacity, 0 to 1, of what a photo shines through
 _VARIED = 15.0  # grey levels of deviation that a photo must have below words, or nothing could shine through
 _STROKE, _SOLID = 9, 0.2  # pixels across that strokes do not have, and most of what differs that may have them
@@ -43,11 +46,24 @@ class Overlay:
 def overlay(a: Shown, b: Shown, *, pills: bool) -> Overlay | None:
     """What is drawn over one of two copies, or None. `pills`: whether both show loose pills."""
     other = _to(b.coarse, a.coarse)
-    apart = np.asarray(cv2.absdiff(a.coarse, other).max(axis=2) > _APART)
-    share = float(apart.mean())
-    if not _LITTLE <= share <= _MUCH:
+    red, green, blue = cv2.split(cv2.absdiff(a.coarse, other))
+    apart = np.asarray(cv2.max(cv2.max(red, green), blue) > _APART)
+    share = np.count_nonzero(apart) / apart.size
+    if not _LEAST <= share <= _MUCH:
         return None
-    return (_strip(a, b, apart) if pills else None) or _translucent(a, b)
+    strip = _strip(a, b, apart) if pills and share >= _LITTLE else None
+    if strip is not None or not _may_be_one_way(a, b, apart):
+        return strip
+    return _translucent(a, b)
+
+
+def _may_be_one_way(a: Shown, b: Shown, apart: NDArray[np.bool_]) -> bool:
+    """Whether most of what differs is brighter, or darker, on the second photo; of two other photos it is both."""
+    x, y = a.nearer, b.nearer
+    if x.shape != y.shape:
+        y = np.asarray(cv2.resize(y, x.shape[::-1], interpolation=cv2.INTER_AREA), np.uint8)
+    bright = float((y[apart] > x[apart]).mean())
+    return min(bright, 1 - bright) <= _EITHER_WAY
 
 
 def _to(pixels: Thumbnail, shape: Thumbnail) -> Thumbnail:
@@ -82,7 +98,7 @@ def _translucent(a: Shown, b: Shown) -> Overlay | None:
     step = (y - x).mean(axis=2)
     differs = np.abs(step) > _APART / 2
     share = float(differs.mean())
-    if not _LITTLE <= share <= _MUCH:
+    if not _LEAST <= share <= _MUCH:
         return None
     bright = float((step[differs] > 0).mean())
     if min(bright, 1 - bright) > 1 - _ONE_WAY:
@@ -91,7 +107,8 @@ def _translucent(a: Shown, b: Shown) -> Overlay | None:
     if solid.mean() > _SOLID * share:  # words have strokes; another tablet has none
         return None
     either_way = ((x, y), (y, x))  # which of the two it is drawn over is not known
-    return Overlay(_box(differs), share) if any(_shines(*way, differs) for way in either_way) else None
+    seen = any(_shines(*way, differs, surely=share < _LITTLE) for way in either_way)
+    return Overlay(_box(differs), share) if seen else None
 
 
 def _box(marked: NDArray[np.bool_]) -> Box:
@@ -103,8 +120,10 @@ def _box(marked: NDArray[np.bool_]) -> Box:
     )  # fmt: skip
 
 
-def _shines(below: NDArray[np.float32], above: NDArray[np.float32], differs: NDArray[np.bool_]) -> bool:
-    """Whether `above` is `below` under a film of black or white, of one opacity."""
+def _shines(
+    below: NDArray[np.float32], above: NDArray[np.float32], differs: NDArray[np.bool_], *, surely: bool
+) -> bool:
+    """Whether `above` is `below` under a film of black or white, of one opacity; `surely`: without any doubt."""
     x, y = below[differs], above[differs]
     room = 255 - x if float((y - x).mean()) > 0 else x
     opacity = np.abs(y - x).sum(axis=1) / np.maximum(room.sum(axis=1), 1.0)
@@ -117,5 +136,7 @@ def _shines(below: NDArray[np.float32], above: NDArray[np.float32], differs: NDA
     if varied < _SURELY_VARIED:  # of next to one level nothing is correlated
         return False
     seen = float(np.corrcoef(*grey)[0, 1])
+    if surely:
+        return varied >= _VARIED and colour <= _ONE_COLOUR and seen >= _SURELY
     plainly = varied >= _VARIED and colour <= _ONE_COLOUR and seen >= _SHINES
     return plainly or (colour <= _SURELY_ONE_COLOUR and seen >= _SURELY)

@@ -8,6 +8,7 @@ Where both files can be read, `pixel_diff` decides.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -28,6 +29,7 @@ Frames: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 _LEAST_INLIERS = 15
 _NEAR_FIT = 3.0  # pixels by which a match may miss the map that it is counted for
+_BETTER = 0.5  # pixels by which a squeezed map must miss less than one of the same aspect
 _MISS = 4.0  # pixels by which a keypoint may miss its predicted position
 _EDGE = 12.0  # pixels; keypoints this near the border of the other frame need not reappear
 _BITS_APART = 80  # of 256; two random keypoints differ in 128
@@ -51,7 +53,7 @@ class Placement:
     @property
     def scale(self) -> float:
         """Scale of the second photo against the first: the root of how much areas grow."""
-        return float(np.sqrt(abs(np.linalg.det(self.matrix[:, :2]))))
+        return float(np.sqrt(area(self.matrix)))
 
     @property
     def turn(self) -> float:
@@ -62,8 +64,11 @@ class Placement:
     @property
     def squeeze(self) -> float:
         """How much more one direction was scaled than the one across it; 1 where the aspect is kept."""
-        most, least = np.linalg.svd(self.matrix[:, :2], compute_uv=False)
-        return float(most / max(least, 1e-9))
+        (a, b, _), (c, d, _) = self.matrix.tolist()
+        # Singular values: their product is the area, the sum of their squares that of the entries.
+        both, squares = abs(a * d - b * c), a * a + b * b + c * c + d * d
+        most = math.sqrt((squares + math.sqrt(max(squares * squares - 4 * both * both, 0.0))) / 2)
+        return float(most / max(both / max(most, 1e-9), 1e-9))
 
     @property
     def whole(self) -> bool:
@@ -110,11 +115,12 @@ def placements(geometry: Geometry, frames: Frames, size: int) -> list[Placement]
         z, w = (xy.astype(np.float64) for xy in (geometry.query_xy, geometry.other_xy))
         kept = _similarity(z, w)
         found.append(_placed(kept, z, w, frames, size))
+    if found and found[0].miss >= _BETTER:
         _, agree = cv2.estimateAffine2D(z, w, method=cv2.RANSAC, ransacReprojThreshold=_NEAR_FIT)
         near = np.zeros(len(z), bool) if agree is None else np.asarray(agree).ravel().astype(bool)
         if near.sum() >= _LEAST_INLIERS:
             placed = _placed(_affine(z[near], w[near]), z[near], w[near], frames, size)
-            if placed.miss < found[0].miss - 0.5:
+            if placed.miss < found[0].miss - _BETTER:
                 found.insert(0, placed)
     return [p for p in found if _sane(p)]
 
@@ -161,9 +167,9 @@ def _affine(z: Points, w: Points) -> Affine:
 
 def _placed(matrix: Affine, z: Points, w: Points, frames: Frames, size: int) -> Placement:
     sides = _scaled(frames, size)
-    scale = max(float(np.sqrt(abs(np.linalg.det(matrix[:, :2])))), 1e-9)
+    scale = max(float(np.sqrt(area(matrix))), 1e-9)
     miss = float(np.sqrt((np.linalg.norm(moved(matrix, z) - w, axis=1) ** 2).mean())) / max(1.0, scale)
-    if abs(np.linalg.det(matrix[:, :2])) < 1e-6:
+    if area(matrix) < 1e-6:
         return Placement(matrix, np.inf, miss)
     inward, onward = moved(inverse(matrix), _corners(sides[1])), moved(matrix, _corners(sides[0]))
     inner = min(_outside(inward, sides[0]), _outside(onward, sides[1]))
@@ -177,8 +183,16 @@ def moved(matrix: Affine, points: Points) -> Points:
 
 def inverse(matrix: Affine) -> Affine:
     """The map back."""
-    back = np.linalg.inv(matrix[:, :2])
-    return np.concatenate([back, (-back @ matrix[:, 2])[:, None]], axis=1)
+    (a, b, x), (c, d, y) = matrix.tolist()  # written out: a hundred thousand of these take seconds by `np.linalg`
+    whole = a * d - b * c
+    a, b, c, d = d / whole, -b / whole, -c / whole, a / whole
+    return np.array([[a, b, -a * x - b * y], [c, d, -c * x - d * y]])
+
+
+def area(matrix: Affine) -> float:
+    """How many times larger a map makes an area."""
+    (a, b, _), (c, d, _) = matrix.tolist()
+    return abs(float(a * d - b * c))
 
 
 def chained(first: Affine, then: Affine) -> Affine:

@@ -63,9 +63,9 @@ class Shown:
 def shown(pixels: Thumbnail, size: float = 1.0) -> Shown:
     """`size`: pixels of the whole file."""
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    glance = resized(grey, GLANCE).astype(np.float32)
     steps = _apart(grey[1:], grey[:-1]) + _apart(grey[:, 1:], grey[:, :-1])
-    small, nearer = levels(grey), levels(grey, NEARER)
+    nearer = levels(grey, NEARER)
+    small, glance = levels(nearer), resized(nearer, GLANCE).astype(np.float32)
     busy, left = _busy(small), _left(pixels)
     return Shown(pixels, coarse(pixels), small, nearer, glance, steps * float(size) ** 0.5, busy, left)
 

@@ -76,3 +76,16 @@ def test_what_no_file_asked_for_has_is_told_by_its_keys() -> None:
     one_table[:, :3] ^= 255  # the other table still has its key
     assert marked.holds(keys(one_table, 10)).all()
     assert marked.holds(keys(others, 10)).mean() < 0.01
+
+
+def test_strangers_share_a_few_of_many_keypoints_and_copies_many_of_a_few() -> None:
+    rng = np.random.default_rng(5)
+    many, few = [drawn(rng, 500) for _ in range(2)], [drawn(rng, 100) for _ in range(2)]
+    for a, b in (many, few):
+        a[:2] = b[:2]
+    assert found([*many, *few]) == {(2, 3): 0, (3, 2): 0}
+    files = [*many, *few]
+    owner = np.repeat(np.arange(4, dtype=np.uint32), [len(b) for b in files])
+    every = np.concatenate(files)
+    blocks = voted(list(keys(every, len(every))), owner, 4, 5, held=np.array([500, 500, 500, 500]))
+    assert [len(block[0]) for block in blocks] == [0], "keypoints that were left out before count, too"

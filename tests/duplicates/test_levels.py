@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from simsearch.duplicates.levels import NEARER, SIDE, levels, surely_another
+from simsearch.duplicates.levels import NEARER, SIDE, level_test, levels, surely_another
 from tests.duplicates.test_pixel_diff import package
 
 ONTO = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -45,3 +45,12 @@ def test_from_nearer_a_smaller_place_is_seen() -> None:
     other[top : top + size, left + 2 * size : left + 3 * size] = 5
     seen = [surely_another(_levels(whole, side), _levels(other, side), ONTO) for side in (SIDE, NEARER)]
     assert seen == [False, True]
+    assert not surely_another(_levels(whole, NEARER), _levels(other, NEARER), ONTO, slack=6)
+
+
+def test_copies_in_one_light_are_told_from_those_in_another() -> None:
+    whole = package()
+    bright = np.clip(whole.astype(np.float32) * 1.25 + 10, 0, 255).astype(np.uint8)
+    noisy = np.clip(whole + np.random.default_rng(1).normal(0, 6, whole.shape), 0, 255).astype(np.uint8)
+    for other, expected in ((whole, False), (noisy, False), (bright, True), (package(seed=8), True)):
+        assert level_test(_levels(whole), _levels(other), ONTO).other_light == expected

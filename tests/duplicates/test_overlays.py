@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from simsearch.core.types import Pixels
+from simsearch.duplicates import overlays
 from simsearch.duplicates.overlays import overlay
 from simsearch.duplicates.pixel_diff import thumbnail
 from simsearch.duplicates.thumbnails import Shown, shown
@@ -87,3 +88,24 @@ def test_words_that_cover_their_ground_are_print() -> None:
 def test_equal_photos_and_strangers_have_nothing_drawn_over_them() -> None:
     assert overlay(seen(package()), seen(package()), pills=False) is None
     assert overlay(seen(package(seed=3)), seen(package(seed=9)), pills=False) is None
+
+
+def test_what_differs_both_ways_is_not_looked_at_for_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(a: Shown, b: Shown) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(overlays, "_translucent", never)
+    assert overlay(seen(tablet((150, 60, 60), 240)), seen(tablet((150, 60, 60), 420)), pills=False) is None
+
+
+def test_of_white_words_on_white_ground_a_little_is_enough_where_it_is_beyond_doubt() -> None:
+    sheet = tablet((150, 60, 60))
+    cv2.circle(sheet, (320, 220), 70, (252, 252, 252), -1)
+    for x in range(100, 500, 160):  # a few lines that the words cross
+        cv2.line(sheet, (x, 180), (x + 30, 260), (150 - x // 5, 60 + x // 5, 60), 3)
+    found = overlay(seen(sheet), seen(watermarked(sheet)), pills=True)
+    assert found is not None
+    assert 0.001 <= found.share < 0.002
+    covered = sheet.copy()
+    covered[210:222, 100:480] = np.where(covered[210:222, 100:480] < 250, 250, covered[210:222, 100:480])
+    assert overlay(seen(sheet), seen(covered), pills=True) is None, "nothing shines through"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from simsearch import open_app
 from simsearch.core.types import Pixels
-from simsearch.duplicates.pixel_diff import SIDE, pixel_test, refined, thumbnail
+from simsearch.duplicates import aligned, pixel_diff
+from simsearch.duplicates.pixel_diff import SIDE, PixelPair, pixel_test, refined, thumbnail
 from simsearch.duplicates.same_photo import Affine
 
 if TYPE_CHECKING:
@@ -159,6 +160,59 @@ def test_another_strength_is_a_place_that_differs() -> None:
         for left, top, right, bottom in test.places[0]:
             assert 400 / WIDTH - 0.03 < left < right < 480 / WIDTH + 0.03  # the two digits
             assert 370 / HEIGHT < top < bottom < 430 / HEIGHT
+
+
+def test_what_several_questions_need_of_two_photos_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counting(name: str) -> Callable[..., Any]:
+        whole = getattr(aligned, name)
+
+        def counted(*args: Any) -> Any:
+            made.append(name)
+            return whole(*args)
+
+        return counted
+
+    for name in ("_warped", "allowed"):
+        monkeypatch.setattr(aligned, name, counting(name))
+    pair = PixelPair(thumbnail(package()), thumbnail(brightened(package())))
+    turned = moved(0.999 + 0.001j)
+    assert not pair.in_one_light(SAME)
+    assert not pair.in_one_light(turned)
+    test = pair.test(SAME)
+    assert test is not None
+    assert test.same
+    assert sorted(made) == ["_warped", "_warped", "allowed"]
+
+
+def test_a_large_place_of_another_colour_ends_the_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def counted(here: Pixels, there: Pixels, y: int, x: int) -> NDArray[np.uint16]:
+        asked.append((y, x))
+        return whole(here, there, y, x)
+
+    whole = aligned.missed
+    monkeypatch.setattr(pixel_diff, "missed", counted)
+    other = package()
+    other[300:400, 60:200], other[300:400, 220:360] = (250, 30, 30), (30, 30, 250)
+    test = pixel_test(thumbnail(package()), thumbnail(other), SAME)
+    assert test is not None
+    assert not test.same
+    assert set(asked) == {(1, 1)}, "a pixel beside makes no surface another one"
+
+
+def test_a_photo_is_brought_to_a_frame_with_what_it_covers() -> None:
+    pixels = thumbnail(package())
+    height, width = pixels.shape[:2]
+    matrix = moved(0.98 + 0.1j, 12 - 7j)
+    warped, inside = aligned._warped(pixels, (height, width), matrix)
+    expected = cv2.warpAffine(pixels, matrix, (width, height))
+    assert np.abs(warped[inside].astype(int) - expected[inside].astype(int)).max() <= 1
+    covered = cv2.warpAffine(np.ones((height, width), np.uint8), matrix, (width, height))
+    rim = cv2.erode(covered, np.ones((9, 9), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
+    assert np.count_nonzero(inside != (rim > 0)) < 0.002 * inside.size
 
 
 def test_another_picture_differs_all_over_and_what_lies_elsewhere_says_nothing() -> None:

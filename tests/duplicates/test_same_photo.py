@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import pytest
 
 from simsearch.duplicates.same_photo import (
+    Placement,
+    area,
     chained,
     frame_onto_frame,
     inverse,
@@ -17,7 +20,7 @@ from simsearch.duplicates.same_photo import (
     same_place,
 )
 from simsearch.features import create
-from simsearch.features.orb import KEYPOINT, Orb
+from simsearch.features.orb import KEYPOINT, Geometry, Orb
 
 if TYPE_CHECKING:
     pass
@@ -72,3 +75,28 @@ def test_a_squeezed_and_turned_photo_is_placed_and_named() -> None:
     assert np.allclose(placed.matrix, matrix, atol=0.02 * 150)
     assert placed.words.startswith("squeezed, turned by ")
     assert np.allclose(chained(matrix, inverse(matrix)), np.eye(3)[:2], atol=1e-9)
+
+
+def test_maps_turned_round_and_measured_without_a_library() -> None:
+    rng = np.random.default_rng(7)
+    for _ in range(20):
+        matrix = rng.normal(0, 1, (2, 3)) + np.eye(2, 3)
+        back = inverse(matrix)
+        assert np.allclose(back[:, :2], np.linalg.inv(matrix[:, :2]))
+        points = rng.normal(0, 100, (5, 2))
+        assert np.allclose(moved(back, moved(matrix, points)), points)
+        assert np.isclose(area(matrix), abs(np.linalg.det(matrix[:, :2])))
+        most, least = np.linalg.svd(matrix[:, :2], compute_uv=False)
+        assert np.isclose(Placement(matrix, 0.0, 0.0).squeeze, most / least)
+
+
+def test_where_scale_and_turn_explain_all_no_other_aspect_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*args: object, **named: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(cv2, "estimateAffine2D", never)
+    xy = np.random.default_rng(8).uniform(0, 400, (60, 2)).astype(np.float32)
+    frames = np.array([512.0, 384.0]), np.array([512.0, 384.0])
+    [found] = placements(Geometry(xy, xy * 0.9 + 5, 60, np.eye(3)), frames, 512)
+    assert found.miss < 0.01
+    assert abs(found.scale - 0.9) < 1e-3

@@ -5,18 +5,16 @@ It computes what `network.Inference` does in float32: embeddings agree as those 
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.core import denormals
 from simsearch.core.errors import WeightsError
 from simsearch.core.types import Pixels
+from simsearch.features.network import onnx_session
 from simsearch.features.network.frames import MEAN, STD, seen
-from simsearch.features.network.onnx_graph import INPUT, backbone_graph
+from simsearch.features.network.onnx_graph import backbone_graph
 from simsearch.features.network.plans import PLANS
 from simsearch.features.network.weights_file import SURFACES, Weights
 
@@ -25,7 +23,7 @@ _MEAN, _STD = np.array(MEAN, np.float32), np.array(STD, np.float32)
 
 def can_start(weights: Weights) -> bool:
     """Whether this backbone has a plan, and ONNX Runtime is installed (the extra `read`)."""
-    return weights.architecture.backbone in PLANS and importlib.util.find_spec("onnxruntime") is not None
+    return weights.architecture.backbone in PLANS and onnx_session.installed()
 
 
 class QuickInference:
@@ -36,8 +34,6 @@ class QuickInference:
         Raises:
             WeightsError: the tensors do not fit the architecture, or are not finite.
         """
-        import onnxruntime
-
         self.architecture = weights.architecture
         plan, tensors = PLANS[self.architecture.backbone], weights.tensors
         try:
@@ -50,11 +46,7 @@ class QuickInference:
         self._embed_bias = self._head(weights, "embed.bias", (width,))
         self._surface = self._head(weights, "surface.weight", (len(SURFACES), plan.last))
         self._surface_bias = self._head(weights, "surface.bias", (len(SURFACES),))
-        options = onnxruntime.SessionOptions()
-        # On the calling thread: keypoints are described on the other core meanwhile.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = onnx_session.Session(model)
 
     @staticmethod
     def _head(weights: Weights, name: str, shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -77,7 +69,6 @@ class QuickInference:
     def _pooled(self, picture: Pixels) -> NDArray[np.float32]:
         """GeM-pooled features (channels,) of a picture (h, w, 3)."""
         x = ((picture.astype(np.float32) / 255.0 - _MEAN) / _STD).transpose(2, 0, 1)[None]
-        with denormals.as_zero():
-            features = self._session.run(None, {INPUT: np.ascontiguousarray(x)})[0][0]
+        features = self._session.run(x)[0]
         raised = np.maximum(features, np.float32(1e-6)).reshape(len(features), -1) ** self._p
         return np.asarray(raised.mean(axis=1) ** (1.0 / self._p), np.float32)

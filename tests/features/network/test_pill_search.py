@@ -13,6 +13,7 @@ from simsearch.core.config import ImageSettings
 from simsearch.core.errors import WeightsError
 from simsearch.core.images import load
 from simsearch.core.types import Pixels
+from simsearch.features.network import onnx_session
 from simsearch.features.network.pill_crop import cropped, cropped_with_outlines
 from simsearch.features.network.pill_masks import PATH, MaskNetwork, built_in, mask_graph
 from simsearch.features.network.pill_search import MOST, search
@@ -147,3 +148,14 @@ def test_nearly_every_photo_that_people_took_of_a_pill_shows_one() -> None:
         rows = [row for row in csv.DictReader(table) if row["split"] == "train"]
     found = [search(load(PHOTOS / row["image"], ImageSettings()).pixels) for row in rows]
     assert np.mean([len(outlines) == 1 for outlines in found]) > 0.9
+
+
+@pytest.mark.skipif(not onnx_session.installed(), reason="needs ONNX Runtime")
+def test_onnx_runtime_and_opencv_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = np.asarray(cv2.resize(scene(TABLET, CAPLET, CAPSULE), (256, 192)), np.uint8)
+    quick = MaskNetwork().look([picture, picture[::-1].copy()])
+    monkeypatch.setattr(onnx_session, "installed", lambda: False)
+    monkeypatch.setattr(onnx_session, "Session", None)
+    plain = MaskNetwork().look([picture, picture[::-1].copy()])
+    assert quick.shape == plain.shape == (2, 2, 96, 128)
+    assert np.abs(quick - plain).max() < 1e-3

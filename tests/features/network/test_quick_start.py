@@ -15,6 +15,7 @@ pytest.importorskip("onnxruntime", reason="the extra `read` is not installed")
 
 from simsearch.core.errors import WeightsError
 from simsearch.core.types import Pixels
+from simsearch.features.network import processor
 from simsearch.features.network.network import Inference, restore, save
 from simsearch.features.network.onnx_graph import _rounded, _septets
 from simsearch.features.network.plans import PLANS
@@ -72,15 +73,21 @@ def test_damaged_weights_are_refused_by_name(weights: Weights) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "quick"),
+    ("settings", "float32_only", "quick"),
     [
-        (SiameseSettings(runtime="onnx"), True),
-        (SiameseSettings(), False),
-        (SiameseSettings(runtime="pytorch"), False),
-        (SiameseSettings(runtime="onnx", precision="bfloat16"), False),
+        (SiameseSettings(runtime="onnx"), False, True),
+        (SiameseSettings(), False, False),
+        (SiameseSettings(), True, True),
+        (SiameseSettings(device="cpu"), True, True),
+        (SiameseSettings(precision="bfloat16"), True, False),
+        (SiameseSettings(runtime="pytorch"), True, False),
+        (SiameseSettings(runtime="onnx", precision="bfloat16"), False, False),
     ],
 )
-def test_the_setting_chooses(settings: SiameseSettings, quick: bool) -> None:
+def test_the_setting_and_the_machine_choose(
+    monkeypatch: pytest.MonkeyPatch, settings: SiameseSettings, float32_only: bool, quick: bool
+) -> None:
+    monkeypatch.setattr(processor, "float32_only", lambda: float32_only)
     method = Siamese(settings)
     assert isinstance(method.inference, QuickInference) is quick
     assert method.fingerprint == Siamese(SiameseSettings()).fingerprint
@@ -112,3 +119,31 @@ def test_rounding_is_that_of_bfloat16() -> None:
     values = np.random.default_rng(0).normal(0, 10.0 ** np.arange(-6, 6)[:, None], (12, 100)).astype(np.float32)
     wanted = torch.from_numpy(values).to(torch.bfloat16).float().numpy()
     assert np.array_equal(_rounded(values), wanted)
+
+
+@pytest.mark.parametrize(
+    ("flags", "gpu", "expected"),
+    [
+        ("fpu sse2 avx2 fma", False, True),
+        ("fpu sse2 avx2 avx512_bf16", False, False),
+        ("fpu sse2 amx_bf16 amx_tile", False, False),
+        ("fpu sse2 avx2", True, False),
+        ("fp asimd bf16", False, False),
+        (None, False, False),
+    ],
+)
+def test_what_the_machine_can_is_read_without_pytorch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, flags: str | None, gpu: bool, expected: bool
+) -> None:
+    listed, driver = tmp_path / "cpuinfo", tmp_path / "driver"
+    if flags is not None:
+        listed.write_text(f"processor\t: 0\nflags\t\t: {flags}\n", encoding="ascii")
+    if gpu:
+        driver.write_text("", encoding="ascii")
+    monkeypatch.setattr(processor, "_PROCESSORS", listed)
+    monkeypatch.setattr(processor, "_GPUS", (driver,))
+    processor.float32_only.cache_clear()
+    try:
+        assert processor.float32_only() is expected
+    finally:
+        processor.float32_only.cache_clear()
