@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import aliased
 
+from simsearch.catalog.counts import coverage, descriptors_by_method, spans
 from simsearch.catalog.database import Part, chunks
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, Verdict, usable, usable_at
 from simsearch.core.errors import DamagedDescriptor
@@ -139,14 +140,8 @@ class Descriptors(Part):
 
     def counts(self) -> dict[str, int]:
         """Fingerprint -> number of active images that have a descriptor under it."""
-        # All of a method are counted in its index. What does not count is looked up by image, and is little.
-        number = sa.select(DescriptorRow.method_id, sa.func.count()).group_by(DescriptorRow.method_id)
-        others = number.where(DescriptorRow.image_id.in_(sa.select(ImageRow.id).where(sa.not_(usable()))))
         with self.database.read() as c:
-            every, less = dict(c.execute(number).all()), dict(c.execute(others).all())
-            names = c.execute(sa.select(MethodRow.id, MethodRow.fingerprint)).all()
-        left = {str(name): every.get(key, 0) - less.get(key, 0) for key, name in names}
-        return {name: n for name, n in left.items() if n}
+            return descriptors_by_method(c)
 
 
 _SEVERAL = (
@@ -194,6 +189,8 @@ def _active(*columns: Any) -> tuple[sa.Select[Any], sa.Select[Any], sa.Select[An
     return every.where(usable()), query.where(DescriptorRow.image_id.in_(new)), every.where(then)
 
 
+LOOKED_AT = aliased(ImageRow)
+"""The images among which those are sought that lack a descriptor."""
 _IDS = _active(DescriptorRow.image_id)
 _DATA = _active(DescriptorRow.image_id, DescriptorRow.data)
 _SWEEP = _DATA[2].where(DescriptorRow.image_id >= sa.bindparam("start"), DescriptorRow.image_id < sa.bindparam("end"))
@@ -206,16 +203,30 @@ def has(fingerprint: str, images: type[ImageRow] = ImageRow) -> sa.ColumnElement
     return found.exists()
 
 
-def lacking(fingerprints: Iterable[str], among: Sequence[int] | None = None) -> sa.ColumnElement[bool]:
-    """Condition: the image counts, and lacks a descriptor under one of `fingerprints`. `among`: only of these ids.
+def lacking(fingerprints: Iterable[str], among: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Condition: the image counts, fulfils `among`, and lacks a descriptor under one of `fingerprints`.
 
-    Such images are few, and found by indexes alone: the rows of all images lie all over a large catalog's file.
+    `among` is of `LOOKED_AT`. Such images are few, and found by indexes alone: the rows of all images lie all over a
+    large catalog's file.
     """
-    images = aliased(ImageRow)
+    images = LOOKED_AT
     present = sa.and_(sa.true(), *(has(fingerprint, images) for fingerprint in fingerprints))
-    active = [images.retired_at.is_(None), images.verdict == Verdict.OK.value]
-    active += [] if among is None else [images.id.in_(among)]
-    return ImageRow.id.in_(sa.select(images.id).where(*active, ~present))
+    active = images.retired_at.is_(None), images.verdict == Verdict.OK.value
+    return ImageRow.id.in_(sa.select(images.id).where(*active, among, ~present))
+
+
+def where_lacking(
+    c: Connection, fingerprints: Collection[str], ids: Sequence[int] | None = None
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Conditions as of :func:`lacking`, each for some images, ascending, that together find all; only of `ids`.
+
+    Where nothing or little lacks descriptors, next to nothing is looked through; see `catalog.counts`.
+    """
+    if ids is not None:
+        yield from (lacking(fingerprints, LOOKED_AT.id.in_(part)) for part in chunks(sorted(ids)))
+        return
+    for first, last in spans({block for _, block in coverage(c, fingerprints).lacking()}):
+        yield lacking(fingerprints, LOOKED_AT.id.between(first, last))
 
 
 def add_descriptors(

@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import sqlalchemy as sa
 
+from simsearch.catalog.counting import mixed_of
+from simsearch.catalog.counts import State, images_by_state, products
 from simsearch.catalog.database import Part, chunks, now, raise_revision
-from simsearch.catalog.descriptors import add_descriptors, has, lacking, method_keys
+from simsearch.catalog.descriptors import add_descriptors, has, method_keys, where_lacking
 from simsearch.catalog.products import product_ids, skus, update_products
 from simsearch.catalog.tables import (
     DescriptorRow,
@@ -20,7 +22,6 @@ from simsearch.catalog.tables import (
     Verdict,
     left_out,
     usable,
-    usable_at,
 )
 from simsearch.core.stamps import Stamp
 from simsearch.core.text import title
@@ -217,17 +218,12 @@ class Images(Part):
 
     def counts(self) -> dict[str, int]:
         """Numbers of products (with an active image), images_ok, images_refused and images_retired."""
-        active = ImageRow.retired_at.is_(None)
-        # All in one pass over the images; sums are None where there is no image.
-        pass_over = sa.select(
-            sa.func.count(), *(sa.func.sum(sa.case((condition, 1), else_=0)) for condition in (active, usable()))
-        ).select_from(ImageRow)
         with self.database.read() as c:
-            every, live, ok = (int(number or 0) for number in c.execute(pass_over).one())
-            products = c.scalar(sa.select(sa.func.count(sa.distinct(ImageRow.product_id))).where(active))
-        return {
-            "products": products or 0, "images_ok": ok, "images_refused": live - ok, "images_retired": every - live,
-        }  # fmt: skip
+            images = {state: number for state, (number, _, _) in images_by_state(c).items()}
+            return {
+                "products": products(c), "images_ok": images[State.OK] + images[State.PILLS],
+                "images_refused": images[State.REFUSED], "images_retired": images[State.RETIRED],
+            }  # fmt: skip
 
     def stale(self, fingerprints: Collection[str]) -> list[tuple[str, SourceRow]]:
         """(source, row) of each active, accepted image that lacks a descriptor under a fingerprint, by image id.
@@ -239,10 +235,11 @@ class Images(Part):
         columns = (
             ImageRow.source, filed, ImageRow.path, ImageRow.image, ImageRow.surface, ImageRow.surface_probability,
         )  # fmt: skip
-        query = sa.select(*columns).join(ProductRow).where(lacking(fingerprints))
+        query = sa.select(*columns).join(ProductRow).order_by(ImageRow.id)
         found = []
         with self.database.read() as c:
-            for source, sku, path, image, surface, probability in c.execute(query.order_by(ImageRow.id)):
+            rows = (row for where in where_lacking(c, fingerprints) for row in c.execute(query.where(where)))
+            for source, sku, path, image, surface, probability in rows:
                 said = surface if probability is None and surface != "unknown" else ""
                 found.append((source, SourceRow(sku, path, image, path, surface=said)))
         return found
@@ -261,16 +258,21 @@ class Images(Part):
         the one given. redescribed: how many images up to `last` got descriptors after `revision`; the catalog cannot
         tell whether these were usable at `revision`.
         """
-        ok = ImageRow.verdict == Verdict.OK.value
-        mixed = (sa.cast(ImageRow.id, sa.BigInteger) * 2_654_435_761) % 4_294_967_291
+        # What counts today, without what does only since the revision, and with what did then and does no more.
+        ok, described = ImageRow.verdict == Verdict.OK.value, ImageRow.described_revision
+        mixed = sa.text(f"SUM({mixed_of('images.id')})")
+        sums = sa.select(sa.func.count(), sa.func.sum(sa.cast(ImageRow.id, sa.BigInteger)), mixed)
+        newer = sums.where(described > revision, usable())
+        gone = sums.where(ImageRow.retired_revision > revision, ok, described <= revision)
         with self.database.read() as c:
             if last is None:
                 last = int(c.scalar(sa.select(sa.func.max(ImageRow.id))) or 0)
-            count = sa.func.count(), sa.func.sum(ImageRow.id), sa.func.sum(mixed)
-            images, ids, mix = c.execute(sa.select(*count).where(usable_at(revision))).one()
-            later = sa.select(sa.func.count()).where(ok, ImageRow.described_revision > revision, ImageRow.id <= last)
+            today = images_by_state(c)
+            parts = [today[State.OK], today[State.PILLS], c.execute(gone).one(), [-(n or 0) for n in c.execute(newer).one()]]
+            images, ids, mix = (sum(int(part[i] or 0) for part in parts) for i in range(3))
+            later = sa.select(sa.func.count()).where(ok, described > revision, ImageRow.id <= last)
             return {
-                "images": int(images), "ids": int(ids or 0), "mixed": int(mix or 0), "last": last,
+                "images": images, "ids": ids, "mixed": mix, "last": last,
                 "redescribed": int(c.scalar(later) or 0),
             }  # fmt: skip
 
