@@ -39,7 +39,7 @@ def _add(values: str) -> str:
 
 
 def _empty(kind: str, names: str, state: str, number: str) -> str:
-    """A statement that removes counts of nothing, so that equal catalogs have equal counts. SQL for parts of the key."""
+    """A statement that removes counts of nothing: equal catalogs have equal counts. The key is given in SQL."""
     return (
         f"DELETE FROM counts WHERE kind = '{kind}' AND name IN ({names}) AND state = {state} "
         f"AND block = {number} / {BLOCK} AND number = 0"

@@ -12,10 +12,9 @@ import sqlalchemy as sa
 from simsearch.catalog.counting import mixed_of
 from simsearch.catalog.counts import State, images_by_state, products
 from simsearch.catalog.database import Part, chunks, now, raise_revision
-from simsearch.catalog.descriptors import add_descriptors, has, method_keys, where_lacking
+from simsearch.catalog.descriptors import has, method_keys, put_descriptors, where_lacking
 from simsearch.catalog.products import product_ids, skus, update_products
 from simsearch.catalog.tables import (
-    DescriptorRow,
     ImageRow,
     ProductRow,
     RefusalRow,
@@ -149,22 +148,24 @@ class Images(Part):
             products = product_ids(c, [image.row for image in add])
             products |= skus(c, {image.to_sku for image in add if image.to_sku})
             methods = method_keys(c, {f for i in [*add, *redescribe.values()] for f in i.descriptors or ()})
-            for image in add:
-                values = _image_values(image) | {
+            rows = [
+                _image_values(image) | {
                     "product_id": products[image.to_sku or image.row.sku], "added_at": now(),
                     "described_revision": revision, "filed_sku": image.row.sku if image.to_sku else None,
-                }  # fmt: skip
-                key = c.execute(sa.insert(ImageRow).values(values)).inserted_primary_key
-                assert key is not None
-                add_descriptors(c, int(key[0]), image.descriptors, methods)
-            for image_id, image in redescribe.items():
-                values = _image_values(image) | {"described_revision": revision}
-                c.execute(sa.update(ImageRow).where(ImageRow.id == image_id).values(values))
-                present = sa.delete(DescriptorRow).where(
-                    DescriptorRow.image_id == image_id, DescriptorRow.method_id.in_(methods.values())
-                )
-                c.execute(present)
-                add_descriptors(c, image_id, image.descriptors, methods)
+                }
+                for image in add
+            ]  # fmt: skip
+            made = list(c.scalars(_ADD, rows)) if rows else []
+            put_descriptors(
+                c, {i: image.descriptors or {} for i, image in zip(made, add, strict=True)}, methods, new=True
+            )
+            if redescribe:
+                values = [
+                    _image_values(image) | {"image_id": image_id, "described_revision": revision}
+                    for image_id, image in redescribe.items()
+                ]
+                c.execute(_REDESCRIBE, values)
+                put_descriptors(c, {i: image.descriptors or {} for i, image in redescribe.items()}, methods)
             if touch:
                 c.execute(_TOUCH, [{"image_id": i, "source": s, **asdict(stamp)} for i, (s, stamp) in touch.items()])
 
@@ -263,12 +264,18 @@ class Images(Part):
         mixed = sa.text(f"SUM({mixed_of('images.id')})")
         sums = sa.select(sa.func.count(), sa.func.sum(sa.cast(ImageRow.id, sa.BigInteger)), mixed)
         newer = sums.where(described > revision, usable())
-        gone = sums.where(ImageRow.retired_revision > revision, ok, described <= revision)
+        # A sum is in no index: else SQLite would begin with all that was described before.
+        gone = sums.where(ImageRow.retired_revision > revision, ok, described + 0 <= revision)
         with self.database.read() as c:
             if last is None:
                 last = int(c.scalar(sa.select(sa.func.max(ImageRow.id))) or 0)
             today = images_by_state(c)
-            parts = [today[State.OK], today[State.PILLS], c.execute(gone).one(), [-(n or 0) for n in c.execute(newer).one()]]
+            parts = [
+                today[State.OK],
+                today[State.PILLS],
+                c.execute(gone).one(),
+                [-(n or 0) for n in c.execute(newer).one()],
+            ]
             images, ids, mix = (sum(int(part[i] or 0) for part in parts) for i in range(3))
             later = sa.select(sa.func.count()).where(ok, described > revision, ImageRow.id <= last)
             return {
@@ -321,6 +328,8 @@ _STORED = sa.select(ImageRow.id, ImageRow.path, ImageRow.sha256).where(
 
 _STAMP = ImageRow.size, ImageRow.mtime_ns, ImageRow.ctime_ns, ImageRow.inode
 """In the order of the fields of `Stamp`."""
+_ADD = sa.insert(ImageRow).returning(ImageRow.id, sort_by_parameter_order=True)
+_REDESCRIBE = sa.update(ImageRow).where(ImageRow.id == sa.bindparam("image_id"))
 _TOUCH = (
     sa.update(ImageRow)
     .where(ImageRow.id == sa.bindparam("image_id"))

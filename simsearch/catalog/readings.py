@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from simsearch.catalog.codes import write_seen
 from simsearch.catalog.counts import State, coverage, spans
 from simsearch.catalog.database import Part, chunks, raise_revision
-from simsearch.catalog.descriptors import LOOKED_AT, add_descriptors, has, lacking, method_keys, where_lacking
+from simsearch.catalog.descriptors import LOOKED_AT, has, lacking, method_keys, put_descriptors, where_lacking
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable
 from simsearch.core.types import Surface
 
@@ -63,16 +63,9 @@ class Readings(Part):
                 return 0
             revision = raise_revision(c)
             methods = method_keys(c, {fingerprint for packed in found.values() for fingerprint in packed})
-            for image_id in active:
-                keys = [methods[fingerprint] for fingerprint in found[image_id]]
-                c.execute(
-                    sa.delete(DescriptorRow).where(
-                        DescriptorRow.image_id == image_id, DescriptorRow.method_id.in_(keys)
-                    )
-                )
-                add_descriptors(c, image_id, found[image_id], methods)
-                if codes is not None and image_id in codes:
-                    write_seen(c, image_id, codes[image_id])
+            put_descriptors(c, {image_id: found[image_id] for image_id in active}, methods)
+            if codes is not None:
+                write_seen(c, {image_id: codes[image_id] for image_id in active if image_id in codes})
             for part in chunks(active):
                 c.execute(sa.update(ImageRow).where(ImageRow.id.in_(part)).values(read_revision=revision))
         return len(active)

@@ -28,6 +28,8 @@ _PERHAPS_PILLS = 0.03
 and 33 of strips none has so much."""
 _LIKELY_PILLS = 0.2
 """Probability from which what no package is likelier than is pills where pills are found."""
+_FEW = 8
+"""Photos that ONNX Runtime describes before PyTorch has been imported."""
 _FromNear = dict[int, tuple[Descriptor, bool]]
 """Number of a photo -> the embedding of the crop to its pills, and whether the network calls that pills."""
 _MOST_LOOSE = 4
@@ -43,7 +45,7 @@ class SiameseSettings:
     batch: photos in one call of the network.
     runtime: what computes the network: "pytorch"; "onnx": ONNX Runtime on the CPU in float32, which starts a second
         sooner and describes fewer photos a second, where it is installed and the backbone has a plan; "auto": PyTorch,
-        but for `simsearch query` of a few photos.
+        but for `simsearch query` and `index` of a few photos.
     """
 
     weights: str = ""
@@ -80,6 +82,7 @@ class Siamese:
     def __init__(self, settings: SiameseSettings) -> None:
         self.settings = settings
         self._loading = Lock()
+        self._few = False
         self._inference: Inference | QuickInference | None = None
         self.weights = open_weights(
             Path(settings.weights) if settings.weights else BUILT_IN / f"{self.name}.safetensors"
@@ -100,10 +103,22 @@ class Siamese:
                 self._inference = self._quick() or self._by_pytorch()
             return self._inference
 
+    def expect(self, photos: int) -> None:
+        """Say how many photos will be described before anything else is: what starts soonest describes a few.
+
+        That holds where the settings leave the choice. PyTorch takes its place when many are expected.
+        """
+        if (self.settings.runtime, self.settings.device) != ("auto", "auto"):
+            return
+        with self._loading:
+            if self._few and photos > _FEW:
+                self._inference = None
+            self._few = photos <= _FEW and (self._few or self._inference is None)
+
     def _quick(self) -> QuickInference | None:
         """The network by ONNX Runtime; None where the settings, the backbone or the installation are not for it."""
         s = self.settings
-        if s.runtime != "onnx" or s.device not in ("auto", "cpu") or s.precision == "bfloat16":
+        if not (self._few or s.runtime == "onnx") or s.device not in ("auto", "cpu") or s.precision == "bfloat16":
             return None
         from simsearch.features.network.quick_start import QuickInference, can_start
 
