@@ -98,12 +98,13 @@ def _went_descriptor() -> str:
 _NO_PRODUCT = _empty("product", "''", "''", "0")
 _STATE_COLUMNS = "retired_at, verdict, surface, surface_probability"
 _TURNED = f"{state_of('OLD')} <> {state_of('NEW')}"
+_ELSEWHERE = f"NEW.id <> OLD.id OR NEW.source <> OLD.source OR {_TURNED}"
 _MOVED = "NEW.product_id <> OLD.product_id OR (NEW.retired_at IS NULL) <> (OLD.retired_at IS NULL)"
 _OF_ROWS: dict[str, tuple[str, Sequence[str]]] = {
     "count_image_in": ("INSERT ON images", [_image("NEW", 1), _product("NEW", 1)]),
     "count_image_out": ("DELETE ON images", [_image("OLD", -1), _went_image(), _product("OLD", -1), _NO_PRODUCT]),
     "count_image_turned": (
-        f"UPDATE OF source, {_STATE_COLUMNS} ON images WHEN NEW.source <> OLD.source OR {_TURNED}",
+        f"UPDATE OF id, source, {_STATE_COLUMNS} ON images WHEN {_ELSEWHERE}",
         [_image("OLD", -1), _went_image(), _image("NEW", 1)],
     ),
     "count_descriptors_turned": (
@@ -116,6 +117,10 @@ _OF_ROWS: dict[str, tuple[str, Sequence[str]]] = {
     ),
     "count_descriptor_in": ("INSERT ON descriptors", [_descriptor("NEW", 1)]),
     "count_descriptor_out": ("DELETE ON descriptors", [_descriptor("OLD", -1), _went_descriptor()]),
+    "count_descriptor_moved": (
+        "UPDATE OF method_id, image_id ON descriptors",
+        [_descriptor("OLD", -1), _went_descriptor(), _descriptor("NEW", 1)],
+    ),
 }  # fmt: skip
 
 
@@ -174,6 +179,7 @@ _OF_STATEMENTS: dict[str, tuple[str, Sequence[str]]] = {
     "count_image_turned": ("UPDATE ON images", [_images(_BOTH), _products(_BOTH), _turned(), _NONE]),
     "count_descriptor_in": ("INSERT ON descriptors", [_descriptors(_CAME)]),
     "count_descriptor_out": ("DELETE ON descriptors", [_descriptors(_WENT), _NONE]),
+    "count_descriptor_moved": ("UPDATE ON descriptors", [_descriptors(_BOTH), _NONE]),
 }
 _REFERENCING = {
     "INSERT": "NEW TABLE AS came", "DELETE": "OLD TABLE AS went", "UPDATE": "NEW TABLE AS came OLD TABLE AS went"
@@ -201,8 +207,8 @@ def drop_triggers(c: Connection) -> None:
     """Let it count no more."""
     if c.dialect.name == "sqlite":
         for name in _OF_ROWS:
-            c.execute(sa.text(f"DROP TRIGGER {name}"))
+            c.execute(sa.text(f"DROP TRIGGER IF EXISTS {name}"))
         return
     for name, (when, _) in _OF_STATEMENTS.items():
-        c.execute(sa.text(f"DROP TRIGGER {name} ON {when.rpartition(' ')[2]}"))
-        c.execute(sa.text(f"DROP FUNCTION {name}()"))
+        c.execute(sa.text(f"DROP TRIGGER IF EXISTS {name} ON {when.rpartition(' ')[2]}"))
+        c.execute(sa.text(f"DROP FUNCTION IF EXISTS {name}()"))

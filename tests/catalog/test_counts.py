@@ -134,10 +134,21 @@ class World:
             else:
                 c.execute(sa.update(ImageRow).where(ImageRow.verdict == "refused").values(verdict="ok", surface="side"))
 
+    def shift(self, n: int) -> None:
+        """Likewise, a descriptor to another image."""
+        with self.catalog.database.write() as c:
+            rows = c.execute(sa.select(DescriptorRow.method_id, DescriptorRow.image_id)).all()
+            there = {(m, i) for m, i in rows}
+            to = [(m, i, j) for m, i in there for j in {i for _, i in there} if (m, j) not in there]
+            if to:
+                m, i, j = sorted(to)[n % len(to)]
+                of = sa.update(DescriptorRow).where(DescriptorRow.method_id == m, DescriptorRow.image_id == i)
+                c.execute(of.values(image_id=j))
+
 
 DEEDS = (
     "add", "add", "retire", "replace", "redescribe", "touch", "read", "correct", "undo", "drop", "jump", "delete",
-    "change",
+    "change", "shift",
 )  # fmt: skip
 SOME = st.lists(st.tuples(st.sampled_from(DEEDS), st.integers(0, 255)), min_size=3, max_size=12)
 
