@@ -105,6 +105,12 @@ def images_by_state(c: Connection) -> dict[State, Sums]:
     return {state: found.get(state, _NONE) for state in State}
 
 
+def blocks_of(c: Connection, state: State) -> list[tuple[int, int]]:
+    """First and last image id of each row of blocks that has images in a state; see `spans`."""
+    here = CountRow.kind == "image", CountRow.state == state.value, CountRow.number > 0
+    return list(spans(set(c.scalars(sa.select(CountRow.block).where(*here)))))
+
+
 def products(c: Connection) -> int:
     """How many products have an active image."""
     return int(c.scalar(sa.select(CountRow.number).where(CountRow.kind == "product")) or 0)

@@ -10,7 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from simsearch.catalog.counting import mixed_of
-from simsearch.catalog.counts import State, images_by_state, products
+from simsearch.catalog.counts import State, blocks_of, images_by_state, products
 from simsearch.catalog.database import Part, chunks, now, raise_revision
 from simsearch.catalog.descriptors import has, method_keys, put_descriptors, where_lacking
 from simsearch.catalog.products import product_ids, skus, update_products
@@ -214,7 +214,8 @@ class Images(Part):
             .order_by(ImageRow.id)
         )
         with self.database.read() as c:
-            found = [*c.execute(rows), *c.execute(photos)]
+            spans = [ImageRow.id.between(*span) for span in blocks_of(c, State.REFUSED)]
+            found = [*c.execute(rows), *(row for span in spans for row in c.execute(photos.where(span)))]
             return [Refusal(str(where), str(code), str(message)) for where, code, message in found]
 
     def counts(self) -> dict[str, int]:

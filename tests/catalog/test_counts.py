@@ -184,6 +184,8 @@ def compare(catalog: Catalog) -> None:
         "products": len({i["product_id"] for i in active}), "images_ok": len(ok),
         "images_refused": len(active) - len(ok), "images_retired": len(images) - len(active),
     }  # fmt: skip
+    refused = [i["path"] for i in active if i["verdict"] == "refused"]
+    assert sorted(r.where for r in catalog.images.refused()) == sorted(refused)
     everywhere = {f: sum((f, i) in described for i in ok) for f in names.values()}
     assert catalog.descriptors.counts() == {f: n for f, n in everywhere.items() if n}
     listed = {s: sum(i["source"] == s for i in active) for s in SOURCES}
@@ -291,7 +293,7 @@ def test_counting_reads_no_images(tmp_path: Path, new: Any) -> None:
 
         catalog.images.counts(), catalog.descriptors.counts(), catalog.sources.counts()
         catalog.images.stale([P]), catalog.readings.unread([R]), catalog.readings.counts([R])
-        catalog.images.mark(1)
+        catalog.images.mark(1), catalog.images.refused()
         sa.event.remove(catalog.database.engine, "before_cursor_execute", note)
         with catalog.database.read() as c:
             plans = [row[3] for s, p in asked for row in c.exec_driver_sql(f"EXPLAIN QUERY PLAN {s}", p)]
