@@ -37,6 +37,7 @@ from simsearch.indexes.keypoint_votes import Votes
 from simsearch.indexes.manifest import LaneFacts, Manifest, VoteFacts
 from simsearch.indexes.pills import PillIndex, PillSource
 from simsearch.indexes.ray_votes import RayVotes, VoteSource
+from simsearch.indexes.read_ahead import read_ahead
 from simsearch.indexes.registry import load
 from simsearch.indexes.rerank import Reranked, vectors_of
 from simsearch.indexes.stored_file import REPAIR
@@ -283,6 +284,12 @@ class Generations:
             return self.open(wanted, keypoints, reading, pills)
         assert problem is not None
         raise problem
+
+    def read_ahead(self, name: str) -> None:
+        """Let the system read the vectors of a generation that is about to be asked; nobody waits for that."""
+        with suppress(GenerationError):
+            lanes = manifests.read(self.folder / name / "manifest.json").lanes
+            read_ahead([self.folder / name / lane.file for lane in lanes])
 
     def _pointer(self) -> tuple[str | None, GenerationError | None]:
         """What `current` names; empty, with the reason, where that is damaged."""

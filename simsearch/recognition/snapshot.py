@@ -130,6 +130,8 @@ class Snapshots:
             if before is not None and before.pointer == pointer:
                 return before
             opened = self._open(before)
+            if opened is not None:
+                self.generations.read_ahead(opened.name)
             with self._publishing:
                 self._latest = self._built(opened, pointer, self._latest.segments if self._latest else {})
                 return self._latest
