@@ -25,7 +25,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             starts.append(at)
         return plain(descriptor, buffers, at, *flags)
 
-    monkeypatch.setattr(module.os, "preadv", noted)
+    monkeypatch.setattr(os, "preadv", noted)
     monkeypatch.setattr(module, "WHOLE", 2**20)
     monkeypatch.setattr(module, "_BLOCK", 2**20)
     return starts
