@@ -380,7 +380,7 @@ class App(Parts):
 
     def status(self, *, verify: bool = False, progress: Progress = silent) -> Status:
         """What there is, without changing anything. `verify`: every byte is read, also of the photos."""
-        from simsearch.ingest.nightly import last_report
+        from simsearch.ingest.night_reports import last_report
         from simsearch.ingest.status import read_status
 
         self.require_catalog()
@@ -390,7 +390,7 @@ class App(Parts):
 
     def late(self, hours: float) -> str:
         """Why the last good nightly run is older than `hours`; empty where it is not."""
-        from simsearch.ingest.nightly import last_success
+        from simsearch.ingest.night_reports import last_success
 
         age = (time.time() - last_success(self.home / "nightly")) / 3600
         return "" if age <= hours else f"no nightly run has succeeded for {hours:g} hours; look at {self.home}/nightly"

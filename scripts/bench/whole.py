@@ -1,11 +1,12 @@
 """A large catalog as a whole: build with all lanes, opening, queries, one more image, status, disk.
 
     python scripts/bench/duplicates.py SCRATCH --images 1000000          # draws SCRATCH/home-1000000, 20 KB an image
-    python scripts/bench/whole.py SCRATCH/home-1000000 --photos FOLDER [--count 40]
+    python scripts/bench/whole.py SCRATCH/home-1000000 --photos FOLDER [--count 40] [--steps STEPS] [--cold]
 
 What is printed on the drawn images is drawn here once: a name, a strength and a maker in the row, and six lines on the
-photo. Every step is the command line in a process of its own, whose processor time and memory are
-the system's account; *own* memory leaves out pages of mapped files, which the system takes back when it needs them.
+photo. Every step is the command line in a process of its own, whose processor time and memory are the system's account;
+*own* memory leaves out pages of mapped files, which the system takes back when it needs them. `ask` is
+`simsearch query` of one photo, from start to end. With `--cold` nothing of the home is in the page cache before a step.
 Queries are of photos from FOLDER against the drawn catalog, one after the other in one process, with their floor,
 decoding and describing, of the same run. Print is not read for them: its lanes are asked with stored readings.
 """
@@ -107,6 +108,15 @@ def _watch(pid: int, most: list[int], over: Event) -> None:
         most[0] = max([most[0], *(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))])
 
 
+def evict(home: Path) -> None:
+    """Let the system forget what it has read of the home; what other programs read stays."""
+    for path in home.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as stream:
+                os.fsync(stream.fileno())
+                os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def milliseconds(work: Callable[[Any], Any], items: list[Any]) -> dict[str, float]:
     """Of each item, by the clock."""
     work(items[0])
@@ -118,11 +128,17 @@ def milliseconds(work: Callable[[Any], Any], items: list[Any]) -> dict[str, floa
     return {"p50_ms": round(float(np.median(took)), 2), "p99_ms": round(float(np.percentile(took, 99)), 2)}
 
 
+def without_reading(home: Path) -> Path:
+    """Settings under which photos are asked and not read."""
+    settings = home.parent / "whole.toml"
+    settings.write_text('[reading]\nmode = "never"\n')
+    return settings
+
+
 def queries(home: Path, folder: Path, count: int) -> dict[str, Any]:
     """How long opening and answering take, in this process."""
     photos = sorted(p for p in folder.iterdir() if p.is_file())[:count]
-    settings = home.parent / "whole.toml"
-    settings.write_text('[reading]\nmode = "never"\n')
+    settings = without_reading(home)
     started = time.perf_counter()
     with open_app(home, settings) as app:
         app.query([photos[0]], record=False)
@@ -164,13 +180,19 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("--photos", type=Path, required=True, help="a folder of photos")
     parser.add_argument("--count", type=int, default=40)
-    parser.add_argument("--steps", default="fill,rebuild,status,query,index")
+    parser.add_argument("--steps", default="fill,rebuild,status,ask,query,index")
+    parser.add_argument("--cold", action="store_true")
     given = parser.parse_args()
     result: dict[str, Any] = {"home": given.home.name}
     for step in given.steps.split(","):
+        if given.cold:
+            evict(given.home)
         if step == "fill":
             with open_app(given.home) as app:
                 fill(app)
+        elif step == "ask":
+            photo = min(p for p in given.photos.iterdir() if p.is_file())
+            result[step] = command(given.home, "--config", str(without_reading(given.home)), "query", str(photo))
         elif step == "query":
             result[step] = queries(given.home, given.photos, given.count)
         elif step == "index":

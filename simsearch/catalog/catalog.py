@@ -16,6 +16,7 @@ from simsearch.catalog.builds import Builds
 from simsearch.catalog.checked import Checked
 from simsearch.catalog.codes import ProductCodes
 from simsearch.catalog.corrections import Corrections
+from simsearch.catalog.counts import Counts
 from simsearch.catalog.database import Database
 from simsearch.catalog.decisions import Decisions
 from simsearch.catalog.descriptors import Descriptors
@@ -93,6 +94,7 @@ class Catalog:
         self.browse = Browse(database)
         self.sources = Sources(database)
         self.housekeeping = Housekeeping(database)
+        self.counts = Counts(database)
 
     def revision(self) -> int:
         """Raised by every change of images or products."""

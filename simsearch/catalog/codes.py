@@ -50,12 +50,12 @@ def write_listed(c: Connection, product_id: int, attributes: Mapping[str, Any]) 
     _insert(c, ((key, product_id, None) for key in keys(listed_codes(attributes, date.today()))))
 
 
-def write_seen(c: Connection, image_id: int, seen: Collection[str]) -> None:
-    """Write the keys of the codes on an image, in place of those from before."""
-    c.execute(sa.delete(CodeRow).where(CodeRow.image_id == image_id))
-    product = c.scalar(sa.select(ImageRow.product_id).where(ImageRow.id == image_id))
-    if product is not None:
-        _insert(c, ((key, product, image_id) for key in seen))
+def write_seen(c: Connection, seen: Mapping[int, Collection[str]]) -> None:
+    """Write the keys of the codes on images, by image id, in place of those from before."""
+    for part in chunks(sorted(seen)):
+        c.execute(sa.delete(CodeRow).where(CodeRow.image_id.in_(part)))
+        products = c.execute(sa.select(ImageRow.id, ImageRow.product_id).where(ImageRow.id.in_(part)))
+        _insert(c, ((key, product, image_id) for image_id, product in products.all() for key in seen[image_id]))
 
 
 def _insert(c: Connection, rows: Iterable[tuple[str, int, int | None]]) -> None:

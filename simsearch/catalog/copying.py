@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from simsearch.catalog.counting import drop_triggers, make_triggers
 from simsearch.catalog.database import Database
 from simsearch.catalog.tables import StateRow, Table
 from simsearch.core.errors import CatalogError, UsageError
@@ -73,6 +74,7 @@ def copy(source: Database, target: Database, progress: Progress = silent) -> Cop
             ):
                 raise UsageError(f"{target.where()}: holds a catalog already; name a database that is empty")
         new.execute(sa.delete(StateRow))
+        drop_triggers(new)  # the counts are copied, too
         total = sum(old.scalar(sa.select(sa.func.count()).select_from(table)) or 0 for table in tables)
         for table in tables:
             rows[table.name] = 0
@@ -80,6 +82,7 @@ def copy(source: Database, target: Database, progress: Progress = silent) -> Cop
                 new.execute(sa.insert(table), part)
                 rows[table.name] += len(part)
                 progress(sum(rows.values()), total, table.name)
+        make_triggers(new)
         given = _given(old)
         _give_after(new, given)
         for table in tables:
@@ -91,7 +94,10 @@ def copy(source: Database, target: Database, progress: Progress = silent) -> Cop
 
 
 def _rows(c: Connection, table: sa.Table) -> Iterator[list[dict[str, Any]]]:
-    query = sa.select(table).order_by(*table.primary_key.columns)
+    # The order of texts would be that of each database's language.
+    binary = c.dialect.name == "postgresql"
+    order = [k.collate("C") if binary and isinstance(k.type, sa.String) else k for k in table.primary_key.columns]
+    query = sa.select(table).order_by(*order)
     with closing(c.execute(query, execution_options={"yield_per": _AT_ONCE})) as found:
         for part in found.mappings().partitions():
             yield [dict(row) for row in part]

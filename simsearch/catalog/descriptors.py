@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import aliased
 
+from simsearch.catalog.counts import coverage, descriptors_by_method, spans
 from simsearch.catalog.database import Part, chunks
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, Verdict, usable, usable_at
 from simsearch.core.errors import DamagedDescriptor
@@ -80,7 +81,7 @@ class Descriptors(Part):
                 yield np.array(ids, np.int64), np.frombuffer(b"".join(data), dtype).reshape(len(ids), width)
 
     def sweep(
-        self, wanted: Mapping[str, tuple[np.dtype[Any], int]], at: int, *, along: str | None = None
+        self, wanted: Mapping[str, tuple[np.dtype[Any], int] | None], at: int, *, along: str | None = None
     ) -> Iterator[tuple[str, Ids, np.ndarray[Any, Any]]]:
         """What :meth:`blocks` gives of several fingerprints, in one pass over the catalog.
 
@@ -88,12 +89,14 @@ class Descriptors(Part):
         hundred times as long as everything, one after the other; so of a large file everything is read.
 
         Args:
-            wanted: fingerprint -> type and width of its descriptors.
+            wanted: fingerprint -> type and width of its descriptors; None: they are of many sizes, and only those that
+                are not empty are given, as bytes.
             at: revision, as for `active_ids`.
             along: fingerprint of the largest descriptors of an image, which are read first then, and not given.
 
         Returns:
-            The fingerprint, ids (n,) ascending, and descriptors (n, width), for one block of ids after the other.
+            The fingerprint, ids (n,) ascending, and descriptors (n, width), or (n,) objects, for one block of ids
+            after the other.
 
         Raises:
             DamagedDescriptor: one has another size.
@@ -107,13 +110,12 @@ class Descriptors(Part):
                 between = {"start": start, "end": start + _SWEPT}
                 if along is not None:
                     deque(c.execute(_SWEEP, between | {"fingerprint": along, "since": at}), maxlen=0)
-                for fingerprint, (dtype, width) in wanted.items():
-                    rows = c.execute(_SWEEP, between | {"fingerprint": fingerprint, "since": at}).all()
+                for fingerprint, kind in wanted.items():
+                    query = _SWEEP_FILLED if kind is None else _SWEEP
+                    rows = c.execute(query, between | {"fingerprint": fingerprint, "since": at}).all()
                     if rows:
                         ids, data = zip(*rows, strict=True)
-                        _sound(ids, data, width * dtype.itemsize, fingerprint, None)
-                        read = np.frombuffer(b"".join(data), dtype).reshape(len(ids), width)
-                        yield fingerprint, np.array(ids, np.int64), read
+                        yield fingerprint, np.array(ids, np.int64), _joined(ids, data, kind, fingerprint)
 
     def active_ids(self, fingerprint: str, *, since: int = -1, at: int | None = None) -> Ids:
         """Ids (n,) ascending of the active images under `fingerprint`.
@@ -139,14 +141,8 @@ class Descriptors(Part):
 
     def counts(self) -> dict[str, int]:
         """Fingerprint -> number of active images that have a descriptor under it."""
-        # All of a method are counted in its index. What does not count is looked up by image, and is little.
-        number = sa.select(DescriptorRow.method_id, sa.func.count()).group_by(DescriptorRow.method_id)
-        others = number.where(DescriptorRow.image_id.in_(sa.select(ImageRow.id).where(sa.not_(usable()))))
         with self.database.read() as c:
-            every, less = dict(c.execute(number).all()), dict(c.execute(others).all())
-            names = c.execute(sa.select(MethodRow.id, MethodRow.fingerprint)).all()
-        left = {str(name): every.get(key, 0) - less.get(key, 0) for key, name in names}
-        return {name: n for name, n in left.items() if n}
+            return descriptors_by_method(c)
 
 
 _SEVERAL = (
@@ -174,6 +170,17 @@ def _sound(
     return [ids[i] for i in sound], [data[i] for i in sound]
 
 
+def _joined(
+    ids: Sequence[int], data: Sequence[bytes], kind: tuple[np.dtype[Any], int] | None, fingerprint: str
+) -> np.ndarray[Any, Any]:
+    """Descriptors of one size as a matrix, those of many as objects."""
+    if kind is None:
+        return np.array(data, object)
+    dtype, width = kind
+    _sound(ids, data, width * dtype.itemsize, fingerprint, None)
+    return np.frombuffer(b"".join(data), dtype).reshape(len(ids), width)
+
+
 def _form(since: int, at: int | None) -> int:
     """Which of the statements of `_active` is meant."""
     return 2 if at is not None else int(since >= 0)
@@ -194,9 +201,12 @@ def _active(*columns: Any) -> tuple[sa.Select[Any], sa.Select[Any], sa.Select[An
     return every.where(usable()), query.where(DescriptorRow.image_id.in_(new)), every.where(then)
 
 
+LOOKED_AT = aliased(ImageRow)
+"""The images among which those are sought that lack a descriptor."""
 _IDS = _active(DescriptorRow.image_id)
 _DATA = _active(DescriptorRow.image_id, DescriptorRow.data)
 _SWEEP = _DATA[2].where(DescriptorRow.image_id >= sa.bindparam("start"), DescriptorRow.image_id < sa.bindparam("end"))
+_SWEEP_FILLED = _SWEEP.where(sa.func.length(DescriptorRow.data) > 0)
 
 
 def has(fingerprint: str, images: type[ImageRow] = ImageRow) -> sa.ColumnElement[bool]:
@@ -206,25 +216,59 @@ def has(fingerprint: str, images: type[ImageRow] = ImageRow) -> sa.ColumnElement
     return found.exists()
 
 
-def lacking(fingerprints: Iterable[str], among: Sequence[int] | None = None) -> sa.ColumnElement[bool]:
-    """Condition: the image counts, and lacks a descriptor under one of `fingerprints`. `among`: only of these ids.
+def lacking(fingerprints: Iterable[str], among: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Condition: the image counts, fulfils `among`, and lacks a descriptor under one of `fingerprints`.
 
-    Such images are few, and found by indexes alone: the rows of all images lie all over a large catalog's file.
+    `among` is of `LOOKED_AT`. Such images are few, and found by indexes alone: the rows of all images lie all over a
+    large catalog's file.
     """
-    images = aliased(ImageRow)
+    images = LOOKED_AT
     present = sa.and_(sa.true(), *(has(fingerprint, images) for fingerprint in fingerprints))
-    active = [images.retired_at.is_(None), images.verdict == Verdict.OK.value]
-    active += [] if among is None else [images.id.in_(among)]
-    return ImageRow.id.in_(sa.select(images.id).where(*active, ~present))
+    active = images.retired_at.is_(None), images.verdict == Verdict.OK.value
+    return ImageRow.id.in_(sa.select(images.id).where(*active, among, ~present))
 
 
-def add_descriptors(
-    c: Connection, image_id: int, packed: Mapping[str, bytes] | None, methods: Mapping[str, int]
+def where_lacking(
+    c: Connection, fingerprints: Collection[str], ids: Sequence[int] | None = None
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Conditions as of :func:`lacking`, each for some images, ascending, that together find all; only of `ids`.
+
+    Where nothing or little lacks descriptors, next to nothing is looked through; see `catalog.counts`.
+    """
+    if ids is not None:
+        yield from (lacking(fingerprints, LOOKED_AT.id.in_(part)) for part in chunks(sorted(ids)))
+        return
+    for first, last in spans({block for _, block in coverage(c, fingerprints).lacking()}):
+        yield lacking(fingerprints, LOOKED_AT.id.between(first, last))
+
+
+def put_descriptors(
+    c: Connection, packed: Mapping[int, Mapping[str, bytes]], methods: Mapping[str, int], *, new: bool = False
 ) -> None:
-    """Insert the descriptors of one image. `packed`: by fingerprint. `methods`: fingerprint -> key of the method."""
-    rows = [{"method_id": methods[f], "image_id": image_id, "data": data} for f, data in (packed or {}).items()]
+    """Write descriptors of images, in place of those under the same fingerprints. All at once: SQLAlchemy takes longer
+    for a statement than SQLite for twenty rows.
+
+    Args:
+        c: of a transaction that writes.
+        packed: image id -> fingerprint -> packed descriptor.
+        methods: fingerprint -> key of the method.
+        new: whether the images have none yet.
+    """
+    rows = [
+        {"method_id": methods[fingerprint], "image_id": image_id, "data": data}
+        for image_id, found in packed.items()
+        for fingerprint, data in found.items()
+    ]
+    if rows and not new:
+        c.execute(_TAKE, [{"of": row["image_id"], "by": row["method_id"]} for row in rows])
     if rows:
-        c.execute(sa.insert(DescriptorRow), rows)
+        c.execute(_PUT, rows)
+
+
+_TAKE = sa.delete(DescriptorRow).where(
+    DescriptorRow.image_id == sa.bindparam("of"), DescriptorRow.method_id == sa.bindparam("by")
+)
+_PUT = sa.insert(DescriptorRow)
 
 
 def method_keys(c: Connection, fingerprints: Iterable[str]) -> dict[str, int]:

@@ -9,18 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 import sqlalchemy as sa
 
+from simsearch.catalog.counting import mixed_of
+from simsearch.catalog.counts import State, blocks_of, images_by_state, products
 from simsearch.catalog.database import Part, chunks, now, raise_revision
-from simsearch.catalog.descriptors import add_descriptors, has, lacking, method_keys
+from simsearch.catalog.descriptors import has, method_keys, put_descriptors, where_lacking
 from simsearch.catalog.products import product_ids, skus, update_products
 from simsearch.catalog.tables import (
-    DescriptorRow,
     ImageRow,
     ProductRow,
     RefusalRow,
     Verdict,
     left_out,
     usable,
-    usable_at,
 )
 from simsearch.core.stamps import Stamp
 from simsearch.core.text import title
@@ -148,22 +148,24 @@ class Images(Part):
             products = product_ids(c, [image.row for image in add])
             products |= skus(c, {image.to_sku for image in add if image.to_sku})
             methods = method_keys(c, {f for i in [*add, *redescribe.values()] for f in i.descriptors or ()})
-            for image in add:
-                values = _image_values(image) | {
+            rows = [
+                _image_values(image) | {
                     "product_id": products[image.to_sku or image.row.sku], "added_at": now(),
                     "described_revision": revision, "filed_sku": image.row.sku if image.to_sku else None,
-                }  # fmt: skip
-                key = c.execute(sa.insert(ImageRow).values(values)).inserted_primary_key
-                assert key is not None
-                add_descriptors(c, int(key[0]), image.descriptors, methods)
-            for image_id, image in redescribe.items():
-                values = _image_values(image) | {"described_revision": revision}
-                c.execute(sa.update(ImageRow).where(ImageRow.id == image_id).values(values))
-                present = sa.delete(DescriptorRow).where(
-                    DescriptorRow.image_id == image_id, DescriptorRow.method_id.in_(methods.values())
-                )
-                c.execute(present)
-                add_descriptors(c, image_id, image.descriptors, methods)
+                }
+                for image in add
+            ]  # fmt: skip
+            made = list(c.scalars(_ADD, rows)) if rows else []
+            put_descriptors(
+                c, {i: image.descriptors or {} for i, image in zip(made, add, strict=True)}, methods, new=True
+            )
+            if redescribe:
+                values = [
+                    _image_values(image) | {"image_id": image_id, "described_revision": revision}
+                    for image_id, image in redescribe.items()
+                ]
+                c.execute(_REDESCRIBE, values)
+                put_descriptors(c, {i: image.descriptors or {} for i, image in redescribe.items()}, methods)
             if touch:
                 c.execute(_TOUCH, [{"image_id": i, "source": s, **asdict(stamp)} for i, (s, stamp) in touch.items()])
 
@@ -212,22 +214,18 @@ class Images(Part):
             .order_by(ImageRow.id)
         )
         with self.database.read() as c:
-            found = [*c.execute(rows), *c.execute(photos)]
+            spans = [ImageRow.id.between(*span) for span in blocks_of(c, State.REFUSED)]
+            found = [*c.execute(rows), *(row for span in spans for row in c.execute(photos.where(span)))]
             return [Refusal(str(where), str(code), str(message)) for where, code, message in found]
 
     def counts(self) -> dict[str, int]:
         """Numbers of products (with an active image), images_ok, images_refused and images_retired."""
-        active = ImageRow.retired_at.is_(None)
-        # All in one pass over the images; sums are None where there is no image.
-        pass_over = sa.select(
-            sa.func.count(), *(sa.func.sum(sa.case((condition, 1), else_=0)) for condition in (active, usable()))
-        ).select_from(ImageRow)
         with self.database.read() as c:
-            every, live, ok = (int(number or 0) for number in c.execute(pass_over).one())
-            products = c.scalar(sa.select(sa.func.count(sa.distinct(ImageRow.product_id))).where(active))
-        return {
-            "products": products or 0, "images_ok": ok, "images_refused": live - ok, "images_retired": every - live,
-        }  # fmt: skip
+            images = {state: number for state, (number, _, _) in images_by_state(c).items()}
+            return {
+                "products": products(c), "images_ok": images[State.OK] + images[State.PILLS],
+                "images_refused": images[State.REFUSED], "images_retired": images[State.RETIRED],
+            }  # fmt: skip
 
     def stale(self, fingerprints: Collection[str]) -> list[tuple[str, SourceRow]]:
         """(source, row) of each active, accepted image that lacks a descriptor under a fingerprint, by image id.
@@ -239,10 +237,11 @@ class Images(Part):
         columns = (
             ImageRow.source, filed, ImageRow.path, ImageRow.image, ImageRow.surface, ImageRow.surface_probability,
         )  # fmt: skip
-        query = sa.select(*columns).join(ProductRow).where(lacking(fingerprints))
+        query = sa.select(*columns).join(ProductRow).order_by(ImageRow.id)
         found = []
         with self.database.read() as c:
-            for source, sku, path, image, surface, probability in c.execute(query.order_by(ImageRow.id)):
+            rows = (row for where in where_lacking(c, fingerprints) for row in c.execute(query.where(where)))
+            for source, sku, path, image, surface, probability in rows:
                 said = surface if probability is None and surface != "unknown" else ""
                 found.append((source, SourceRow(sku, path, image, path, surface=said)))
         return found
@@ -261,16 +260,27 @@ class Images(Part):
         the one given. redescribed: how many images up to `last` got descriptors after `revision`; the catalog cannot
         tell whether these were usable at `revision`.
         """
-        ok = ImageRow.verdict == Verdict.OK.value
-        mixed = (sa.cast(ImageRow.id, sa.BigInteger) * 2_654_435_761) % 4_294_967_291
+        # What counts today, without what does only since the revision, and with what did then and does no more.
+        ok, described = ImageRow.verdict == Verdict.OK.value, ImageRow.described_revision
+        mixed = sa.text(f"SUM({mixed_of('images.id')})")
+        sums = sa.select(sa.func.count(), sa.func.sum(sa.cast(ImageRow.id, sa.BigInteger)), mixed)
+        newer = sums.where(described > revision, usable())
+        # A sum is in no index: else SQLite would begin with all that was described before.
+        gone = sums.where(ImageRow.retired_revision > revision, ok, described + 0 <= revision)
         with self.database.read() as c:
             if last is None:
                 last = int(c.scalar(sa.select(sa.func.max(ImageRow.id))) or 0)
-            count = sa.func.count(), sa.func.sum(ImageRow.id), sa.func.sum(mixed)
-            images, ids, mix = c.execute(sa.select(*count).where(usable_at(revision))).one()
-            later = sa.select(sa.func.count()).where(ok, ImageRow.described_revision > revision, ImageRow.id <= last)
+            today = images_by_state(c)
+            parts = [
+                today[State.OK],
+                today[State.PILLS],
+                c.execute(gone).one(),
+                [-(n or 0) for n in c.execute(newer).one()],
+            ]
+            images, ids, mix = (sum(int(part[i] or 0) for part in parts) for i in range(3))
+            later = sa.select(sa.func.count()).where(ok, described > revision, ImageRow.id <= last)
             return {
-                "images": int(images), "ids": int(ids or 0), "mixed": int(mix or 0), "last": last,
+                "images": images, "ids": ids, "mixed": mix, "last": last,
                 "redescribed": int(c.scalar(later) or 0),
             }  # fmt: skip
 
@@ -319,6 +329,8 @@ _STORED = sa.select(ImageRow.id, ImageRow.path, ImageRow.sha256).where(
 
 _STAMP = ImageRow.size, ImageRow.mtime_ns, ImageRow.ctime_ns, ImageRow.inode
 """In the order of the fields of `Stamp`."""
+_ADD = sa.insert(ImageRow).returning(ImageRow.id, sort_by_parameter_order=True)
+_REDESCRIBE = sa.update(ImageRow).where(ImageRow.id == sa.bindparam("image_id"))
 _TOUCH = (
     sa.update(ImageRow)
     .where(ImageRow.id == sa.bindparam("image_id"))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from simsearch.catalog.codes import write_seen
+from simsearch.catalog.counts import State, coverage, spans
 from simsearch.catalog.database import Part, chunks, raise_revision
-from simsearch.catalog.descriptors import add_descriptors, has, lacking, method_keys
+from simsearch.catalog.descriptors import LOOKED_AT, has, lacking, method_keys, put_descriptors, where_lacking
 from simsearch.catalog.tables import DescriptorRow, ImageRow, MethodRow, usable
 from simsearch.core.types import Surface
 
@@ -60,16 +63,9 @@ class Readings(Part):
                 return 0
             revision = raise_revision(c)
             methods = method_keys(c, {fingerprint for packed in found.values() for fingerprint in packed})
-            for image_id in active:
-                keys = [methods[fingerprint] for fingerprint in found[image_id]]
-                c.execute(
-                    sa.delete(DescriptorRow).where(
-                        DescriptorRow.image_id == image_id, DescriptorRow.method_id.in_(keys)
-                    )
-                )
-                add_descriptors(c, image_id, found[image_id], methods)
-                if codes is not None and image_id in codes:
-                    write_seen(c, image_id, codes[image_id])
+            put_descriptors(c, {image_id: found[image_id] for image_id in active}, methods)
+            if codes is not None:
+                write_seen(c, {image_id: codes[image_id] for image_id in active if image_id in codes})
             for part in chunks(active):
                 c.execute(sa.update(ImageRow).where(ImageRow.id.in_(part)).values(read_revision=revision))
         return len(active)
@@ -86,7 +82,7 @@ class Readings(Part):
         query = query if pills else query.where(~_shows_pills())
         with self.database.read() as c:
             rows: list[Any] = [
-                row for part in _parts(among) for row in c.execute(query.where(lacking(fingerprints, part)))
+                row for where in where_lacking(c, fingerprints, among) for row in c.execute(query.where(where))
             ]
         return [
             Unread(i, path, sha256 or "", tuple(f for f, there in zip(fingerprints, present, strict=True) if not there))
@@ -115,21 +111,46 @@ class Readings(Part):
 
         `pills` and `among` as for :meth:`unread`.
         """
-        number = sa.select(sa.func.count()).select_from(ImageRow)
-        every = rest = left_out = 0
         with self.database.read() as c:
-            for part in _parts(among):
-                unread = number.where(lacking(fingerprints, part))
-                every += c.scalar(number.where(usable(), *([] if part is None else [ImageRow.id.in_(part)]))) or 0
-                some = c.scalar(unread) or 0
-                rest += some
-                left_out += (c.scalar(unread.where(_shows_pills())) or 0) if some and not pills else 0
-        return ReadingCounts(every - rest, rest - left_out, left_out)
+            images, lacking = _of_all(c, fingerprints) if among is None else _of_some(c, fingerprints, among)
+        left_out = 0 if pills else lacking[State.PILLS]
+        rest = sum(lacking.values())
+        return ReadingCounts(sum(images.values()) - rest, rest - left_out, left_out)
 
 
-def _parts(ids: Sequence[int] | None) -> Iterator[Sequence[int] | None]:
-    """The images `ids` in parts; one part, None, where all are meant."""
-    yield from [None] if ids is None else chunks(sorted(ids))
+def _of_all(c: Connection, fingerprints: Sequence[str]) -> tuple[Counter[str], Counter[str]]:
+    """State -> accepted images in it, and those that lack a descriptor under one of `fingerprints`."""
+    covered = coverage(c, fingerprints)
+    images: Counter[str] = Counter()
+    rest: Counter[str] = Counter()
+    for (state, _), number in covered.images.items():
+        images[state] += number
+    unknown = set(covered.unknown())
+    for place in covered.lacking():
+        if place not in unknown:
+            rest[place[0]] += covered.images[place]
+    for state in {state for state, _ in unknown}:
+        in_it = _shows_pills() if state == State.PILLS else ~_shows_pills()
+        for first, last in spans({block for of, block in unknown if of == state}):
+            where = lacking(fingerprints, LOOKED_AT.id.between(first, last))
+            rest[state] += c.scalar(_NUMBER.where(where, in_it)) or 0
+    return images, rest
+
+
+def _of_some(c: Connection, fingerprints: Sequence[str], ids: Sequence[int]) -> tuple[Counter[str], Counter[str]]:
+    """The same of the images `ids` alone."""
+    images: Counter[str] = Counter()
+    rest: Counter[str] = Counter()
+    for part in chunks(sorted(ids)):
+        without = lacking(fingerprints, LOOKED_AT.id.in_(part))
+        for counted, where in ((images, sa.and_(usable(), ImageRow.id.in_(part))), (rest, without)):
+            pills = c.scalar(_NUMBER.where(where, _shows_pills())) or 0
+            counted[State.PILLS] += pills
+            counted[State.OK] += (c.scalar(_NUMBER.where(where)) or 0) - pills
+    return images, rest
+
+
+_NUMBER = sa.select(sa.func.count()).select_from(ImageRow)
 
 
 def _shows_pills() -> sa.ColumnElement[bool]:

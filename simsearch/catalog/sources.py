@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from simsearch.catalog.counts import images_by_source
 from simsearch.catalog.database import Part
 from simsearch.catalog.tables import ImageRow, RefusalRow
 
@@ -13,12 +14,8 @@ class Sources(Part):
 
     def counts(self) -> dict[str, int]:
         """Source -> number of its active images, accepted or refused; 0 where only rows of it were refused."""
-        images = (
-            sa.select(ImageRow.source, sa.func.count()).where(ImageRow.retired_at.is_(None)).group_by(ImageRow.source)
-        )
         with self.database.read() as c:
-            found = dict.fromkeys(c.scalars(sa.select(RefusalRow.source).distinct()), 0)
-            return found | dict(c.execute(images).all())
+            return dict.fromkeys(c.scalars(sa.select(RefusalRow.source).distinct()), 0) | images_by_source(c)
 
     def image_ids(self, source: str) -> list[int]:
         """Ids of the active images of a source."""

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     ColumnElement,
+    Connection,
     DateTime,
     Float,
     ForeignKey,
@@ -22,12 +23,15 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    event,
     or_,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-HEAD = "0011"
+from simsearch.catalog.counting import make_triggers
+
+HEAD = "0012"
 """Newest migration. Opening compares it with the database and imports Alembic only if they differ."""
 
 _NAMES = {
@@ -382,6 +386,27 @@ class CheckStateRow(Table):
     """Digest of what else decides what is listed: what people said, and rows that were refused."""
 
 
+class CountRow(Table):
+    """How much there is of something, as the triggers of `catalog.counting` keep it; `catalog.counts` reads it."""
+
+    __tablename__ = "counts"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """image; descriptor, of an image that counts; or product, with an active image."""
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    """The source of the images; the number of the method, in digits; "" of products."""
+    state: Mapped[str] = mapped_column(String(16), primary_key=True)
+    """One of `counts.State`, of the images; "" of products."""
+    block: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """Number of the image, divided by `counting.BLOCK`; 0 of products."""
+    number: Mapped[int] = mapped_column(BigInteger)
+    ids: Mapped[int] = mapped_column(BigInteger)
+    """Sum of the numbers of the images; 0 of all else."""
+    mixed: Mapped[int] = mapped_column(BigInteger)
+    """Sum of `counting.mixed_of` them."""
+
+
 class StateRow(Table):
     """A single row: the revision, raised by every change of images or products."""
 
@@ -389,6 +414,11 @@ class StateRow(Table):
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     revision: Mapped[int]
+
+
+@event.listens_for(Table.metadata, "after_create")
+def _count(_target: MetaData, connection: Connection, **_: Any) -> None:
+    make_triggers(connection)
 
 
 def usable() -> ColumnElement[bool]:

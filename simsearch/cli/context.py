@@ -150,6 +150,20 @@ def brief() -> Iterator[None]:
             gc.enable()
 
 
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
+    """Save time in calls that may be brief and may be long: a tenth of one that mostly loads libraries.
+
+    The youngest objects are collected after every 50,000 of them instead of after 700.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(50_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+
+
 _THREADS = "OPENBLAS_NUM_THREADS"
 
 

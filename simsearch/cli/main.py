@@ -30,6 +30,7 @@ from simsearch.cli.context import (
     GlobalOptions,
     Json,
     LeaveOutDoubted,
+    collecting_seldom,
     doubted,
     global_options,
     leave_quickly,
@@ -121,12 +122,12 @@ def index(
     as_json: Json = False,
 ) -> None:
     """Read product photos into the catalog. Run it again at any time: what has not changed is skipped."""
-    from simsearch.ingest.index_report import check_usable
-    from simsearch.views.text import indexing as printing
-
     if not (sources or forget_source):
         raise UsageError("give a SOURCE to read, or --forget-source and one to let go of")
-    with opened_app(context) as app, progress_bar(context, "indexing") as progress:
+    with collecting_seldom(), opened_app(context) as app, progress_bar(context, "indexing") as progress:
+        from simsearch.ingest.index_report import check_usable
+        from simsearch.views.text import indexing as printing
+
         report = app.index(
             sources or [], prune=prune, prune_all=prune_all, forget=forget_source or [], reread=reread,
             rebuild=rebuild, reading=False if no_reading else None, workers=workers, check=not no_check,

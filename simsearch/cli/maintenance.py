@@ -4,7 +4,7 @@ from typing import Annotated
 
 from typer import Argument, Context, Option
 
-from simsearch.cli.context import Json, opened_app, progress_bar, show, show_json
+from simsearch.cli.context import Json, brief, opened_app, progress_bar, show, show_json
 from simsearch.core.errors import GenerationError, UsageError
 from simsearch.views import json as shapes
 
@@ -75,10 +75,10 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Show what the catalog holds and whether it can be searched. Exits with 6 where it cannot, and says why."""
-    from simsearch.views.text import indexing
-    from simsearch.views.text import maintenance as printing
+    with brief(), opened_app(context) as app:
+        from simsearch.views.text import indexing
+        from simsearch.views.text import maintenance as printing
 
-    with opened_app(context) as app:
         if refused:
             listed = app.refused()
             return show_json(map(shapes.refusal, listed)) if as_json else indexing.refusals(listed)

@@ -97,6 +97,15 @@ class SurfaceMethod(Method, Protocol):
 
 
 @runtime_checkable
+class ExpectantMethod(Method, Protocol):
+    """A method that starts otherwise for a few photos than for many."""
+
+    def expect(self, photos: int) -> None:
+        """Say how many photos will be described; without that they are many."""
+        ...
+
+
+@runtime_checkable
 class PairNetwork(MetricMethod, SurfaceMethod, Protocol):
     """A trained network that verifies pairs: the paper's improved Siamese network, or another one in its place."""
 

@@ -29,6 +29,8 @@ _PERHAPS_PILLS = 0.03
 and 33 of strips none has so much."""
 _LIKELY_PILLS = 0.2
 """Probability from which what no package is likelier than is pills where pills are found."""
+_FEW = 8
+"""Photos that ONNX Runtime describes before PyTorch has been imported."""
 _FromNear = dict[int, tuple[Descriptor, bool]]
 """Number of a photo -> the embedding of the crop to its pills, and whether the network calls that pills."""
 _MOST_LOOSE = 4
@@ -44,7 +46,8 @@ class SiameseSettings:
     batch: photos in one call of the network.
     runtime: what computes the network: "pytorch"; "onnx": ONNX Runtime on the CPU in float32, which starts a second
         sooner, where it is installed and the backbone has a plan; "auto": PyTorch where there is a GPU or the processor
-        multiplies bfloat16, in which it describes more photos a second, but for `simsearch query` of a few photos.
+        multiplies bfloat16, in which it describes more photos a second, but for `simsearch query` and `index` of a few
+        photos.
     """
 
     weights: str = ""
@@ -81,6 +84,7 @@ class Siamese:
     def __init__(self, settings: SiameseSettings) -> None:
         self.settings = settings
         self._loading = Lock()
+        self._few = False
         self._inference: Inference | QuickInference | None = None
         self.weights = open_weights(
             Path(settings.weights) if settings.weights else BUILT_IN / f"{self.name}.safetensors"
@@ -101,10 +105,22 @@ class Siamese:
                 self._inference = self._quick() or self._by_pytorch()
             return self._inference
 
+    def expect(self, photos: int) -> None:
+        """Say how many photos will be described before anything else is: what starts soonest describes a few.
+
+        That holds where the settings leave the choice. PyTorch takes its place when many are expected.
+        """
+        if (self.settings.runtime, self.settings.device) != ("auto", "auto"):
+            return
+        with self._loading:
+            if self._few and photos > _FEW:
+                self._inference = None
+            self._few = photos <= _FEW and (self._few or self._inference is None)
+
     def _quick(self) -> QuickInference | None:
         """The network by ONNX Runtime; None where the settings, the backbone or the installation are not for it."""
         s = self.settings
-        wanted = s.runtime == "onnx" or (s.runtime == "auto" and processor.float32_only())
+        wanted = self._few or s.runtime == "onnx" or (s.runtime == "auto" and processor.float32_only())
         if not wanted or s.device not in ("auto", "cpu") or s.precision == "bfloat16":
             return None
         from simsearch.features.network.quick_start import QuickInference, can_start

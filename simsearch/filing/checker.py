@@ -101,7 +101,7 @@ class Checker:
             about = self._asked(added, sku)
             found = [doubt for doubt in found if about & {doubt.sku, doubt.against_sku}]
         images = self.catalog.images.counts()["images_ok"]
-        read = len(self.catalog.descriptors.active_ids(self.reading.fingerprint)) if self.reading else 0
+        read = self.catalog.descriptors.counts().get(self.reading.fingerprint, 0) if self.reading else 0
         return CheckReport(
             tuple(sorted(found, key=order)), images, len(looked_at), images - read, time.perf_counter() - started
         )

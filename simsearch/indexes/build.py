@@ -28,6 +28,7 @@ from simsearch.indexes.choice import Kind, choose
 from simsearch.indexes.factory import BinaryFactoryIndex, FactoryIndex
 from simsearch.indexes.factory_string import named
 from simsearch.indexes.manifest import Audit, LaneFacts, Manifest, TextFacts, VoteFacts
+from simsearch.indexes.pills import PillSource, write_pills
 from simsearch.indexes.registry import create, load
 from simsearch.indexes.rerank import Reranked
 from simsearch.indexes.stored_file import describe_file
@@ -57,6 +58,8 @@ class BuildRequest:
     """None: without votes."""
     texts: CatalogText | None = None
     """None: without the lanes of text."""
+    pills: PillSource | None = None
+    """Filled in once all vectors were given. None: without loose pills."""
 
 
 def build_files(
@@ -82,6 +85,7 @@ def build_files(
         make = build or build_lane
         facts, audits[lane.name] = make(folder, lane, ids, vectors, request.expected, request.settings)
         built.append(facts)
+    pills = write_pills(folder, request.pills) if request.pills else None
     # Votes are FAISS's work and texts are Python's, so that two cores do them side by side.
     stop = Event()
     texts: list[TextFacts] = []
@@ -105,6 +109,7 @@ def build_files(
         mark=catalog.images.mark(request.revision) if catalog else {}, settings=asdict(request.settings),
         build_s=round(time.perf_counter() - started, 3), lanes=tuple(built), audit=audits,
         engine=engine, texts=tuple(texts), votes=votes[0] if votes else None, more_votes=tuple(votes[1:]),
+        pills=pills,
     )  # fmt: skip
 
 

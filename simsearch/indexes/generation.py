@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from simsearch.indexes.base import Searcher
 from simsearch.indexes.keypoint_votes import Votes
+from simsearch.indexes.pills import PillIndex
 from simsearch.indexes.text import TextIndex
 from simsearch.indexes.text_weights import TextWeights
 
@@ -30,3 +31,5 @@ class Generation:
     """The lanes of text, "text" and "words". Without "text" where that holds other readings than are wanted."""
     weights: TextWeights | None = None
     """Of terms; None where it was built without the lanes of text, or none are wanted."""
+    pills: PillIndex | None = None
+    """Loose pills; None where it was built without them, or from others than are wanted."""

@@ -35,7 +35,9 @@ from simsearch.indexes.factory import FactoryIndex
 from simsearch.indexes.generation import Generation
 from simsearch.indexes.keypoint_votes import Votes
 from simsearch.indexes.manifest import LaneFacts, Manifest, VoteFacts
+from simsearch.indexes.pills import PillIndex, PillSource
 from simsearch.indexes.ray_votes import RayVotes, VoteSource
+from simsearch.indexes.read_ahead import read_ahead
 from simsearch.indexes.registry import load
 from simsearch.indexes.rerank import Reranked, vectors_of
 from simsearch.indexes.stored_file import REPAIR
@@ -124,6 +126,7 @@ class Generations:
         methods: Mapping[str, str] | None = None,
         keypoints: Keypoints | None = None,
         texts: CatalogText | None = None,
+        pills: PillSource | None = None,
     ) -> Manifest:
         """Build and audit the generation `name`, record it in the catalog, and serve it.
 
@@ -137,12 +140,13 @@ class Generations:
                 descriptors as long as the generation is there.
             keypoints: which keypoints vote; they are read from the catalog. None: without votes.
             texts: what the lanes of text are made from. None: without them.
+            pills: what `lanes` fills in with the loose pills. None: without them.
 
         Raises:
             GenerationError: an audit failed or the disk is full; the message says why, and the old generation serves.
             ConfigError: `generations.factory` or `.device` is invalid.
         """
-        request = BuildRequest(name, revision, expected, settings, methods or {}, keypoints, texts)
+        request = BuildRequest(name, revision, expected, settings, methods or {}, keypoints, texts, pills)
         try:
             manifest = self._build(lanes, request)
             if self.catalog is not None:  # before the pointer moves: the catalog always knows the one that serves
@@ -243,7 +247,11 @@ class Generations:
         return manifest
 
     def open(
-        self, wanted: Mapping[str, str], keypoints: tuple[str, int] | None = None, reading: str | None = None
+        self,
+        wanted: Mapping[str, str],
+        keypoints: tuple[str, int] | None = None,
+        reading: str | None = None,
+        pills: str | None = None,
     ) -> Generation | None:
         """The generation that serves; None before the first build.
 
@@ -254,6 +262,7 @@ class Generations:
             wanted: lane -> fingerprint of the indexes to open.
             keypoints: fingerprint and number per image of the keypoints that its votes must be built from.
             reading: fingerprint of the readings that its lane of text must be built from; None: no lanes of text.
+            pills: fingerprint of the loose pills that are opened where it has them; None: none are.
 
         Raises:
             GenerationError: no generation is sound, of these fingerprints, and built from this catalog.
@@ -264,7 +273,7 @@ class Generations:
         names = [n for n in reversed(self.names()) if not pointer or number(n) < number(pointer)]
         for name in [pointer, *names] if pointer else names:
             try:
-                found = self._opened(name, wanted, pointer, keypoints, reading)
+                found = self._opened(name, wanted, pointer, keypoints, reading, pills)
             except GenerationError as error:
                 problem = problem or error
                 continue
@@ -272,9 +281,15 @@ class Generations:
                 _LOG.warning("%s; until then generation %s answers", problem, name)
             return found
         if self._pointer()[0] != pointer:  # a build took over and pruned it while it was being opened
-            return self.open(wanted, keypoints, reading)
+            return self.open(wanted, keypoints, reading, pills)
         assert problem is not None
         raise problem
+
+    def read_ahead(self, name: str) -> None:
+        """Let the system read the vectors of a generation that is about to be asked; nobody waits for that."""
+        with suppress(GenerationError):
+            lanes = manifests.read(self.folder / name / "manifest.json").lanes
+            read_ahead([self.folder / name / lane.file for lane in lanes])
 
     def _pointer(self) -> tuple[str | None, GenerationError | None]:
         """What `current` names; empty, with the reason, where that is damaged."""
@@ -290,6 +305,7 @@ class Generations:
         pointer: str,
         keypoints: tuple[str, int] | None,
         reading: str | None,
+        pills: str | None,
     ) -> Generation:
         manifest = self.check(name, wanted)
         lanes = {lane.name: self._loaded(name, lane) for lane in manifest.lanes if lane.name in wanted}
@@ -299,9 +315,11 @@ class Generations:
         if manifest.votes and manifest.vote_source == keypoints:
             votes = self._votes(name, manifest.vote_files)
         texts, weights = open_texts(self.folder / name, manifest, reading) if reading else ({}, None)
+        wanted_pills = manifest.pills if manifest.pills and manifest.pills.fingerprint == pills else None
         return Generation(
-            name, manifest.revision, manifest.images, lanes, pointer, manifest.digest, votes, texts, weights
-        )
+            name, manifest.revision, manifest.images, lanes, pointer, manifest.digest, votes, texts, weights,
+            PillIndex.load(self.folder / name / wanted_pills.file) if wanted_pills else None,
+        )  # fmt: skip
 
     def _votes(self, name: str, files: Sequence[VoteFacts]) -> Votes:
         if self.votes_on:

@@ -80,6 +80,17 @@ class TextFacts(StoredFile):
     build_s: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class PillFacts(StoredFile):
+    """How the file of loose pills was built."""
+
+    fingerprint: str
+    pills: int
+    images: int
+    """Images that show any."""
+    build_s: float
+
+
 @dataclass(frozen=True)
 class Audit:
     """What the audit of one lane found."""
@@ -126,6 +137,8 @@ class Manifest:
     """The lanes of text and their weights; empty where it was built without, as by a simsearch that did not read."""
     more_votes: tuple[VoteFacts, ...] = ()
     """Further files of votes, each of the images that follow on those of the one before."""
+    pills: PillFacts | None = None
+    """Loose pills; None where it was built without, or by a simsearch that read them from the catalog."""
     digest: str = field(default="", compare=False)
     """SHA-256 of everything else, as `digest` computes it; empty before it was written."""
 
@@ -147,7 +160,8 @@ class Manifest:
     @property
     def files(self) -> tuple[StoredFile, ...]:
         """All files but the manifest."""
-        return (*(self.lanes if self.engine == "faiss" else ()), *self.vote_files, *self.texts)
+        pills = (self.pills,) if self.pills else ()
+        return (*(self.lanes if self.engine == "faiss" else ()), *self.vote_files, *self.texts, *pills)
 
     @property
     def vote_files(self) -> tuple[VoteFacts, ...]:

@@ -134,6 +134,9 @@ class SharedGenerations(Generations):
             check(self.engine, lane, full=full)
         return manifest
 
+    def read_ahead(self, name: str) -> None:
+        """The vectors are the engine's to read."""
+
     def _database(self) -> str:
         return self.shared.database.url.render_as_string(hide_password=False)
 

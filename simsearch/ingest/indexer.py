@@ -20,7 +20,7 @@ from simsearch.core.config import Config, ImageSettings, IndexingSettings
 from simsearch.core.stamps import Stamp
 from simsearch.core.threads import SingleThreaded, cores, stay_on_this_thread
 from simsearch.core.types import Description, Progress, Refusal, SourceRow
-from simsearch.features.base import Method, pack
+from simsearch.features.base import ExpectantMethod, Method, pack
 from simsearch.ingest.describing import Describer, Job, Seen
 from simsearch.ingest.index_report import IndexReport
 from simsearch.ingest.passed_over import passed_over_groups
@@ -187,6 +187,9 @@ class Indexer:
             elsewhere, recipe = self.workers
             yield from elsewhere.run(jobs, recipe, self.settings.batch)
             return
+        for method in self.methods.values() if jobs else ():
+            if isinstance(method, ExpectantMethod):
+                method.expect(len(jobs))
         workers = self.settings.workers or cores()
         size = self.settings.batch
         waiting: deque[Future[list[Seen]]] = deque()

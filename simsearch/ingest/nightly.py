@@ -25,6 +25,7 @@ from simsearch.indexes.manifest import Audit, Manifest, to_json
 from simsearch.ingest.index_report import FilingReport, IndexReport, check_usable
 from simsearch.ingest.indexer import Indexer
 from simsearch.ingest.metrics import metrics
+from simsearch.ingest.night_reports import last_success
 from simsearch.ingest.passed_over import PassedOverGroup
 from simsearch.ingest.reading import PrintStage
 from simsearch.ingest.reading_report import ReadingReport
@@ -274,23 +275,3 @@ class Nightly:
         write_output(path, metrics(report.json, last_success(self.folder)))
         for old in sorted(self.folder.glob("report-*.json"))[: -self.settings.reports]:
             old.unlink()
-
-
-def last_report(folder: Path) -> Mapping[str, Any] | None:
-    """The newest readable report in `folder`; None where there is none."""
-    for path in sorted(folder.glob("report-*.json"), reverse=True):
-        with suppress(OSError, ValueError):
-            found = json.loads(path.read_bytes())
-            if isinstance(found, dict) and "outcome" in found:
-                return found
-    return None
-
-
-def last_success(folder: Path) -> float:
-    """Unix time at which the last successful night began; 0 where none is known."""
-    for path in sorted(folder.glob("report-*.json"), reverse=True):
-        with suppress(OSError, ValueError, KeyError, TypeError):
-            found = json.loads(path.read_bytes())
-            if found["exit_code"] == 0:
-                return datetime.fromisoformat(found["started_at"]).timestamp()
-    return 0.0

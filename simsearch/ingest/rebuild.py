@@ -6,6 +6,7 @@ old generation goes on serving. Old and new descriptors stand side by side in th
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 import time
@@ -27,9 +28,12 @@ from simsearch.indexes.build import LaneVectors
 from simsearch.indexes.catalog_text import CatalogText
 from simsearch.indexes.generations import Generations
 from simsearch.indexes.manifest import TEXT, WEIGHTS, WORDS, Manifest
+from simsearch.indexes.pills import PillSource
 from simsearch.indexes.vote_build import Keypoints
 from simsearch.ingest.build_plan import LastBuild, Plan, planned
 from simsearch.ingest.indexer import Indexer
+
+_LOG = logging.getLogger("simsearch")
 
 _IN_MEMORY = 256 * 2**20
 """Bytes of vectors of one lane. More are written to disk and mapped while the index is built."""
@@ -39,6 +43,8 @@ _PRINT_BYTES, _WORDS_BYTES = 1300.0, 700.0
 """Of one image in the lane of text, and in that of words: a sketch, and some hundred terms of 4 bytes."""
 _TEXT_FACTORY = "BFlat"
 """What finds the sketches of texts."""
+_PILL_FACTORY = "all"
+"""Loose pills are compared one by one."""
 
 
 @dataclass(frozen=True)
@@ -121,16 +127,19 @@ class Rebuilder:
             GenerationError: an audit failed; the old generation still serves.
             ConfigError: `generations.factory` or `.device` is invalid.
         """
+        if wrong := self.catalog.counts.mend():
+            _LOG.warning("the catalog's counts were not what it holds, in %d places; they were counted anew", wrong)
         revision = self.catalog.revision()
         # All is read as of this revision: what is retired or added meanwhile changes nothing, and counts as outside.
         expected = self.catalog.descriptors.active_ids(self.fingerprints["phash"], at=revision)
         name = self._next_name()
+        pills = PillSource(self.methods["pills"]) if "pills" in self.methods else None
         started = time.perf_counter()
         try:
             self.generations.build(
-                self._lane_vectors(revision), name=name, revision=revision, expected=expected,
+                self._lane_vectors(revision, pills), name=name, revision=revision, expected=expected,
                 settings=self.config.generations, methods=self.fingerprints, keypoints=self._keypoints(),
-                texts=CatalogText(self.catalog, self.reading) if self.reading else None,
+                texts=CatalogText(self.catalog, self.reading) if self.reading else None, pills=pills,
             )  # fmt: skip
         except ConfigError:
             raise  # nothing was begun
@@ -143,9 +152,10 @@ class Rebuilder:
     def _next_name(self) -> str:
         return self.generations.next_name(self.catalog.builds.names())
 
-    def _lane_vectors(self, revision: int) -> Iterator[LaneVectors]:
-        """Each lane with all its vectors, read block by block from the catalog."""
+    def _lane_vectors(self, revision: int, pills: PillSource | None) -> Iterator[LaneVectors]:
+        """Each lane with all its vectors, read block by block from the catalog. `pills` is filled in on the way."""
         of = {m.fingerprint: (m.dtype, m.shape[0]) for m in self.lanes}
+        wanted = {**of, **({pills.method.fingerprint: None} if pills else {})}
         keypoints = self._keypoints()
         with ExitStack() as spools:
             # A spool has no name, so that nothing of it is left, however the build ends.
@@ -157,7 +167,10 @@ class Rebuilder:
             ids: dict[str, list[Ids]] = {fingerprint: [np.zeros(0, np.int64)] for fingerprint in of}
             done = dict.fromkeys(of, 0)
             along = keypoints.method.fingerprint if keypoints else None
-            for fingerprint, part, vectors in self.catalog.descriptors.sweep(of, revision, along=along):
+            for fingerprint, part, vectors in self.catalog.descriptors.sweep(wanted, revision, along=along):
+                if pills and fingerprint == pills.method.fingerprint:
+                    pills.packed.update(zip(part.tolist(), vectors.tolist(), strict=True))
+                    continue
                 start = done[fingerprint]
                 done[fingerprint] += len(part)
                 into[fingerprint][start : start + len(part)] = vectors
@@ -229,6 +242,8 @@ class Rebuilder:
         if self._keypoints():
             width = _VOTE_BYTES * self.config.query.vote_keypoints
             lanes.append(planned("votes", images, "BIVF", width, last.get("votes")))
+        if "pills" in self.methods:  # how many images show any is not known before the first build
+            lanes.append(planned("pills", images, _PILL_FACTORY, 0.0, last.get("pills")))
         if self.reading is not None:
             read = self.catalog.descriptors.counts().get(self.reading.fingerprint, 0)
             for name, count, width in ((TEXT, read, _PRINT_BYTES), (WORDS, images, _WORDS_BYTES)):
@@ -252,6 +267,8 @@ class Rebuilder:
             if votes := manifest.vote_files:
                 size, seconds = sum(f.bytes for f in votes), sum(f.build_s for f in votes)
                 found["votes"] = LastBuild(manifest.images, "BIVF", size, seconds)
+            if pills := manifest.pills:
+                found["pills"] = LastBuild(manifest.images, _PILL_FACTORY, pills.bytes, pills.build_s)
             if texts := {text.name: text for text in manifest.texts}:
                 for name, files in ((TEXT, [texts[TEXT]]), (WORDS, [texts[WORDS], texts[WEIGHTS]])):
                     size, seconds = sum(f.bytes for f in files), sum(f.build_s for f in files)

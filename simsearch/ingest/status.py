@@ -53,7 +53,7 @@ def read_status(
     damaged = list(_damaged(catalog, generations, serving)) if verify else []
     return Status(
         str(home), counts, {name: n for name, n in lacking.items() if n}, serving, tuple(catalog.builds.all()),
-        problem or "; ".join(damaged) or _nothing_usable(catalog, counts),
+        "; ".join([*damaged, *filter(None, [problem])]) or _nothing_usable(catalog, counts),
         disk_usage(home, generations.folder), fingerprints, stale=dict(stale),
         gpus=gpu.count(), verified=verify, sources_gone=gone_sources(catalog), kept=tuple(generations.names()),
         photos=check_photos(catalog, progress) if verify else None, printed=stage.status(),
@@ -103,6 +103,9 @@ def _damaged(catalog: Catalog, generations: Generations, serving: str) -> Iterat
     """What a full check of the database and of the generations that do not serve finds."""
     if found := catalog.housekeeping.integrity():
         yield f"{catalog.housekeeping.file}: is damaged ({found}); restore a backup"
+    elif wrong := catalog.counts.differences():
+        more = f", and {len(wrong) - 1} more" * (len(wrong) > 1)
+        yield f"the catalog's counts are not what it holds ({wrong[0]}{more}); `simsearch rebuild` counts anew"
     for name in generations.names():
         try:
             if name != serving:

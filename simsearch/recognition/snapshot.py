@@ -130,6 +130,8 @@ class Snapshots:
             if before is not None and before.pointer == pointer:
                 return before
             opened = self._open(before)
+            if opened is not None:
+                self.generations.read_ahead(opened.name)
             with self._publishing:
                 self._latest = self._built(opened, pointer, self._latest.segments if self._latest else {})
                 return self._latest
@@ -140,7 +142,8 @@ class Snapshots:
         wanted = {name: method.fingerprint for name, method in self.methods.items()}
         keypoints = (self.keypoints.fingerprint, self.settings.vote_keypoints) if self.keypoints else None
         try:
-            return self.generations.open(wanted, keypoints, self.source.reading.fingerprint if self.source else None)
+            reading = self.source.reading.fingerprint if self.source else None
+            return self.generations.open(wanted, keypoints, reading, self.pills.fingerprint if self.pills else None)
         except GenerationError as error:
             if before is None:
                 raise
@@ -185,7 +188,7 @@ class Snapshots:
             new = changes.after(voted_since)
             voting = segments_of(name, new.ids, new.described_revisions, make_votes, known, segments)
             votes = (*built, *voting) or (VoteIndex(),)
-        pills = self._pills(since, changes, known, segments)
+        pills = self._pills(opened, since, changes, known, segments)
         texts, weights = {}, TextWeights()
         if self.source and read_since is not None:
             weights = opened.weights if opened and opened.weights else weights
@@ -198,12 +201,21 @@ class Snapshots:
         )  # fmt: skip
 
     def _pills(
-        self, since: int, changes: Changes, known: Mapping[bytes, Segment], segments: dict[bytes, Segment]
+        self,
+        opened: Generation | None,
+        since: int,
+        changes: Changes,
+        known: Mapping[bytes, Segment],
+        segments: dict[bytes, Segment],
     ) -> tuple[PillIndex, ...]:
-        """Pills are in no generation: those up to its revision are read once, and kept like a segment."""
+        """Those of the generation, then segments. Of one without, those up to its revision are read once and kept."""
         if self.pills is None:
             return ()
         method, new = self.pills, changes.after(since)
+        make = partial(pill_index, self.catalog, method)
+        delta = segments_of(method.fingerprint, new.ids, new.described_revisions, make, known, segments)
+        if opened is not None and opened.pills is not None:
+            return (opened.pills, *delta)
         key = f"{method.fingerprint} up to {since}".encode()
         if key not in known:
             ids = self.catalog.descriptors.active_ids(method.fingerprint)
@@ -212,8 +224,7 @@ class Snapshots:
             segments[key] = known[key]
         first = segments[key]
         assert isinstance(first, PillIndex)
-        make = partial(pill_index, self.catalog, method)
-        return (first, *segments_of(method.fingerprint, new.ids, new.described_revisions, make, known, segments))
+        return (first, *delta)
 
     def _read_since(self, opened: Generation | None) -> int | None:
         """The revision after which readings are in no index of `opened`; None: the lanes of text are silent."""

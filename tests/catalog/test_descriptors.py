@@ -109,6 +109,13 @@ def test_a_sweep_is_the_matrix_of_each_as_of_a_revision(
         for f, (ids, vectors) in before.items():
             assert np.array_equal(np.concatenate([i for g, i, _ in found if g == f]), ids)
             assert np.array_equal(np.concatenate([v for g, _, v in found if g == f]), vectors)
+    some = list(catalog.descriptors.sweep({LONG: None}, at))
+    assert [pair for _, ids, packed in some for pair in zip(ids.tolist(), packed.tolist(), strict=True)] == [
+        (i, b"long" * i) for i in range(1, 8)
+    ]  # fmt: skip
+    catalog.images.apply(redescribe={2: new("A", "/2", {LONG: b""})})
+    at = catalog.revision()
+    assert 2 not in {i for _, ids, _ in catalog.descriptors.sweep({LONG: None}, at) for i in ids.tolist()}
     catalog.images.apply(add=[new("A", "/10", {P: b"short"})])
     with pytest.raises(DamagedDescriptor, match="image 9: "):
         list(catalog.descriptors.sweep(wanted, catalog.revision()))

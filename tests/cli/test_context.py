@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from simsearch.cli.context import brief
+from simsearch.cli.context import brief, collecting_seldom
 from simsearch.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -51,3 +51,11 @@ def test_a_brief_call_leaves_the_process_as_it_was(monkeypatch: pytest.MonkeyPat
     with pytest.raises(UsageError):
         fails()
     assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
+
+
+def test_garbage_is_collected_seldom_within() -> None:
+    before = gc.get_threshold()
+    with collecting_seldom():
+        assert gc.get_threshold() == (50_000, *before[1:])
+        assert gc.isenabled()
+    assert gc.get_threshold() == before

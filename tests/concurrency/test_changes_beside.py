@@ -20,6 +20,7 @@ from simsearch.core.config import CatalogSettings
 from simsearch.core.types import Decision
 from simsearch.evaluation.ask import ask
 from simsearch.evaluation.protocol import read_protocol
+from simsearch.indexes.pills import PillSource
 from simsearch.ingest.rebuild import Rebuilder
 from tests.conftest import Kit, Shop
 
@@ -138,8 +139,8 @@ def test_a_build_sees_the_catalog_as_it_began(
         first, *_ = app.catalog.images.known([])
         lanes = Rebuilder._lane_vectors
 
-        def interrupted(self: Rebuilder, revision: int) -> Iterator[object]:
-            for number, lane in enumerate(lanes(self, revision)):
+        def interrupted(self: Rebuilder, revision: int, pills: PillSource | None) -> Iterator[object]:
+            for number, lane in enumerate(lanes(self, revision, pills)):
                 if number == (moment == "votes"):
                     app.catalog.images.apply(retire=[first.id])
                 yield lane

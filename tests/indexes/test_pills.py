@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from simsearch.features.base import NoSettings
+from simsearch.core.errors import GenerationError
+from simsearch.features.base import NoSettings, pack
 from simsearch.features.pills import PillLooks
 from simsearch.features.pills.looks import LOOK
 from simsearch.indexes import pills as module
-from simsearch.indexes.pills import PillIndex
+from simsearch.indexes.pills import PillIndex, PillSource, write_pills
 from tests.features.pills.drawn import BLUE, CAPLET, CAPSULE, ORANGE, TABLET, look, photo
 
 METHOD = PillLooks(NoSettings())
@@ -36,3 +39,34 @@ def test_a_part_holds_its_images_alone() -> None:
 def test_nothing_asked_and_nothing_known_find_nothing() -> None:
     assert PillIndex.of({}).search(SEEN[3]) == {}
     assert PillIndex.of(SEEN).search(np.zeros(0, LOOK)) == {}
+
+
+def test_what_was_written_finds_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = PillSource(METHOD, {i: pack(looks) for i, looks in reversed(SEEN.items())} | {20: b""})
+    facts = write_pills(tmp_path, source)
+    assert (facts.fingerprint, facts.pills, facts.images) == (METHOD.fingerprint, 5, 4)
+    facts.check(tmp_path, full=True)
+    written, wanted = PillIndex.load(tmp_path / facts.file), PillIndex.of(SEEN)
+    assert written.ids.tolist() == wanted.ids.tolist() == [3, 5, 5, 9, 12]
+    assert written.search(SEEN[9]) == wanted.search(SEEN[9])
+    assert not caplog.text
+    broken = np.array(SEEN[3], LOOK)
+    broken["ratio"] = np.nan
+    assert write_pills(tmp_path, PillSource(METHOD, {7: pack(broken), 9: pack(SEEN[9])})).images == 1
+    assert "image 7" in caplog.text
+    assert write_pills(tmp_path, PillSource(METHOD)).pills == 0
+    assert len(PillIndex.load(tmp_path / "pills.index")) == 0
+
+
+def test_a_file_of_something_else_is_no_index(tmp_path: Path) -> None:
+    path = tmp_path / "pills.index"
+    for content in (b"", b"something else", None):
+        if content is None:
+            np.save(tmp_path / "x.npy", np.zeros(3))
+            path.write_bytes((tmp_path / "x.npy").read_bytes())
+        else:
+            path.write_bytes(content)
+        with pytest.raises(GenerationError, match="rebuild"):
+            PillIndex.load(path)
+    with pytest.raises(GenerationError, match="cannot be read"):
+        PillIndex.load(tmp_path / "none")

@@ -18,7 +18,7 @@ from simsearch.app import App
 from simsearch.core.errors import CatalogError, GenerationError, SourceError
 from simsearch.core.types import Decision
 from simsearch.indexes import stored_file
-from simsearch.ingest.nightly import last_success
+from simsearch.ingest.night_reports import last_success
 
 if TYPE_CHECKING:
     from tests.conftest import Kit

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from PIL import Image as Pillow
 
 from simsearch import open_app
 from simsearch.app import App
+from simsearch.catalog.tables import CountRow, DescriptorRow, MethodRow
 from simsearch.core.errors import GenerationError
 from simsearch.core.types import Decision, SourceRow
 from simsearch.features import create
+from simsearch.features.base import pack
 from simsearch.features.reading import encode
+from simsearch.indexes.manifest import digest
 from simsearch.ingest import rebuild
 from simsearch.ingest.rebuild import IndexState
 from simsearch.recognition.calibration import Calibration
 from simsearch.testing.readers import FakeReader, read_by
 from simsearch.testing.readers import reading as reading_of
+from tests.features.pills.drawn import CAPSULE, photo
 
 if TYPE_CHECKING:
     from tests.conftest import Kit
@@ -219,7 +225,7 @@ def test_a_plan_is_measured_by_the_last_build(app: App, shelf: Path) -> None:
         app.index([shelf], rebuild=False)
         plan = app.plan()
         assert (plan.name, plan.images, plan.stale, plan.changed, plan.seconds) == ("g000001", 6, 0, True, None)
-        assert {lane.name for lane in plan.lanes} == {"phash", "siamese", "votes"}
+        assert {lane.name for lane in plan.lanes} == {"phash", "siamese", "votes", "pills"}
         app.rebuild()
         plan = app.plan()
         assert (plan.name, plan.changed) == ("g000002", False)
@@ -236,3 +242,49 @@ def test_a_lane_too_large_for_memory_is_built_from_disk(app: App, shelf: Path, m
         first, second = (app.generations.manifest(name) for name in ("g000001", "g000002"))
         assert [f.sha256 for f in first.lanes] == [f.sha256 for f in second.lanes]
         assert asked(app, shelf / "p0.jpg").hits[0].sku == "p0"
+
+
+def test_a_generation_holds_the_loose_pills(
+    app: App, shelf: Path, tmp_path: Path, kit: Kit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that opening does not ask every image for them; one that was built without is asked as before."""
+    method = app.methods["pills"]
+    [looks] = method.describe([photo(CAPSULE)])
+    with app:
+        app.index([shelf], rebuild=False)
+        with app.catalog.database.write() as c:
+            for_pills = sa.select(MethodRow.id).where(MethodRow.fingerprint == method.fingerprint).scalar_subquery()
+            of = sa.update(DescriptorRow).where(DescriptorRow.method_id == for_pills, DescriptorRow.image_id == 2)
+            c.execute(of.values(data=pack(looks)))
+        app.rebuild()
+        assert (facts := app.generations.manifest("g000001").pills) is not None
+        assert (facts.images, facts.pills) == (1, len(looks))
+    read: list[Any] = []
+    monkeypatch.setattr("simsearch.recognition.snapshot.pill_index", lambda *given: read.append(given))
+    with open_app(tmp_path / "home", kit.config) as again:
+        [pills] = again.engine.basis().snapshot.pills
+        assert set(pills.search(looks)) == {2}
+    assert read == []
+    monkeypatch.undo()
+    path = tmp_path / "home/generations/g000001/manifest.json"
+    before = json.loads(path.read_bytes())
+    del before["pills"], before["digest"]
+    path.write_text(json.dumps({**before, "digest": digest(before)}), encoding="utf-8")
+    with open_app(tmp_path / "home", kit.config) as older:
+        manifest = older.generations.manifest("g000001")
+        older.catalog.builds.record("g000001", 6, "built", manifest.record)
+        [pills] = older.engine.basis().snapshot.pills
+        assert set(pills.search(looks)) == {2}
+
+
+def test_a_build_counts_anew_what_was_counted_wrong(app: App, shelf: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with app:
+        app.index([shelf], rebuild=True)
+        assert "counted" not in caplog.text
+        with app.catalog.database.write() as c:
+            c.execute(sa.update(CountRow).values(number=CountRow.number + 1))
+        assert "counts are not what it holds" in app.status(verify=True).problem
+        assert app.status().counts["images_ok"] == 7
+        app.rebuild()
+        assert "they were counted anew" in caplog.text
+        assert (app.status(verify=True).problem, app.status().counts["images_ok"]) == ("", 6)

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from simsearch import __version__
 from simsearch.core.errors import GenerationError, SimsearchError
-from simsearch.ingest.nightly import last_report
+from simsearch.ingest.night_reports import last_report
 from simsearch.server import metrics, translate
 from simsearch.server.access import Reader, Role
 from simsearch.server.paging import Cursor, Limit, cursor_of, number_place

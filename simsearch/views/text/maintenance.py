@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from simsearch.catalog.copying import CopyReport
-from simsearch.core.status import PhotoCheck, PrintStatus, Status
-from simsearch.ingest.build_plan import Plan
-from simsearch.ingest.nightly import NightlyReport
 from simsearch.ingest.passed_over import in_words
-from simsearch.ingest.reading_report import ReadingReport
 from simsearch.views.text.output import OUT, table, text
+
+if TYPE_CHECKING:
+    from simsearch.catalog.copying import CopyReport
+    from simsearch.core.status import PhotoCheck, PrintStatus, Status
+    from simsearch.ingest.build_plan import Plan
+    from simsearch.ingest.nightly import NightlyReport
+    from simsearch.ingest.reading_report import ReadingReport
 
 _SHOWN = 10
 """Photos listed of each kind."""

@@ -93,6 +93,24 @@ def test_the_setting_and_the_machine_choose(
     assert method.fingerprint == Siamese(SiameseSettings()).fingerprint
 
 
+def test_a_few_photos_that_are_expected_start_soon_and_many_do_not() -> None:
+    method = Siamese(SiameseSettings())
+    method.expect(8)
+    first = method.inference
+    assert isinstance(first, QuickInference)
+    method.expect(1)
+    assert method.inference is first
+    method.expect(9)
+    second = method.inference
+    assert not isinstance(second, QuickInference)
+    method.expect(1)
+    assert method.inference is second  # it is there
+    for settings in (SiameseSettings(runtime="pytorch"), SiameseSettings(device="cpu")):
+        chosen = Siamese(settings)
+        chosen.expect(1)
+        assert not isinstance(chosen.inference, QuickInference)
+
+
 def test_a_photo_is_described_without_pytorch() -> None:
     code = """
 import sys
