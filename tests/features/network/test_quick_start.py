@@ -93,7 +93,8 @@ def test_the_setting_and_the_machine_choose(
     assert method.fingerprint == Siamese(SiameseSettings()).fingerprint
 
 
-def test_a_few_photos_that_are_expected_start_soon_and_many_do_not() -> None:
+def test_a_few_photos_that_are_expected_start_soon_and_many_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "float32_only", lambda: False)
     method = Siamese(SiameseSettings())
     method.expect(8)
     first = method.inference
