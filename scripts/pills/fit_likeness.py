@@ -29,7 +29,7 @@ from simsearch.core.config import ImageSettings
 from simsearch.core.images import load
 from simsearch.features.base import NoSettings, pack, unpack
 from simsearch.features.pills import PillLooks, likeness
-from simsearch.features.pills.imprint_likeness import agreement
+from simsearch.features.pills.imprint_likeness import Imprints, agreement
 from simsearch.features.pills.likeness import COLOURS, Pills, Weights, combined, cosines
 from simsearch.features.pills.weights import open_pill_weights
 
@@ -173,7 +173,9 @@ class Known:
         of = np.repeat(np.arange(len(known)), [len(one) for one in known])
         self.names, self.look = np.unique([row["look_id"] for row in studio], return_inverse=True)
         self.look = self.look[of]
-        self.pills = Pills(*(np.concatenate([getattr(k, f.name) for k in known]) for f in fields(Pills)))
+        imprints = (np.concatenate([getattr(k.imprints, f.name) for k in known], axis=-1) for f in fields(Imprints))
+        table, faces = (np.concatenate([getattr(k, name) for k in known]) for name in ("table", "faces"))
+        self.pills = Pills(table, faces, Imprints(*imprints))
 
     def asked(self, mine: Pills, by: tuple[likeness.Part, likeness.Part]) -> tuple[Floats, Floats, Floats]:
         """Likelihoods by looks, cosines and what imprints say, each (n, m) of a photo's pills."""

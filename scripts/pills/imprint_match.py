@@ -35,8 +35,7 @@ class Side:
 
 def fitted(sides: Sequence[Sequence[Mark]], parts: Sequence[str]) -> list[Side] | None:
     """What stands on each side; None where the parts are too many to be tried."""
-    if len(parts) % 2 == 0 and parts[: len(parts) // 2] == parts[len(parts) // 2 :]:
-        parts = parts[: len(parts) // 2]  # registers repeat an imprint that stands on both halves
+    parts = once(parts)
     if len(parts) > MOST_PARTS:
         return None
     orders = [order for n in range(len(parts) + 1) for order in permutations(range(len(parts)), n)]
@@ -59,6 +58,12 @@ def fitted(sides: Sequence[Sequence[Mark]], parts: Sequence[str]) -> list[Side] 
     total = total + MISSING * (~(first | second) * lengths).sum(axis=2) + TWICE * (first & second).sum(axis=2)
     i, j = np.unravel_index(int(total.argmin()), total.shape)
     return [by_side[0][i], by_side[1][j]]
+
+
+def once(parts: Sequence[str]) -> Sequence[str]:
+    """The parts without what registers repeat: an imprint that stands on both halves."""
+    half = len(parts) // 2
+    return parts[:half] if len(parts) % 2 == 0 and parts[:half] == parts[half:] else parts
 
 
 def aligned(marks: Sequence[Mark], text: str) -> Side:

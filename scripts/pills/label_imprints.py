@@ -24,15 +24,18 @@ import torch
 from composites import plain, plain_matrix
 from cutouts import Face, cut_out, rows
 from imprint_drawn import Character
-from imprint_match import Side, fitted, right
+from imprint_match import Side, fitted, once, right
 from numpy.typing import NDArray
-from train_imprint import parts_of, started
+from train_imprint import parts_of
 from views import split_off
 
 from simsearch.features.network.network import normalise
 from simsearch.features.pills.frames import FINER
 from simsearch.features.pills.imprint import Mark, marks
 from simsearch.features.pills.imprint import rows as rows_of
+from simsearch.features.pills.imprint_network import restore
+from simsearch.features.pills.imprint_network_plan import CHARACTERS, LOOK_ALIKE
+from simsearch.features.pills.weights import open_pill_weights
 
 READ = 0.6
 """Share of the stated characters that must be read as they are stated."""
@@ -53,10 +56,9 @@ def main() -> None:
     torch.set_num_threads(1)
     table = rows(asked.studio)
     held, _ = split_off(table, rows(asked.people))
-    out = asked.measure and asked.split == "train"
-    wanted = [row for row in table if row["split"] == asked.split and (row["look_id"] in held) == out]
-    if asked.split != "train":
-        wanted = [row for row in table if row["split"] == asked.split]
+    wanted = [row for row in table if row["split"] == asked.split]
+    if asked.split == "train":
+        wanted = [row for row in wanted if (row["look_id"] in held) == asked.measure]
     faces, stored = cut_out(asked.studio, wanted, FINER)
     read = readings(faces, stored, asked.weights)
     if asked.measure:
@@ -70,7 +72,7 @@ def main() -> None:
 
 def readings(faces: Sequence[Face], stored: dict[bool, NDArray[np.uint8]], weights: Path) -> list[list[Mark]]:
     """What is read on each face, upright as the studio laid it: marks in the order of reading."""
-    network = started(weights).eval().to(memory_format=torch.channels_last)
+    network = restore(open_pill_weights(weights)).to(memory_format=torch.channels_last)
     found: list[list[Mark]] = [[] for _ in faces]
     for wide in (False, True):
         own = [i for i, face in enumerate(faces) if face.wide == wide]
@@ -102,13 +104,16 @@ def measure(faces: Sequence[Face], read: Sequence[Sequence[Mark]], errors: int) 
         if not sides:
             continue
         texts = ["".join(m.text for m in some) for some in seen]
-        used = sum(len(side.text) for side in sides) >= sum(map(len, _once(parts)))
+        used = sum(len(side.text) for side in sides) >= sum(map(len, once(parts)))
         is_right = used and all(t == s.text.upper() for t, s in zip(texts, sides, strict=True))
-        is_folded = used and all(_fold(t) == _fold(s.text) for t, s in zip(texts, sides, strict=True))
+        is_folded = used and all(
+            text.translate(LOOK_ALIKE) == side.text.upper().translate(LOOK_ALIKE)
+            for text, side in zip(texts, sides, strict=True)
+        )
         pills, whole, folded = pills + 1, whole + is_right, folded + is_folded
         kinds[faces[own[0]].row["imprint_type"]].append(is_folded)
         characters += sum(len(side.text) for side in sides)
-        stated += max(sum(map(len, _once(parts))), sum(len(side.text) for side in sides))
+        stated += max(sum(map(len, once(parts))), sum(len(side.text) for side in sides))
         hits += sum(right(m, s) for m, s in zip(seen, sides, strict=True))
         extra += sum(1 for s in sides for i, j in s.pairs if j is None)
         if not is_folded and errors > 0:
@@ -117,15 +122,6 @@ def measure(faces: Sequence[Face], read: Sequence[Sequence[Mark]], errors: int) 
     print(f"{pills} pills: every character {whole / pills:.3f}, O as 0 and I as 1 {folded / pills:.3f}")
     print(f"characters right {hits / stated:.3f} of {stated}, beside them {extra}")
     print({kind: f"{np.mean(some):.3f} of {len(some)}" for kind, some in kinds.items()})
-
-
-def _once(parts: Sequence[str]) -> Sequence[str]:
-    half = len(parts) // 2
-    return parts[:half] if len(parts) % 2 == 0 and parts[:half] == parts[half:] else parts
-
-
-def _fold(text: str) -> str:
-    return text.upper().replace("O", "0").replace("I", "1")
 
 
 def labelled(faces: Sequence[Face], read: Sequence[Sequence[Mark]]) -> dict[str, Any]:
@@ -163,7 +159,7 @@ def _placed(read: Sequence[Mark], side: Side, wide: bool) -> list[Character] | N
         text = side.text[j].upper() if j is not None else ""
         width = mark.height * (0.3 if text in ("1", "I") else 0.68)
         x, y = (mark.x - off[0]) / scale, (mark.y - off[1]) / scale
-        klass = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ".index(text) if text else -1
+        klass = CHARACTERS.index(text) if text else -1
         found.append(Character(x, y, mark.height / scale, width / scale, mark.angle, klass))
     return found
 

@@ -30,11 +30,10 @@ from torch.utils.data import DataLoader
 from views import split_off
 
 from simsearch.features.network.network import normalise
-from simsearch.features.network.weights_file import read_tensors
+from simsearch.features.pills import network as faces
 from simsearch.features.pills.frames import FINER
-from simsearch.features.pills.imprint_network import ImprintNetwork
+from simsearch.features.pills.imprint_network import ImprintNetwork, restore
 from simsearch.features.pills.imprint_network_plan import CHARACTERS
-from simsearch.features.pills.network import restore
 from simsearch.features.pills.weights import open_pill_weights, write_pill_weights
 
 FROZEN = 2
@@ -188,11 +187,9 @@ def losses_of(maps: Tensor, classes: Tensor, measures: Tensor) -> tuple[Tensor, 
 
 def started(path: Path | None) -> ImprintNetwork:
     """The network of a file, or one with the backbone of the network of faces and random heads."""
-    network = ImprintNetwork()
     if path is not None:
-        network.load_state_dict({k: torch.from_numpy(v).float() for k, v in read_tensors(path).items()})
-        return network
-    backbone = restore(open_pill_weights()).backbone
+        return restore(open_pill_weights(path))
+    network, backbone = ImprintNetwork(), faces.restore(open_pill_weights()).backbone
     assert isinstance(backbone, nn.Sequential)
     assert isinstance(network.backbone, nn.Sequential)
     network.backbone.load_state_dict(backbone[: len(network.backbone)].state_dict())

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -52,7 +53,7 @@ class Coverage:
 
     images: Mapping[tuple[str, int], int]
     """(state, block) -> accepted images."""
-    described: Sequence[Mapping[tuple[str, int], int]] = field(default=())
+    described: Sequence[Mapping[tuple[str, int], int]]
     """The same for each of some methods: those of the images that have its descriptor."""
 
     def lacking(self) -> Iterator[tuple[str, int]]:
@@ -152,16 +153,9 @@ def coverage(c: Connection, fingerprints: Iterable[str]) -> Coverage:
 
 def spans(blocks: Collection[int]) -> Iterator[tuple[int, int]]:
     """First and last image id of each row of `blocks` that follow on each other."""
-    first = last = None
-    for block in sorted(set(blocks)):
-        if last is not None and block == last + 1:
-            last = block
-            continue
-        if first is not None and last is not None:
-            yield first * BLOCK, last * BLOCK + BLOCK - 1
-        first = last = block
-    if first is not None and last is not None:
-        yield first * BLOCK, last * BLOCK + BLOCK - 1
+    for _, run in groupby(enumerate(sorted(set(blocks))), key=lambda at: at[1] - at[0]):
+        row = [block for _, block in run]
+        yield row[0] * BLOCK, row[-1] * BLOCK + BLOCK - 1
 
 
 # -- counting anew ---------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.images import resized
+from simsearch.duplicates.light import deviation
 from simsearch.duplicates.same_photo import Affine, area, inverse, resized_map
 
 Levels = NDArray[np.uint8]
@@ -81,10 +82,7 @@ def surely_another(a: Levels, b: Levels, matrix: Affine, slack: int = 1) -> bool
 
 def _allowed(there: Levels) -> NDArray[np.float32]:
     """(height, width) grey levels that a curve may miss."""
-    grey = there.astype(np.float32)
-    mean = cv2.boxFilter(grey, -1, (5, 5))
-    room = np.asarray(cv2.subtract(cv2.sqrBoxFilter(grey, cv2.CV_32F, (5, 5)), cv2.multiply(mean, mean)), np.float32)
-    np.sqrt(np.maximum(room, 0.0, out=room), out=room)
+    room = deviation(there.astype(np.float32))
     room *= np.float32(_CONTRAST)
     room += np.float32(_NOISE)
     return room

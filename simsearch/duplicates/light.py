@@ -95,7 +95,11 @@ def _medians(bins: NDArray[np.int64], values: NDArray[np.int64], below: int) -> 
 
 def contrast(picture: Thumbnail, side: int = 5) -> NDArray[np.float32]:
     """(height, width) deviation of the grey levels in a square of `side` pixels around each pixel."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+    return deviation(np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8), side)
+
+
+def deviation(grey: NDArray[np.uint8] | NDArray[np.float32], side: int = 5) -> NDArray[np.float32]:
+    """(height, width) deviation of grey levels in a square of `side` pixels around each pixel."""
     mean = np.asarray(cv2.boxFilter(grey, cv2.CV_32F, (side, side)), np.float32)
     spread = np.asarray(cv2.sqrBoxFilter(grey, cv2.CV_32F, (side, side)), np.float32)
     mean *= mean

@@ -20,6 +20,7 @@ from simsearch.core.errors import DamagedDescriptor, UsageError
 from simsearch.core.text import title
 from simsearch.core.types import Descriptor
 from simsearch.features.base import Method, unpack
+from simsearch.features.pills.imprint_network_plan import LOOK_ALIKE
 from simsearch.features.pills.names import TAIWAN, Named, named
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -201,11 +202,8 @@ def _imprint(asked: Sequence[str], said: frozenset[str], seen: Iterable[str]) ->
     """
     if said:
         return _share(asked, said), "table"
-    read = frozenset(word for text in seen for word in text.translate(_LOOK_ALIKE).split())
-    return _FROM_PHOTO * _share([word.translate(_LOOK_ALIKE) for word in asked], read), "photo"
-
-
-_LOOK_ALIKE = str.maketrans("OI", "01")
+    read = frozenset(word for text in seen for word in text.translate(LOOK_ALIKE).split())
+    return _FROM_PHOTO * _share([word.translate(LOOK_ALIKE) for word in asked], read), "photo"
 
 
 def _share(asked: Sequence[str], words: frozenset[str]) -> float:

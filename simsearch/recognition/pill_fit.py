@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from simsearch.core.types import Candidate
-from simsearch.features.pills.imprint_likeness import agreement, stated
+from simsearch.features.pills.imprint_likeness import Imprints, agreement, stated
 from simsearch.recognition.by_looks import words_of
 from simsearch.recognition.snapshot import PILLS
 
@@ -44,4 +44,4 @@ def by_table(imprints: NDArray[Any], attributes: Mapping[str, Any]) -> float:
     parts = words_of("imprint", attributes)
     if not parts or not len(imprints):
         return 0.0
-    return float(agreement(imprints, stated(parts[:_PARTS])).max())
+    return float(agreement(Imprints.of(imprints), stated(parts[:_PARTS])).max())

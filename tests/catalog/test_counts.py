@@ -315,7 +315,7 @@ def test_coverage_says_where_to_look() -> None:
     covered = Coverage(images, [{("ok", 0): 10, ("ok", 1): 9, ("pills", 0): 4}, {("ok", 0): 10, ("ok", 1): 10}])
     assert list(covered.lacking()) == [("ok", 1), ("ok", 2), ("pills", 0)]
     assert list(covered.unknown()) == [("ok", 1)]
-    assert list(Coverage(images).lacking()) == []
+    assert list(Coverage(images, []).lacking()) == []
 
 
 def test_products_of_a_row_alone_are_not_counted(catalog: Catalog, new: Any) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core import denormals
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 
 def installed() -> bool:
@@ -16,18 +19,27 @@ def installed() -> bool:
     return importlib.util.find_spec("onnxruntime") is not None
 
 
+def opened(model: bytes, *, many_shapes: bool = False) -> onnxruntime.InferenceSession:
+    """A session that computes on the calling thread: results do not depend on the number of cores, and the other cores
+    describe other photos meanwhile.
+
+    `many_shapes`: without patterns of memory, which are kept for each shape of the input, so that memory stays flat.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.enable_mem_pattern = not many_shapes
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 class Session:
     """A model with one input and one output, on the calling thread. May be called from several threads at once."""
 
     def __init__(self, model: bytes) -> None:
         """`model`: as `onnx_graph.Graph.model` gives it."""
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        # On the calling thread: the other cores describe other photos, or keypoints, meanwhile.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session: Any = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self._session = opened(model)
         self._input: str = self._session.get_inputs()[0].name
 
     def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -42,9 +42,10 @@ class Faces:
         """
         SingleThreaded.torch()
         looker, reader = self._loaded()
-        embeddings, upright = looker.look(framed(pixels, outline))
+        faces = framed(pixels, outline)
+        embeddings, upright = looker.look(faces)
         order = np.argsort(-upright, kind="stable")[:KEPT]
-        maps = reader.read(framed_to_read(pixels, outline, order.tolist()))
+        maps = reader.read(framed_to_read(pixels, outline, faces, order.tolist()))
         read = [imprint.rows(imprint.marks(one)) for one in maps]
         likely = np.maximum(upright[order] - upright[order[0]], -_LEAST) * _UPRIGHT
         best = int(np.argmax([imprint.evidence(one) + prior for one, prior in zip(read, likely, strict=True)]))

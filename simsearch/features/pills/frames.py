@@ -35,17 +35,17 @@ _ACROSS, _MOST = 0.93, 1.046
 
 def framed(pixels: Pixels, outline: Outline) -> list[Pixels]:
     """The pill within `outline`, (h, w, 3) at each turn: 2 in `WIDE` frames, or `TURNS` in `SQUARE` ones."""
-    return _framed(pixels, outline, None)
+    return _framed(pixels, outline)
 
 
-def framed_to_read(pixels: Pixels, outline: Outline, turns: Sequence[int]) -> list[Pixels]:
-    """Some of the turns of `framed`, as large as `FINER` says."""
-    return _framed(pixels, outline, turns)
+def framed_to_read(pixels: Pixels, outline: Outline, faces: Sequence[Pixels], turns: Sequence[int]) -> list[Pixels]:
+    """Some of the turns, as large as `FINER` says. `faces`: what `framed` gives, which is not cut out again."""
+    finer = FINER[faces[0].shape[:2] == WIDE]
+    return [faces[turn] for turn in turns] if finer == 1 else _framed(pixels, outline, finer, turns)
 
 
-def _framed(pixels: Pixels, outline: Outline, wanted: Sequence[int] | None) -> list[Pixels]:
+def _framed(pixels: Pixels, outline: Outline, finer: float = 1.0, wanted: Sequence[int] | None = None) -> list[Pixels]:
     centre, angle, scale, (height, width), turns = _placed(outline)
-    finer = 1.0 if wanted is None else FINER[(height, width) == WIDE]
     frame, scale = (round(height * finer), round(width * finer)), scale * finer
     source = halved(pixels, scale)
     ways = 2 * np.pi * np.arange(turns) / turns

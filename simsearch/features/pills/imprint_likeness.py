@@ -10,6 +10,7 @@ al., "Biological Sequence Analysis" (1998), chapter 2.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -40,52 +41,65 @@ def _priors() -> Floats:
 _PRIOR = _priors()
 
 
-def agreement(imprints: NDArray[Any], others: NDArray[Any]) -> Floats:
-    """(n, m) of imprints (n, KEPT_MARKS) of `MARK` against others (m, KEPT_MARKS): nats, `LEAST` to `MOST`.
+@dataclass(frozen=True, eq=False)
+class Imprints:
+    """Imprints as they are compared, what they have at one place side by side; what is not read is 0."""
 
-    0 where nothing is read on either.
-    """
-    longest = int((others["sure"] > 0).sum(axis=1).max(initial=0))
-    known = np.ascontiguousarray(others[:, :longest])
-    shares, classes = known["shares"].astype(np.float32) / np.float32(255), known["classes"]
-    there = known["sure"].astype(np.float32) / np.float32(255)
-    found = np.zeros((len(imprints), len(others)), np.float32)
-    for row, one in zip(found, imprints, strict=True):
-        row[:] = _aligned(one[one["sure"] > 0], shares, classes, there)
-    return np.clip(found, LEAST, MOST)
+    classes: NDArray[np.uint8]
+    """(RANKS, KEPT_MARKS, n) places in `CHARACTERS`."""
+    shares: Floats
+    """(RANKS, KEPT_MARKS, n) their probabilities if a character is there, 0 to 1."""
+    sure: Floats
+    """(KEPT_MARKS, n) probability that a character is there, 0 to 1."""
+
+    @classmethod
+    def of(cls, marks: NDArray[Any]) -> Imprints:
+        """Imprints (n, KEPT_MARKS) of `MARK`."""
+        classes, shares, sure = (np.ascontiguousarray(marks[name].T) for name in ("classes", "shares", "sure"))
+        return cls(classes, *(np.asarray(part / 255, np.float32) for part in (shares, sure)))
+
+    def __len__(self) -> int:
+        return int(self.sure.shape[1])
+
+    def __getitem__(self, kept: Any) -> Imprints:
+        """Those of a slice or a mask."""
+        return Imprints(self.classes[..., kept], self.shares[..., kept], self.sure[..., kept])
 
 
-def _aligned(marks: NDArray[Any], shares: Floats, classes: NDArray[np.uint8], there: Floats) -> Floats:
-    """(m,) scores of the best alignments of one imprint (k,) with others (m, l)."""
-    lost = -_LACKING * there
-    before = np.concatenate([np.zeros((len(there), 1), np.float32), np.cumsum(lost, axis=1)], axis=1)
-    for mark in marks:
-        odds = _odds(mark)
-        sure = float(mark["sure"]) / 255
-        same = np.zeros(there.shape, np.float32)
-        for rank in range(RANKS):
-            same += shares[..., rank] * odds[classes[..., rank]]
-        same = np.where(there > 0, np.log(same * (1 - _MISREAD) + _MISREAD) * there * sure, -np.inf)
+def agreement(imprints: Imprints, others: Imprints) -> Floats:
+    """(n, m) of n imprints against m others: nats, `LEAST` to `MOST`; 0 where nothing is read on either."""
+    longest = np.count_nonzero(others.sure.any(axis=1))
+    known = Imprints(others.classes[:, :longest], others.shares[:, :longest], others.sure[:longest])
+    found = [_aligned(imprints[i : i + 1], known) for i in range(len(imprints))]
+    return np.clip(np.array(found, np.float32).reshape(len(imprints), len(others)), LEAST, MOST)
+
+
+def _aligned(one: Imprints, others: Imprints) -> Floats:
+    """(m,) scores of the best alignments of one imprint with others."""
+    lost = -_LACKING * others.sure
+    before = np.concatenate([np.zeros((1, len(others)), np.float32), np.cumsum(lost, axis=0)])
+    for place in np.flatnonzero(one.sure[:, 0]):
+        odds, sure = _odds(one.classes[:, place, 0], one.shares[:, place, 0]), float(one.sure[place, 0])
+        same = (others.shares * odds.take(others.classes)).sum(axis=0)
+        same = np.where(others.sure > 0, np.log(same * (1 - _MISREAD) + _MISREAD) * others.sure * sure, -np.inf)
         now = np.empty_like(before)
-        now[:, 0] = before[:, 0] - _LACKING * sure
-        for j in range(there.shape[1]):
-            now[:, j + 1] = np.maximum(
-                np.maximum(before[:, j] + same[:, j], before[:, j + 1] - _LACKING * sure), now[:, j] + lost[:, j]
-            )
+        now[0] = before[0] - _LACKING * sure
+        for j in range(len(lost)):
+            beside = np.maximum(before[j] + same[j], before[j + 1] - _LACKING * sure)
+            np.maximum(beside, now[j] + lost[j], out=now[j + 1])
         before = now
-    return before[:, -1]
+    return np.asarray(before[-1], np.float32)
 
 
-def _odds(mark: NDArray[Any]) -> Floats:
-    """(256,) how much likelier each character is where a mark was read than anywhere."""
-    found = np.zeros(256, np.float32)
-    for klass, share in zip(mark["classes"], mark["shares"], strict=True):
-        found[klass] += float(share) / 255 / _PRIOR[klass]
+def _odds(classes: NDArray[np.uint8], shares: Floats) -> Floats:
+    """(36,) how much likelier each character is where one was read so than anywhere."""
+    found = np.zeros(len(CHARACTERS), np.float32)
+    np.add.at(found, classes, shares / _PRIOR[classes])
     return found
 
 
-def stated(parts: Sequence[str]) -> NDArray[Any]:
-    """(ways, KEPT_MARKS) of `MARK`: what one side may show of an imprint that a table states in parts, in any order.
+def stated(parts: Sequence[str]) -> Imprints:
+    """What one side may show of an imprint that a table states in parts, in any order.
 
     One side may show nothing, one part, or all of them in either order. What is no character of these is left out.
     """
@@ -96,4 +110,4 @@ def stated(parts: Sequence[str]) -> NDArray[Any]:
         for place, character in enumerate(text[:KEPT_MARKS]):
             klass = CHARACTERS.index(character)
             row[place] = ((klass,) * RANKS, (255,) + (0,) * (RANKS - 1), 255, 0)
-    return found
+    return Imprints.of(found)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.features.pills import imprint_likeness
+from simsearch.features.pills.imprint_likeness import Imprints, agreement
 
 Floats = NDArray[np.float64]
 
@@ -122,13 +122,12 @@ class Pills:
     """(n, 17): see `columns`."""
     faces: NDArray[np.float32]
     """(n, KEPT, EMBEDDING)."""
-    imprints: NDArray[Any]
-    """(n, KEPT_MARKS) of `MARK`."""
+    imprints: Imprints
 
     @classmethod
     def of(cls, looks: NDArray[Any]) -> Pills:
         """Pills (n,) of `LOOK`."""
-        return cls(columns(looks), looks["faces"].astype(np.float32), np.ascontiguousarray(looks["imprint"]))
+        return cls(columns(looks), looks["faces"].astype(np.float32), Imprints.of(looks["imprint"]))
 
     def __len__(self) -> int:
         return len(self.table)
@@ -144,7 +143,7 @@ def log_likelihoods(pills: Pills, others: Pills) -> Floats:
     `LEAST` at least.
     """
     cosine = cosines(pills.faces, others.faces)
-    read = imprint_likeness.agreement(pills.imprints, others.imprints)
+    read = agreement(pills.imprints, others.imprints)
     return np.maximum(combined(by_looks(pills.table, others.table), cosine, read, weights()), LEAST)
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from simsearch.core import denormals
 from simsearch.core.errors import ConfigError
+from simsearch.features.network import onnx_session
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -42,7 +43,7 @@ def folder() -> Path | None:
 
 def missing() -> str:
     """Why nothing can be read on this machine, and the way out; "" where the reader is installed."""
-    if importlib.util.find_spec("onnxruntime") is None or folder() is None:
+    if not onnx_session.installed() or folder() is None:
         return f"the reader of print is not installed: {_REMEDY}"
     return ""
 
@@ -83,12 +84,4 @@ def _loaded(name: str) -> onnxruntime.InferenceSession:
         raise ConfigError(f"{place / name}: cannot be read ({error.strerror}); {_REMEDY}") from None
     if hashlib.sha256(data).hexdigest() != DIGESTS[name]:
         raise ConfigError(f"{place / name}: is not the model that this version reads with; {_REMEDY}")
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    # One thread a call: results do not depend on the number of cores, and photos are read side by side.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    # Without patterns, which are kept for each shape, the arena stays flat over pictures of all shapes (measured).
-    options.enable_mem_pattern = False
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    return onnx_session.opened(data, many_shapes=True)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simsearch.features.pills.imprint_likeness import LEAST, MOST, agreement
+from simsearch.features.pills.imprint_likeness import LEAST, MOST, Imprints, agreement
 from simsearch.features.pills.imprint_network_plan import CHARACTERS
 from tests.features.pills.drawn import read
 
 
 def says(one: NDArray[Any], other: NDArray[Any]) -> float:
-    return float(agreement(one[None], other[None])[0, 0])
+    return float(agreement(Imprints.of(one[None]), Imprints.of(other[None]))[0, 0])
 
 
 def test_nothing_read_says_nothing() -> None:
@@ -52,9 +52,10 @@ def test_a_second_guess_counts_a_little() -> None:
 
 
 def test_it_is_symmetric_and_computed_for_many_at_once() -> None:
-    some = np.stack([read(text) for text in ("", "A", "TEVA 833", "93 7242", "IP 190")])
+    read_on = np.stack([read(text) for text in ("", "A", "TEVA 833", "93 7242", "IP 190")])
+    some = Imprints.of(read_on)
     table = agreement(some, some)
     assert table.shape == (5, 5)
     assert np.allclose(table, table.T, atol=1e-4)
     assert agreement(some, some[:0]).shape == (5, 0)
-    assert [says(some[2], other) for other in some] == pytest.approx(table[2].tolist(), abs=1e-4)
+    assert [says(read_on[2], other) for other in read_on] == pytest.approx(table[2].tolist(), abs=1e-4)
