@@ -175,7 +175,8 @@ class Known:
         self.look = self.look[of]
         imprints = (np.concatenate([getattr(k.imprints, f.name) for k in known], axis=-1) for f in fields(Imprints))
         table, faces = (np.concatenate([getattr(k, name) for k in known]) for name in ("table", "faces"))
-        self.pills = Pills(table, faces, Imprints(*imprints))
+        sizes = np.concatenate([k.sizes for k in known])
+        self.pills = Pills(table, faces, Imprints(*imprints), sizes)
 
     def asked(self, mine: Pills, by: tuple[likeness.Part, likeness.Part]) -> tuple[Floats, Floats, Floats]:
         """Likelihoods by looks, cosines and what imprints say, each (n, m) of a photo's pills."""

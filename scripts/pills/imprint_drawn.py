@@ -15,6 +15,7 @@ from typing import Any
 import cv2
 import numpy as np
 from composites import blurred, three
+from imprint_layout import Line, lines
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
@@ -24,6 +25,10 @@ Floats = NDArray[Any]
 """Of float32."""
 GLYPH = 48
 """Height of a capital letter in the bank, pixels."""
+PRINTED = {False: 0.25, True: 0.5}
+"""Share of the drawn imprints that are printed, by whether the pill is oblong: capsules always are."""
+LOGOS = 0.2
+"""Share of them with a figure beside them that is no character."""
 _SMALL = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -80,7 +85,7 @@ def _inked(canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(canvas[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
 
 
-# -- what is written, and where ----------------------------------------------------------------------------------------
+# -- what is written ----------------------------------------------------------------------------------------
 
 
 def words(parts: Sequence[str], g: np.random.Generator) -> str:
@@ -91,80 +96,6 @@ def words(parts: Sequence[str], g: np.random.Generator) -> str:
     letters, digits = CHARACTERS[10:], CHARACTERS[:10]
     pool = digits if kind < 0.35 else letters if kind < 0.8 else CHARACTERS
     return "".join(pool[int(i)] for i in g.integers(len(pool), size=n))
-
-
-@dataclass(frozen=True)
-class Line:
-    """Where a line of characters goes: its middle, the way it runs, and the room it has, in pixels."""
-
-    x: float
-    y: float
-    angle: float
-    height: float
-    room: float
-    radius: float = 0.0
-    """Of the circle along which it runs, around the frame's middle; 0: straight. Below 0: read from outside."""
-
-
-def lines(mask: Floats, wide: bool, g: np.random.Generator) -> tuple[list[Line], list[tuple[float, ...]]]:
-    """Lines of one imprint, and the score lines beside them, each as x, y, x, y."""
-    ys, xs = np.nonzero(mask > 0.5)
-    cx, cy = (xs.min() + xs.max()) / 2, (ys.min() + ys.max()) / 2
-    a, b = (xs.max() - xs.min()) / 2, (ys.max() - ys.min()) / 2
-    return (_oblong if wide else _round)(float(cx), float(cy), float(a), float(b), g)
-
-
-def _round(
-    cx: float, cy: float, a: float, b: float, g: np.random.Generator
-) -> tuple[list[Line], list[tuple[float, ...]]]:
-    kind, scores = g.random(), list[tuple[float, ...]]()
-    if kind < 0.14:  # along the rim, with something in the middle or below
-        radius, height = g.uniform(0.5, 0.75) * a, g.uniform(0.22, 0.4) * a
-        found = [Line(cx, cy, g.normal(0, 0.1), height, 2.4 * radius, radius)]
-        if g.random() < 0.7:
-            below = g.random() < 0.5
-            found.append(
-                Line(cx, cy, g.normal(0, 0.1), height, 2.0 * radius, -radius) if below
-                else Line(cx, cy + g.uniform(0, 0.35) * b, 0, g.uniform(0.25, 0.5) * a, 1.1 * a)
-            )  # fmt: skip
-        return found, scores
-    if kind < 0.26:  # to both sides of a score line
-        height, off = g.uniform(0.3, 0.7) * a, g.uniform(0.38, 0.5) * a
-        if g.random() < 0.9:
-            scores.append((cx, cy - b, cx, cy + b))
-        return [Line(cx + s * off, cy + g.normal(0, 0.03) * b, 0, height, 0.75 * a) for s in (-1, 1)], scores
-    count = 1 if kind < 0.6 else 2 if kind < 0.92 else 3
-    height = g.uniform(0.3, {1: 0.95, 2: 0.6, 3: 0.42}[count]) * a
-    gap = height * g.uniform(1.2, 1.7) if count > 1 else 0.0
-    gap = min(gap, 1.5 * b / count)
-    top = cy - gap * (count - 1) / 2 + g.normal(0, 0.04) * b
-    if count == 2 and g.random() < 0.25:
-        scores.append((cx - a, cy, cx + a, cy))
-    found = []
-    for i in range(count):
-        y = top + i * gap
-        room = 2 * max(0.2 * a, (max(0.0, 1 - (abs(y - cy) + height / 2) ** 2 / b**2)) ** 0.5 * a) * 0.92
-        found.append(Line(cx + g.normal(0, 0.03) * a, y, 0, min(height, gap / 1.1 if gap else height), room))
-    return found, scores
-
-
-def _oblong(
-    cx: float, cy: float, a: float, b: float, g: np.random.Generator
-) -> tuple[list[Line], list[tuple[float, ...]]]:
-    kind, scores = g.random(), list[tuple[float, ...]]()
-    if kind < 0.13:  # across, as on capsules
-        height, off = g.uniform(0.45, 0.9) * b, g.uniform(0.25, 0.6) * a
-        places = (-1, 1) if g.random() < 0.75 else (g.choice((-1, 1)),)
-        return [Line(cx + s * off, cy, -pi / 2, height, 1.7 * b) for s in places], scores
-    if kind < 0.45:  # two parts side by side
-        height, off = g.uniform(0.28, 1.25) * b, g.uniform(0.38, 0.5) * a
-        if g.random() < 0.55:
-            scores.append((cx, cy - b, cx, cy + b))
-        return [Line(cx + s * off, cy + g.normal(0, 0.05) * b, 0, height, 0.7 * a) for s in (-1, 1)], scores
-    if kind < 0.58:  # two rows
-        height = g.uniform(0.28, 0.75) * b
-        return [Line(cx + g.normal(0, 0.1) * a, cy + s * 0.45 * b, 0, height, 1.4 * a) for s in (-1, 1)], scores
-    return [Line(cx + g.normal(0, 0.05) * a, cy + g.normal(0, 0.06) * b, 0, g.uniform(0.45, 1.3) * b, 1.65 * a)], scores
 
 
 def written(
@@ -231,6 +162,30 @@ def _stamp(canvas: Floats, glyph: NDArray[Any], x: float, y: float, angle: float
     np.maximum(part, drawn.astype(np.float32) / 255, out=part)
 
 
+def _logo(coverage: Floats, mask: Floats, g: np.random.Generator) -> Floats:
+    """A figure that is no character, where nothing stands yet: a polygon, drawn or filled, or rays."""
+    free = cv2.distanceTransform(((blurred(coverage, 1.0) < 0.02) & (mask > 0.5)).astype(np.uint8), cv2.DIST_L2, 5)
+    canvas = np.zeros(mask.shape, np.uint8)
+    size = min(float(free.max()), 0.45 * float(np.sqrt(mask.sum() / pi)))
+    if size < 6:
+        return canvas.astype(np.float32)
+    ys, xs = np.nonzero(free >= 0.98 * size)
+    at = int(g.integers(len(xs)))
+    middle, size = np.array([xs[at], ys[at]], np.float64), size * g.uniform(0.5, 0.9)
+    corners = int(g.integers(3, 8))
+    ways = np.sort(g.uniform(0, 2 * pi, corners)) + g.uniform(0, 2 * pi)
+    points = middle + (size * g.uniform(0.4, 1.0, corners) * np.array([np.cos(ways), np.sin(ways)])).T
+    fixed, thick = np.rint(points * 8).astype(np.int32), int(g.integers(1, 4))
+    if g.random() < 0.2:
+        for x, y in fixed:
+            cv2.line(canvas, (round(middle[0] * 8), round(middle[1] * 8)), (int(x), int(y)), 255, thick, cv2.LINE_AA, 3)
+    elif g.random() < 0.5:
+        cv2.fillPoly(canvas, [fixed], 255, cv2.LINE_AA, 3)
+    else:
+        cv2.polylines(canvas, [fixed], bool(g.random() < 0.8), 255, thick, cv2.LINE_AA, 3)
+    return canvas.astype(np.float32) / 255
+
+
 # -- on the surface ----------------------------------------------------------------------------------------------------
 
 
@@ -252,7 +207,9 @@ def imprinted(
         canvas = np.zeros(mask.shape, np.uint8)
         cv2.line(canvas, one, other, 255, thick, cv2.LINE_AA, 3)
         coverage = np.maximum(coverage, canvas.astype(np.float32) / 255)
-    printed = bool(g.random() < 0.25)
+    if g.random() < LOGOS:
+        coverage = np.maximum(coverage, _logo(coverage, mask, g))
+    printed = bool(g.random() < PRINTED[wide])
     picture = stored[..., :3].astype(np.float32)
     picture = _inked_on(picture, coverage, g) if printed else _cut_in(picture, coverage, mask, g, ease)
     return np.dstack([np.clip(picture, 0, 255).astype(np.uint8), stored[..., 3]]), found, printed

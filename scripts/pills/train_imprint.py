@@ -39,7 +39,7 @@ from simsearch.features.pills.weights import open_pill_weights, write_pill_weigh
 FROZEN = 2
 """Layers of the backbone that keep their start."""
 RATES = {"backbone": 4e-4, "heads": 2e-3}
-SHARE = 0.6
+SHARE = 0.5
 """Of the frames that show real imprints, once their characters are known."""
 EVERY = 40.0
 """Cells of a frame whose loss counts as one: about as many as say something."""

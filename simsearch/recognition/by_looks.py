@@ -1,8 +1,8 @@
 """`--looks "white round scored L 9"`: medicines by a description of their pills, without a photo.
 
-Words for colours and shapes, in English or as Taiwan's register writes them, and "scored" are known; all other words
-are taken for the imprint. Each word is compared with the product's table where that says it (`color`, `shape`,
-`imprint`, whatever they are called in the `COLUMNS` below), else with what its photos show.
+Words for colours and shapes, in English or as Taiwan's register writes them, "scored", and a size ("9 mm") are known;
+all other words are taken for the imprint. Each is compared with the product's table where that says it (`color`,
+`shape`, `imprint`, `size`, whatever they are called in the `COLUMNS` below), else with what its photos show.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from simsearch.core.errors import DamagedDescriptor, UsageError
 from simsearch.core.text import title
 from simsearch.core.types import Descriptor
 from simsearch.features.base import Method, unpack
+from simsearch.features.pills import sizes
 from simsearch.features.pills.imprint_network_plan import LOOK_ALIKE
 from simsearch.features.pills.names import TAIWAN, Named, named
 
@@ -27,6 +28,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "colour": ("color", "colour", "colors", "colours", "顏色"),
     "shape": ("shape", "形狀"),
     "imprint": ("imprint", "imprints", "標註", "標註一", "標註二"),
+    "size": ("size", "size_mm", "diameter", "length", "外觀尺寸"),
 }
 """What is said -> the table's columns that say it."""
 _COLOURS = (
@@ -45,7 +47,10 @@ _SAME_SHAPE = ({"oval", "capsule"}, {"square", "rectangle", "diamond"})
 """Registers draw the line between these differently."""
 _FROM_PHOTO = 0.8
 """What a photo's word counts against the table's."""
-_WEIGHT = {"imprint": 3.0, "colour": 2.0, "shape": 1.5, "scored": 1.0}
+_WEIGHT = {"imprint": 3.0, "colour": 2.0, "shape": 1.5, "size": 1.5, "scored": 1.0}
+_MILLIMETRES = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)?(?:\s*[x×]\s*\d+(?:[.,]\d+)?)?\s*mm\b", re.IGNORECASE)
+_NEAR_SIZE = 0.5, 1.5
+"""Millimetres by which a size may be off: up to the first it fits wholly, from the second on not at all."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,8 @@ class Looks:
     shape: str = ""
     scored: bool = False
     imprint: tuple[str, ...] = ()
+    size: float = 0.0
+    """Longest side in millimetres; 0: not said."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +83,10 @@ def parse(text: str) -> Looks:
     Raises:
         UsageError: there is no word in it, or more than 40.
     """
-    words = [word for word in re.split(r"[\s,;/|]+", text.strip()) if word and word.casefold() not in ("and", "with")]
-    if not words or len(words) > 40:
+    size = max(map(sizes.stated, _MILLIMETRES.findall(text)), default=0.0)
+    split = re.split(r"[\s,;/|]+", _MILLIMETRES.sub(" ", text).strip())
+    words = [word for word in split if word and word.casefold() not in ("and", "with")]
+    if not (words or size) or len(words) > 40:
         raise UsageError(
             "--looks: say what the pill looks like in 1 to 40 words, for instance 'white round scored L 9'"
         )
@@ -92,7 +101,7 @@ def parse(text: str) -> Looks:
             scored = True
         else:
             imprint.append(word.upper())
-    return Looks(tuple(dict.fromkeys(colours)), shape, scored, tuple(imprint))
+    return Looks(tuple(dict.fromkeys(colours)), shape, scored, tuple(imprint), size)
 
 
 def canonical(word: str) -> str:
@@ -115,14 +124,16 @@ def search(catalog: Catalog, method: Method | None, looks: Looks, k: int) -> lis
 
 def _unsaid(looks: Looks, said: Mapping[str, frozenset[str]]) -> bool:
     """Whether something is asked that the table leaves open and a photo may show."""
-    asked = {"colour": looks.colours, "shape": looks.shape, "imprint": looks.imprint}
+    asked = {"colour": looks.colours, "shape": looks.shape, "imprint": looks.imprint, "size": looks.size}
     return looks.scored or any(words and not said[what] for what, words in asked.items())
 
 
 def words_of(what: str, attributes: Mapping[str, Any]) -> list[str]:
-    """What a table says of colour, shape or imprint, as single words."""
+    """What a table says of colour, shape, imprint or size, as single words; the size, in millimetres, as one."""
     known = {key.casefold(): str(value) for key, value in attributes.items()}
     texts = [known[column] for column in COLUMNS[what] if column in known]
+    if what == "size":
+        return [f"{side:g}" for side in map(sizes.stated, texts) if side][:1]
     return [word for text in texts for word in re.split(r"[;|/,]" if what == "shape" else r"[;|/,\s]+", text) if word]
 
 
@@ -170,9 +181,10 @@ def _hit(product: ProductFacts, looks: Looks, said: Mapping[str, frozenset[str]]
         ),
         ("shape", looks.shape, _shape(looks.shape, said["shape"], {n.shape for n in seen})),
         ("imprint", " ".join(looks.imprint), _imprint(looks.imprint, said["imprint"], [n.imprint for n in seen])),
+        ("size", f"{looks.size:g} mm", _size(looks.size, said["size"], [n.size[0] for n in seen if n.size[0]])),
         ("scored", "line", (_FROM_PHOTO * any(n.scored for n in seen), "photo")),
     ]
-    asked = [bool(looks.colours), bool(looks.shape), bool(looks.imprint), looks.scored]
+    asked = [bool(looks.colours), bool(looks.shape), bool(looks.imprint), looks.size > 0, looks.scored]
     wanted = [
         (what, words, share, by) for (what, words, (share, by)), is_asked in zip(parts, asked, strict=True) if is_asked
     ]
@@ -193,6 +205,14 @@ def _shape(asked: str, said: Iterable[str], seen: Iterable[str]) -> tuple[float,
     known, by, trust = (set(said), "table", 1.0) if said else (set(seen), "photo", _FROM_PHOTO)
     near = next((group for group in _SAME_SHAPE if asked in group), {asked})
     return trust * (1.0 if asked in known else 0.6 if known & near else 0.0), by
+
+
+def _size(asked: float, said: Iterable[str], seen: Iterable[float]) -> tuple[float, str]:
+    """How near the nearest size is; and who says so."""
+    known, by, trust = ([float(size) for size in said], "table", 1.0) if said else (list(seen), "photo", _FROM_PHOTO)
+    off = min((abs(size - asked) for size in known), default=np.inf)
+    near, far = _NEAR_SIZE
+    return trust * float(np.clip((far - off) / (far - near), 0, 1)), by
 
 
 def _imprint(asked: Sequence[str], said: frozenset[str], seen: Iterable[str]) -> tuple[float, str]:

@@ -98,11 +98,10 @@ class Contender:
         return self.seen.printed is not None and any(fact.kind in kinds for fact in self.seen.printed.agreements)
 
 
-def contenders(verified: Sequence[Verified], *, imprints: NDArray[Any] | None = None) -> list[Contender]:
+def contenders(verified: Sequence[Verified], *, pills: NDArray[Any] | None = None) -> list[Contender]:
     """Products by their best image, of one photo; best first, contradicted ones behind comparable others.
 
-    `imprints`: (n, KEPT_MARKS) of `MARK`, what is read on the loose pills of the photo, of which the lane of pills
-    knows most; None: none were found.
+    `pills`: (n,) of `LOOK`, the loose pills of the photo, of which their lane knows most; None: none were found.
     """
     images: dict[str, list[Verified]] = {}
     for each in sorted(verified, key=_order):
@@ -114,11 +113,11 @@ def contenders(verified: Sequence[Verified], *, imprints: NDArray[Any] | None = 
         if printed is not None:
             judged = best._replace(verification=replace(best.verification, printed=printed))
         odds = multi_view.log_odds(best.verification.probability)
-        pills = None
-        if imprints is not None:
+        fits = None
+        if pills is not None:
             photos = ((each.candidate, each.verification.similarity) for each in (best, *others))
-            pills = fit(photos, imprints, best.facts.attributes)
-        found.append(Contender(judged, (odds,), pills))
+            fits = fit(photos, pills, best.facts.attributes)
+        found.append(Contender(judged, (odds,), fits))
     return sorted(found, key=_place)
 
 

@@ -14,7 +14,6 @@ from simsearch.core.threads import SingleThreaded, in_threads
 from simsearch.core.types import Candidate, Decision, Description, Elsewhere, Image, LaneShare, Outcome, Surface
 from simsearch.features.base import Method
 from simsearch.features.description import describe, describe_here, merged, split
-from simsearch.features.keypoints import column
 from simsearch.features.pills import names
 from simsearch.indexes.generations import Generations
 from simsearch.indexes.keypoint_votes import Nearest
@@ -153,8 +152,7 @@ class QueryEngine:
                 verified = self._verified(read, found.candidates, found.nearest, on)
             looks = read.description.descriptors.get(PILLS)
             pills = () if looks is None else names.seen(looks, photo.width, photo.height)
-            imprints = column(looks, "imprint") if looks is not None and len(looks) else None
-            contenders = decision.contenders(verified, imprints=imprints)
+            contenders = decision.contenders(verified, pills=looks if looks is not None and len(looks) else None)
             answer = self._decided(photo.name, contenders, k, on, found.lanes, stages, len(verified))
         return Look(photo, read, verified, replace(answer, read=read.summary, pills=pills))
 

@@ -67,7 +67,7 @@ def explanation(found: Decision) -> Json:
         "pills": [
             {
                 "outline": print_json.place(p.outline), "colours": list(p.colours), "shape": p.shape,
-                "scored": p.scored, "imprint": p.imprint,
+                "scored": p.scored, "imprint": p.imprint, "size_mm": list(p.size_mm) if p.size_mm else None,
             }
             for p in found.pills
         ],

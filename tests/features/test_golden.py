@@ -44,7 +44,7 @@ FINGERPRINTS = {
     "orb": "orb-9d733e7617aecab6",
     "orb-matching": "orb-matching-9934bfb99cd1bc00",
     "phash": "phash-753c11e8a7f0e3f6",
-    "pills": "pills-1e9d6fce680bf9d7",
+    "pills": "pills-7a24de714b21ffdb",
     "reading": "reading-2f59857e47d9e87f",
     "siamese": "siamese-aa8333f63289ffaa",
     "siamese-contrastive": "siamese-contrastive-99ed279e5ccccaea",

@@ -21,8 +21,8 @@ from tests.features.pills.drawn import BLUE, look, photo, read
 
 PILLS = PillLooks(NoSettings())
 TABLES = {
-    "a": {"color": "WHITE", "shape": "ROUND", "imprint": "L;9"},
-    "b": {"color": "WHITE", "shape": "ROUND", "imprint": "L;90"},
+    "a": {"color": "WHITE", "shape": "ROUND", "imprint": "L;9", "size_mm": "8.0"},
+    "b": {"color": "WHITE", "shape": "ROUND", "imprint": "L;90", "外觀尺寸": "12 x 6 mm"},
     "c": {"color": "BLUE/WHITE", "shape": "CAPSULE", "imprint": "L;9"},
     "d": {"color": "白", "shape": "圓形", "imprint": "YSP FEC"},
     "e": {},
@@ -33,7 +33,7 @@ TABLES = {
 def catalog(tmp_path: Path) -> Iterator[Catalog]:
     made = Catalog(f"sqlite:///{tmp_path / 'catalog.db'}", CatalogSettings())
     blue: Any = PILLS.describe([photo(look("round", 1.0, BLUE))])[0]
-    blue["imprint"] = read("TV 1O5")
+    blue["imprint"], blue["size"] = read("TV 1O5"), (9.04, 8.9)
     made.images.apply(
         add=[
             NewImage(
@@ -52,6 +52,9 @@ def test_words_are_told_apart() -> None:
     assert parse("Blue/white capsule, TEVA") == Looks(("blue", "white"), "capsule", False, ("TEVA",))
     assert parse("白 圓形") == Looks(("white",), "round")
     assert parse("grey oblong") == Looks(("gray",), "oval")
+    assert parse("white 9 mm L9") == Looks(("white",), imprint=("L9",), size=9.0)
+    assert parse("19,1 x 7mm") == Looks(size=19.1)
+    assert parse("5 mg") == Looks(imprint=("5", "MG"))
     for text in ("", " , ", "x " * 41):
         with pytest.raises(UsageError, match="--looks"):
             parse(text)
@@ -63,6 +66,19 @@ def test_the_table_decides(catalog: Catalog) -> None:
     assert first.fits == ("colour white (table)", "shape round (table)", "imprint L 9 (table)")
     assert second.sku == "b"
     assert [hit.sku for hit in search(catalog, PILLS, parse("blue white capsule"), 1)] == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sku", "fit"),
+    [
+        ("white round 8.3 mm", "a", "size 8.3 mm (table)"), ("white 12 mm", "b", "size 12 mm (table)"),
+        ("blue 9 mm", "e", "size 9 mm (photo)"),
+    ],
+)  # fmt: skip
+def test_a_size_is_compared(catalog: Catalog, text: str, sku: str, fit: str) -> None:
+    first, *_ = search(catalog, PILLS, parse(text), 5)
+    assert first.sku == sku
+    assert fit in first.fits
 
 
 def test_a_register_in_chinese_is_understood(catalog: Catalog) -> None:

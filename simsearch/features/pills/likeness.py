@@ -5,7 +5,8 @@ whose studio photos are known (`scripts/pills/fit_likeness.py`). Lamps and camer
 and move lightness more than hue: the covariance knows it. One photo in twenty shows a wrong outline or a colour beyond
 all that; a wide normal distribution stands for these, so that no single difference rules a pill out. Faces are compared
 by the cosine of the network's embeddings, at the turns that agree best, and imprints by what is read of both
-(`imprint_likeness`); their weights are learned from the same photos.
+(`imprint_likeness`); their weights are learned from the same photos. Where both photos show a ruler, sizes count, too
+(`sizes`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.features.pills import sizes
 from simsearch.features.pills.imprint_likeness import Imprints, agreement
 
 Floats = NDArray[np.float64]
@@ -123,28 +125,32 @@ class Pills:
     faces: NDArray[np.float32]
     """(n, KEPT, EMBEDDING)."""
     imprints: Imprints
+    sizes: Floats
+    """(n, 2) logarithms of the sides in millimetres (`sizes.logarithms`)."""
 
     @classmethod
     def of(cls, looks: NDArray[Any]) -> Pills:
         """Pills (n,) of `LOOK`."""
-        return cls(columns(looks), looks["faces"].astype(np.float32), Imprints.of(looks["imprint"]))
+        imprints, sides = Imprints.of(looks["imprint"]), sizes.logarithms(looks["size"])
+        return cls(columns(looks), looks["faces"].astype(np.float32), imprints, sides)
 
     def __len__(self) -> int:
         return len(self.table)
 
     def __getitem__(self, kept: Any) -> Pills:
         """Those of a slice or a mask."""
-        return Pills(self.table[kept], self.faces[kept], self.imprints[kept])
+        return Pills(self.table[kept], self.faces[kept], self.imprints[kept], self.sizes[kept])
 
 
 def log_likelihoods(pills: Pills, others: Pills) -> Floats:
-    """(n, m) of n pills against m others: 0 where nothing differs, above where imprints agree, else below.
+    """(n, m) of n pills against m others: 0 where nothing differs, above where imprints or sizes agree, else below.
 
     `LEAST` at least.
     """
     cosine = cosines(pills.faces, others.faces)
     read = agreement(pills.imprints, others.imprints)
-    return np.maximum(combined(by_looks(pills.table, others.table), cosine, read, weights()), LEAST)
+    looks = combined(by_looks(pills.table, others.table), cosine, read, weights())
+    return np.maximum(looks + sizes.agreement(pills.sizes, others.sizes), LEAST)
 
 
 def combined(looks: Floats, cosine: Floats, read: NDArray[Any], by: Weights) -> Floats:

@@ -29,6 +29,7 @@ LOOK: np.dtype[Any] = np.dtype(
         ("ratio", "<f4"),  # longer side over the shorter one, 1 upwards
         ("solidity", "<f4"),  # area over that of the convex hull, 0 to 1
         ("fill", "<f4"),  # area over that of the rectangle around it, 0 to 1
+        ("size", "<f4", (2,)),  # longer and shorter side, millimetres; 0 where no ruler was read
         ("radii", "<f4", (RADII,)),  # from the centre, from the longer side on, over that of a disc of equal area
         ("score", "<f4"),  # how much deeper the deepest straight line through the centre is than the others, 0 upwards
         ("speckle", "<f4"),  # spread of the lightness from pixel to pixel

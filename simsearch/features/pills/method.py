@@ -11,6 +11,7 @@ from simsearch.core.types import Descriptor, Image, Similarities, Surface
 from simsearch.features.base import NoSettings, fingerprint
 from simsearch.features.keypoints import column
 from simsearch.features.network.pill_masks import built_in
+from simsearch.features.pills import ruler
 from simsearch.features.pills.faces import Faces
 from simsearch.features.pills.imprint_network_plan import CHARACTERS
 from simsearch.features.pills.likeness import LEAST, Pills, log_likelihoods
@@ -24,7 +25,7 @@ class PillLooks:
 
     Descriptor: `LOOK` (n,), one element a pill, largest first; empty where no pill is found. Similarity: natural
     logarithm of how likely photos of one medicine differ as much, over that of no difference, and above 0 where
-    imprints agree; -60 at least, and there where either photo shows no pill.
+    imprints or sizes agree; -60 at least, and there where either photo shows no pill.
     """
 
     name: ClassVar[str] = "pills"
@@ -42,7 +43,7 @@ class PillLooks:
         self.settings = settings
         self._faces = Faces(open_pill_weights(), open_pill_weights(IMPRINTS))
         digests = self._faces.weights.digest + self._faces.reading.digest + built_in().digest
-        self.fingerprint = fingerprint(self.name, settings, version=4, digest=digests)
+        self.fingerprint = fingerprint(self.name, settings, version=5, digest=digests)
 
     def describe(self, images: Sequence[Image]) -> list[Descriptor]:
         return [self._describe(image) for image in images]
@@ -52,7 +53,9 @@ class PillLooks:
         if not outlines:
             return np.zeros(0, LOOK)
         looks = np.array([look_of(image.pixels, outline) for outline in outlines], LOOK)
+        scale = ruler.scale(image.pixels)
         for look, outline in zip(looks, outlines, strict=True):
+            look["size"] = ruler.size(outline, scale)
             look["faces"], look["imprint"] = self._faces.of(image.pixels, outline)
         return looks
 

@@ -60,6 +60,8 @@ class Named:
     scored: bool
     imprint: str
     """What is read on it (`imprint.wording`)."""
+    size: tuple[float, float] = (0.0, 0.0)
+    """Longer and shorter side in millimetres, to a tenth; 0 where no ruler was read."""
 
 
 @cache
@@ -99,6 +101,7 @@ def named(looks: NDArray[Any], by: tuple[Rule, Rule] | None = None) -> list[Name
             shape.names[at],
             bool(look["score"] > SCORED),
             wording(look["imprint"]),
+            _size(look),
         )
         for look, left, right, at in zip(looks, *halves, shapes, strict=True)
     ]
@@ -108,9 +111,14 @@ def seen(looks: NDArray[Any], width: int, height: int) -> tuple[SeenPill, ...]:
     """The pills (n,) of `LOOK` of a photo of that size in words, each with its outline."""
     told = zip(looks, named(looks), strict=True)
     return tuple(
-        SeenPill(_outline(look, width, height), name.colours, name.shape, name.scored, name.imprint)
-        for look, name in told
+        SeenPill(_outline(look, width, height), n.colours, n.shape, n.scored, n.imprint, n.size if n.size[0] else None)
+        for look, n in told
     )
+
+
+def _size(look: Any) -> tuple[float, float]:
+    long, short = (round(float(side), 1) for side in look["size"])
+    return long, short
 
 
 def _outline(look: Any, width: int, height: int) -> Outline:
