@@ -49,7 +49,7 @@ def main() -> None:
         picture = sheet(stored[face.wide][face.at], size, g)
         while not EXPOSED[0] < np.median(picture.mean(axis=2)) < EXPOSED[1]:
             picture = sheet(stored[face.wide][face.at], size, g)
-        [looks] = method.describe([Image(picture, str(number), *picture.shape[1::-1])])
+        looks: Any = method.describe([Image(picture, str(number), *picture.shape[1::-1])])[0]
         named = float(looks["size"][0, 0]) if len(looks) else 0.0
         off.append(named - size if named else np.nan)
         shown.append(cv2.putText(picture.copy(), f"{size:g} as {named:.1f}", (150, 30), 0, 0.7, (200, 0, 0), 2))

@@ -44,7 +44,7 @@ def backbone_graph(plan: Plan, tensors: Arrays) -> bytes:
 
 
 class Graph:
-    """Nodes and weights of a graph with one input and one output, gathered in order.
+    """Nodes and weights of a graph with one input, gathered in order.
 
     Args:
         tensors: of a weights file, by name.
@@ -110,12 +110,11 @@ class Graph:
 
     def doubled(self, x: str) -> str:
         """A map with each place repeated twice along both sides; the name of the output."""
-        settings = [
-            _string("mode", "nearest"),
-            _string("coordinate_transformation_mode", "asymmetric"),
-            _string("nearest_mode", "floor"),
-        ]
-        return self.node("Resize", [x, "", "twice"], settings)
+        return self.node("Resize", [x, "", "twice"], _NEAREST)
+
+    def resized(self, x: str, like: str) -> str:
+        """A map as large as another one of as many channels, by its nearest places; the name of the output."""
+        return self.node("Resize", [x, "", "", self.node("Shape", [like])], _NEAREST)
 
     def node(self, operator: str, inputs: Sequence[str], settings: Sequence[bytes] = (), output: str = "") -> str:
         """Add a node; the name of its output."""
@@ -146,15 +145,15 @@ class Graph:
             raise WeightsError(f"{name} holds numbers that are not finite")
         return found.astype(np.float32)
 
-    def model(self, output: str = OUTPUT) -> bytes:
-        """The model with the graph, serialised; `output` is the name of what comes out."""
+    def model(self, *outputs: str) -> bytes:
+        """The model with the graph, serialised; `outputs`: the names of what comes out; none: OUTPUT."""
         graph = b"".join(
             [
                 *(_bytes(1, node) for node in self.nodes),
                 _text(2, "network"),
                 *(_bytes(5, weight) for weight in self.weights),
                 _bytes(11, _pictures(INPUT)),
-                _bytes(12, _pictures(output)),
+                *(_bytes(12, _pictures(output)) for output in outputs or (OUTPUT,)),
             ]
         )
         return _varint_field(1, _IR) + _bytes(7, graph) + _bytes(8, _varint_field(2, _OPERATORS))
@@ -218,3 +217,10 @@ def _septets(value: int) -> Iterator[int]:
         yield value & 0x7F | 0x80
         value >>= 7
     yield value
+
+
+_NEAREST = (
+    _string("mode", "nearest"), _string("coordinate_transformation_mode", "asymmetric"),
+    _string("nearest_mode", "floor"),
+)  # fmt: skip
+"""As PyTorch's "nearest" interpolates."""

@@ -35,7 +35,7 @@ def opened(model: bytes, *, many_shapes: bool = False) -> onnxruntime.InferenceS
 
 
 class Session:
-    """A model with one input and one output, on the calling thread. May be called from several threads at once."""
+    """A model with one input, on the calling thread. May be called from several threads at once."""
 
     def __init__(self, model: bytes) -> None:
         """`model`: as `onnx_graph.Graph.model` gives it."""
@@ -43,6 +43,11 @@ class Session:
         self._input: str = self._session.get_inputs()[0].name
 
     def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The output for one input."""
+        """The first output for one input."""
+        return self.run_all(x)[0]
+
+    def run_all(self, x: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """All outputs for one input."""
         with denormals.as_zero():
-            return np.asarray(self._session.run(None, {self._input: np.ascontiguousarray(x)})[0], np.float32)
+            found = self._session.run(None, {self._input: np.ascontiguousarray(x)})
+        return [np.asarray(one, np.float32) for one in found]

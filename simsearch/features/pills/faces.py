@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simsearch.core.threads import SingleThreaded
 from simsearch.core.types import Pixels
+from simsearch.features.network import onnx_session
 from simsearch.features.pills import imprint
 from simsearch.features.pills.frames import framed, framed_to_read
 from simsearch.features.pills.looks import KEPT
@@ -20,6 +20,7 @@ from simsearch.features.pills.weights import PillWeights
 if TYPE_CHECKING:
     from simsearch.features.pills.imprint_network import Reader
     from simsearch.features.pills.network import Inference
+    from simsearch.features.pills.quick import QuickInference, QuickReader
 
 _UPRIGHT, _LEAST = 0.4, 5.0
 """What a nat of being upright counts, in characters read, where the turn is chosen that is read; nats at most."""
@@ -32,7 +33,7 @@ class Faces:
         """`weights`: of the embeddings; `reading`: of the imprints."""
         self.weights, self.reading = weights, reading
         self._loading = Lock()
-        self._networks: tuple[Inference, Reader] | None = None
+        self._networks: tuple[Inference | QuickInference, Reader | QuickReader] | None = None
 
     def of(self, pixels: Pixels, outline: Outline) -> tuple[NDArray[np.float32], NDArray[Any]]:
         """(KEPT, EMBEDDING) of the pill within `outline`, and (KEPT_MARKS,) of `MARK`, its imprint.
@@ -40,7 +41,6 @@ class Faces:
         Kept are the turns that are likeliest upright, likeliest first. An oblong pill has two; they fill the places in
         turns. The imprint is that of the turn at which most is read, and which is likely upright.
         """
-        SingleThreaded.torch()
         looker, reader = self._loaded()
         faces = framed(pixels, outline)
         embeddings, upright = looker.look(faces)
@@ -51,9 +51,14 @@ class Faces:
         best = int(np.argmax([imprint.evidence(one) + prior for one, prior in zip(read, likely, strict=True)]))
         return embeddings[np.resize(order, KEPT)], imprint.kept(read[best])
 
-    def _loaded(self) -> tuple[Inference, Reader]:
+    def _loaded(self) -> tuple[Inference | QuickInference, Reader | QuickReader]:
+        """By ONNX Runtime where it is installed, else by PyTorch."""
         with self._loading:
-            if self._networks is None:
+            if self._networks is None and onnx_session.installed():
+                from simsearch.features.pills import quick
+
+                self._networks = quick.QuickInference(self.weights), quick.QuickReader(self.reading)
+            elif self._networks is None:
                 from simsearch.features.pills import imprint_network, network
 
                 self._networks = (

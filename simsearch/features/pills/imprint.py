@@ -17,6 +17,9 @@ LEAST = 0.35
 """Probability that some character's middle lies in a cell, from which on one is read there."""
 MOST = 24
 """Characters of a face that are read at most, the clearest."""
+_APART, _NARROW = 0.45, 0.3
+"""Heights by which the middles of two characters are apart at least, and where one of them is a 1 or an I: one large
+letter is seen as several."""
 CLEAR = 0.55
 """Probability from which a character is named."""
 KEPT_MARKS, RANKS = 16, 3
@@ -93,7 +96,7 @@ def _one(mark: Mark, other: Mark) -> bool:
     """Whether two marks are of one character."""
     along, down = _seen_from(other, mark)
     height = (mark.height + other.height) / 2
-    near = 0.3 if mark.text == other.text else 0.22
+    near = _NARROW if {mark.text, other.text} & {"1", "I"} else _APART
     return abs(along) < max(near * height, 3.0) and abs(down) < 0.6 * height
 
 

@@ -21,17 +21,15 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from simsearch.core.threads import SingleThreaded
 from simsearch.core.types import Pixels
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.network import fill, fold, to_input
 from simsearch.features.network.onednn import fuse
-from simsearch.features.pills.imprint_network_plan import CHARACTERS
+from simsearch.features.pills.imprint_network_plan import CHARACTERS, LAYERS, WIDE
 from simsearch.features.pills.weights import PillWeights
 
-LAYERS = (3, 6, 13, 17)
-"""Layers of the backbone that are used: strides 4, 8, 16 and 32."""
 _WIDTHS = (24, 32, 96, 320)
-_WIDE = 64
 
 
 class ImprintNetwork(nn.Module):
@@ -41,10 +39,10 @@ class ImprintNetwork(nn.Module):
         super().__init__()
         whole = BACKBONES["mobilenet_v2"].build().eval()
         self.backbone = fold(whole[: LAYERS[-1] + 1])
-        self.across = nn.ModuleList(nn.Conv2d(width, _WIDE, 1) for width in _WIDTHS)
-        self.mix = nn.ModuleList(nn.Conv2d(_WIDE, _WIDE, 3, padding=1) for _ in _WIDTHS[:-1])
-        self.last = nn.Conv2d(_WIDE, _WIDE, 3, padding=1)
-        self.out = nn.Conv2d(_WIDE, len(CHARACTERS) + 4, 1)
+        self.across = nn.ModuleList(nn.Conv2d(width, WIDE, 1) for width in _WIDTHS)
+        self.mix = nn.ModuleList(nn.Conv2d(WIDE, WIDE, 3, padding=1) for _ in _WIDTHS[:-1])
+        self.last = nn.Conv2d(WIDE, WIDE, 3, padding=1)
+        self.out = nn.Conv2d(WIDE, len(CHARACTERS) + 4, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalised frames (n, 3, h, w) -> (n, 40, h / 4, w / 4).
@@ -93,6 +91,7 @@ class Reader:
 
     def read(self, frames: Sequence[Pixels]) -> NDArray[Any]:
         """n frames (h, w, 3) of one shape -> maps (n, 40, h / 4, w / 4). See `ImprintNetwork.forward`."""
+        SingleThreaded.torch()
         with torch.inference_mode():
             maps: NDArray[Any] = self.network(to_input(frames)).numpy()
         return maps

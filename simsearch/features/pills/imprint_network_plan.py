@@ -1,4 +1,4 @@
-"""What the network of imprints tells, for those who read its maps and do not compute them. Needs no PyTorch."""
+"""What the network of imprints is made of and tells, for those who need no PyTorch."""
 
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """What is told apart: digits and letters, small ones as capital ones."""
@@ -8,3 +8,7 @@ CELL = 4
 """Pixels of a frame to a cell."""
 HEIGHT = 16.0
 """Height of a character, pixels, whose logarithm is 0 to the network."""
+LAYERS = (3, 6, 13, 17)
+"""Layers of the backbone that are used: strides 4, 8, 16 and 32."""
+WIDE = 64
+"""Channels of the pyramid."""

@@ -19,18 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from simsearch.core.threads import SingleThreaded
 from simsearch.core.types import Pixels
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.network import GeM, fill, fold, to_input
 from simsearch.features.network.onednn import fuse
 from simsearch.features.pills.looks import EMBEDDING
+from simsearch.features.pills.network_plan import BACKBONE, CELLS, DEEP, MIDDLE
 from simsearch.features.pills.weights import PillWeights
-
-BACKBONE = "mobilenet_v2"
-CELLS = 256
-"""Channels of the grid."""
-_MIDDLE, _DEEP = 13, 17
-"""Layers of the backbone that the grid is made of: strides 16 and 32."""
 
 
 class PillNetwork(nn.Module):
@@ -55,8 +51,8 @@ class PillNetwork(nn.Module):
         middle = deep = x
         for number, layer in enumerate(self.backbone[first:], first):
             x = layer(x)
-            middle = x if number == _MIDDLE else middle
-            deep = x if number == _DEEP else deep
+            middle = x if number == MIDDLE else middle
+            deep = x if number == DEEP else deep
         wide = functional.interpolate(deep, size=middle.shape[2:], mode="nearest")
         grid = functional.relu(self.join(torch.cat([middle, wide], dim=1)))
         return torch.cat([self.pool(x), self.pool2(grid)], dim=1)
@@ -86,6 +82,7 @@ class Inference:
 
     def look(self, frames: Sequence[Pixels]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """n frames (h, w, 3) of one shape -> embeddings (n, EMBEDDING), logits (n,) of being upright."""
+        SingleThreaded.torch()
         with torch.inference_mode():
             embeddings, upright = self.network(to_input(frames))
         return embeddings.numpy(), upright.numpy()

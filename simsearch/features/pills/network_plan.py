@@ -1,0 +1,7 @@
+"""What the network of faces is made of, for those who need no PyTorch."""
+
+BACKBONE = "mobilenet_v2"
+CELLS = 256
+"""Channels of the grid."""
+MIDDLE, DEEP = 13, 17
+"""Layers of the backbone that the grid is made of: strides 16 and 32."""
