@@ -203,8 +203,12 @@ def _part(asked: Sequence[str], said: Iterable[str], seen: Iterable[str]) -> tup
 
 def _shape(asked: str, said: Iterable[str], seen: Iterable[str]) -> tuple[float, str]:
     known, by, trust = (set(said), "table", 1.0) if said else (set(seen), "photo", _FROM_PHOTO)
-    near = next((group for group in _SAME_SHAPE if asked in group), {asked})
-    return trust * (1.0 if asked in known else 0.6 if known & near else 0.0), by
+    return trust * (1.0 if asked in known else 0.6 if known & like_shapes(asked) else 0.0), by
+
+
+def like_shapes(shape: str) -> set[str]:
+    """A shape and those that registers do not tell from it."""
+    return next((group for group in _SAME_SHAPE if shape in group), {shape})
 
 
 def _size(asked: float, said: Iterable[str], seen: Iterable[float]) -> tuple[float, str]:

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
-
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import Candidate, PrintAlone, PrintComparison, PrintedFact, Verification
 from simsearch.recognition import multi_view
 from simsearch.recognition.calibration import NOTHING
 from simsearch.recognition.look_alikes import LIKE_POINTS, alike
-from simsearch.recognition.pill_fit import fit
+from simsearch.recognition.pill_fit import SeenPills
 from simsearch.recognition.printed import PrintSettings
 
 _AGAINST = 4.6
@@ -98,10 +96,10 @@ class Contender:
         return self.seen.printed is not None and any(fact.kind in kinds for fact in self.seen.printed.agreements)
 
 
-def contenders(verified: Sequence[Verified], *, pills: NDArray[Any] | None = None) -> list[Contender]:
+def contenders(verified: Sequence[Verified], *, pills: SeenPills | None = None) -> list[Contender]:
     """Products by their best image, of one photo; best first, contradicted ones behind comparable others.
 
-    `pills`: (n,) of `LOOK`, the loose pills of the photo, of which their lane knows most; None: none were found.
+    `pills`: the loose pills of the photo, of which their lane knows most; None: none were found.
     """
     images: dict[str, list[Verified]] = {}
     for each in sorted(verified, key=_order):
@@ -116,7 +114,7 @@ def contenders(verified: Sequence[Verified], *, pills: NDArray[Any] | None = Non
         fits = None
         if pills is not None:
             photos = ((each.candidate, each.verification.similarity) for each in (best, *others))
-            fits = fit(photos, pills, best.facts.attributes)
+            fits = pills.fit(photos, best.facts.attributes)
         found.append(Contender(judged, (odds,), fits))
     return sorted(found, key=_place)
 

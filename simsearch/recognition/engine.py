@@ -21,6 +21,7 @@ from simsearch.recognition import decision
 from simsearch.recognition.decision import Contender, Verified
 from simsearch.recognition.filter_cache import FilterCache, Where
 from simsearch.recognition.packages import Look, PartAsker, Parting, answered
+from simsearch.recognition.pill_fit import SeenPills
 from simsearch.recognition.print_evidence import PhotoRead, PrintEvidence
 from simsearch.recognition.printed import prints_together
 from simsearch.recognition.retrieval import Lanes, Retrieval, Retrieved, timed
@@ -152,7 +153,8 @@ class QueryEngine:
                 verified = self._verified(read, found.candidates, found.nearest, on)
             looks = read.description.descriptors.get(PILLS)
             pills = () if looks is None else names.seen(looks, photo.width, photo.height)
-            contenders = decision.contenders(verified, pills=looks if looks is not None and len(looks) else None)
+            seen = SeenPills(looks) if looks is not None and len(looks) else None
+            contenders = decision.contenders(verified, pills=seen)
             answer = self._decided(photo.name, contenders, k, on, found.lanes, stages, len(verified))
         return Look(photo, read, verified, replace(answer, read=read.summary, pills=pills))
 

@@ -12,6 +12,7 @@ from simsearch.catalog.images import ImageFacts
 from simsearch.core.types import Candidate, Outcome, PrintAlone, PrintComparison, PrintedFact, Verification
 from simsearch.features.pills.looks import LOOK
 from simsearch.recognition.decision import Conclusion, Thresholds, Verified, contenders, contenders_together, decide
+from simsearch.recognition.pill_fit import SeenPills
 
 PLACE = ((0.1, 0.1), (0.3, 0.1), (0.3, 0.2), (0.1, 0.2))
 
@@ -59,13 +60,13 @@ def test_loose_pills_are_listed_by_their_lane_and_what_would_tell_them_is_said()
         return Verified(facts(sku), looks(p), Candidate(1, lanes))
 
     photos = [one("a", 0.5, None), one("b", 0.4, -9.0), one("b", 0.2, -3.0), one("c", 0.3, -3.5), one("d", 0.2, -8.0)]
-    answer = decide(contenders(photos, pills=np.zeros(1, LOOK)), thresholds=Thresholds(0.9, 0.9), margin=0.4)
+    answer = decide(contenders(photos, pills=SeenPills(np.zeros(1, LOOK))), thresholds=Thresholds(0.9, 0.9), margin=0.4)
     assert [hit.sku for hit in answer.hits] == ["b", "c", "d", "a"]
     assert answer.reason.endswith("1 more looks about as much like it: turn it over, the imprint decides")
     several = decide(contenders(photos), thresholds=Thresholds(0.9, 0.9), margin=0.4)
     assert several.hits[0].sku == "a"
     alone = decide(
-        contenders([photos[2], photos[4]], pills=np.zeros(1, LOOK)),
+        contenders([photos[2], photos[4]], pills=SeenPills(np.zeros(1, LOOK))),
         thresholds=Thresholds(0.9, 0.9),
         margin=0.4,
     )
