@@ -20,7 +20,7 @@ from simsearch.core.errors import DamagedDescriptor, GenerationError
 from simsearch.core.files import sync
 from simsearch.core.types import Descriptor, Ids
 from simsearch.features.base import Method, unpack
-from simsearch.features.pills.likeness import Pills, log_likelihoods
+from simsearch.features.pills.likeness import Pills, log_likelihoods, together
 from simsearch.features.pills.looks import LOOK
 from simsearch.indexes.catalog_view import CatalogView
 from simsearch.indexes.manifest import PillFacts
@@ -48,6 +48,8 @@ class PillIndex:
     def __init__(self, ids: Ids, pills: Pills) -> None:
         """`ids`: (n,) the image of each of the `pills`, ascending."""
         self.ids, self.pills = ids, pills
+        self._first = np.flatnonzero(np.diff(ids, prepend=-1))
+        """The first pill of each image."""
 
     @classmethod
     def of(cls, looks: Mapping[int, Descriptor]) -> PillIndex:
@@ -75,15 +77,14 @@ class PillIndex:
         return len(self.ids)
 
     def search(self, pills: Descriptor) -> dict[int, float]:
-        """Image id -> similarity of the pair of pills that is most alike; all images. See `PillLooks.compare`."""
+        """Image id -> similarity to a photo that shows `pills`; all images. See `PillLooks.compare`."""
+        if not len(pills) or not len(self.ids):
+            return {}
         asked = Pills.of(pills)
-        found: dict[int, float] = {}
-        for start in range(0, len(self.ids) if len(pills) else 0, _BLOCK):
-            part = slice(start, start + _BLOCK)
-            best = log_likelihoods(asked, self.pills[part]).max(axis=0)
-            for image_id, similarity in zip(self.ids[part].tolist(), best.tolist(), strict=True):
-                found[image_id] = max(found.get(image_id, similarity), similarity)
-        return found
+        blocks = (self.pills[start : start + _BLOCK] for start in range(0, len(self.ids), _BLOCK))
+        every = np.concatenate([log_likelihoods(asked, block) for block in blocks], axis=1)
+        found = together(np.maximum.reduceat(every, self._first, axis=1))
+        return dict(zip(self.ids[self._first].tolist(), found.tolist(), strict=True))
 
     def part(self, allowed: Ids) -> PillIndex:
         """The pills of the images `allowed` alone."""

@@ -30,6 +30,7 @@ COLOURS = 6
 _WAVES = 8
 _ASTRAY = 0.05
 """Share of photos whose colour, or whose outline, is nothing like the pill's."""
+_STRAY = 12.0
 LEAST = -60.0
 """Similarity where a photo shows no pill, and the lowest one."""
 
@@ -151,6 +152,16 @@ def log_likelihoods(pills: Pills, others: Pills) -> Floats:
     read = agreement(pills.imprints, others.imprints)
     looks = combined(by_looks(pills.table, others.table), cosine, read, weights())
     return np.maximum(looks + sizes.agreement(pills.sizes, others.sizes), LEAST)
+
+
+def together(each: Floats) -> Floats:
+    """(n, m) likelihoods of each of a photo's n pills to be those of m other photos -> (m,) of the whole photo.
+
+    Their mean, since a photo mostly shows pills of one medicine, from both sides: of official photos more are first so
+    than by the pill that is most alike. One that is less like than that by `_STRAY` nats is another medicine's, or half
+    a pill, and counts no further.
+    """
+    return np.asarray(np.maximum(each, each.max(axis=0) - _STRAY).mean(axis=0))
 
 
 def combined(looks: Floats, cosine: Floats, read: NDArray[Any], by: Weights) -> Floats:

@@ -14,14 +14,14 @@ from simsearch.features.network.pill_masks import built_in
 from simsearch.features.pills import ruler
 from simsearch.features.pills.faces import Faces
 from simsearch.features.pills.imprint_network_plan import CHARACTERS
-from simsearch.features.pills.likeness import LEAST, Pills, log_likelihoods
+from simsearch.features.pills.likeness import LEAST, Pills, log_likelihoods, together
 from simsearch.features.pills.looks import LOOK, look_of
 from simsearch.features.pills.outlines import pills_in
 from simsearch.features.pills.weights import IMPRINTS, open_pill_weights
 
 
 class PillLooks:
-    """Likelihood that two photos show one medicine, by the pair of pills that is most alike; symmetric.
+    """Likelihood that another photo shows the medicine of a photo's pills: of each by the one that is most like it.
 
     Descriptor: `LOOK` (n,), one element a pill, largest first; empty where no pill is found. Similarity: natural
     logarithm of how likely photos of one medicine differ as much, over that of no difference, and above 0 where
@@ -31,7 +31,6 @@ class PillLooks:
     name: ClassVar[str] = "pills"
     Settings: ClassVar[type] = NoSettings
     similarity_range: ClassVar[tuple[float, float]] = (LEAST, float("inf"))
-    symmetric: ClassVar[bool] = True
     dtype: np.dtype[Any] = LOOK
     shape: tuple[int, ...] = (-1,)
     surface: ClassVar[Surface] = Surface.PILLS
@@ -74,5 +73,5 @@ class PillLooks:
         sizes = [len(others[i]) for i in filled]
         table = log_likelihoods(Pills.of(query), Pills.of(np.concatenate([others[i] for i in filled])))
         starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-        found[filled] = np.maximum.reduceat(table.max(axis=0), starts)
+        found[filled] = together(np.maximum.reduceat(table, starts, axis=1))
         return found

@@ -6,8 +6,7 @@ A ruler may run along the photo or up it; official sheets have both. It is sough
 those who lay a ruler into a photo mostly lay it straight. Ticks of centimetres alone, of inches, letters and grids
 have no longer fifth tick, and say nothing.
 
-Source: the period of ticks by autocorrelation, as in Konovalov et al., "Ruler detection for automatic scaling of fish
-images" (ICAIP 2017), who take a Fourier transform.
+Source: a period by autocorrelation, which a Fourier transform gives for all lags at once (Wiener-Khinchin theorem).
 """
 
 from __future__ import annotations
@@ -73,8 +72,10 @@ def scale(pixels: Pixels) -> tuple[float, float]:
 
     They differ where the photo was taken aslant or squeezed. Where one ruler is read, it counts for both.
     """
+    shrunk = min(1.0, SIDE / max(pixels.shape[:2]))
+    if min(pixels.shape[:2]) * shrunk < 2 * _TICKS:  # too narrow for ticks either way
+        return 0.0, 0.0
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    shrunk = min(1.0, SIDE / max(grey.shape))
     if shrunk < 1:
         grey = cv2.resize(grey, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
     along, up = ruler(grey), ruler(grey.T)
@@ -99,8 +100,6 @@ def ruler(grey: NDArray[Any]) -> Ticks | None:
     """The clearest ruler that runs from left to right in a grey picture (h, w), 0 to 255; None where there is none."""
     kernel = cv2.getStructuringElement(cv2.MORPH_RECT, (9, 1))
     strokes = cv2.morphologyEx(np.ascontiguousarray(grey), cv2.MORPH_BLACKHAT, kernel).astype(np.float32)
-    if min(grey.shape) < 2 * _TICKS:
-        return None
     bands = np.minimum(cv2.blur(strokes, (1, _HIGH))[::_STEP], _DARK)
     bands -= cv2.blur(bands, (21, 1))
     rows = np.sort(np.argsort(-(bands**2).sum(axis=1), kind="stable")[:_ROWS])

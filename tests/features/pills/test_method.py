@@ -13,7 +13,7 @@ from simsearch.features.base import NoSettings
 from simsearch.features.description import describe_here
 from simsearch.features.pills import PillLooks
 from simsearch.features.pills.imprint import wording
-from simsearch.features.pills.likeness import LEAST, cosines
+from simsearch.features.pills.likeness import LEAST, cosines, together
 from simsearch.features.pills.looks import EMBEDDING, KEPT, LOOK
 from simsearch.testing.methods import MethodContract, Pictures
 from simsearch.testing.pictures import image
@@ -73,6 +73,19 @@ def test_dimmer_light_counts_less_than_another_colour() -> None:
 
 def test_one_of_several_pills_is_enough() -> None:
     assert similarity(photo(TABLET, CAPSULE), photo(CAPSULE)) > -4
+
+
+def test_the_pills_of_a_photo_speak_together_and_a_stray_one_counts_little() -> None:
+    each = np.array([[0.0, -2.0, -5.0], [-30.0, -3.0, -5.0]])
+    assert together(each).tolist() == [-6.0, -2.5, -5.0]
+    assert together(each[:1]).tolist() == each[0].tolist()
+
+
+def test_of_two_photos_the_one_that_shows_both_sides_is_likelier() -> None:
+    one, other = TABLET, replace(TABLET, imprint="K3")
+    [asked, both, single] = METHOD.describe([photo(one, other), photo(other, one, angle=15), photo(one, angle=15)])
+    two_sides, one_side = METHOD.compare(asked, [both, single])
+    assert two_sides > one_side + 1
 
 
 def test_two_halves_two_colours() -> None:

@@ -90,6 +90,11 @@ def test_a_round_pill_has_one_size_and_a_photo_without_a_ruler_none() -> None:
     assert "mm" not in pill.words
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 6000), (6000, 3), (21, 21)])
+def test_strips_of_pixels_tell_nothing(size: tuple[int, int]) -> None:
+    assert ruler.scale(np.full((*size, 3), 128, np.uint8)) == (0.0, 0.0)
+
+
 @pytest.mark.parametrize("scale", [(0.9, 0.9), (60.0, 60.0)])
 def test_sizes_that_no_pill_has_are_not_told(scale: tuple[float, float]) -> None:
     outline = np.array([(0, 0), (50, 0), (50, 50), (0, 50)], np.float32)
