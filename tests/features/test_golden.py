@@ -44,7 +44,7 @@ FINGERPRINTS = {
     "orb": "orb-9d733e7617aecab6",
     "orb-matching": "orb-matching-9934bfb99cd1bc00",
     "phash": "phash-753c11e8a7f0e3f6",
-    "pills": "pills-7a24de714b21ffdb",
+    "pills": "pills-6d78a375d12a7030",
     "reading": "reading-2f59857e47d9e87f",
     "siamese": "siamese-aa8333f63289ffaa",
     "siamese-contrastive": "siamese-contrastive-99ed279e5ccccaea",
