@@ -85,7 +85,7 @@ def _inked(canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(canvas[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1])
 
 
-# -- what is written ----------------------------------------------------------------------------------------
+# -- what is written ---------------------------------------------------------------------------------------------------
 
 
 def words(parts: Sequence[str], g: np.random.Generator) -> str:

@@ -27,7 +27,7 @@ class MaskNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.backbone = fold(built(PLAN)[: LAYERS[-1] + 1].eval())
-        widths = [PLAN.blocks[number - 1].outward for number in LAYERS]
+        widths = [PLAN.width(layer) for layer in LAYERS]
         self.across = nn.ModuleList(nn.Conv2d(width, wide, 1) for width, wide in zip(widths, WIDE, strict=True))
         self.down = nn.ModuleList(nn.Conv2d(WIDE[i + 1], WIDE[i], 1) for i in range(len(WIDE) - 1))
         self.mix = nn.ModuleList(nn.Sequential(_Separable(wide), _Separable(wide)) for wide in WIDE)

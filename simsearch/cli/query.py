@@ -43,7 +43,8 @@ def query(
     looks: Annotated[
         str | None,
         Option(
-            help="No photo: list products whose pills look so: colours, shape, scored, imprint.", metavar="DESCRIPTION"
+            help="No photo: list products whose pills look so: colours, shape, scored, size, imprint.",
+            metavar="DESCRIPTION",
         ),
     ] = None,
     no_record: Annotated[bool, Option("--no-record", help="Leave no trace of the answer in the catalog.")] = False,

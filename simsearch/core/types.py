@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simsearch.core.answers import (
-    Corners,
     Decision,
     Hit,
     LaneShare,
     LookAlike,
     Outcome,
-    Outline,
     Package,
     PairVerdict,
     PhotoPrint,
@@ -28,9 +26,9 @@ from simsearch.core.answers import (
     PrintComparison,
     PrintedFact,
     PrintedLine,
-    SeenPill,
     Verification,
 )
+from simsearch.core.seen import Corners, Outline, SeenPill
 
 __all__ = [
     "Box",

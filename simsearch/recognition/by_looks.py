@@ -2,7 +2,7 @@
 
 Words for colours and shapes, in English or as Taiwan's register writes them, "scored", and a size ("9 mm") are known;
 all other words are taken for the imprint. Each is compared with the product's table where that says it (`color`,
-`shape`, `imprint`, `size`, whatever they are called in the `COLUMNS` below), else with what its photos show.
+`shape`, `imprint`, `size_mm`, whatever they are called in the `COLUMNS` below), else with what its photos show.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "colour": ("color", "colour", "colors", "colours", "顏色"),
     "shape": ("shape", "形狀"),
     "imprint": ("imprint", "imprints", "標註", "標註一", "標註二"),
-    "size": ("size", "size_mm", "diameter", "length", "外觀尺寸"),
+    "size": ("size_mm", "diameter", "外觀尺寸"),
 }
-"""What is said -> the table's columns that say it."""
+"""What is said -> the table's columns that say it; sizes in millimetres."""
+_WORDS = ("colour", "shape", "imprint")
 _COLOURS = (
     "white", "gray", "black", "brown", "red", "orange", "yellow", "green", "turquoise", "blue", "purple", "pink",
 )  # fmt: skip
@@ -88,7 +89,7 @@ def parse(text: str) -> Looks:
     words = [word for word in split if word and word.casefold() not in ("and", "with")]
     if not (words or size) or len(words) > 40:
         raise UsageError(
-            "--looks: say what the pill looks like in 1 to 40 words, for instance 'white round scored L 9'"
+            "--looks: say what the pill looks like in 1 to 40 words, for instance 'white round scored 9 mm L 9'"
         )
     colours, shape, scored, imprint = [], "", False, []
     for word in words:
@@ -117,30 +118,42 @@ def search(catalog: Catalog, method: Method | None, looks: Looks, k: int) -> lis
     """At most `k` products that fit, best first. `method`: whose descriptors tell what photos show; None: the table."""
     products = catalog.selection.products()
     said = {product.id: _said(product) for product in products}
-    seen = _seen(catalog, method, [p for p in products if _unsaid(looks, said[p.id])])
+    seen = _seen(catalog, method, [p for p in products if _unsaid(looks, said[p.id], size_of(p.attributes))])
     hits = (_hit(product, looks, said[product.id], seen.get(product.id, ())) for product in products)
     return sorted((hit for hit in hits if hit.score > 0), key=lambda hit: (-hit.score, hit.sku))[:k]
 
 
-def _unsaid(looks: Looks, said: Mapping[str, frozenset[str]]) -> bool:
+def _unsaid(looks: Looks, said: Mapping[str, frozenset[str]], size: float) -> bool:
     """Whether something is asked that the table leaves open and a photo may show."""
-    asked = {"colour": looks.colours, "shape": looks.shape, "imprint": looks.imprint, "size": looks.size}
-    return looks.scored or any(words and not said[what] for what, words in asked.items())
+    asked = {"colour": looks.colours, "shape": looks.shape, "imprint": looks.imprint}
+    open_ = any(words and not said[what] for what, words in asked.items())
+    return open_ or looks.scored or (looks.size > 0 and not size)
 
 
 def words_of(what: str, attributes: Mapping[str, Any]) -> list[str]:
-    """What a table says of colour, shape, imprint or size, as single words; the size, in millimetres, as one."""
+    """What a table says of colour, shape or imprint, as single words."""
+    return [
+        word
+        for text in _texts(what, attributes)
+        for word in re.split(r"[;|/,]" if what == "shape" else r"[;|/,\s]+", text)
+        if word
+    ]
+
+
+def size_of(attributes: Mapping[str, Any]) -> float:
+    """The longest side that a table states, in millimetres; 0 where it states none."""
+    return next((side for side in map(sizes.stated, _texts("size", attributes)) if side), 0.0)
+
+
+def _texts(what: str, attributes: Mapping[str, Any]) -> list[str]:
     known = {key.casefold(): str(value) for key, value in attributes.items()}
-    texts = [known[column] for column in COLUMNS[what] if column in known]
-    if what == "size":
-        return [f"{side:g}" for side in map(sizes.stated, texts) if side][:1]
-    return [word for text in texts for word in re.split(r"[;|/,]" if what == "shape" else r"[;|/,\s]+", text) if word]
+    return [known[column] for column in COLUMNS[what] if column in known]
 
 
 def _said(product: ProductFacts) -> dict[str, frozenset[str]]:
     """What the product's table says, as single words."""
     found = {}
-    for what in COLUMNS:
+    for what in _WORDS:
         words = words_of(what, product.attributes)
         kept = (part.strip().upper() if what == "imprint" else canonical(part) for part in words)
         found[what] = frozenset(word for word in kept if word)
@@ -181,7 +194,11 @@ def _hit(product: ProductFacts, looks: Looks, said: Mapping[str, frozenset[str]]
         ),
         ("shape", looks.shape, _shape(looks.shape, said["shape"], {n.shape for n in seen})),
         ("imprint", " ".join(looks.imprint), _imprint(looks.imprint, said["imprint"], [n.imprint for n in seen])),
-        ("size", f"{looks.size:g} mm", _size(looks.size, said["size"], [n.size[0] for n in seen if n.size[0]])),
+        (
+            "size",
+            f"{looks.size:g} mm",
+            _size(looks.size, size_of(product.attributes), [n.size[0] for n in seen if n.size[0]]),
+        ),
         ("scored", "line", (_FROM_PHOTO * any(n.scored for n in seen), "photo")),
     ]
     asked = [bool(looks.colours), bool(looks.shape), bool(looks.imprint), looks.size > 0, looks.scored]
@@ -211,9 +228,9 @@ def like_shapes(shape: str) -> set[str]:
     return next((group for group in _SAME_SHAPE if shape in group), {shape})
 
 
-def _size(asked: float, said: Iterable[str], seen: Iterable[float]) -> tuple[float, str]:
+def _size(asked: float, said: float, seen: Sequence[float]) -> tuple[float, str]:
     """How near the nearest size is; and who says so."""
-    known, by, trust = ([float(size) for size in said], "table", 1.0) if said else (list(seen), "photo", _FROM_PHOTO)
+    known, by, trust = ((said,), "table", 1.0) if said else (seen, "photo", _FROM_PHOTO)
     off = min((abs(size - asked) for size in known), default=np.inf)
     near, far = _NEAR_SIZE
     return trust * float(np.clip((far - off) / (far - near), 0, 1)), by

@@ -14,7 +14,7 @@ from simsearch.core.types import Candidate
 from simsearch.features.pills import sizes
 from simsearch.features.pills.imprint_likeness import Imprints, agreement, stated
 from simsearch.features.pills.names import Named, named
-from simsearch.recognition.by_looks import canonical, like_shapes, words_of
+from simsearch.recognition.by_looks import canonical, like_shapes, size_of, words_of
 from simsearch.recognition.snapshot import PILLS
 
 WHOLE = 10.0
@@ -61,8 +61,8 @@ class SeenPills:
         found = np.zeros(len(self.longest))
         if parts := words_of("imprint", attributes):
             found += agreement(self.imprints, stated(parts[:_PARTS])).max(axis=1)
-        if side := words_of("size", attributes):
-            found += sizes.agreement(self.longest, np.log([[float(side[0])]]))[:, 0]
+        if side := size_of(attributes):
+            found += sizes.agreement(self.longest, np.log([[side]]))[:, 0]
         colours, shapes = ({canonical(word) for word in words_of(what, attributes)} for what in ("colour", "shape"))
         if colours or shapes:
             found += [_in_words(name, colours, shapes) for name in self.names]

@@ -7,6 +7,7 @@ same number of pixels, for the same time.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -18,6 +19,7 @@ from simsearch.features.network.weights_file import Architecture
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's, of RGB from 0 to 1: what a network's input is normalised by."""
+_MEAN, _STD = np.array(MEAN, np.float32), np.array(STD, np.float32)
 Frame = tuple[int, int]
 """Height and width in pixels."""
 
@@ -36,6 +38,12 @@ def frames(architecture: Architecture) -> tuple[Frame, ...]:
         return (square,)
     sides = [(_steps(size / math.sqrt(r)), _steps(size * math.sqrt(r))) for r in _RATIOS[1:]]
     return (square, *(each for low, high in sides for each in ((low, high), (high, low))))
+
+
+def normalised(pictures: Sequence[Pixels]) -> NDArray[np.float32]:
+    """n pictures (h, w, 3) of one shape -> a network's input (n, 3, h, w), for those who need no PyTorch."""
+    x = (np.stack(pictures).astype(np.float32) / np.float32(255) - _MEAN) / _STD
+    return np.asarray(x.transpose(0, 3, 1, 2), np.float32)
 
 
 def _steps(side: float) -> int:

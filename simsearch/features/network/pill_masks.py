@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from simsearch.core.errors import WeightsError
 from simsearch.core.types import Pixels
 from simsearch.features.network import onnx_session
-from simsearch.features.network.frames import MEAN, STD
+from simsearch.features.network.frames import normalised
 from simsearch.features.network.onnx_graph import Arrays, Graph
 from simsearch.features.network.plans import PLANS
 from simsearch.features.network.weights_file import BUILT_IN, read_header, read_tensors
@@ -64,8 +64,7 @@ class MaskNetwork:
 
     def look(self, pictures: Sequence[Pixels]) -> NDArray[np.float32]:
         """n pictures (h, w, 3) of one shape -> probabilities (n, 2, h / 2, w / 2): on a pill, near a pill's middle."""
-        x = ((np.stack(pictures).astype(np.float32) / np.float32(255)) - _MEAN) / _STD
-        logits = self._logits(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))
+        logits = self._logits(np.ascontiguousarray(normalised(pictures)))
         return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
     def _logits(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -77,9 +76,6 @@ class MaskNetwork:
             self._own.network = cv2.dnn.readNetFromONNX(np.frombuffer(self._graph, np.uint8))
         self._own.network.setInput(x)
         return np.asarray(self._own.network.forward(), np.float32)
-
-
-_MEAN, _STD = np.array(MEAN, np.float32), np.array(STD, np.float32)
 
 
 @cache
@@ -96,7 +92,7 @@ def mask_graph(tensors: Arrays) -> bytes:
     """
     graph = Graph(tensors, None)
     layers = list(graph.layers(PLAN, LAYERS[-1]))
-    widths = [PLAN.blocks[number - 1].outward for number in LAYERS]
+    widths = [PLAN.width(layer) for layer in LAYERS]
     whole = graph.node("GlobalAveragePool", [layers[-1]])
     whole = graph.convolution(whole, "whole", (WIDE[-1], widths[-1], 1, 1))
     x = ""

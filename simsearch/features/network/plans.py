@@ -49,6 +49,10 @@ class Plan:
     eps: float
     """Of the batch norms."""
 
+    def width(self, layer: int) -> int:
+        """Channels that come out of a layer; 0 is the first convolution."""
+        return self.blocks[layer - 1].outward if layer else self.first
+
 
 def _plan(stages: Sequence[tuple[int, int, int, int, int]], eps: float) -> Plan:
     """Of stages: kernel, stride of the first repetition, expansion, channels, repetitions."""

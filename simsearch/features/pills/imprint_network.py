@@ -26,10 +26,10 @@ from simsearch.core.types import Pixels
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.network import fill, fold, to_input
 from simsearch.features.network.onednn import fuse
+from simsearch.features.network.plans import PLANS
 from simsearch.features.pills.imprint_network_plan import CHARACTERS, LAYERS, WIDE
+from simsearch.features.pills.network_plan import BACKBONE
 from simsearch.features.pills.weights import PillWeights
-
-_WIDTHS = (24, 32, 96, 320)
 
 
 class ImprintNetwork(nn.Module):
@@ -37,10 +37,11 @@ class ImprintNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        whole = BACKBONES["mobilenet_v2"].build().eval()
+        whole = BACKBONES[BACKBONE].build().eval()
+        widths = [PLANS[BACKBONE].width(layer) for layer in LAYERS]
         self.backbone = fold(whole[: LAYERS[-1] + 1])
-        self.across = nn.ModuleList(nn.Conv2d(width, WIDE, 1) for width in _WIDTHS)
-        self.mix = nn.ModuleList(nn.Conv2d(WIDE, WIDE, 3, padding=1) for _ in _WIDTHS[:-1])
+        self.across = nn.ModuleList(nn.Conv2d(width, WIDE, 1) for width in widths)
+        self.mix = nn.ModuleList(nn.Conv2d(WIDE, WIDE, 3, padding=1) for _ in widths[:-1])
         self.last = nn.Conv2d(WIDE, WIDE, 3, padding=1)
         self.out = nn.Conv2d(WIDE, len(CHARACTERS) + 4, 1)
 

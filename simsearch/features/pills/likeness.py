@@ -31,6 +31,8 @@ _WAVES = 8
 _ASTRAY = 0.05
 """Share of photos whose colour, or whose outline, is nothing like the pill's."""
 _STRAY = 12.0
+"""Nats by which a pill of a photo may be less like than the one that is most like; chosen on official photos, split
+train (docs/pills.md)."""
 LEAST = -60.0
 """Similarity where a photo shows no pill, and the lowest one."""
 

@@ -24,6 +24,7 @@ from simsearch.core.types import Pixels
 from simsearch.features.network.backbones import BACKBONES
 from simsearch.features.network.network import GeM, fill, fold, to_input
 from simsearch.features.network.onednn import fuse
+from simsearch.features.network.plans import PLANS
 from simsearch.features.pills.looks import EMBEDDING
 from simsearch.features.pills.network_plan import BACKBONE, CELLS, DEEP, MIDDLE
 from simsearch.features.pills.weights import PillWeights
@@ -36,7 +37,7 @@ class PillNetwork(nn.Module):
         super().__init__()
         row = BACKBONES[BACKBONE]
         self.backbone = fold(row.build().eval())
-        self.join = nn.Conv2d(96 + 320, CELLS, 1)
+        self.join = nn.Conv2d(PLANS[BACKBONE].width(MIDDLE) + PLANS[BACKBONE].width(DEEP), CELLS, 1)
         self.pool, self.pool2 = GeM(), GeM()
         self.embed = nn.Linear(row.channels + CELLS, EMBEDDING)
         self.upright = nn.Linear(row.channels + CELLS, 1)

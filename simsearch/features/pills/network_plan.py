@@ -1,6 +1,7 @@
 """What the network of faces is made of, for those who need no PyTorch."""
 
 BACKBONE = "mobilenet_v2"
+"""Of the network of imprints, too, which starts from this one's."""
 CELLS = 256
 """Channels of the grid."""
 MIDDLE, DEEP = 13, 17

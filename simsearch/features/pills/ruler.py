@@ -18,14 +18,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from simsearch.core.images import resized
 from simsearch.core.types import Pixels
 from simsearch.features.pills.outlines import Outline
 
 Floats = NDArray[np.float32]
 
-SIDE = 640
+_SIDE = 640
 """Longest side of the picture in which rulers are sought, pixels: a millimetre on a sheet of 15 cm is four of them."""
-LEAST, MOST = 2.2, 40.0
+_LEAST, _MOST = 2.2, 40.0
 """Distance of ticks, pixels of that picture."""
 _STEP, _HIGH = 4, 5
 """Every so many rows one band of so many is looked at."""
@@ -50,8 +51,7 @@ _DOUBTED = 0.8
 _DARK = 80.0
 """A stroke this much darker than what is beside it, of 255, is as clear as any."""
 
-_PERIODS: Floats = np.exp(np.arange(np.log(LEAST), np.log(MOST), 0.006)).astype(np.float32)
-
+_PERIODS: Floats = np.exp(np.arange(np.log(_LEAST), np.log(_MOST), 0.006)).astype(np.float32)
 
 SMALLEST, LARGEST = 2.0, 40.0
 """Millimetres of a pill's shorter side at least, and of its longer one at most: else the ruler was misread."""
@@ -72,12 +72,10 @@ def scale(pixels: Pixels) -> tuple[float, float]:
 
     They differ where the photo was taken aslant or squeezed. Where one ruler is read, it counts for both.
     """
-    shrunk = min(1.0, SIDE / max(pixels.shape[:2]))
+    shrunk = min(1.0, _SIDE / max(pixels.shape[:2]))
     if min(pixels.shape[:2]) * shrunk < 2 * _TICKS:  # too narrow for ticks either way
         return 0.0, 0.0
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    if shrunk < 1:
-        grey = cv2.resize(grey, None, fx=shrunk, fy=shrunk, interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(resized(pixels, _SIDE) if shrunk < 1 else pixels, cv2.COLOR_RGB2GRAY)
     along, up = ruler(grey), ruler(grey.T)
     if along and up and abs(np.log(along.period / up.period)) > _AGREE:
         # One of them has other ticks than millimetres.

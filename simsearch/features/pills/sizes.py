@@ -20,6 +20,9 @@ _SAME, _OTHER = 0.05, 0.5
 """Standard deviations of differences between logarithms of sides."""
 _ASTRAY = 0.3
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+_SIZE = re.compile(
+    rf"\s*{_NUMBER.pattern}\s*(?:mm)?(?:\s*[x×*]\s*{_NUMBER.pattern}\s*(?:mm)?){{0,2}}\s*", re.IGNORECASE
+)
 
 
 def logarithms(sizes: NDArray[Any]) -> Floats:
@@ -39,7 +42,8 @@ def agreement(sizes: Floats, others: Floats) -> Floats:
 
 
 def stated(text: str) -> float:
-    """The longest side that a table states, millimetres: "8", "8.5 mm", "19,1 x 7 mm"; 0 where it states none."""
-    found = [float(number.replace(",", ".")) for number in _NUMBER.findall(text)]
-    sides = [side for side in found if SMALLEST <= side <= LARGEST]
-    return max(sides, default=0.0) if len(found) <= 3 else 0.0
+    """The longest side that a text states, in mm: "8", "8.5 mm", "19,1 x 7 mm"; 0 where it says anything else."""
+    if not _SIZE.fullmatch(text):
+        return 0.0
+    longest = max(float(number.replace(",", ".")) for number in _NUMBER.findall(text))
+    return longest if SMALLEST <= longest <= LARGEST else 0.0

@@ -23,7 +23,7 @@ def test_near_sizes_speak_for_one_medicine_and_far_ones_against() -> None:
 @pytest.mark.parametrize(
     ("text", "side"),
     [("8", 8), ("8.5 mm", 8.5), ("19,1 x 7 mm", 19.1), ("7mm*19mm", 19), ("", 0), ("large", 0), ("250", 0),
-     ("1 2 3 4", 0)],
+     ("1 2 3 4", 0), ("30 ml", 0), ("30's", 0), ("3 cm", 0)],
 )  # fmt: skip
 def test_the_longest_side_of_a_table(text: str, side: float) -> None:
     assert stated(text) == side
